@@ -1,0 +1,107 @@
+"""Conditions that have a beginning and an end, and need a person: what begins one, and what ends it."""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum
+
+from city.ids import AssetId, TenantId
+from city.quantities import (
+    DEVICE_BATTERY_LOW,
+    DEVICE_CLOCK_VALID,
+    LAMP_DALI_ERROR,
+    LAMP_FAILURE,
+    LAMP_METERING_ERROR,
+    Quantity,
+)
+from city.readings import DeviceState, from_ns
+
+
+class AlarmKind(Enum):
+    """What is wrong; each has one sentence in `SENTENCES`."""
+
+    LAMP_FAILURE = "lamp_failure"
+    DRIVER_SILENT = "driver_silent"
+    METER_SILENT = "meter_silent"
+    CLOCK_INVALID = "clock_invalid"
+    BATTERY_LOW = "battery_low"
+    DEVICE_SILENT = "device_silent"
+    COMMAND_FAILED = "command_failed"
+
+
+SENTENCES = {
+    AlarmKind.LAMP_FAILURE: "The driver reports a lamp failure.",
+    AlarmKind.DRIVER_SILENT: "The controller cannot talk to the driver.",
+    AlarmKind.METER_SILENT: "The controller cannot talk to its meter.",
+    AlarmKind.CLOCK_INVALID: "The controller's clock is not set; its own program runs at wrong times.",
+    AlarmKind.BATTERY_LOW: "The battery is low.",
+    AlarmKind.DEVICE_SILENT: "No sign of life for longer than it should be.",
+    AlarmKind.COMMAND_FAILED: "An order was not carried out after every attempt.",
+}
+
+_BY_READING: tuple[tuple[Quantity, bool, AlarmKind], ...] = (
+    (LAMP_FAILURE, True, AlarmKind.LAMP_FAILURE),
+    (LAMP_DALI_ERROR, True, AlarmKind.DRIVER_SILENT),
+    (LAMP_METERING_ERROR, True, AlarmKind.METER_SILENT),
+    (DEVICE_CLOCK_VALID, False, AlarmKind.CLOCK_INVALID),
+    (DEVICE_BATTERY_LOW, True, AlarmKind.BATTERY_LOW),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One condition at one asset, from `began_at` until `ended_at`; acknowledged by whom and when."""
+
+    id: str
+    tenant: TenantId
+    asset: AssetId
+    kind: AlarmKind
+    began_at: datetime
+    ended_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str = ""
+
+    @property
+    def open(self) -> bool:
+        return self.ended_at is None
+
+
+def begin(tenant: TenantId, asset: AssetId, kind: AlarmKind, now: datetime) -> Alarm:
+    """A new alarm; its id is a pure function of what it says, so beginning it twice is one alarm."""
+    seed = f"{tenant}|{asset}|{kind.value}|{now.isoformat()}"
+    return Alarm(str(uuid.uuid5(_NAMESPACE, seed)), tenant, asset, kind, now)
+
+
+def watch(tenant: TenantId, asset: AssetId, state: DeviceState, open_alarms: Iterable[Alarm],
+          now: datetime) -> tuple[Alarm, ...]:
+    """The alarms that an uplink begins or ends: `state` is what is known after it. Unchanged ones are not returned."""
+    running = {alarm.kind: alarm for alarm in open_alarms if alarm.open}
+    changed = [_switch(tenant, asset, kind, state.value(quantity) is bad, running.get(kind), now)
+               for quantity, bad, kind in _BY_READING if state.value(quantity) is not None]
+    silent = running.get(AlarmKind.DEVICE_SILENT)
+    if silent is not None:
+        changed.append(replace(silent, ended_at=now))
+    return tuple(alarm for alarm in changed if alarm is not None)
+
+
+def watch_silence(tenant: TenantId, asset: AssetId, state: DeviceState, longest: timedelta,
+                  open_alarms: Iterable[Alarm], now: datetime) -> Alarm | None:
+    """A new DEVICE_SILENT alarm if the device was heard once but not for `longest`, and none is open."""
+    if not state.heard_ns or now - from_ns(state.heard_ns) <= longest:
+        return None
+    if any(alarm.open and alarm.kind is AlarmKind.DEVICE_SILENT for alarm in open_alarms):
+        return None
+    return begin(tenant, asset, AlarmKind.DEVICE_SILENT, now)
+
+
+def _switch(tenant: TenantId, asset: AssetId, kind: AlarmKind, bad: bool, running: Alarm | None,
+            now: datetime) -> Alarm | None:
+    if bad and running is None:
+        return begin(tenant, asset, kind, now)
+    if not bad and running is not None:
+        return replace(running, ended_at=now)
+    return None
+
+
+_NAMESPACE = uuid.UUID("0c8f6c0e-0a5e-4f6e-8f0f-3b1f7c2d9a41")

@@ -1,0 +1,123 @@
+"""The whole exception tree; the branch tells the handler what to do.
+
+CityError
+  BadInput      the world sent nonsense: keep as dead letter with the reason, count, acknowledge, go on
+    MalformedEvent     not an event of the network server
+    UnknownDevice      no such device in our registry
+    ForeignDevice      the message names another tenant than our registry
+    DecodeError        the codec cannot read the frame
+      Truncated  Trailing  OutOfRange  UnknownPort  UnknownVersion
+  Refused       the caller may not have this: a problem+json answer that names the field and the rule
+    NotFound  Forbidden  Conflict  Unsupported  Invalid
+  Unavailable   a neighbour is down: back off, do not acknowledge
+    BrokerDown  StoreDown  NetworkServerDown  InfluxDown
+
+A message is one English sentence with {named} places, filled from `facts`. It is also the key of the translation:
+whoever shows it to a person translates `message` first and fills in `facts` afterwards.
+"""
+
+
+class CityError(Exception):
+    """One sentence (`message`, a template) and the facts that complete it."""
+
+    def __init__(self, message: str, **facts: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.facts = facts
+
+    def __str__(self) -> str:
+        return self.message.format(**self.facts) if self.facts else self.message
+
+    @property
+    def reason(self) -> str:
+        """The class's name: the stable key for counters, dead letters and problem types."""
+        return type(self).__name__
+
+
+class BadInput(CityError):
+    """The world sent nonsense: keep it, count it, acknowledge it, go on."""
+
+
+class MalformedEvent(BadInput):
+    """Not an event of the network server."""
+
+
+class UnknownDevice(BadInput):
+    """The registry has no such device, or no asset for it."""
+
+
+class ForeignDevice(BadInput):
+    """The message claims another tenant than our registry says."""
+
+
+class DecodeError(BadInput):
+    """The codec cannot read the frame."""
+
+
+class Truncated(DecodeError):
+    """The frame ends before its layout does."""
+
+
+class Trailing(DecodeError):
+    """The frame goes on after its layout has ended."""
+
+
+class OutOfRange(DecodeError):
+    """A value that its layout does not allow."""
+
+
+class UnknownPort(DecodeError):
+    """The model sends nothing documented on this FPort."""
+
+
+class UnknownVersion(DecodeError):
+    """A header or firmware generation that the codec does not know."""
+
+
+class Refused(CityError):
+    """The caller may not have this. `field` names the input at fault, `rule` the rule it breaks."""
+
+    def __init__(self, message: str, *, field: str = "", rule: str = "", **facts: object) -> None:
+        super().__init__(message, **facts)
+        self.field = field
+        self.rule = rule
+
+
+class NotFound(Refused):
+    """No such thing for this caller."""
+
+
+class Forbidden(Refused):
+    """The caller's role does not allow this."""
+
+
+class Conflict(Refused):
+    """It contradicts what is already there."""
+
+
+class Unsupported(Refused):
+    """The device model cannot do this."""
+
+
+class Invalid(Refused):
+    """A value breaks a rule."""
+
+
+class Unavailable(CityError):
+    """A neighbour is down: back off, do not acknowledge."""
+
+
+class BrokerDown(Unavailable):
+    """The MQTT broker does not answer or refuses us."""
+
+
+class StoreDown(Unavailable):
+    """The city database or the local log cannot be written."""
+
+
+class NetworkServerDown(Unavailable):
+    """ChirpStack's API does not answer."""
+
+
+class InfluxDown(Unavailable):
+    """InfluxDB does not answer, or not now."""

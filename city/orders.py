@@ -1,0 +1,203 @@
+"""What we may ask of a device. Orders are absolute, so that repeating one is harmless.
+
+An order names *what* is wanted; the device's codec knows *how* it is said, or raises Unsupported.
+Levels are per cent 0-100. `channel` is the part of the device that is meant, "" for all of it, in the same words as
+`Measurement.channel` ("dali-9", "group-2").
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from city.errors import Invalid
+
+
+class _Order(msgspec.Struct, frozen=True, tag=True):
+    """A value object with a name: `{"type": "SetLevel", "level": 40}` in JSON."""
+
+
+class SetLevel(_Order, frozen=True):
+    """Burn at `level` per cent for `minutes`, then as programmed in the lamp; None: until told otherwise."""
+
+    level: int
+    minutes: int | None = None
+    channel: str = ""
+
+    def __post_init__(self) -> None:
+        _between("level", self.level, 0, 100)
+        if self.minutes is not None:
+            _between("minutes", self.minutes, 1, 100_000)
+
+
+class Resume(_Order, frozen=True):
+    """Forget what was ordered by hand and burn as programmed in the lamp."""
+
+    channel: str = ""
+
+
+class ReadStatus(_Order, frozen=True):
+    """Report now."""
+
+    status: bool = True
+    usage: bool = False
+    levels: bool = False
+    position: bool = False
+
+
+class Reboot(_Order, frozen=True):
+    """Restart the device."""
+
+
+class StatusInterval(_Order, frozen=True):
+    """Send a status every `seconds`."""
+
+    seconds: int
+
+
+class UsageInterval(_Order, frozen=True):
+    """Send the meter readings every `seconds`."""
+
+    seconds: int
+
+
+class Clock(_Order, frozen=True):
+    """Set the device's clock to `at`; None: let it ask the network (DeviceTimeReq)."""
+
+    at: datetime | None = None
+
+
+class BootDelay(_Order, frozen=True):
+    """Wait a random time of up to `seconds` before joining, so that a circuit does not join at once."""
+
+    seconds: int
+
+
+class FallbackLevel(_Order, frozen=True):
+    """Burn at `level` whenever nothing else applies."""
+
+    level: int
+
+    def __post_init__(self) -> None:
+        _between("level", self.level, 0, 100)
+
+
+class AlarmLimits(_Order, frozen=True):
+    """Report at once outside these limits (W, V, power factor); None: no such limit."""
+
+    min_power: int | None = None
+    max_power: int | None = None
+    min_voltage: int | None = None
+    max_voltage: int | None = None
+    min_power_factor: float | None = None
+
+
+class Position(_Order, frozen=True):
+    """Where the device hangs, WGS 84 degrees; some compute their own sunrise from it."""
+
+    latitude: float
+    longitude: float
+    name: str = ""
+
+
+class SunStep(msgspec.Struct, frozen=True):
+    """At a solar zenith of `zenith` degrees (90 = geometric horizon, more = sun below it) burn at `level`."""
+
+    zenith: float
+    level: int
+
+
+class SunCalendar(_Order, frozen=True):
+    """Levels through dawn and dusk by the sun at a position."""
+
+    latitude: float
+    longitude: float
+    sunrise: tuple[SunStep, ...]
+    sunset: tuple[SunStep, ...]
+    clamps_profiles: bool = False
+    clamps_input: bool = False
+    prefers_position_of_metadata: bool = False
+    ignores_gnss: bool = False
+
+
+class ProfileStep(msgspec.Struct, frozen=True):
+    """From `minute` of the day burn at `level`; None: the profile is silent from then on."""
+
+    minute: int
+    level: int | None
+
+
+class Profile(_Order, frozen=True):
+    """Levels by the clock on some days (0 = holiday, 1 = Monday … 7 = Sunday), kept in the device's `slot`."""
+
+    slot: int
+    days: tuple[int, ...]
+    steps: tuple[ProfileStep, ...]
+    channel: str = ""
+
+
+class Holidays(_Order, frozen=True):
+    """Days (month, day) on which profiles treat the day as a holiday."""
+
+    days: tuple[tuple[int, int], ...]
+
+
+class LevelNotice(_Order, frozen=True):
+    """Report each change of level within a random time of up to `random_seconds`, at most every `limit_seconds`."""
+
+    random_seconds: int
+    limit_seconds: int
+
+
+class MulticastGroup(_Order, frozen=True):
+    """Listen as a member of a class C multicast group too. Keys are 32 hex digits and never shown."""
+
+    slot: int
+    dev_addr: str
+    nwk_s_key: str
+    app_s_key: str
+
+    def __repr__(self) -> str:
+        return f"MulticastGroup(slot={self.slot}, dev_addr={self.dev_addr!r}, keys=redacted)"
+
+
+class UplinkConfirmation(_Order, frozen=True):
+    """Whether the device asks the network to confirm its uplinks, and how often it repeats them otherwise."""
+
+    confirmed: bool
+    repetitions: int = 0
+
+
+class DataRate(_Order, frozen=True):
+    """Send with this EU868 data rate (DR0 = SF12 … DR5 = SF7)."""
+
+    dr: int
+
+    def __post_init__(self) -> None:
+        _between("dr", self.dr, 0, 5)
+
+
+Setting = (StatusInterval | UsageInterval | Clock | BootDelay | FallbackLevel | AlarmLimits | Position | SunCalendar
+           | Profile | Holidays | LevelNotice | MulticastGroup | UplinkConfirmation | DataRate)
+Order = SetLevel | Resume | ReadStatus | Reboot | Setting
+
+
+def to_json(order: Order) -> bytes:
+    """The order as JSON with its name under "type"."""
+    return msgspec.json.encode(order)
+
+
+def from_json(data: bytes | str) -> Order:
+    """The order in `data`; raises Invalid where it is none."""
+    try:
+        return _DECODER.decode(data)
+    except msgspec.ValidationError as error:
+        raise Invalid("This is no order: {what}", field="order", rule="schema", what=str(error)) from error
+
+
+def _between(field: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise Invalid("{field} must lie between {low} and {high}, not {value}.", field=field, rule=f"{low}…{high}",
+                      low=low, high=high, value=value)
+
+
+_DECODER: msgspec.json.Decoder[Order] = msgspec.json.Decoder(Order)

@@ -1,0 +1,121 @@
+"""From what sensors said to what residents may be told: the state of a bay, and of a zone of bays.
+
+Unknown is never counted as free or as taken.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from city.places import ParkingBay, Restriction
+from city.quantities import BAY_OCCUPIED
+from city.readings import DeviceState, from_ns
+
+NUMBER_FROM, RANGE_FROM = 0.9, 0.6  # coverage that permits a number, or a range
+
+
+class Occupancy(Enum):
+    """What is known of a bay."""
+
+    FREE = "free"
+    OCCUPIED = "occupied"
+    UNKNOWN = "unknown"
+    BLOCKED = "blocked"
+    OUT_OF_SERVICE = "out_of_service"
+
+
+class Word(Enum):
+    """What a zone is called; one word that does not need the number."""
+
+    MANY = "many"
+    FEW = "few"
+    FULL = "full"
+    NO_DATA = "no_data"
+
+
+@dataclass(frozen=True, slots=True)
+class BayState:
+    """A bay's occupancy, since when, when its sensor last spoke, and why it is unknown."""
+
+    bay: ParkingBay
+    occupancy: Occupancy
+    since: datetime | None = None
+    heard_at: datetime | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneOccupancy:
+    """A zone's count over comparable bays: 0 ≤ free_min ≤ free_max ≤ total.
+
+    `coverage` is the share of bays whose state is known; `newest` is when a sensor of the zone last spoke.
+    """
+
+    total: int
+    free: int
+    occupied: int
+    unknown: int
+    coverage: float
+    word: Word
+    newest: datetime | None = None
+
+    @property
+    def free_min(self) -> int:
+        return self.free
+
+    @property
+    def free_max(self) -> int:
+        return self.free + self.unknown
+
+    @property
+    def says_number(self) -> bool:
+        """Whether enough is known for a number."""
+        return self.total > 0 and self.coverage >= NUMBER_FROM
+
+    @property
+    def says_range(self) -> bool:
+        """Whether enough is known for a range, but not for a number."""
+        return self.total > 0 and RANGE_FROM <= self.coverage < NUMBER_FROM
+
+
+def bay_state(bay: ParkingBay, state: DeviceState | None, heartbeat: timedelta, now: datetime) -> BayState:
+    """What is known of a bay whose sensor gives a sign of life every `heartbeat`:
+    unknown after one heartbeat and an hour of silence, out of service after two and an hour."""
+    if bay.blocked:
+        return BayState(bay, Occupancy.BLOCKED, reason="blocked by the town")
+    if state is None or BAY_OCCUPIED.name not in state.last:
+        return BayState(bay, Occupancy.UNKNOWN, reason="never heard")
+    heard_at = from_ns(state.heard_ns)
+    since = from_ns(state.since_ns.get(BAY_OCCUPIED.name, state.last[BAY_OCCUPIED.name].at_ns))
+    silence = now - heard_at
+    if silence > 2 * heartbeat + timedelta(hours=1):
+        return BayState(bay, Occupancy.OUT_OF_SERVICE, since, heard_at, "silent for two heartbeats")
+    if silence > heartbeat + timedelta(hours=1):
+        return BayState(bay, Occupancy.UNKNOWN, since, heard_at, "heartbeat missed")
+    taken = state.last[BAY_OCCUPIED.name].value is True
+    return BayState(bay, Occupancy.OCCUPIED if taken else Occupancy.FREE, since, heard_at)
+
+
+def zone_occupancy(bays: Iterable[BayState], restriction: Restriction = Restriction.NONE) -> ZoneOccupancy:
+    """The count over the zone's bays with exactly this restriction: a free disabled bay is not a free bay.
+
+    Blocked bays are not managed and leave the total; out-of-service ones stay in it as unknown.
+    """
+    counted = [state for state in bays
+               if state.bay.restriction is restriction and state.occupancy is not Occupancy.BLOCKED]
+    tally = Counter(state.occupancy for state in counted)
+    total, free, occupied = len(counted), tally[Occupancy.FREE], tally[Occupancy.OCCUPIED]
+    coverage = (free + occupied) / total if total else 0.0
+    heard = [state.heard_at for state in counted if state.heard_at is not None]
+    return ZoneOccupancy(total, free, occupied, total - free - occupied, coverage, _word(total, free, coverage),
+                         max(heard, default=None))
+
+
+def _word(total: int, free: int, coverage: float) -> Word:
+    if total == 0 or coverage < RANGE_FROM:
+        return Word.NO_DATA
+    if free <= 1:
+        return Word.FULL
+    return Word.MANY if free / total > 0.3 else Word.FEW

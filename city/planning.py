@@ -1,0 +1,152 @@
+"""The reconciler: what is wanted, against what was reported and what is under way, gives what to order now.
+
+`plan` is idempotent: with its own commands in `live`, it plans nothing more. Programs, overrides and configuration
+take the same road.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+
+from city.commands import Command, Event, Priority, State, advance, command
+from city.ids import DevEui
+from city.lighting import Setpoint
+from city.orders import Order, Resume, SetLevel
+from city.places import Luminaire
+
+RENEW_AHEAD = timedelta(minutes=10)  # a timed order that ends sooner is renewed
+OWN_CALENDAR_GRACE = timedelta(minutes=25)  # lamps switch on and off by themselves; they get this long to say so
+EXPIRES_AFTER = timedelta(minutes=5)
+MAX_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What the planner must know of a model: whether it dims, for how many minutes at most one order holds (None: for
+    ever), and how long after sending an answer and a report may take."""
+
+    dims: bool
+    max_minutes: int | None
+    answer_within: timedelta = timedelta(seconds=45)
+    report_within: timedelta = timedelta(seconds=120)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One lamp for the planner: its device, what is wanted, what it last reported, what it was last made to do."""
+
+    lamp: Luminaire
+    device: DevEui
+    abilities: Abilities
+    setpoint: Setpoint
+    level: float | None
+    level_at: datetime | None
+    last_applied: Command | None
+    live: tuple[Command, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """New commands, and live ones that they take the place of."""
+
+    commands: tuple[Command, ...]
+    superseded: tuple[Command, ...]
+
+
+def plan(lamps: Iterable[Wanted], now: datetime) -> Plan:
+    """What to order now so that every lamp comes to burn as wanted; nothing where it does or is being told already."""
+    commands: list[Command] = []
+    superseded: list[Command] = []
+    for wanted in lamps:
+        superseded += [advance(live, Event.SUPERSEDE, now, "a newer order takes its place") for live in wanted.live
+                       if isinstance(live.order, SetLevel | Resume) and not _serves(live, wanted)]
+        order = _needed(wanted, now)
+        if order is not None:
+            commands.append(_addressed(wanted, order, now))
+    return Plan(tuple(commands), tuple(superseded))
+
+
+def follow_up(live: Command, abilities: Abilities, now: datetime) -> Command:
+    """A live command after the mere passing of time: expired, lost (to be sent again), given up, or unchanged."""
+    if now >= live.expires_at and live.state is not State.ACKED:
+        return advance(live, Event.EXPIRE, now, "its time ran out")
+    if live.sent_at is None or live.state is State.PLANNED:
+        return live
+    within = abilities.report_within if live.state is State.ACKED else abilities.answer_within
+    if now - (live.changed_at or live.sent_at) <= within:
+        return live
+    if live.attempts >= MAX_ATTEMPTS:
+        return advance(live, Event.GIVE_UP, now, f"no answer to {live.attempts} attempts")
+    return advance(live, Event.LOSE, now, "no answer in time")
+
+
+def is_applied(order: Order, level: float) -> bool | None:
+    """Whether a reported level is what the order asked for; None where the order asks for no level."""
+    return round(level) == order.level if isinstance(order, SetLevel) else None
+
+
+def _needed(wanted: Wanted, now: datetime) -> Order | None:
+    """The order that is missing, or None: obeyed, being told, not able, or given time to act by itself."""
+    want = wanted.setpoint
+    if not wanted.abilities.dims or any(_serves(live, wanted) for live in wanted.live):
+        return None
+    held = _held_until(wanted, now)
+    if want.reason == "program" and want.level in (0, 100):
+        return _own_calendar(wanted, held, now)
+    if wanted.level is not None and round(wanted.level) == want.level and _holds_long_enough(wanted, held, now):
+        return None
+    return SetLevel(want.level, _minutes(wanted, now))
+
+
+def _own_calendar(wanted: Wanted, held: datetime | None, now: datetime) -> Order | None:
+    """On at dusk and off at dawn is the lamp's own doing: release it if it is held, correct it only if it fails to."""
+    want, last = wanted.setpoint, wanted.last_applied
+    if held is not None and last is not None and isinstance(last.order, SetLevel) and last.order.level != want.level:
+        return Resume()
+    reported = wanted.level is not None and wanted.level_at is not None and wanted.level_at >= want.since
+    if not reported or round(wanted.level or 0) == want.level or now - want.since < OWN_CALENDAR_GRACE:
+        return None
+    if last is not None and isinstance(last.order, Resume) and last.changed_at is not None \
+            and (wanted.level_at or now) <= last.changed_at + wanted.abilities.report_within:
+        return None  # released a moment ago, its report is still to come
+    return SetLevel(want.level, _minutes(wanted, now))
+
+
+def _held_until(wanted: Wanted, now: datetime) -> datetime | None:
+    """Until when the lamp is held by our last applied order; None if it is not."""
+    last = wanted.last_applied
+    if last is None or not isinstance(last.order, SetLevel):
+        return None
+    until = last.holds_until or datetime.max.replace(tzinfo=now.tzinfo)
+    return until if until > now else None
+
+
+def _holds_long_enough(wanted: Wanted, held: datetime | None, now: datetime) -> bool:
+    if held is None:
+        # by its own program it burns as wanted; nobody promises for how long, but its report would tell
+        return wanted.setpoint.reason == "program"
+    return held >= wanted.setpoint.until or held - now > RENEW_AHEAD
+
+
+def _minutes(wanted: Wanted, now: datetime) -> int | None:
+    most = wanted.abilities.max_minutes
+    needed = max(ceil((wanted.setpoint.until - now).total_seconds() / 60), 1)
+    return None if most is None else min(needed, most)
+
+
+def _serves(live: Command, wanted: Wanted) -> bool:
+    """Whether a live command already asks for what is wanted, for the same reason."""
+    if not live.state.live or live.origin != wanted.setpoint.origin:
+        return False
+    if isinstance(live.order, SetLevel):
+        return live.order.level == wanted.setpoint.level
+    return isinstance(live.order, Resume) and wanted.setpoint.level in (0, 100)
+
+
+def _addressed(wanted: Wanted, order: Order, now: datetime) -> Command:
+    want = wanted.setpoint
+    priority = Priority.OVERRIDE if want.reason == "override" else Priority.PROGRAM
+    expires = min(now + EXPIRES_AFTER, want.until) if isinstance(order, SetLevel) else now + EXPIRES_AFTER
+    return command(tenant=wanted.lamp.tenant, device=wanted.device, asset=wanted.lamp.id, order=order,
+                   origin=want.origin, priority=priority, now=now, expires_at=expires)

@@ -1,0 +1,175 @@
+"""The table of every Quantity: its name, unit, type and range. Storage fields, API schema and panels derive from it.
+
+A name is `<measurement>.<field>`: the part before the dot is the InfluxDB measurement, the part after it the field.
+A quantity keeps its type for ever. Units are UCUM codes.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from math import isfinite
+
+Value = bool | int | float | str
+
+
+class Kind(Enum):
+    """The one type a quantity's values have, for ever."""
+
+    FLOAT = "float"
+    INT = "int"
+    BOOL = "bool"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What a device said: a quantity, its value, and which part of the device it concerns.
+
+    `channel` is "" for the asset itself, else a part of it ("dali-9", "group-2").
+    `at` is set only where the frame itself dates the value.
+    """
+
+    quantity: "Quantity"
+    value: Value
+    channel: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """One row of the table; called with a value it makes a Measurement of the right type."""
+
+    name: str
+    unit: str
+    kind: Kind
+    help: str
+    low: float | None = None
+    high: float | None = None
+    counts_up: bool = False
+
+    def __call__(self, value: Value, channel: str = "", at: datetime | None = None) -> Measurement:
+        return Measurement(self, self.typed(value), channel, at)
+
+    def typed(self, value: Value) -> Value:
+        """`value` as this quantity's type; raises TypeError where that would change its meaning."""
+        match self.kind:
+            case Kind.FLOAT if isinstance(value, int | float) and not isinstance(value, bool):
+                return float(value)
+            case Kind.INT if isinstance(value, int) and not isinstance(value, bool):
+                return value
+            case Kind.BOOL if isinstance(value, bool):
+                return value
+            case Kind.TEXT if isinstance(value, str):
+                return value
+        raise TypeError(f"{self.name} takes {self.kind.value}, not {value!r}")
+
+    def plausible(self, value: Value) -> bool:
+        """Whether a value of the right type lies in the range; text and truth values always do."""
+        if isinstance(value, bool | str):
+            return True
+        return (isfinite(value) and (self.low is None or value >= self.low)
+                and (self.high is None or value <= self.high))
+
+    @property
+    def measurement(self) -> str:
+        return self.name.partition(".")[0]
+
+    @property
+    def field(self) -> str:
+        return self.name.partition(".")[2]
+
+
+_TABLE: dict[str, Quantity] = {}
+
+
+def _row(name: str, unit: str, kind: Kind, help: str, low: float | None = None, high: float | None = None, *,
+         counts_up: bool = False) -> Quantity:
+    if name in _TABLE:
+        raise ValueError(f"quantity {name} stands in the table twice")
+    quantity = _TABLE[name] = Quantity(name, unit, kind, help, low, high, counts_up)
+    return quantity
+
+
+def _counter(name: str, unit: str, kind: Kind, help: str) -> Quantity:
+    """A 32-bit counter: only its increase means something."""
+    return _row(name, unit, kind, help, 0, 2**32 - 1, counts_up=True)
+
+
+F, N, B, T = Kind.FLOAT, Kind.INT, Kind.BOOL, Kind.TEXT
+
+LAMP_LEVEL = _row("lamp.level", "%", F, "light level the controller says it obeys", 0, 100)
+LAMP_REASON = _row("lamp.reason", "", T, "why the lamp burns at this level: profile, calendar, manual, fallback …")
+LAMP_POWER = _row("lamp.power", "W", F, "active power at the mains side", 0, 2000)
+LAMP_ENERGY = _counter("lamp.energy", "W.h", F, "active energy at the mains side, a counter")
+LAMP_LOAD_POWER = _row("lamp.load_power", "W", F, "active power at the load side of the driver", 0, 2000)
+LAMP_LOAD_ENERGY = _counter("lamp.load_energy", "W.h", F, "active energy at the load side, a counter")
+LAMP_VOLTAGE = _row("lamp.voltage", "V", F, "mains voltage", 0, 500)
+LAMP_CURRENT = _row("lamp.current", "A", F, "mains current", 0, 32)
+LAMP_POWER_FACTOR = _row("lamp.power_factor", "", F, "power factor", 0, 1)
+LAMP_BURN_TIME = _counter("lamp.burn_time", "s", F, "time the lamp has burnt, a counter")
+LAMP_DRIVER_TIME = _counter("lamp.driver_time", "s", F, "time the driver has been powered, a counter")
+LAMP_RELAY_CLOSED = _row("lamp.relay_closed", "", B, "the controller's mains relay is closed")
+LAMP_FAILURE = _row("lamp.failure", "", B, "the driver reports a lamp failure")
+LAMP_DRIVER_ERROR = _row("lamp.driver_error", "", B, "the driver reports an error of its own")
+LAMP_DALI_STATUS = _row("lamp.dali_status", "", N, "DALI QUERY STATUS byte (IEC 62386-102)", 0, 255)
+LAMP_DALI_ERROR = _row("lamp.dali_error", "", B, "the controller cannot talk to the driver")
+LAMP_METERING_ERROR = _row("lamp.metering_error", "", B, "the controller cannot talk to its meter")
+LAMP_ALERT_VOLTAGE = _row("lamp.alert_voltage", "", B, "voltage left its limits in the last 24 h")
+LAMP_ALERT_LAMP = _row("lamp.alert_lamp", "", B, "a lamp error in the last 24 h")
+LAMP_ALERT_POWER = _row("lamp.alert_power", "", B, "power left its limits in the last 24 h")
+LAMP_ALERT_POWER_FACTOR = _row("lamp.alert_power_factor", "", B, "power factor fell below its limit in the last 24 h")
+LAMP_EVENT = _row("lamp.event", "", T, "an event the controller reports at once, as a word")
+LAMP_ILLUMINANCE = _row("lamp.illuminance", "lx", F, "illuminance at the luminaire", 0, 200_000)
+LAMP_LDR = _row("lamp.ldr", "", N, "raw value of the light-dependent resistor", 0, 65535)
+LAMP_TILT = _row("lamp.tilt", "deg", F, "tilt of the luminaire", 0, 180)
+LAMP_INPUT = _row("lamp.input", "", B, "state of the digital input")
+LAMP_INPUT_COUNT = _counter("lamp.input_count", "", N, "switchings of the digital input, a counter")
+
+BAY_OCCUPIED = _row("bay.occupied", "", B, "a vehicle stands in the bay")
+BAY_PREVIOUS_MINUTES = _row("bay.previous_minutes", "min", F, "how long the previous state lasted", 0, 1_000_000)
+BAY_STATE_CHANGES = _counter("bay.state_changes", "", N, "changes of state, a counter")
+BAY_OCCUPIED_TIME = _counter("bay.occupied_time", "s", F, "time occupied, a counter")
+
+DEVICE_TEMPERATURE = _row("device.temperature", "Cel", F, "temperature inside the device", -60, 125)
+DEVICE_BATTERY = _row("device.battery", "%", F, "battery level", 0, 100)
+DEVICE_BATTERY_VOLTAGE = _row("device.battery_voltage", "V", F, "battery voltage", 0, 60)
+DEVICE_BATTERY_LOW = _row("device.battery_low", "", B, "the device asks for a new battery")
+DEVICE_EXTERNAL_POWER = _row("device.external_power", "", B, "the device runs on external power")
+DEVICE_DOWNLINK_RSSI = _row("device.downlink_rssi", "dB[mW]", F, "strength of the last downlink at the device", -255, 0)
+DEVICE_DOWNLINK_SNR = _row("device.downlink_snr", "dB", F, "SNR of the last downlink at the device", -128, 127)
+DEVICE_LINK_MARGIN = _row("device.link_margin", "dB", F, "demodulation margin the device reports (DevStatusAns)", -32, 31)
+DEVICE_CLOCK = _row("device.clock", "s", F, "the device's own time, seconds since 1970", 0, 4.3e9)
+DEVICE_CLOCK_VALID = _row("device.clock_valid", "", B, "the device's clock has been set")
+DEVICE_FIRMWARE = _row("device.firmware", "", T, "firmware version, major.minor.patch")
+DEVICE_SERIAL = _row("device.serial", "", T, "serial number")
+DEVICE_BOOT = _row("device.boot", "", T, "why the device restarted")
+DEVICE_UPTIME = _row("device.uptime", "s", F, "time since restart", 0, 4.3e9)
+DEVICE_INSTALLED_TIME = _counter("device.installed_time", "s", F, "time since installation")
+DEVICE_RESETS = _counter("device.resets", "", N, "restarts, a counter; the channel names the cause")
+DEVICE_UPLINKS = _counter("device.uplinks", "", N, "uplinks sent, a counter; the channel names the data rate")
+DEVICE_RADAR_TRIGGERS = _counter("device.radar_triggers", "", N, "measurements by radar, a counter")
+DEVICE_LATITUDE = _row("device.latitude", "deg", F, "position by the device's own receiver, WGS 84", -90, 90)
+DEVICE_LONGITUDE = _row("device.longitude", "deg", F, "position by the device's own receiver, WGS 84", -180, 180)
+DEVICE_REJECTED = _row("device.rejected", "", T, "a downlink the device refused, as port and first byte")
+DEVICE_ECHO = _row("device.echo", "", T, "a downlink the device confirmed by repeating it: port:hex")
+DEVICE_DEBUG = _row("device.debug", "", T, "bytes the maker does not document, as hex")
+DEVICE_HEARTBEAT = _row("device.heartbeat", "", B, "this was a periodic sign of life, not a change")
+
+RADIO_RSSI = _row("radio.rssi", "dB[mW]", F, "strongest reception of the uplink", -200, 10)
+RADIO_SNR = _row("radio.snr", "dB", F, "signal-to-noise ratio at the strongest gateway", -40, 40)
+RADIO_DR = _row("radio.dr", "", N, "data rate of the uplink", 0, 15)
+RADIO_FCNT = _row("radio.fcnt", "", N, "uplink counter", 0, 2**32 - 1)
+RADIO_GATEWAYS = _row("radio.gateways", "", N, "gateways that heard the uplink", 0, 1000)
+
+del F, N, B, T
+
+
+def quantity(name: str) -> Quantity:
+    """The row of that name; KeyError if the table has none."""
+    return _TABLE[name]
+
+
+def quantities() -> Iterator[Quantity]:
+    """All rows in the order of the table."""
+    return iter(_TABLE.values())

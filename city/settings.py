@@ -1,0 +1,204 @@
+"""One typed tree of settings for every process: defaults, then stadtfunk.toml, then STADTFUNK_* variables.
+
+A variable's name is the path to the setting: `mqtt.url` is STADTFUNK_MQTT_URL. Secrets are never shown: their repr is
+"redacted". The reference page docs/reference/settings.md is generated from this module.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from city.errors import Invalid
+
+PREFIX = "STADTFUNK_"
+
+
+class Secret(str):
+    """A text that nobody should see: it prints as "redacted"; `reveal()` gives the text."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'redacted'" if self else "''"
+
+    def __str__(self) -> str:
+        return "redacted" if self else ""
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+    def reveal(self) -> str:
+        """The text itself."""
+        return str.__str__(self)
+
+
+def _setting(default: Any, help: str) -> Any:  # noqa: ANN401 - as dataclasses.field
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True, slots=True)
+class Mqtt:
+    """The broker between ChirpStack and the bridge."""
+
+    url: str = _setting("mqtt://127.0.0.1:1883", "broker: mqtt://host:port, or mqtts:// with TLS")
+    username: str = _setting("", "user name at the broker")
+    password: Secret = _setting(Secret(), "password at the broker")
+    ca_file: str = _setting("", "PEM file of the broker's authority; empty: the system's")
+    cert_file: str = _setting("", "PEM file of our client certificate")
+    key_file: str = _setting("", "PEM file of its key")
+    client_id: str = _setting("stadtfunk-bridge", "fixed client id: the broker keeps our session under it")
+    session_expiry_s: int = _setting(7 * 86400, "how long the broker keeps our session while we are away")
+    receive_maximum: int = _setting(1000, "messages the broker may send before we acknowledge one")
+    topic: str = _setting("application/+/device/+/event/+", "what the bridge subscribes to")
+    share: str = _setting("", "group name for a shared subscription; empty: not shared")
+    keepalive_s: int = _setting(30, "seconds between signs of life")
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The city database."""
+
+    url: Secret = _setting(Secret("sqlite:///stadtfunk.db"), "SQLAlchemy URL: sqlite:///FILE or postgresql+psycopg://…")
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The local log of readings: what permits an acknowledgement, and the queue in front of InfluxDB."""
+
+    directory: str = _setting("log", "directory of the log")
+    keep_days: int = _setting(400, "days that are kept")
+
+
+@dataclass(frozen=True, slots=True)
+class Influx:
+    """InfluxDB; not needed where `url` is empty."""
+
+    url: str = _setting("", "http(s)://host:port of InfluxDB 1.x, 2.x or 3.x")
+    token: Secret = _setting(Secret(), "token for 2.x and 3.x; user:password for 1.x with authentication")
+    org: str = _setting("", "organisation (2.x)")
+    bucket: str = _setting("stadtfunk", "bucket (2.x), database (1.x, 3.x)")
+    batch: int = _setting(5000, "lines in one request at most")
+
+
+@dataclass(frozen=True, slots=True)
+class Chirpstack:
+    """ChirpStack's gRPC API; not needed for uplinks and single downlinks."""
+
+    url: str = _setting("", "host:port of the API, https:// in front for TLS")
+    token: Secret = _setting(Secret(), "API key")
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """The three loops."""
+
+    batch: int = _setting(500, "events in one commit at most")
+    linger_ms: int = _setting(2, "how long to wait for more events before a commit")
+    tick_s: float = _setting(1.0, "seconds between two looks at what is wanted")
+    frames_per_tick: int = _setting(50, "downlinks handed to the network server in one look at most")
+    metrics_port: int = _setting(0, "port for Prometheus on 127.0.0.1; 0: none")
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The web server."""
+
+    host: str = _setting("127.0.0.1", "address to listen on")
+    port: int = _setting(8080, "port to listen on")
+    public_url: str = _setting("", "address people use, where a proxy stands in front: https://…")
+    session_hours: int = _setting(12, "how long a sign-in lasts")
+    secure_cookies: bool = _setting(False, "send cookies only over https (set it behind TLS)")
+    max_body_mb: int = _setting(16, "largest request body")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All of it."""
+
+    mqtt: Mqtt = field(default_factory=Mqtt)
+    database: Database = field(default_factory=Database)
+    log: Log = field(default_factory=Log)
+    influx: Influx = field(default_factory=Influx)
+    chirpstack: Chirpstack = field(default_factory=Chirpstack)
+    bridge: Bridge = field(default_factory=Bridge)
+    api: Api = field(default_factory=Api)
+
+
+def load(file: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from `file` (default: ./stadtfunk.toml if there is one) and `environ` (default: the process's).
+    Raises Invalid, naming the setting, on unknown names and wrong types."""
+    path = file or Path("stadtfunk.toml")
+    tree: dict[str, Any] = {}
+    if file is not None or path.exists():
+        try:
+            tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise Invalid("The settings in {file} cannot be read: {what}", field=str(path), rule="TOML",
+                          file=str(path), what=str(error)) from error
+    for name, text in (os.environ if environ is None else environ).items():
+        if name.startswith(PREFIX):
+            section, _, key = name[len(PREFIX):].lower().partition("_")
+            tree.setdefault(section, {})[key] = text
+    settings: Settings = _build(Settings, tree, "")
+    return settings
+
+
+def table() -> list[tuple[str, str, str, str]]:
+    """Every setting as (path, variable, default, help), in the order of the tree."""
+    rows = []
+    for section in fields(Settings):
+        hint = get_type_hints(Settings)[section.name]
+        for item in fields(hint):
+            default = item.default.reveal() if isinstance(item.default, Secret) else str(item.default)
+            rows.append((f"{section.name}.{item.name}", f"{PREFIX}{section.name}_{item.name}".upper(), default,
+                         item.metadata["help"]))
+    return rows
+
+
+def _build(kind: type, tree: object, path: str) -> Any:  # noqa: ANN401 - any of the classes above
+    if not isinstance(tree, dict):
+        raise Invalid("The setting “{name}” is a section, not a value.", field=path, rule="section", name=path)
+    hints = get_type_hints(kind)
+    known: dict[str, Field[Any]] = {item.name: item for item in fields(kind)}
+    values = {}
+    for key, value in tree.items():
+        name = f"{path}.{key}" if path else key
+        if key not in known:
+            raise Invalid("There is no setting “{name}”.", field=name, rule="known name", name=name)
+        hint = hints[key]
+        section = isinstance(hint, type) and is_dataclass(hint)
+        values[key] = _build(hint, value, name) if section else _typed(hint, value, name)
+    return kind(**values)
+
+
+def _typed(hint: Any, value: object, name: str) -> object:  # noqa: ANN401 - a type hint
+    if get_origin(hint) in (Union, UnionType):
+        hint = next(item for item in get_args(hint) if item is not type(None))
+    try:
+        if hint is bool:
+            return _truth(value)
+        if hint is Secret or hint is str:
+            if not isinstance(value, str):
+                raise ValueError("not a text")
+            return hint(value)
+        if isinstance(value, bool):
+            raise ValueError("not a number")
+        return hint(value)
+    except (TypeError, ValueError):
+        raise Invalid("The setting “{name}” takes {kind}, not “{value}”.", field=name, rule="type", name=name,
+                      kind=hint.__name__, value="…" if hint is Secret else str(value)[:80]) from None
+
+
+def _truth(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    text = str(value).lower()
+    if text in ("1", "true", "yes", "on"):
+        return True
+    if text in ("0", "false", "no", "off"):
+        return False
+    raise ValueError("neither true nor false")

@@ -1,0 +1,1 @@
+"""What the town remembers. Knows the city; the rest of the city never imports it."""

@@ -1,0 +1,261 @@
+"""What the rest of the platform asks of storage. People write intents through TenantStore, the bridge writes Facts.
+
+A TenantStore cannot name another tenant: whatever it returns or takes belongs to its own. All methods block; call them
+from a thread where a loop must not wait. All raise StoreDown when the database cannot be reached or written.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+from city.alarms import Alarm
+from city.commands import Command, State
+from city.ids import AssetId, CircuitId, CommandId, DevEui, OverrideId, TenantId, ZoneId
+from city.imports import ImportRow
+from city.lighting import Override, Program
+from city.places import Asset, Circuit, Device, Luminaire, ParkingBay, Street, Tenant, Zone
+from city.quantities import Quantity, Value
+from city.readings import DeviceState, Entry
+
+
+class Role(Enum):
+    """What a person or program may do in a tenant; each role may do what the ones before it may."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"  # dims lamps, acknowledges alarms
+    ENGINEER = "engineer"  # configures devices, imports, replays dead letters
+    ADMIN = "admin"  # accounts and tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A local account. `tenant` None: it may act in every town. `password_hash` is argon2id, never shown."""
+
+    name: str
+    role: Role
+    tenant: TenantId | None
+    password_hash: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An API token as kept: only its SHA-256. `prefix` (8 characters) lets a person recognise it."""
+
+    prefix: str
+    name: str
+    role: Role
+    tenant: TenantId | None
+    digest: str = field(repr=False)
+    created_at: datetime
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A signed-in browser, by the SHA-256 of its cookie; `csrf` is what its forms must carry."""
+
+    digest: str = field(repr=False)
+    account: str
+    csrf: str = field(repr=False)
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """Who did what, when: one line for each intent."""
+
+    at: datetime
+    actor: str
+    action: str
+    target: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Input that could not be read, kept whole. `id` is a digest of topic and payload: the same input is one letter
+    whose `count` rises. `tenant` is None unless our registry knows the device."""
+
+    id: str
+    received_at: datetime
+    topic: str
+    payload: bytes = field(repr=False)
+    reason: str
+    detail: str
+    tenant: TenantId | None = None
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigWish:
+    """The configuration a person wants of one device: JSON of a firmware_config.DeviceConfig."""
+
+    device: DevEui
+    wanted: bytes
+    actor: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All that the bridge needs to know about one device to handle its event."""
+
+    tenant: Tenant
+    device: Device
+    asset: Asset
+    state: DeviceState
+    live: tuple[Command, ...]
+    alarms: tuple[Alarm, ...]
+
+
+View = Mapping[DevEui, Known]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What happened, for one transaction. Everything is keyed, so committing the same facts twice changes nothing."""
+
+    entries: tuple[Entry, ...] = ()
+    states: tuple[DeviceState, ...] = ()
+    commands: tuple[Command, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    letters: tuple[DeadLetter, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What has changed in a tenant since a revision, and the revision to ask from next time."""
+
+    revision: int
+    states: tuple[DeviceState, ...]
+    commands: tuple[Command, ...]
+    alarms: tuple[Alarm, ...]
+    overrides: tuple[Override, ...]
+
+
+class TenantStore(Protocol):
+    """One tenant's registry, intents and facts. Lookups of one thing raise NotFound."""
+
+    @property
+    def tenant(self) -> Tenant: ...
+
+    # registry
+    def zones(self) -> Sequence[Zone]: ...
+    def zone(self, id: ZoneId) -> Zone: ...
+    def circuits(self) -> Sequence[Circuit]: ...
+    def luminaires(self, zone: ZoneId | None = None, circuit: CircuitId | None = None) -> Sequence[Luminaire]: ...
+    def bays(self, zone: ZoneId | None = None) -> Sequence[ParkingBay]: ...
+    def asset(self, id: AssetId) -> Asset: ...
+    def devices(self) -> Sequence[Device]: ...
+    def device_of(self, asset: AssetId) -> Device: ...
+    def streets(self) -> Sequence[Street]: ...
+    def put_streets(self, streets: Sequence[Street]) -> None: ...
+    def import_rows(self, rows: Sequence[ImportRow]) -> int:
+        """Create or update zones, circuits, assets and devices in one transaction; returns how many rows.
+        Raises Conflict, naming the line, where a dev_eui already serves another tenant's asset."""
+        ...
+
+    # intents
+    def program(self) -> Program: ...
+    def put_program(self, program: Program) -> None: ...
+    def overrides(self, now: datetime) -> Sequence[Override]:
+        """The active ones."""
+        ...
+    def override(self, id: OverrideId) -> Override: ...
+    def add_override(self, override: Override) -> None: ...
+    def end_overrides(self, *, zone: ZoneId | None = None, asset: AssetId | None = None, now: datetime) -> int:
+        """End every active override on exactly this zone or asset; returns how many."""
+        ...
+    def set_blocked(self, bay: AssetId, blocked: bool) -> None: ...
+    def config_wish(self, device: DevEui) -> ConfigWish | None: ...
+    def put_config_wish(self, wish: ConfigWish) -> None: ...
+    def acknowledge_alarm(self, id: str, actor: str, now: datetime) -> Alarm: ...
+    def audit(self, line: AuditLine) -> None: ...
+    def audit_lines(self, limit: int = 100) -> Sequence[AuditLine]: ...
+
+    # facts
+    def state(self, device: DevEui) -> DeviceState | None: ...
+    def states(self) -> Mapping[DevEui, DeviceState]: ...
+    def command(self, id: CommandId) -> Command: ...
+    def commands(self, *, asset: AssetId | None = None, origin: str | None = None, states: Collection[State] = (),
+                 limit: int = 1000) -> Sequence[Command]:
+        """Newest first; empty `states` means all."""
+        ...
+    def alarms(self, *, open_only: bool = True, limit: int = 1000) -> Sequence[Alarm]: ...
+    def letters(self, limit: int = 100) -> Sequence[DeadLetter]: ...
+    def changes(self, since: int) -> Changes: ...
+    def revision(self) -> int: ...
+
+
+class Store(Protocol):
+    """The city database."""
+
+    # towns and who may enter
+    def tenants(self) -> Sequence[Tenant]: ...
+    def tenant(self, id: TenantId) -> TenantStore:
+        """Raises NotFound."""
+        ...
+    def put_tenant(self, tenant: Tenant) -> None: ...
+    def account(self, name: str) -> Account | None: ...
+    def put_account(self, account: Account) -> None: ...
+    def put_session(self, session: Session) -> None: ...
+    def session(self, digest: str, now: datetime) -> tuple[Session, Account] | None: ...
+    def end_session(self, digest: str) -> None: ...
+    def put_token(self, token: Token) -> None: ...
+    def token(self, digest: str, now: datetime) -> Token | None: ...
+
+    # the bridge
+    def view(self, devices: Collection[DevEui]) -> View:
+        """What is known of these devices, in one query a table; devices without an asset are missing from it."""
+        ...
+    def commit(self, facts: Facts) -> None:
+        """States, commands, alarms and dead letters in one durable transaction, stamped with a new revision.
+        Entries are the reading log's business and ignored here."""
+        ...
+    def live_commands(self, tenant: TenantId | None = None) -> Sequence[Command]: ...
+    def last_applied(self, tenant: TenantId) -> Mapping[DevEui, Command]:
+        """The newest applied SetLevel or Resume of each device."""
+        ...
+    def config_wishes(self, tenant: TenantId) -> Mapping[DevEui, ConfigWish]: ...
+    def all_letters(self, limit: int = 100, reason: str | None = None) -> Sequence[DeadLetter]: ...
+    def letter(self, id: str) -> DeadLetter: ...
+    def remove_letter(self, id: str) -> None: ...
+    def count_letters(self) -> Mapping[str, int]:
+        """By reason."""
+        ...
+    def ping(self) -> None:
+        """Raises StoreDown."""
+        ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value in a history: the value itself, or the mean of a step (its last value for counters, text and truth)."""
+
+    at: datetime
+    value: Value
+
+
+class ReadingLog(Protocol):
+    """History: what was said, in order of arrival for shipping and by time for questions."""
+
+    def append(self, entries: Sequence[Entry]) -> int:
+        """Durable (fsynced) when it returns; entries already there by (at_ns, device, key) are passed over.
+        Returns how many were new. Raises StoreDown."""
+        ...
+    def history(self, tenant: TenantId, asset: AssetId, quantity: Quantity, start: datetime, end: datetime,
+                every_s: float | None = None, channel: str = "") -> list[Point]:
+        """Values with start ≤ at < end in order of time, or one per step of `every_s`; implausible ones left out."""
+        ...
+    def after(self, cursor: int, limit: int) -> Iterator[tuple[int, Entry]]:
+        """Entries in order of arrival with their position, from the first position above `cursor`."""
+        ...
+    def cursor(self, sink: str) -> int: ...
+    def move_cursor(self, sink: str, position: int) -> None: ...
+    def head(self) -> int:
+        """The newest position."""
+        ...
+    def close(self) -> None: ...

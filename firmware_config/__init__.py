@@ -1,0 +1,1 @@
+"""What a device should be running; no I/O."""

@@ -1,0 +1,1 @@
+"""A town that answers like the real one."""
