@@ -5,7 +5,7 @@ network server's are, and because a reading's time must be a pure function of it
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 
@@ -77,7 +77,8 @@ class DeviceState:
     """What is known of a device now. `last` is keyed by quantity name, or "name@channel" for a part of it.
 
     `session` is the DevAddr of the current join; counters only compare inside one session.
-    `since_ns` is when the quantity that makes up the asset's state last changed (lamp.level, bay.occupied).
+    `since_ns` is when each of those values last changed. `config` is what the device has confirmed to be configured
+    as: a setting's name (its class in city.orders) and the order as JSON.
     """
 
     device: DevEui
@@ -89,6 +90,7 @@ class DeviceState:
     missed: int = 0
     last: Mapping[str, Last] = field(default_factory=dict)
     since_ns: Mapping[str, int] = field(default_factory=dict)
+    config: Mapping[str, str] = field(default_factory=dict)
 
     def value(self, quantity: Quantity, channel: str = "") -> Value | None:
         """The newest good value, or None."""
@@ -129,8 +131,7 @@ def remember(state: DeviceState, readings: Iterable[Reading]) -> DeviceState:
         if known is None or known.value != reading.value:
             since[key] = reading.at_ns
         last[key] = Last(reading.value, reading.at_ns)
-    return DeviceState(state.device, state.application_id, state.session, state.f_cnt, state.heard_ns, state.gateway,
-                       state.missed, last, since)
+    return replace(state, last=last, since_ns=since)
 
 
 def to_ns(at: datetime) -> int:
