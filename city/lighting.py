@@ -117,14 +117,15 @@ def program_steps(program: Program, site: Site, now: datetime) -> tuple[tuple[da
     next_noon = datetime.combine(evening + timedelta(days=1), time(12), BERLIN).astimezone(UTC)
     sunset, sunrise = night(site, evening)
     on, off = max(sunset, noon), min(sunrise, next_noon)
-    steps = [(noon, 0)]
+    levels = {noon: 0}
     if on < off:
         low, high = (min(max(_tonight(at, evening), on), off) for at in (program.reduced_from, program.reduced_until))
-        for at, level in ((on, program.level), (low, program.reduced_level), (high, program.level), (off, 0)):
-            while steps[-1][0] >= at and len(steps) > 1:  # a step of no length gives way to the next one
-                steps.pop()
-            steps.append((at, level))
-    return (*steps, (next_noon, 0))
+        levels[on] = program.level  # of steps at the same moment the later one holds
+        if low < high:
+            levels |= {low: program.reduced_level, high: program.level}
+        levels[off] = 0
+    levels.pop(next_noon, None)
+    return (*sorted(levels.items()), (next_noon, 0))
 
 
 def lamp_floor(lamp: Luminaire) -> int:

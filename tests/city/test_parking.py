@@ -1,0 +1,77 @@
+"""What residents may be told: unknown is never counted as free or as taken."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from city.ids import AssetId, DevEui, TenantId, ZoneId
+from city.parking import BayState, Occupancy, Word, bay_state, zone_occupancy
+from city.places import ParkingBay, Restriction, Site
+from city.quantities import BAY_OCCUPIED
+from city.readings import DeviceState, Last, to_ns
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+DAY = timedelta(hours=24)
+
+
+def bay(number=1, restriction=Restriction.NONE, blocked=False):
+    return ParkingBay(TenantId("t"), AssetId(f"B{number}"), f"B{number}", Site(51, 8), ZoneId("markt"), restriction, blocked)
+
+
+def heard(taken, ago):
+    at = to_ns(NOW - ago)
+    return DeviceState(DevEui("70b3d57ed0000042"), heard_ns=at, last={BAY_OCCUPIED.name: Last(taken, at)})
+
+
+def test_a_heartbeat_keeps_a_bay_known_and_its_loss_does_not():
+    assert bay_state(bay(), heard(True, timedelta(hours=24, minutes=59)), DAY, NOW).occupancy is Occupancy.OCCUPIED
+    assert bay_state(bay(), heard(True, timedelta(hours=25, minutes=1)), DAY, NOW).occupancy is Occupancy.UNKNOWN
+    assert bay_state(bay(), heard(True, timedelta(hours=50)), DAY, NOW).occupancy is Occupancy.OUT_OF_SERVICE
+
+
+def test_a_bay_never_heard_is_unknown_with_its_reason():
+    state = bay_state(bay(), None, DAY, NOW)
+    assert (state.occupancy, state.reason) == (Occupancy.UNKNOWN, "never heard")
+
+
+def test_a_blocked_bay_is_blocked_whatever_its_sensor_says():
+    assert bay_state(bay(blocked=True), heard(False, DAY / 2), DAY, NOW).occupancy is Occupancy.BLOCKED
+
+
+def zone(free=0, occupied=0, unknown=0, blocked=0, disabled_free=0):
+    rows = [(Occupancy.FREE, free), (Occupancy.OCCUPIED, occupied), (Occupancy.UNKNOWN, unknown), (Occupancy.BLOCKED, blocked)]
+    states = [BayState(bay(n), occupancy, heard_at=NOW) for occupancy, count in rows for n in range(count)]
+    return states + [BayState(bay(n, Restriction.DISABLED), Occupancy.FREE) for n in range(disabled_free)]
+
+
+def test_a_free_disabled_bay_is_not_a_free_bay():
+    states = zone(free=3, occupied=2, disabled_free=2)
+    assert zone_occupancy(states).free == 3
+    assert zone_occupancy(states, Restriction.DISABLED).free == 2
+
+
+def test_blocked_bays_leave_the_total():
+    assert zone_occupancy(zone(free=3, blocked=4)).total == 3
+
+
+def test_number_range_or_no_data_by_coverage():
+    assert zone_occupancy(zone(free=5, occupied=4, unknown=1)).says_number
+    part = zone_occupancy(zone(free=3, occupied=3, unknown=4))
+    assert (part.says_number, part.says_range, part.free_min, part.free_max) == (False, True, 3, 7)
+    assert zone_occupancy(zone(free=3, unknown=7)).word is Word.NO_DATA
+
+
+def test_words():
+    assert zone_occupancy(zone(free=1, occupied=9)).word is Word.FULL
+    assert zone_occupancy(zone(free=3, occupied=7)).word is Word.FEW
+    assert zone_occupancy(zone(free=4, occupied=6)).word is Word.MANY
+    assert zone_occupancy([]).word is Word.NO_DATA
+
+
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40), st.integers(0, 5))
+def test_counts_never_leave_their_bounds(free, occupied, unknown, blocked):
+    counted = zone_occupancy(zone(free, occupied, unknown, blocked))
+    assert 0 <= counted.free_min <= counted.free_max <= counted.total == free + occupied + unknown
+    assert counted.free == free
+    assert counted.occupied == occupied

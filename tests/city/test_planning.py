@@ -1,0 +1,123 @@
+"""The reconciler orders only what is missing, once, and never leaves a lamp wrong."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from city.commands import Event, State, advance
+from city.ids import AssetId, DevEui, TenantId, ZoneId
+from city.lighting import Setpoint
+from city.orders import Resume, SetLevel
+from city.places import Luminaire, Site
+from city.planning import Abilities, Wanted, follow_up, plan
+
+NOW = datetime(2026, 11, 22, 19, tzinfo=UTC)
+LAMP = Luminaire(TenantId("t"), AssetId("L1"), "L1", Site(51, 8), ZoneId("markt"))
+NAS = Abilities(dims=True, max_minutes=255)
+
+
+def override_to(level, hours=2.0, id="o"):
+    return Setpoint(level, "override", f"override:{id}", NOW, NOW + timedelta(hours=hours))
+
+
+def program_of(level, since=NOW - timedelta(hours=1)):
+    return Setpoint(level, "program", "program", since, NOW + timedelta(hours=3))
+
+
+def wanted(setpoint, *, level=100.0, level_at=NOW - timedelta(minutes=5), last=None, live=(), abilities=NAS):
+    return Wanted(LAMP, DevEui("70b3d57ed0000042"), abilities, setpoint, level, level_at, last, live)
+
+
+def sent(command, at=NOW):
+    return advance(command, Event.SEND, at)
+
+
+def applied(command, at=NOW):
+    return advance(sent(command, at), Event.CONFIRM, at)
+
+
+def test_a_lamp_that_differs_is_ordered_once():
+    first = plan([wanted(override_to(40))], NOW)
+    assert [command.order for command in first.commands] == [SetLevel(40, 120)]
+    again = plan([wanted(override_to(40), live=first.commands)], NOW)
+    assert again.commands == again.superseded == ()
+
+
+def test_a_newer_wish_takes_the_place_of_the_older_command():
+    (old,) = plan([wanted(override_to(40))], NOW).commands
+    result = plan([wanted(override_to(70, id="p"), live=(sent(old),))], NOW)
+    assert [c.order for c in result.commands] == [SetLevel(70, 120)]
+    assert [(c.id, c.state) for c in result.superseded] == [(old.id, State.SUPERSEDED)]
+
+
+def test_a_lamp_that_already_burns_so_by_chance_is_ordered_to_hold_it():
+    assert plan([wanted(override_to(100))], NOW).commands
+
+
+def test_an_order_longer_than_the_controller_can_hold_is_renewed_before_it_ends():
+    (first,) = plan([wanted(override_to(40, hours=10))], NOW).commands
+    assert first.order == SetLevel(40, 255)
+    held = applied(first)
+    soon = NOW + timedelta(minutes=100)
+    assert plan([wanted(override_to(40, hours=10), level=40.0, last=held)], soon).commands == ()
+    late = NOW + timedelta(minutes=250)
+    assert [c.order for c in plan([wanted(override_to(40, hours=10), level=40.0, last=held)], late).commands]
+
+
+def test_when_an_override_ends_early_the_lamp_is_released():
+    held = applied(plan([wanted(override_to(40))], NOW).commands[0])
+    at = NOW + timedelta(minutes=10)
+    result = plan([wanted(program_of(100), level=40.0, last=held)], at)
+    assert [c.order for c in result.commands] == [Resume()]
+    assert plan([wanted(program_of(100), level=40.0, last=held, live=result.commands)], at).commands == ()
+
+
+def test_a_program_step_that_the_lamp_cannot_know_is_ordered():
+    assert [c.order for c in plan([wanted(program_of(50))], NOW).commands] == [SetLevel(50, 180)]
+
+
+def test_dusk_and_dawn_are_the_lamps_own_doing_until_it_fails_to():
+    fresh = program_of(100, since=NOW - timedelta(minutes=5))
+    assert plan([wanted(fresh, level=0.0, level_at=NOW)], NOW).commands == ()
+    old = program_of(100, since=NOW - timedelta(hours=1))
+    assert [c.order for c in plan([wanted(old, level=0.0, level_at=NOW)], NOW).commands] == [SetLevel(100, 180)]
+
+
+def test_a_lamp_that_cannot_dim_is_left_alone():
+    assert plan([wanted(override_to(40), abilities=Abilities(dims=False, max_minutes=None))], NOW).commands == ()
+
+
+def test_silence_is_answered_by_sending_again_and_at_last_by_giving_up():
+    command = sent(plan([wanted(override_to(40))], NOW).commands[0])
+    assert follow_up(command, NAS, NOW + timedelta(seconds=30)) is command
+    at = NOW
+    for _ in range(2):
+        at += timedelta(seconds=60)
+        command = follow_up(command, NAS, at)
+        assert command.state is State.PLANNED
+        command = sent(command, at)
+    assert follow_up(command, NAS, at + timedelta(seconds=60)).state is State.FAILED
+
+
+def test_a_command_that_nobody_sent_in_time_expires():
+    (command,) = plan([wanted(override_to(40))], NOW).commands
+    assert follow_up(command, NAS, command.expires_at).state is State.EXPIRED
+
+
+LEVELS = st.sampled_from([0, 20, 50, 100])
+
+
+@given(LEVELS, st.booleans(), st.one_of(st.none(), LEVELS), st.one_of(st.none(), LEVELS), st.integers(0, 300))
+def test_planning_twice_plans_nothing_more(level, by_override, reported, held_at, minutes):
+    want = override_to(level) if by_override else program_of(level)
+    last = None
+    if held_at is not None:
+        last = applied(plan([wanted(override_to(held_at, id="old"), level=None, level_at=None)], NOW).commands[0])
+    at = NOW + timedelta(minutes=minutes) if minutes < 120 else NOW
+    now_wanted = wanted(want, level=None if reported is None else float(reported), last=last)
+    first = plan([now_wanted], at)
+    again = plan([replace(now_wanted, live=first.commands)], at)
+    assert len(first.commands) <= 1
+    assert again.commands == again.superseded == ()
