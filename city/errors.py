@@ -9,6 +9,7 @@ CityError
       Truncated  Trailing  OutOfRange  UnknownPort  UnknownVersion
   Refused       the caller may not have this: a problem+json answer that names the field and the rule
     NotFound  Forbidden  Conflict  Unsupported  Invalid
+    SignInNeeded  TooOften  TooLarge
   Unavailable   a neighbour is down: back off, do not acknowledge
     BrokerDown  StoreDown  NetworkServerDown  InfluxDown
 
@@ -101,6 +102,18 @@ class Unsupported(Refused):
 
 class Invalid(Refused):
     """A value breaks a rule."""
+
+
+class SignInNeeded(Refused):
+    """Nobody is signed in, or the sign-in does not hold."""
+
+
+class TooOften(Refused):
+    """Not now: the fact `seconds` says how long to wait."""
+
+
+class TooLarge(Refused):
+    """More bytes or more rows than one request may carry or ask for."""
 
 
 class Unavailable(CityError):

@@ -1,0 +1,183 @@
+"""What handlers ask for: the platform, who asks, a town they may enter, the time.
+
+Every route has exactly one Guard among its dependencies: `scope(role)`, `require(role)`, `public_scope` or `anyone`.
+A test walks the routes and insists on it.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Protocol
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Path, Request
+from starlette.concurrency import run_in_threadpool
+
+from api import auth
+from api.auth import Actor
+from city.clock import Clock
+from city.errors import Forbidden, NotFound, SignInNeeded
+from city.ids import TenantId
+from city.settings import Settings
+from city.store.ports import ReadingLog, Role, Store, TenantStore
+
+COOKIE = "stadtfunk_session"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+TownPath = Annotated[str, Path(description="The town's name in addresses.", max_length=64)]
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What one process serves; at `request.app.state.platform`."""
+
+    store: Store
+    log: ReadingLog
+    clock: Clock
+    settings: Settings = field(repr=False)
+
+
+class Guard(Protocol):
+    """A dependency that decides who may call a route; `role` None: anyone."""
+
+    @property
+    def role(self) -> Role | None: ...
+
+
+def platform(request: Request) -> Platform:
+    """What this process serves."""
+    found: Platform = request.app.state.platform
+    return found
+
+
+def now(request: Request) -> datetime:
+    """The time by the platform's clock."""
+    return platform(request).clock.now()
+
+
+async def actor(request: Request) -> Actor | None:
+    """Who asks: by Bearer token, else by session cookie; None for nobody.
+
+    A change asked for with a cookie must carry the session's CSRF token and come from our own pages: else Forbidden.
+    """
+    here = platform(request)
+    found = await run_in_threadpool(auth.identify, here.store, cookie=request.cookies.get(COOKIE, ""),
+                                    bearer=_bearer(request), now=here.clock.now())
+    if found is not None and found.by == "session" and request.method not in SAFE:
+        check_same_origin(request)
+        auth.check_csrf(found, await _csrf(request))
+    return found
+
+
+Asking = Annotated[Actor | None, Depends(actor)]
+Here = Annotated[Platform, Depends(platform)]
+Now = Annotated[datetime, Depends(now)]
+
+
+def check_same_origin(request: Request) -> None:
+    """Raises Forbidden where a browser says that another site asks."""
+    auth.check_origin(fetch_site=request.headers.get("sec-fetch-site", ""), origin=request.headers.get("origin", ""),
+                      expected=_own_origins(request))
+
+
+def enter(here: Platform, who: Actor | None, tenant: str, role: Role) -> TenantStore:
+    """The town's store for whoever may do `role` there. Raises SignInNeeded for nobody, NotFound for a town that does
+    not exist or is none of theirs (the two look alike), Forbidden for too low a role."""
+    if who is None:
+        raise SignInNeeded("Please sign in.", rule="sign-in")
+    if not who.may_enter(tenant):
+        raise no_such_town(tenant)
+    town = open_town(here, tenant)
+    if not who.may(role):
+        raise Forbidden("This needs the role “{role}”.", rule="role", role=role.value)
+    return town
+
+
+def open_town(here: Platform, tenant: str) -> TenantStore:
+    """The town's store, unguarded; raises NotFound in the same words as for a town of others."""
+    try:
+        return here.store.tenant(TenantId(tenant))
+    except NotFound:
+        raise no_such_town(tenant) from None
+
+
+def no_such_town(tenant: str) -> NotFound:
+    """What is said of a town that does not exist, and of one that is none of the caller's business."""
+    return NotFound("There is no town “{tenant}” here.", field="tenant", rule="exists", tenant=tenant[:64])
+
+
+@dataclass(frozen=True, slots=True)
+class _TownGuard:
+    role: Role
+
+    def __call__(self, here: Here, who: Asking, tenant: TownPath) -> TenantStore:
+        return enter(here, who, tenant, self.role)
+
+
+@dataclass(frozen=True, slots=True)
+class _RoleGuard:
+    role: Role
+
+    def __call__(self, who: Asking) -> Actor:
+        if who is None:
+            raise SignInNeeded("Please sign in.", rule="sign-in")
+        if not who.may(self.role):
+            raise Forbidden("This needs the role “{role}”.", rule="role", role=self.role.value)
+        return who
+
+
+@dataclass(frozen=True, slots=True)
+class _PublicTown:
+    role: None = None
+
+    def __call__(self, here: Here, tenant: TownPath) -> TenantStore:
+        return open_town(here, tenant)
+
+
+@dataclass(frozen=True, slots=True)
+class _Anyone:
+    role: None = None
+
+    def __call__(self) -> None:
+        return None
+
+
+def scope(role: Role) -> _TownGuard:
+    """A dependency: the TenantStore of the path's `tenant`, for whoever has `role` there."""
+    return _TownGuard(role)
+
+
+def require(role: Role) -> _RoleGuard:
+    """A dependency: the Actor, who has `role` in some town."""
+    return _RoleGuard(role)
+
+
+public_scope = _PublicTown()
+anyone = _Anyone()
+Viewing = Annotated[TenantStore, Depends(scope(Role.VIEWER))]
+Operating = Annotated[TenantStore, Depends(scope(Role.OPERATOR))]
+Engineering = Annotated[TenantStore, Depends(scope(Role.ENGINEER))]
+Administering = Annotated[TenantStore, Depends(scope(Role.ADMIN))]
+Public = Annotated[TenantStore, Depends(public_scope)]
+
+
+def _bearer(request: Request) -> str:
+    kind, _, text = request.headers.get("authorization", "").partition(" ")
+    return text.strip() if kind.lower() == "bearer" else ""
+
+
+async def _csrf(request: Request) -> str:
+    given = request.headers.get("x-csrf-token", "")
+    if given or not request.headers.get("content-type", "").startswith(FORMS):
+        return given
+    field = (await request.form()).get("csrf", "")
+    return field if isinstance(field, str) else ""
+
+
+def _own_origins(request: Request) -> frozenset[str]:
+    """The origin people use: the configured one, or else the one this request names."""
+    configured = platform(request).settings.api.public_url
+    if configured:
+        parts = urlsplit(configured)
+        return frozenset({f"{parts.scheme}://{parts.netloc}"})
+    host = request.headers.get("host", "")
+    return frozenset({f"http://{host}", f"https://{host}"})

@@ -1,0 +1,348 @@
+"""What people are shown of a town: put together from a bounded number of store queries, for JSON routes and pages alike.
+
+Nothing here knows of HTTP. Wanted is never shown as reached: a lamp has its target, what it says it does, and what it
+draws, each with its own time.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from api.targets import Targets
+from city.airtime import Estimate, estimate
+from city.alarms import Alarm, AlarmKind
+from city.commands import Command, State
+from city.errors import NotFound, Unsupported
+from city.ids import AssetId, DevEui, ZoneId
+from city.lighting import Override, Setpoint, lamp_floor
+from city.orders import Resume, SetLevel
+from city.parking import BayState, ZoneOccupancy, bay_state, zone_occupancy
+from city.places import Device, Luminaire, ParkingBay, Restriction, Zone
+from city.planning import OWN_CALENDAR_GRACE
+from city.quantities import LAMP_LEVEL, LAMP_POWER, LAMP_REASON, Value
+from city.readings import DeviceState, from_ns
+from city.store.ports import TenantStore
+from decoders.catalog import catalog
+from decoders.codec import Codec
+
+ALL = 1_000_000  # a limit that means: every one
+LIVE = tuple(state for state in State if state.live)
+RX2_SF = 12  # ChirpStack's EU868 default for class C downlinks is RX2 at DR0
+FAULTS = frozenset({AlarmKind.LAMP_FAILURE, AlarmKind.DRIVER_SILENT, AlarmKind.METER_SILENT})
+OVERRIDE_GRACE = timedelta(minutes=3)
+UNKNOWN_HEARTBEAT = timedelta(hours=24)
+
+
+class LampWord(Enum):
+    """How a lamp is doing, in one word."""
+
+    OK = "ok"  # burns as wanted
+    WAITING = "waiting"  # was told, or has only just begun to be wanted otherwise
+    DEVIATES = "deviates"  # burns otherwise than wanted, and has had time to obey
+    FAULT = "fault"  # reports a defect
+    SILENT = "silent"  # has not spoken for longer than it should
+    NEVER_HEARD = "never_heard"  # has no controller, or one that never spoke
+
+
+@dataclass(frozen=True, slots=True)
+class LuminaireView:
+    """One lamp and its three states: target (wanted), reported (in effect), measured (power)."""
+
+    lamp: Luminaire
+    zone_name: str
+    device: DevEui | None
+    model: str
+    dims: bool
+    target: Setpoint
+    level: float | None
+    level_reason: str
+    level_at: datetime | None
+    power_w: float | None
+    power_at: datetime | None
+    heard_at: datetime | None
+    word: LampWord
+    alarms: tuple[Alarm, ...]
+    live: Command | None
+    override: Override | None
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneLightingView:
+    """A zone's lamps: how many there are by word, what they burn at and draw, and the override of the whole zone."""
+
+    zone: Zone
+    lamps: int
+    dimmable: int
+    words: Mapping[LampWord, int]
+    target_min: int
+    target_max: int
+    level_mean: float | None
+    power_w: float | None
+    floor: int
+    override: Override | None
+    newest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ParkingZoneView:
+    """A zone's bays: one count for each restriction that it has; `longitude`, `latitude` are the middle of its bays."""
+
+    zone: Zone
+    counts: Mapping[Restriction, ZoneOccupancy]
+    newest: datetime | None
+    longitude: float
+    latitude: float
+
+    @property
+    def main(self) -> ZoneOccupancy:
+        """The count over bays for everybody; empty where there is none."""
+        return self.counts.get(Restriction.NONE) or zone_occupancy(())
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideProgress:
+    """How far an override has come. Each lamp counts once; the counts after `asked` sum to it.
+
+    `applied`: reports the wanted level. `deviating`: obeyed, but reports another level since. `unable`: has no
+    controller that dims. `waiting`: nothing has been sent yet.
+    """
+
+    override: Override
+    active: bool
+    asked: int
+    waiting: int
+    sent: int
+    scheduled: int
+    acked: int
+    applied: int
+    deviating: int
+    failed: int
+    unable: int
+
+    @property
+    def settled(self) -> bool:
+        """Whether no more is to come by itself."""
+        return self.waiting + self.sent + self.scheduled + self.acked == 0
+
+
+def luminaires(town: TenantStore, now: datetime, zone: ZoneId | None = None) -> list[LuminaireView]:
+    """Every lamp of the town, or of one zone, by id."""
+    return _lamp_views(town, town.luminaires(zone), now)
+
+
+def luminaire(town: TenantStore, asset: AssetId, now: datetime) -> LuminaireView:
+    """One lamp; raises NotFound."""
+    return _lamp_views(town, [lamp_of(town, asset)], now)[0]
+
+
+def lamp_of(town: TenantStore, asset: AssetId) -> Luminaire:
+    """The lamp of that number; raises NotFound also for a bay."""
+    found = town.asset(asset)
+    if not isinstance(found, Luminaire):
+        raise NotFound("There is no lamp “{asset}”.", field="asset", rule="exists", asset=asset)
+    return found
+
+
+def lighting_zones(town: TenantStore, now: datetime) -> list[ZoneLightingView]:
+    """Every zone that has lamps."""
+    return zones_of(town, luminaires(town, now), now)
+
+
+def zones_of(town: TenantStore, views: Iterable[LuminaireView], now: datetime) -> list[ZoneLightingView]:
+    """Every zone of which there are lamps among `views`, which are the town's."""
+    grouped: dict[ZoneId, list[LuminaireView]] = {}
+    for view in views:
+        grouped.setdefault(view.lamp.zone, []).append(view)
+    targets = Targets(town.overrides(now), town.program(), town.tenant.site, now)
+    return [_zone_view(zone, grouped[zone.id], targets.of_zone(zone.id)) for zone in town.zones()
+            if zone.id in grouped]
+
+
+def bays(town: TenantStore, now: datetime, zone: ZoneId | None = None) -> list[BayState]:
+    """What is known of every bay, or of one zone's."""
+    devices = _by_asset(town.devices())
+    states = town.states()
+    return [_bay(bay, devices.get(bay.id), states, now) for bay in town.bays(zone)]
+
+
+def parking_zones(town: TenantStore, now: datetime) -> list[ParkingZoneView]:
+    """Every zone that has bays, counted."""
+    grouped: dict[ZoneId, list[BayState]] = {}
+    for state in bays(town, now):
+        grouped.setdefault(state.bay.zone, []).append(state)
+    return [_parking_zone(zone, grouped[zone.id]) for zone in town.zones() if zone.id in grouped]
+
+
+def override_progress(town: TenantStore, override: Override, now: datetime) -> OverrideProgress:
+    """How far the override has come, lamp by lamp."""
+    lamps = covered(town, override)
+    devices = _devices(town, lamps)
+    states = _states(town, devices)
+    newest: dict[AssetId, list[Command]] = {}
+    for order in town.commands(origin=f"override:{override.id}", limit=ALL):
+        newest.setdefault(order.asset, []).append(order)
+    active = override.active(now)
+    tally = Counter(_step(override, active, devices.get(lamp.id), states, newest.get(lamp.id, [])) for lamp in lamps)
+    return OverrideProgress(override, active, len(lamps), *(tally[step] for step in _STEPS))
+
+
+def covered(town: TenantStore, override: Override) -> list[Luminaire]:
+    """The lamps that an override concerns."""
+    lamps = [lamp_of(town, override.asset)] if override.asset is not None else town.luminaires(override.zone)
+    return [lamp for lamp in lamps if override.covers(lamp)]
+
+
+def estimate_for(town: TenantStore, lamps: Iterable[Luminaire]) -> Estimate:
+    """What one order to these lamps costs, spread over the gateways that hear them. Raises Unsupported where none of
+    them has a controller that dims."""
+    devices = _by_asset(town.devices())
+    able = [device for lamp in lamps if (device := devices.get(lamp.id)) is not None and dims(device.model)]
+    if not able:
+        raise Unsupported("No lamp here has a controller that can dim it.", field="level", rule="can dim")
+    states = town.states()
+    gateways = {state.gateway for device in able if (state := states.get(device.dev_eui)) and state.gateway}
+    payload = max(_order_size(model) for model in {device.model for device in able})
+    return estimate(len(able), payload, RX2_SF, gateways=len(gateways) or 1)
+
+
+def dims(model: str) -> bool:
+    """Whether lamps with a controller of this model can be dimmed by us."""
+    codec = catalog().get(model)
+    return codec is not None and codec.abilities.dims
+
+
+_STEPS = ("waiting", "sent", "scheduled", "acked", "applied", "deviating", "failed", "unable")
+_STEP_OF = {State.PLANNED: "waiting", State.SENT: "sent", State.SCHEDULED: "scheduled", State.ACKED: "acked",
+            State.APPLIED: "deviating", State.SUPERSEDED: "waiting", State.EXPIRED: "failed", State.FAILED: "failed"}
+
+
+def _step(override: Override, active: bool, device: Device | None, states: Mapping[DevEui, DeviceState],
+          orders: list[Command]) -> str:
+    """Where one lamp stands; `orders` are those of this override, newest first."""
+    if device is None or not dims(device.model):
+        return "unable"
+    state = states.get(device.dev_eui)
+    level, at = (state.value(LAMP_LEVEL), state.at(LAMP_LEVEL)) if state else (None, None)
+    done = any(order.state is State.APPLIED for order in orders)
+    if active and isinstance(level, float) and round(level) == override.level and at is not None \
+            and (done or at >= override.start or not orders):
+        return "applied"
+    if not active and done:
+        return "applied"
+    return _STEP_OF[orders[0].state] if orders else "waiting"
+
+
+def _lamp_views(town: TenantStore, lamps: Iterable[Luminaire], now: datetime) -> list[LuminaireView]:
+    some = list(lamps)
+    assembling = _Assembling(town, some, now)
+    return [assembling.view(lamp) for lamp in some]
+
+
+class _Assembling:
+    """Everything that views of `lamps` need, asked of the store once."""
+
+    def __init__(self, town: TenantStore, lamps: list[Luminaire], now: datetime) -> None:
+        self._now = now
+        self._zones = {zone.id: zone.name for zone in town.zones()}
+        self._devices = _devices(town, lamps)
+        self._states = _states(town, self._devices)
+        self._targets = Targets(town.overrides(now), town.program(), town.tenant.site, now)
+        self._alarms: dict[AssetId, list[Alarm]] = {}
+        for alarm in town.alarms(limit=ALL):
+            self._alarms.setdefault(alarm.asset, []).append(alarm)
+        self._live: dict[AssetId, Command] = {}
+        for order in town.commands(asset=lamps[0].id if len(lamps) == 1 else None, states=LIVE, limit=ALL):
+            if isinstance(order.order, SetLevel | Resume):
+                self._live.setdefault(order.asset, order)
+        self._codecs = catalog()
+
+    def view(self, lamp: Luminaire) -> LuminaireView:
+        device = self._devices.get(lamp.id)
+        state = self._states.get(device.dev_eui) if device else None
+        codec = self._codecs.get(device.model) if device else None
+        target, alarms, live = self._targets.of(lamp), tuple(self._alarms.get(lamp.id, ())), self._live.get(lamp.id)
+        level = _number(state.value(LAMP_LEVEL)) if state else None
+        heard_at = from_ns(state.heard_ns) if state and state.heard_ns else None
+        return LuminaireView(
+            lamp=lamp, zone_name=self._zones.get(lamp.zone, lamp.zone), device=device.dev_eui if device else None,
+            model=device.model if device else "", dims=codec is not None and codec.abilities.dims, target=target,
+            level=level, level_reason=str(state.value(LAMP_REASON) or "") if state else "",
+            level_at=state.at(LAMP_LEVEL) if state else None,
+            power_w=_number(state.value(LAMP_POWER)) if state else None,
+            power_at=state.at(LAMP_POWER) if state else None, heard_at=heard_at,
+            word=lamp_word(target, level, heard_at, alarms, live, codec, self._now), alarms=alarms, live=live,
+            override=self._targets.override_of(lamp))
+
+
+def lamp_word(target: Setpoint, level: float | None, heard_at: datetime | None, alarms: Iterable[Alarm],
+              live: Command | None, codec: Codec | None, now: datetime) -> LampWord:
+    """One word for a lamp; silence and faults come before agreement, for they make it doubtful."""
+    if heard_at is None:
+        return LampWord.NEVER_HEARD
+    kinds = {alarm.kind for alarm in alarms}
+    heartbeat = codec.heartbeat if codec else UNKNOWN_HEARTBEAT
+    if AlarmKind.DEVICE_SILENT in kinds or now - heard_at > 2 * heartbeat + timedelta(hours=1):
+        return LampWord.SILENT
+    if kinds & FAULTS:
+        return LampWord.FAULT
+    if level is not None and round(level) == target.level:
+        return LampWord.OK
+    grace = OVERRIDE_GRACE if target.reason == "override" or target.level not in (0, 100) else OWN_CALENDAR_GRACE
+    return LampWord.WAITING if live is not None or level is None or now - target.since < grace else LampWord.DEVIATES
+
+
+def _zone_view(zone: Zone, views: list[LuminaireView], override: Override | None) -> ZoneLightingView:
+    levels = [view.level for view in views if view.level is not None]
+    powers = [view.power_w for view in views if view.power_w is not None]
+    heard = [view.heard_at for view in views if view.heard_at is not None]
+    targets = [view.target.level for view in views]
+    return ZoneLightingView(
+        zone=zone, lamps=len(views), dimmable=sum(view.dims for view in views),
+        words=Counter(view.word for view in views), target_min=min(targets), target_max=max(targets),
+        level_mean=sum(levels) / len(levels) if levels else None, power_w=sum(powers) if powers else None,
+        floor=max(lamp_floor(view.lamp) for view in views), override=override, newest=max(heard, default=None))
+
+
+def _parking_zone(zone: Zone, states: list[BayState]) -> ParkingZoneView:
+    kinds = sorted({state.bay.restriction for state in states}, key=list(Restriction).index)
+    counts = {kind: zone_occupancy(states, kind) for kind in kinds}
+    heard = [state.heard_at for state in states if state.heard_at is not None]
+    sites = [state.bay.site for state in states]
+    return ParkingZoneView(zone, counts, max(heard, default=None), sum(s.longitude for s in sites) / len(sites),
+                           sum(s.latitude for s in sites) / len(sites))
+
+
+def _bay(bay: ParkingBay, device: Device | None, states: Mapping[DevEui, DeviceState], now: datetime) -> BayState:
+    codec = catalog().get(device.model) if device else None
+    return bay_state(bay, states.get(device.dev_eui) if device else None,
+                     codec.heartbeat if codec else UNKNOWN_HEARTBEAT, now)
+
+
+def _by_asset(devices: Iterable[Device]) -> dict[AssetId, Device]:
+    return {device.asset: device for device in devices}
+
+
+def _devices(town: TenantStore, lamps: Sequence[Luminaire]) -> dict[AssetId, Device]:
+    """The lamps' devices; for a single lamp only its own is asked for."""
+    if len(lamps) != 1:
+        return _by_asset(town.devices())
+    try:
+        return {lamps[0].id: town.device_of(lamps[0].id)}
+    except NotFound:
+        return {}
+
+
+def _states(town: TenantStore, devices: Mapping[AssetId, Device]) -> Mapping[DevEui, DeviceState]:
+    if len(devices) > 1:
+        return town.states()
+    return {device.dev_eui: state for device in devices.values() if (state := town.state(device.dev_eui)) is not None}
+
+
+def _order_size(model: str) -> int:
+    return len(catalog()[model].encode_downlink(SetLevel(50, 60)).data)
+
+
+def _number(value: Value | None) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
