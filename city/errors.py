@@ -79,7 +79,7 @@ class Refused(CityError):
     """The caller may not have this. `field` names the input at fault, `rule` the rule it breaks."""
 
     def __init__(self, message: str, *, field: str = "", rule: str = "", **facts: object) -> None:
-        super().__init__(message, **facts)
+        super().__init__(message, **({"field": field, **facts} if "{field}" in message else facts))
         self.field = field
         self.rule = rule
 

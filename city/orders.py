@@ -190,7 +190,7 @@ def from_json(data: bytes | str) -> Order:
     """The order in `data`; raises Invalid where it is none."""
     try:
         return _DECODER.decode(data)
-    except msgspec.ValidationError as error:
+    except msgspec.DecodeError as error:
         raise Invalid("This is no order: {what}", field="order", rule="schema", what=str(error)) from error
 
 
