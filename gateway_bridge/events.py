@@ -1,0 +1,375 @@
+"""ChirpStack v4's events, JSON or protobuf, into frozen events. Pure: any bytes give an event or MalformedEvent.
+
+The kind is the last word of the topic. JSON follows pbjson, not Google's mapper: nested gw.* messages leave out zero
+values, 64-bit integers are strings, bytes are base64 in either alphabet, with or without padding. `{` never begins a
+protobuf event of ChirpStack (it would be field 15, a group), so the first byte tells the two apart.
+
+`at_ns` is a pure function of the event. ChirpStack copies a gateway's GPS time unchecked; where that is more than five
+minutes from the server's own time of the same reception, the server's is taken and `clock_off` names the gateway.
+"""
+
+import binascii
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import msgspec
+from chirpstack_api import integration
+from google.protobuf.message import DecodeError as ProtobufError
+
+from city.errors import Invalid, MalformedEvent
+from city.ids import DevEui, GatewayId, dev_eui, gateway_id
+from city.readings import NS
+
+MAX_PAYLOAD = 256 * 1024
+MAX_CLOCK_ERROR_NS = 300 * NS
+MAX_TEXT = 300
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True):
+    """What every event says. `key` is the network server's own number of the event, "" where it gave none."""
+
+    device: DevEui
+    at_ns: int
+    tenant_id: str = ""
+    application_id: str = ""
+    key: str = ""
+
+
+class Uplink(_Event, frozen=True, kw_only=True):
+    """One deduplicated frame heard. `rssi` (dBm), `snr` (dB) and `gateway` are the best reception's, None without one."""
+
+    dev_addr: str
+    f_cnt: int
+    f_port: int
+    dr: int
+    data: bytes
+    gateways: int = 0
+    gateway: GatewayId | None = None
+    rssi: float | None = None
+    snr: float | None = None
+    clock_off: GatewayId | None = None
+
+
+class Scheduled(_Event, frozen=True, kw_only=True):
+    """txack: a gateway has accepted a downlink for sending."""
+
+    queue_id: str
+
+
+class Acked(_Event, frozen=True, kw_only=True):
+    """ack: the device has confirmed a confirmed downlink, or (`acknowledged` False) did not in time."""
+
+    queue_id: str
+    acknowledged: bool
+
+
+class Joined(_Event, frozen=True, kw_only=True):
+    """join: the device starts a new session under `dev_addr`."""
+
+    dev_addr: str
+
+
+class Status(_Event, frozen=True, kw_only=True):
+    """status: the answer to DevStatusReq. `margin` in dB, `battery` in per cent, None where unknown."""
+
+    margin: int
+    external_power: bool
+    battery: float | None
+
+
+class LogLine(_Event, frozen=True, kw_only=True):
+    """log: something the network server wants to be known. `code` is a name of integration.LogCode."""
+
+    level: str
+    code: str
+    description: str
+    queue_id: str = ""
+
+
+class Located(_Event, frozen=True, kw_only=True):
+    """location: where the network server reckons the device to be, WGS 84 degrees (older servers only)."""
+
+    latitude: float
+    longitude: float
+
+
+Event = Uplink | Scheduled | Acked | Joined | Status | LogLine | Located
+
+
+def parse(topic: str, payload: bytes) -> Event:
+    """The event; raises MalformedEvent, and nothing else."""
+    kind, device = _address(topic)
+    if len(payload) > MAX_PAYLOAD:
+        raise MalformedEvent("The event has {size} bytes; at most {most} are read.", size=len(payload), most=MAX_PAYLOAD)
+    try:
+        event = _from_json(kind, payload) if payload.lstrip()[:1] == b"{" else _from_protobuf(kind, payload)
+    except (msgspec.DecodeError, ProtobufError, ValueError, OverflowError, RecursionError, Invalid) as error:
+        raise MalformedEvent("This is no “{kind}” event: {what}", kind=kind, what=str(error)[:MAX_TEXT]) from error
+    if device is not None and device != event.device:
+        raise MalformedEvent("The topic names the device {topic}, the event {event}.", topic=device, event=event.device)
+    return event
+
+
+def device_of(topic: str) -> DevEui | None:
+    """The device that a topic of ChirpStack's default form names, or None."""
+    try:
+        return _address(topic)[1]
+    except MalformedEvent:
+        return None
+
+
+_FCnt = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
+_Byte = Annotated[int, msgspec.Meta(ge=0, le=255)]
+_Small = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
+_Word = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[0-9A-Za-z._:-]*$")]
+_DevAddr = Annotated[str, msgspec.Meta(pattern=r"^(?:[0-9A-Fa-f]{8})?$")]
+
+
+class _Json(msgspec.Struct, rename="camel", gc=False):
+    pass
+
+
+class _DeviceInfo(_Json):
+    dev_eui: str
+    tenant_id: _Word = ""
+    application_id: _Word = ""
+
+
+class _Rx(_Json):
+    gateway_id: str = ""
+    ns_time: str = ""
+    rssi: _Small = 0
+    snr: float = 0.0
+
+
+class _Header(_Json, kw_only=True):
+    device_info: _DeviceInfo
+    time: str
+    deduplication_id: _Word = ""
+
+
+class _Up(_Header, kw_only=True):
+    dev_addr: _DevAddr = ""
+    dr: _Byte = 0
+    f_cnt: _FCnt = 0
+    f_port: _Byte = 0
+    data: str = ""
+    rx_info: list[_Rx] = []
+
+
+class _TxAck(_Header, kw_only=True):
+    queue_item_id: _Word = ""
+
+
+class _Ack(_Header, kw_only=True):
+    queue_item_id: _Word = ""
+    acknowledged: bool = False
+
+
+class _Join(_Header, kw_only=True):
+    dev_addr: _DevAddr = ""
+
+
+class _Status(_Header, kw_only=True):
+    margin: _Small = 0
+    external_power_source: bool = False
+    battery_level_unavailable: bool = False
+    battery_level: float = 0.0
+
+
+class _Log(_Header, kw_only=True):
+    level: str | int = ""
+    code: str | int = ""
+    description: str = ""
+    context: dict[str, str] = {}
+
+
+class _Position(_Json):
+    latitude: float = 0.0
+    longitude: float = 0.0
+
+
+class _Location(_Header, kw_only=True):
+    location: _Position = msgspec.field(default_factory=_Position)
+
+
+class _Integration(_Header, kw_only=True):
+    integration_name: str = ""
+
+
+def _address(topic: str) -> tuple[str, DevEui | None]:
+    """Kind, and device where the topic has ChirpStack's default form."""
+    parts = topic.split("/")
+    kind = parts[-1]
+    if kind not in _KINDS:
+        raise MalformedEvent("The topic names no kind of event that we know: {topic}", topic=topic[:MAX_TEXT])
+    if len(parts) < 4 or parts[-4] != "device" or parts[-2] != "event":
+        return kind, None
+    try:
+        return kind, dev_eui(parts[-3])
+    except Invalid as error:
+        raise MalformedEvent("The topic names no device: {topic}", topic=topic[:MAX_TEXT]) from error
+
+
+def _from_json(kind: str, payload: bytes) -> Event:
+    decoder, build = _KINDS[kind]
+    return build(decoder.decode(payload))
+
+
+def _from_protobuf(kind: str, payload: bytes) -> Event:
+    """Through the same checks as JSON: the message's fields as a mapping, converted."""
+    message_type = _MESSAGES.get(kind)
+    if message_type is None:
+        raise ValueError("unknown in protobuf")
+    message = message_type.FromString(payload)
+    fields = {name.json_name: getattr(message, name.name) for name in message.DESCRIPTOR.fields
+              if name.type in _SCALARS and not name.is_repeated}
+    info = message.device_info
+    fields["deviceInfo"] = {"devEui": info.dev_eui, "tenantId": info.tenant_id, "applicationId": info.application_id}
+    fields["time"] = _rfc3339(message.time)
+    fields.update(_NESTED.get(kind, _nothing)(message))
+    shape, build = _SHAPES[kind]
+    return build(msgspec.convert(fields, shape, strict=False))
+
+
+def _up_fields(message: Any) -> dict[str, Any]:  # noqa: ANN401 - a protobuf message
+    return {"data": binascii.b2a_base64(message.data, newline=False).decode("ascii"),
+            "rxInfo": [{"gatewayId": rx.gateway_id, "rssi": rx.rssi, "snr": rx.snr,
+                        "nsTime": _rfc3339(rx.ns_time) if rx.HasField("ns_time") else ""} for rx in message.rx_info]}
+
+
+def _log_fields(message: Any) -> dict[str, Any]:  # noqa: ANN401 - a protobuf message
+    return {"context": dict(message.context)}
+
+
+def _location_fields(message: Any) -> dict[str, Any]:  # noqa: ANN401 - a protobuf message
+    return {"location": {"latitude": message.location.latitude, "longitude": message.location.longitude}}
+
+
+def _nothing(_message: Any) -> dict[str, Any]:  # noqa: ANN401 - a protobuf message
+    return {}
+
+
+def _rfc3339(stamp: Any) -> str:  # noqa: ANN401 - a protobuf Timestamp
+    seconds = _EPOCH + timedelta(seconds=stamp.seconds)
+    if not 0 <= stamp.nanos < NS:
+        raise ValueError("nanoseconds out of range")
+    return f"{seconds:%Y-%m-%dT%H:%M:%S}.{stamp.nanos:09d}+00:00" if seconds.year >= 1000 else ""
+
+
+def _header(source: _Header) -> dict[str, Any]:
+    info = source.device_info
+    return {"device": dev_eui(info.dev_eui), "at_ns": parse_time(source.time), "tenant_id": info.tenant_id,
+            "application_id": info.application_id, "key": source.deduplication_id}
+
+
+def _uplink(up: _Up) -> Uplink:
+    best = max(up.rx_info, key=lambda rx: (rx.snr, rx.rssi), default=None)
+    header = _header(up)
+    server_ns = parse_time(up.rx_info[0].ns_time) if up.rx_info and up.rx_info[0].ns_time else None
+    off = server_ns is not None and abs(header["at_ns"] - server_ns) > MAX_CLOCK_ERROR_NS
+    if off:
+        header["at_ns"] = server_ns
+    return Uplink(**header, dev_addr=up.dev_addr.lower(), f_cnt=up.f_cnt, f_port=up.f_port, dr=up.dr,
+                  data=parse_base64(up.data), gateways=len(up.rx_info),
+                  gateway=_gateway(best.gateway_id) if best else None, rssi=float(best.rssi) if best else None,
+                  snr=best.snr if best else None, clock_off=_gateway(up.rx_info[0].gateway_id) if off else None)
+
+
+def _scheduled(ack: _TxAck) -> Scheduled:
+    return Scheduled(**_header(ack), queue_id=ack.queue_item_id)
+
+
+def _acked(ack: _Ack) -> Acked:
+    return Acked(**_header(ack), queue_id=ack.queue_item_id, acknowledged=ack.acknowledged)
+
+
+def _joined(join: _Join) -> Joined:
+    return Joined(**_header(join), dev_addr=join.dev_addr.lower())
+
+
+def _status(status: _Status) -> Status:
+    known = not (status.battery_level_unavailable or status.external_power_source)
+    return Status(**_header(status), margin=status.margin, external_power=status.external_power_source,
+                  battery=status.battery_level if known else None)
+
+
+def _log_line(log: _Log) -> LogLine:
+    header = _header(log)
+    header["key"] = header["key"] or _word(log.context.get("deduplication_id", ""))
+    return LogLine(**header, level=_enum(integration.LogLevel, log.level), code=_enum(integration.LogCode, log.code),
+                   description=_text(log.description), queue_id=_word(log.context.get("queue_item_id", "")))
+
+
+def _located(event: _Location) -> Located:
+    return Located(**_header(event), latitude=event.location.latitude, longitude=event.location.longitude)
+
+
+def _integrated(event: _Integration) -> LogLine:
+    """An `integration` event of a server before 4.15: known, and only noted."""
+    return LogLine(**_header(event), level="INFO", code="INTEGRATION", description=_text(event.integration_name))
+
+
+def parse_time(text: str) -> int:
+    """Nanoseconds since 1970 of an RFC 3339 time with 0 to 9 fractional digits, exact. Raises ValueError."""
+    match = _TIME.fullmatch(text)
+    if match is None:
+        raise ValueError(f"no RFC 3339 time: {text[:40]!r}")
+    seconds, fraction, offset = match.groups()
+    at = datetime.fromisoformat(seconds.replace(" ", "T") + ("+00:00" if offset in "Zz" else offset))
+    whole = at.astimezone(UTC) - _EPOCH
+    return (whole.days * 86400 + whole.seconds) * NS + int((fraction or "0").ljust(9, "0"))
+
+
+def parse_base64(text: str) -> bytes:
+    """The bytes of standard or URL-safe base64, padded or not. Raises ValueError (binascii.Error is one)."""
+    standard = text.translate(_URL_SAFE).rstrip("=")
+    return binascii.a2b_base64((standard + "=" * (-len(standard) % 4)).encode("ascii"), strict_mode=True)
+
+
+def _gateway(text: str) -> GatewayId | None:
+    try:
+        return gateway_id(text)
+    except Invalid:
+        return None
+
+
+def _enum(kind: Any, value: str | int) -> str:  # noqa: ANN401 - a protobuf enum
+    """The name of an enum's value, which JSON may give as name or number; UNKNOWN for what this version lacks."""
+    if isinstance(value, int):
+        return next((name for name, number in kind.items() if number == value), "UNKNOWN")
+    return value if value in kind.keys() else "UNKNOWN"  # noqa: SIM118 - the wrapper is no mapping
+
+
+def _word(text: str) -> str:
+    return text if _WORD.fullmatch(text) else ""
+
+
+def _text(text: str) -> str:
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")[:MAX_TEXT]
+
+
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_WORD = re.compile(r"[0-9A-Za-z._:-]{0,64}")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_URL_SAFE = str.maketrans("-_", "+/")
+
+
+_Build = Callable[[Any], Event]
+_SHAPES: Mapping[str, tuple[type[Any], _Build]] = {
+    "up": (_Up, _uplink), "txack": (_TxAck, _scheduled), "ack": (_Ack, _acked), "join": (_Join, _joined),
+    "status": (_Status, _status), "log": (_Log, _log_line), "location": (_Location, _located),
+    "integration": (_Integration, _integrated),
+}
+_KINDS: Mapping[str, tuple["msgspec.json.Decoder[Any]", _Build]] = {
+    kind: (msgspec.json.Decoder(shape, strict=False), build) for kind, (shape, build) in _SHAPES.items()}
+_MESSAGES: Mapping[str, Any] = {
+    "up": integration.UplinkEvent, "txack": integration.TxAckEvent, "ack": integration.AckEvent,
+    "join": integration.JoinEvent, "status": integration.StatusEvent, "log": integration.LogEvent,
+    "location": integration.LocationEvent,
+}
+_NESTED: Mapping[str, Callable[[Any], dict[str, Any]]] = {
+    "up": _up_fields, "log": _log_fields, "location": _location_fields}
+_SCALARS = frozenset(range(1, 19)) - {10, 11, 12}  # neither groups, messages nor bytes
