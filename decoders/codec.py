@@ -4,10 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from city.errors import UnknownPort, Unsupported
 from city.orders import Order
 from city.places import AssetKind
 from city.planning import Abilities
 from city.quantities import Measurement
+from decoders.bits import Field, Reader, Tracer
+from decoders.bits import Order as ByteOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,35 @@ class Frame:
     port: int
     data: bytes
 
+    def reader(self, order: ByteOrder = "little") -> Reader:
+        """A reader at the first byte; a codec reads its frame with nothing else."""
+        return Reader(self.data, order=order)
+
+
+@dataclass(frozen=True, slots=True)
+class TracedFrame(Frame):
+    """A frame that writes down in `trace` what a codec reads of it."""
+
+    trace: list[Field] = field(default_factory=list, compare=False)
+
+    def reader(self, order: ByteOrder = "little") -> Reader:
+        return Tracer(self.data, order=order, trace=self.trace)
+
+
+def plain_echo(frame: Frame) -> str:
+    """A downlink as DEVICE_ECHO repeats it: "port:hex"."""
+    return f"{frame.port}:{frame.data.hex()}"
+
+
+def no_downlink(order: Order) -> Frame:
+    """For models that cannot be told anything."""
+    raise Unsupported("This model takes no {order}.", field="order", rule="model", order=type(order).__name__)
+
+
+def no_order(frame: Frame) -> Order:
+    """The inverse of `no_downlink`."""
+    raise UnknownPort("This model takes no downlink on FPort {port}.", port=frame.port)
+
 
 @dataclass(frozen=True, slots=True)
 class Codec:
@@ -24,7 +56,9 @@ class Codec:
 
     `decode_uplink` raises DecodeError and nothing else. `encode_downlink` raises Unsupported for orders that the model
     does not have. `decode_downlink` is its inverse. `encode_uplink` is the device's side, for the simulator: the frame
-    on `port` that says these measurements; raises Unsupported where the port cannot say them.
+    on `port` that says these measurements; raises Unsupported where the port cannot say them. `echo` is what
+    DEVICE_ECHO will say once the device has confirmed a downlink by repeating it; keys in it are hashed. What the maker's
+    documents leave open stands in `leaves_open` and is not guessed.
     """
 
     model: str
@@ -42,3 +76,4 @@ class Codec:
     abilities: Abilities = field(default=Abilities(dims=False, max_minutes=None))
     heartbeat: timedelta = timedelta(hours=24)
     leaves_open: tuple[str, ...] = ()
+    echo: Callable[[Frame], str] = plain_echo

@@ -1,0 +1,74 @@
+"""What every codec must keep, whatever its vectors say. Tests run these with more bytes than `check` does."""
+
+from random import Random
+
+from city.errors import CityError, DecodeError, Invalid, UnknownPort, Unsupported
+from decoders.codec import Codec, Frame
+from decoders.vectors import Finding, Vectors, reads_of
+
+LONGEST = 51  # bytes that the slowest data rate carries
+
+
+def all_laws(codec: Codec, vectors: Vectors, *, seed: int = 1, frames: int = 2000) -> list[Finding]:
+    """What does not hold of: the vectors' frames and all their beginnings, `frames` of random bytes, unknown ports."""
+    findings = [*beginnings(codec, vectors), *round_trips(codec, vectors)]
+    random = Random(seed)  # noqa: S311 - the same bytes each time
+    ports = sorted({*codec.uplink_ports, *codec.downlink_ports})
+    tried = [Frame(random.choice(ports), random.randbytes(random.randint(0, LONGEST))) for _ in range(frames)]
+    findings += [found for frame in tried if (found := only_decode_errors(codec, frame))]
+    return findings + [found for port in range(256) if (found := unknown_port(codec, port))]
+
+
+def only_decode_errors(codec: Codec, frame: Frame) -> Finding | None:
+    """Any bytes on any port are read, or raise DecodeError and nothing else, either way."""
+    about = f"{frame.port}:{frame.data.hex()}"
+    for decode in (codec.decode_uplink, codec.decode_downlink):
+        try:
+            decode(frame)
+        except DecodeError:
+            continue
+        except Exception as error:  # whatever it is, it breaks the law
+            return Finding(about, f"raises {type(error).__name__}: {error}")
+    return None
+
+
+def beginnings(codec: Codec, vectors: Vectors) -> list[Finding]:
+    """A frame that was cut short on the air is read, or raises DecodeError and nothing else."""
+    frames = [vector.frame for vector in vectors.uplinks]
+    frames += [vector.frame for vector in vectors.downlinks if vector.frame is not None]
+    cut = [Frame(frame.port, frame.data[:length]) for frame in frames for length in range(len(frame.data))]
+    return [found for frame in cut if (found := only_decode_errors(codec, frame))]
+
+
+def round_trips(codec: Codec, vectors: Vectors) -> list[Finding]:
+    """What a canonical uplink says can be said again by the simulated device, and means the same."""
+    findings = []
+    for vector in vectors.uplinks:
+        if vector.reads is not None and vector.canonical and (problem := _again(codec, vector.frame)):
+            findings.append(Finding(vector.says, problem))
+    return findings
+
+
+def unknown_port(codec: Codec, port: int) -> Finding | None:
+    """A port that the codec does not announce is UnknownPort, either way."""
+    for decode, ports in ((codec.decode_uplink, codec.uplink_ports), (codec.decode_downlink, codec.downlink_ports)):
+        if port in ports:
+            continue
+        try:
+            decode(Frame(port, bytes(8)))
+        except UnknownPort:
+            continue
+        except CityError as error:
+            return Finding(f"FPort {port}", f"raises {error.reason}, not UnknownPort")
+        return Finding(f"FPort {port}", "is read though the codec does not announce it")
+    return None
+
+
+def _again(codec: Codec, frame: Frame) -> str:
+    said = codec.decode_uplink(frame)
+    try:
+        written = codec.encode_uplink(frame.port, said)
+    except (Unsupported, Invalid) as error:
+        return f"cannot be written again: {error}"
+    first, second = reads_of(said), reads_of(codec.decode_uplink(written))
+    return "" if first == second else f"is written as {written.data.hex()}, which reads {second} and not {first}"
