@@ -1,0 +1,178 @@
+"""Line protocol: read back by a parser of its own, an entry says what its readings said, and nothing else."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from city.ids import AssetId, CircuitId, DevEui, TenantId, ZoneId
+from city.quantities import (
+    DEVICE_DEBUG,
+    DEVICE_UPLINKS,
+    LAMP_DALI_STATUS,
+    LAMP_FAILURE,
+    LAMP_LEVEL,
+    LAMP_POWER,
+    LAMP_REASON,
+    RADIO_FCNT,
+    RADIO_RSSI,
+    Kind,
+    quantities,
+)
+from city.readings import Entry, Place, Quality, Reading
+from city.store.lines import column, lines, tag
+
+PLACE = Place(TenantId("ahausen"), AssetId("L-0001"), "lamp", ZoneId("Altstadt"), CircuitId("K1"),
+              DevEui("70b3d5e75e000001"))
+AT = 1_769_000_000_123_456_789
+
+
+def entry(*readings, place=PLACE):
+    return Entry(place, AT, "up:1", tuple(
+        Reading(place, quantity, value, AT, channel, quality) for quantity, value, channel, quality in readings))
+
+
+def good(quantity, value, channel=""):
+    return quantity, value, channel, Quality.GOOD
+
+
+def test_one_line_for_a_measurement_with_every_type():
+    said = lines(entry(good(LAMP_LEVEL, 40.0), good(LAMP_DALI_STATUS, 4), good(LAMP_FAILURE, False),
+                       good(LAMP_REASON, "manual"), good(RADIO_RSSI, -101.5)))
+    tags = b"asset=L-0001,circuit=K1,device=70b3d5e75e000001,tenant=ahausen,zone=Altstadt"
+    assert said == [
+        b"lamp," + tags + b' level=40.0,dali_status=4i,failure=false,reason="manual" 1769000000123456789',
+        b"radio," + tags + b" rssi=-101.5 1769000000123456789"]
+
+
+def test_a_part_of_the_asset_is_a_tag_and_a_facet_of_the_device_a_field():
+    said = lines(entry(good(LAMP_LEVEL, 25.0, "dali-9"), good(LAMP_LEVEL, 50.0), good(DEVICE_UPLINKS, 7, "dr5"),
+                       good(DEVICE_UPLINKS, 9, "dr0")))
+    assert len(said) == 3
+    assert b",channel=dali-9 level=25.0 " in said[0]
+    assert b",channel=" not in said[1]
+    assert b" uplinks_dr5=7i,uplinks_dr0=9i " in said[2]
+    assert column(DEVICE_UPLINKS, "dr5") == ("device", "uplinks_dr5")
+    assert column(LAMP_LEVEL, "dali-9") == ("lamp", "level")
+
+
+def test_implausible_readings_are_not_sent_and_late_ones_are():
+    assert lines(entry((LAMP_LEVEL, 140.0, "", Quality.IMPLAUSIBLE))) == []
+    assert len(lines(entry((LAMP_LEVEL, 40.0, "", Quality.LATE)))) == 1
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_numbers_that_influxdb_cannot_say_are_left_out(value):
+    assert lines(entry(good(LAMP_POWER, value))) == []
+    assert lines(entry(good(RADIO_FCNT, 2**63))) == []
+
+
+def test_a_float_quantity_stays_a_float_even_where_the_log_gives_an_int():
+    assert b" level=40.0 " in lines(entry(good(LAMP_LEVEL, 40)))[0]
+
+
+def test_a_reading_that_the_frame_dates_has_its_own_line():
+    two = entry(good(LAMP_LEVEL, 40.0), good(LAMP_POWER, 31.5))
+    dated = replace(two, readings=(two.readings[0], replace(two.readings[1], at_ns=AT - 1)))
+    assert [line.rsplit(b" ", 1)[1] for line in lines(dated)] == [b"%d" % AT, b"%d" % (AT - 1)]
+
+
+def test_a_lamp_without_a_circuit_has_no_such_tag():
+    assert b"circuit" not in lines(entry(good(LAMP_LEVEL, 1.0), place=replace(PLACE, circuit=None)))[0]
+
+
+def test_every_quantity_has_a_plain_name_and_one_type():
+    """What InfluxDB would have to escape is not in the table, and no field has two types."""
+    kinds: dict[tuple[str, str], Kind] = {}
+    for quantity in quantities():
+        measurement, field = column(quantity)
+        assert (measurement + field).replace("_", "").isalnum()
+        assert kinds.setdefault((measurement, field), quantity.kind) is quantity.kind
+
+
+texts = st.text(st.characters(codec="utf-8"), max_size=40)
+values = st.sampled_from(list(quantities())).flatmap(lambda quantity: st.tuples(st.just(quantity), {
+    Kind.FLOAT: st.floats(allow_nan=False, allow_infinity=False), Kind.INT: st.integers(-2**63, 2**63 - 1),
+    Kind.BOOL: st.booleans(), Kind.TEXT: texts}[quantity.kind], st.one_of(st.just(""), texts)))
+
+
+@given(values, texts.filter(bool))
+def test_what_is_written_is_what_was_said(value, zone):
+    quantity, said, channel = value
+    place = replace(PLACE, zone=ZoneId(zone))
+    [line] = lines(entry(good(quantity, said, channel), place=place))
+    measurement, tags, fields, at = parse(line.decode())
+    assert (measurement, at) == (quantity.measurement, AT)
+    assert tags.get("zone", "") == unescaped(tag(zone))
+    [(field, read)] = fields.items()
+    assert read == said
+    assert type(read) is type(said)
+    assert field.startswith(quantity.field)
+
+
+@given(texts)
+def test_a_tag_never_ends_in_a_backslash_nor_breaks_the_line(text):
+    written = tag(text)
+    assert not written.endswith("\\")
+    assert all(char.isprintable() for char in written)
+
+
+@given(texts)
+def test_debug_bytes_come_through_quotes_and_backslashes(text):
+    [line] = lines(entry(good(DEVICE_DEBUG, text)))
+    assert parse(line.decode())[2] == {"debug": text}
+
+
+def unescaped(text):
+    return text.replace(r"\,", ",").replace(r"\=", "=").replace(r"\ ", " ")
+
+
+def parse(line):
+    """A reader of line protocol that shares nothing with the writer."""
+    head, rest = split(line, " ")
+    measurement, *pairs = all_of(head, ",")
+    fields, at = {}, ""
+    while rest:
+        name, rest = split(rest, "=")
+        if rest.startswith('"'):
+            value, rest = quoted(rest[1:])
+        else:
+            end = min(i for i in (rest.find(","), rest.find(" ")) if i >= 0)
+            value, rest = typed(rest[:end]), rest[end:]
+        fields[unescaped(name)] = value
+        if rest.startswith(" "):
+            at, rest = rest[1:], ""
+        rest = rest[1:]
+    tags = dict(split(pair, "=") for pair in pairs)
+    return measurement, {key: unescaped(value) for key, value in tags.items()}, fields, int(at)
+
+
+def split(text, mark):
+    for i, char in enumerate(text):
+        if char == mark and (i == 0 or text[i - 1] != "\\"):
+            return text[:i], text[i + 1:]
+    return text, ""
+
+
+def all_of(text, mark):
+    parts = []
+    while text:
+        part, text = split(text, mark)
+        parts.append(part)
+    return parts
+
+
+def quoted(text):
+    out, i = "", 0
+    while text[i] != '"':
+        i += text[i] == "\\"
+        out += text[i]
+        i += 1
+    return out, text[i + 1:]
+
+
+def typed(text):
+    if text in ("true", "false"):
+        return text == "true"
+    return int(text[:-1]) if text.endswith("i") else float(text)
