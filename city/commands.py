@@ -49,7 +49,7 @@ class Event(Enum):
     GIVE_UP = "every attempt is spent"
 
 
-_LIVE = frozenset({State.PLANNED, State.SENT, State.SCHEDULED, State.ACKED})
+_LIVE = (State.PLANNED, State.SENT, State.SCHEDULED, State.ACKED)
 
 TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.PLANNED, Event.SEND): State.SENT,

@@ -1,0 +1,77 @@
+"""Rules that can rot: who may ask for the time, who may touch a socket, and that generated pages are fresh."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("api", "city", "dashboards", "decoders", "firmware_config", "gateway_bridge", "simulator")
+SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))] + [ROOT / "stadtfunk.py"]
+CLOCK_CALLS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today"), ("time", "time"),
+               ("time", "time_ns"), ("time", "sleep")}
+
+# Who may use what waits: only the doors that docs/architecture.md names.
+DOORS = {
+    "socket": ("simulator/broker.py", "gateway_bridge/mqtt.py", "simulator/network.py", "city/store/influx.py"),
+    "sqlalchemy": ("city/store/",),
+    "sqlite3": ("city/store/",),
+    "paho": ("gateway_bridge/mqtt.py", "simulator/network.py", "simulator/broker.py"),
+    "grpc": ("gateway_bridge/network_server.py",),
+    "fastapi": ("api/",),
+    "urllib3": ("city/store/influx.py",),
+    "influxdb_client": ("city/store/influx.py",),
+    "grafana_client": ("dashboards/provision.py",),
+    "asyncio": ("city/clock.py", "gateway_bridge/", "api/", "simulator/network.py", "simulator/demo.py", "simulator/__main__.py",
+                "simulator/broker.py"),
+}
+
+
+def where(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+def parsed(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=where)
+def test_only_the_clock_asks_for_the_time(path):
+    calls = [node.func for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
+    asked = {(func.value.id, func.attr) for func in calls if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name)}
+    assert where(path) == "city/clock.py" or not asked & CLOCK_CALLS
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=where)
+def test_what_waits_is_touched_only_behind_its_door(path):
+    for node in ast.walk(parsed(path)):
+        names = ([alias.name for alias in node.names] if isinstance(node, ast.Import)
+                 else [node.module or ""] if isinstance(node, ast.ImportFrom) else [])
+        for name in names:
+            doors = DOORS.get(name.partition(".")[0])
+            assert doors is None or where(path).startswith(doors), f"{where(path)} imports {name}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=where)
+def test_a_file_stays_small_enough_to_be_read(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def test_every_module_says_what_it_is():
+    assert [where(path) for path in SOURCES if path.stat().st_size and ast.get_docstring(parsed(path)) is None] == []
+
+
+def test_generated_pages_are_fresh():
+    run = subprocess.run([sys.executable, str(ROOT / "scripts/reference"), "--check"], capture_output=True, text=True,
+                         check=False, timeout=60)
+    assert run.returncode == 0, run.stderr
+
+
+def test_no_file_names_a_registry_or_carries_a_download_address():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    forbidden = ("files.pythonhosted" + ".org", "registry.npmjs" + ".org", '"resol' + 'ved"')
+    guilty = [name for name in listed if name and (ROOT / name).is_file()
+              and any(word in (ROOT / name).read_text(encoding="utf-8", errors="ignore") for word in forbidden)]
+    assert guilty == []
