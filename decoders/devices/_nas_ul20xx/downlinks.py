@@ -30,7 +30,7 @@ from city.orders import (
 from decoders.bits import Reader, Writer
 from decoders.codec import Frame
 from decoders.devices._nas_ul20xx import words
-from decoders.devices._nas_ul20xx.uplinks import means_epoch
+from decoders.devices._nas_ul20xx.layouts import means_epoch
 from decoders.devices._nas_ul20xx.words import CONFIG, CONTROL, NONE, SYSTEM, address_of, bits, channel_of
 
 _OFF = 0xFFFF

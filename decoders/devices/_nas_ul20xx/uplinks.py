@@ -1,7 +1,6 @@
 """What a UL20xx says (firmware 1.1.x). Multi-byte values are little-endian."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
@@ -50,8 +49,8 @@ from city.quantities import (
 )
 from decoders.bits import Part, Reader, Record
 from decoders.codec import Frame
-from decoders.devices._nas_ul20xx import words
-from decoders.devices._nas_ul20xx.words import NONE, bits, channel_of, means_address, means_dali, means_level
+from decoders.devices._nas_ul20xx import layouts, words
+from decoders.devices._nas_ul20xx.words import NONE, bits, channel_of, means_address, means_dali
 
 METERS: tuple[tuple[Quantity, str, str, float], ...] = (  # in the order of the bit mask; what one step is worth
     (LAMP_ENERGY, "active energy", "I", 1), (LAMP_POWER, "active power", "H", 1),
@@ -78,11 +77,14 @@ def echo(frame: Frame) -> str:
     return f"{frame.port}:{data.hex()}"
 
 
-def with_main(main: list[Measurement], parts: Sequence[Measurement]) -> list[Measurement]:
+def with_main(main: list[Measurement], parts: list[Measurement]) -> list[Measurement]:
     """`main`, what the parts together say of the whole lamp where `main` does not, and the parts."""
     if not parts:
         return main
-    return [*main, *summed_up(parts, {said.quantity.name for said in main}), *parts]
+    known = {said.quantity.name for said in main}
+    if any(part.quantity.name not in known for part in parts):
+        main += summed_up(parts, known)
+    return main + parts
 
 
 def summed_up(parts: Sequence[Measurement], known: set[str] | frozenset[str] = frozenset()) -> list[Measurement]:
@@ -106,7 +108,7 @@ def _whole(name: str, said: list[Measurement], drivers: int) -> Measurement | No
         return None if drivers > 1 and name in SUMMED else quantity(value)
     if name in SUMMED and len(said) == drivers and all(part.channel.startswith("dali-") for part in said):
         return quantity(sum(float(part.value) for part in said))
-    if quantity in (LAMP_FAILURE, LAMP_DRIVER_ERROR):
+    if quantity is LAMP_FAILURE or quantity is LAMP_DRIVER_ERROR:
         return quantity(any(part.value for part in said))
     if quantity is LAMP_LEVEL and all(part.value == value for part in said):
         return quantity(value)
@@ -115,83 +117,85 @@ def _whole(name: str, said: list[Measurement], drivers: int) -> Measurement | No
 
 def _status(frame: Frame) -> list[Measurement]:
     read = frame.reader()
-    header = read.u8("header", means=_means_status)
+    header = read.u8("header", means=layouts.means_status)
     parts: list[Measurement] = []
     if header == 1:
-        epoch, state, _, rssi, snr, temperature, alerts, sensors = read.record(_HEAD)
+        epoch, state, _, rssi, snr, temperature, alerts, sensors = read.record(layouts.HEAD)
         main = [*clock(epoch), *_state(state), *_radio(rssi, snr), _warmth(temperature), *_alerts(alerts)]
-        for said in _sensors(read.block("sensors", sensors)):
-            (parts if said.channel else main).append(said)
+        if sensors:
+            _sensors(read.block("sensors", sensors), main, parts)
     elif header == 0:
         main = _old_head(read)
     else:
         raise UnknownVersion("A UL20xx status begins with 00 or 01, not {header}.", header=f"{header:02x}")
+    complete = False
+    sensed = bool(parts)
     while read.left:
-        address, reason, level, status = read.record(_LIGHT)
+        address, reason, level, status = read.record(layouts.LIGHT)
         channel = _known(address, read.offset - 4)
         if level > 100 and level != NONE:
             raise OutOfRange("“level” at byte {offset} is {value}, and only 0 to 100 or 255 is allowed.",
                              offset=read.offset - 2, value=level)
-        (parts if channel else main).extend(words.light(channel, reason, level, status))
-    return with_main(main, parts)
+        said = words.light(channel, reason, level, status)
+        if channel:
+            parts += said
+        else:
+            main += said
+            complete = level != NONE and status != NONE
+    return main + parts if complete and not sensed else with_main(main, parts)
 
 
 def _old_head(read: Reader) -> list[Measurement]:
-    epoch, state, rssi, snr, temperature, flags = read.record(_OLD_HEAD)
+    epoch, state, rssi, snr, temperature, flags = read.record(layouts.OLD_HEAD)
     said = [*clock(epoch), *_state(state), *_radio(rssi, snr), _warmth(temperature), LAMP_INPUT(bool(state & 0x10))]
     if flags & 2:
         said.append(LAMP_LDR(read.u8("light-dependent resistor")))
     if flags & 0x10:
-        said += _alerts(read.u8("alerts", means=_means_alerts))
+        said += _alerts(read.u8("alerts", means=layouts.means_alerts))
     return said
 
 
-def _sensors(read: Reader) -> list[Measurement]:
-    said: list[Measurement] = []
+def _sensors(read: Reader, main: list[Measurement], parts: list[Measurement]) -> None:
     while read.left:
-        kind = read.u8("sensor", means=lambda kind: words.SENSORS.get(kind, "not documented"))
-        sense = _SENSORS.get(kind)
-        if sense is None:
-            return [*said, DEVICE_DEBUG(bytes([kind, *read.rest("undocumented sensors")]).hex(), "sensors")]
-        said += sense(read)
-    return said
-
-
-def _lux(channel: str) -> Callable[[Reader], list[Measurement]]:
-    def sense(read: Reader) -> list[Measurement]:
-        raw = read.u16("illuminance", means=lambda raw: "not available" if raw == 0xFFFF else f"{lux(raw)} lx")
-        return [] if raw == 0xFFFF else [LAMP_ILLUMINANCE(lux(raw), channel)]
-    return sense
-
-
-@lru_cache(maxsize=1024)
-def lux(raw: int) -> float:
-    """Illuminance in lx from its logarithmic form, rounded to the digits that it carries."""
-    exponent = (raw & 0x7FFF) / 4000 - 3
-    return round(pow(10.0, exponent), 3 - min(3, max(0, int(exponent))))
-
-
-def _tilt(read: Reader) -> list[Measurement]:
-    raw = read.u8("tilt", means=lambda raw: "not available" if raw == NONE else f"{raw}°")
-    return [] if raw == NONE else [LAMP_TILT(raw)]
+        kind = read.u8("sensor", means=layouts.means_sensor)
+        if kind == 1:
+            main.append(LAMP_LDR(read.u8("light-dependent resistor")))
+        elif kind in (2, 3):
+            raw = read.u16("illuminance", means=layouts.means_lux)
+            if raw != 0xFFFF and kind == 2:
+                main.append(LAMP_ILLUMINANCE(layouts.lux(raw)))
+            elif raw != 0xFFFF:
+                parts.append(LAMP_ILLUMINANCE(layouts.lux(raw), "d4i"))
+        elif kind == 4:
+            main.append(_INPUT[read.u8("inputs", means=layouts.means_switch) & 1])
+        elif kind == 8:
+            tilt = read.u8("tilt", means=layouts.means_tilt)
+            if tilt != NONE:
+                main.append(LAMP_TILT(tilt))
+        else:
+            parts.append(DEVICE_DEBUG(bytes([kind, *read.rest("undocumented sensors")]).hex(), "sensors"))
 
 
 def _usage(frame: Frame) -> list[Measurement]:
     read = frame.reader()
-    header = read.u8("header", means=lambda header: "usage" if header == 0 else "not documented")
+    header = read.u8("header", means=layouts.means_usage)
     if header != 0:
         raise UnknownVersion("A UL20xx usage report begins with 00, not {header}.", header=f"{header:02x}")
     main: list[Measurement] = []
     parts: list[Measurement] = []
     while read.left:
         channel = _known(read.u8("address", means=means_address), read.offset - 1)
-        mask = read.u8("fields", means=lambda mask: bits(mask, tuple(name for _, name, _, _ in METERS)))
+        mask = read.u8("fields", means=_means_mask)
         layout, meters = meters_of(mask)
         said = parts if channel else main
         for (quantity, steps), raw in zip(meters, read.record(layout), strict=True):
             if quantity is not LAMP_POWER_FACTOR or raw != NONE:
                 said.append(quantity(raw / steps, channel))
     return with_main(main, parts)
+
+
+def _means_mask(mask: int) -> str:
+    return bits(mask, tuple(name for _, name, _, _ in METERS))
 
 
 @lru_cache(maxsize=256)
@@ -248,7 +252,7 @@ def _driver_event(read: Reader) -> list[Measurement]:
 
 def _meter_event(read: Reader) -> list[Measurement]:
     condition = read.u8("condition", means=lambda byte: bits(byte, words.METER_BITS))
-    power, voltage, factor = read.record(_METER)
+    power, voltage, factor = read.record(layouts.METER)
     named = "+".join(name for bit, name in enumerate(words.METER_BITS) if condition >> bit & 1)
     said = [LAMP_EVENT(f"meter:{named or 'none'}"), LAMP_POWER(power), LAMP_VOLTAGE(voltage)]
     return said if factor == NONE else [*said, LAMP_POWER_FACTOR(factor / 100)]
@@ -279,7 +283,7 @@ def _boot(frame: Frame) -> list[Measurement]:
         return [DEVICE_REJECTED(f"{port}:{code:02x}")]
     if header != 0:
         raise UnknownVersion("A UL20xx has no system message {header}.", header=f"{header:02x}")
-    serial, major, minor, patch, epoch, _, _, _, _ = read.record(_BOOT)
+    serial, major, minor, patch, epoch, _, _, _, _ = read.record(layouts.RESTART)
     cause = read.u8("reset reason", means=lambda byte: bits(byte, words.BOOT_BITS)) if read.left else None
     read.end()
     return [DEVICE_SERIAL(f"{serial:08X}"), DEVICE_FIRMWARE(f"{major}.{minor}.{patch}"), *clock(epoch),
@@ -338,56 +342,8 @@ def _known(address: int, offset: int) -> str:
     return channel
 
 
-def _means_status(header: int) -> str:
-    return {0: "status, firmware before 1.1.4", 1: "status, firmware 1.1.4 and later"}.get(header, "not documented")
-
-
-def _means_alerts(byte: int) -> str:
-    return bits(byte, ("", "", "", "", "voltage", "lamp error", "power", "power factor"))
-
-
-def means_epoch(epoch: int) -> str:
-    shown = datetime.fromtimestamp(epoch, UTC).isoformat(sep=" ")
-    return shown if epoch >= words.CLOCK_SET_SINCE else shown + ", clock not set"
-
-
-_EPOCH = Part("clock", "I", means_epoch)
-_RADIO = (Part("downlink RSSI", "B", lambda raw: f"-{raw} dBm"), Part("downlink SNR", "b", lambda raw: f"{raw} dB"),
-          Part("temperature", "b", lambda raw: f"{raw} °C"))
-_HEAD = Record(
-    "little", _EPOCH,
-    Part("state", "B", lambda byte: bits(byte, ("", "DALI connection error", "", "", "", "metering error",
-                                                "external clock warning", "relay closed"))),
-    Part("state 2", "B", lambda byte: bits(byte, ("", "", "open-drain on", "", "", "", "LumaLink connected",
-                                                  "LumaLink since restart"))),
-    *_RADIO, Part("alerts of 24 h", "B", _means_alerts), Part("sensor bytes", "B"))
-_OLD_HEAD = Record(
-    "little", _EPOCH,
-    Part("state", "B", lambda byte: bits(byte, ("", "DALI connection error", "LDR on", "", "input on",
-                                                "metering error", "external clock warning", "relay closed"))),
-    *_RADIO, Part("flags", "B", lambda byte: bits(byte, ("", "LDR follows", "open-drain on", "", "alerts follow"))))
-_LIGHT = Record("little", Part("address", "B", means_address), Part("reason", "B", words.reason_word),
-                Part("level", "B", means_level), Part("DALI status", "B", means_dali))
-_METER = Record("little", Part("power", "H", lambda raw: f"{raw} W"), Part("voltage", "H", lambda raw: f"{raw} V"),
-                Part("power factor", "B", lambda raw: "unknown" if raw == NONE else f"{raw / 100:g}"))
-_BOOT = Record(
-    "little", Part("serial number", "I", lambda raw: f"{raw:08X}"), Part("firmware major", "B"),
-    Part("firmware minor", "B"), Part("firmware patch", "B"), _EPOCH,
-    Part("interface", "B", lambda raw: words.CONFIGS[raw] if raw < len(words.CONFIGS) else "not documented"),
-    Part("features", "B", lambda byte: bits(byte, ("", "", "digital input", "LDR", "open-drain", "metering"))),
-    Part("DALI supply", "B", lambda raw: f"{'external' if raw & 0x80 else 'internal'}, {_supply(raw & 0x7F)}"),
-    Part("drivers", "B", lambda raw: f"{raw & 0x7F}{', and one without address' if raw & 0x80 else ''}"))
-
-
-def _supply(raw: int) -> str:
-    return {0x7E: "bus high", 0x7F: "bus error"}.get(raw) or (f"{raw} V" if raw < 0x70 else "not documented")
-
-
+_INPUT = (LAMP_INPUT(False), LAMP_INPUT(True))
 _CLOCK_VALID = (DEVICE_CLOCK_VALID(False), DEVICE_CLOCK_VALID(True))
-_SENSORS: dict[int, Callable[[Reader], list[Measurement]]] = {
-    1: lambda read: [LAMP_LDR(read.u8("light-dependent resistor"))], 2: _lux(""), 3: _lux("d4i"),
-    4: lambda read: [LAMP_INPUT(bool(read.u8("inputs", means=lambda byte: "on" if byte & 1 else "off") & 1))],
-    8: _tilt}
 _EVENTS: dict[int, tuple[str, Callable[[Reader], list[Measurement]]]] = {
     0x80: ("digital input", _input_event), 0x81: ("light-dependent resistor", _ldr_event),
     0x83: ("driver alert", _driver_event), 0x84: ("meter alert", _meter_event),
