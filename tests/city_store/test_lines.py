@@ -1,6 +1,7 @@
 """Line protocol: read back by a parser of its own, an entry says what its readings said, and nothing else."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -19,9 +20,13 @@ from city.quantities import (
     RADIO_RSSI,
     Kind,
     quantities,
+    quantity,
 )
 from city.readings import Entry, Place, Quality, Reading
 from city.store.lines import column, lines, tag
+from decoders import devices
+from decoders.catalog import catalog
+from decoders.vectors import load
 
 PLACE = Place(TenantId("ahausen"), AssetId("L-0001"), "lamp", ZoneId("Altstadt"), CircuitId("K1"),
               DevEui("70b3d5e75e000001"))
@@ -85,30 +90,30 @@ def test_a_lamp_without_a_circuit_has_no_such_tag():
 def test_every_quantity_has_a_plain_name_and_one_type():
     """What InfluxDB would have to escape is not in the table, and no field has two types."""
     kinds: dict[tuple[str, str], Kind] = {}
-    for quantity in quantities():
-        measurement, field = column(quantity)
+    for row in quantities():
+        measurement, field = column(row)
         assert (measurement + field).replace("_", "").isalnum()
-        assert kinds.setdefault((measurement, field), quantity.kind) is quantity.kind
+        assert kinds.setdefault((measurement, field), row.kind) is row.kind
 
 
 texts = st.text(st.characters(codec="utf-8"), max_size=40)
-values = st.sampled_from(list(quantities())).flatmap(lambda quantity: st.tuples(st.just(quantity), {
+values = st.sampled_from(list(quantities())).flatmap(lambda row: st.tuples(st.just(row), {
     Kind.FLOAT: st.floats(allow_nan=False, allow_infinity=False), Kind.INT: st.integers(-2**63, 2**63 - 1),
-    Kind.BOOL: st.booleans(), Kind.TEXT: texts}[quantity.kind], st.one_of(st.just(""), texts)))
+    Kind.BOOL: st.booleans(), Kind.TEXT: texts}[row.kind], st.one_of(st.just(""), texts)))
 
 
 @given(values, texts.filter(bool))
 def test_what_is_written_is_what_was_said(value, zone):
-    quantity, said, channel = value
+    row, said, channel = value
     place = replace(PLACE, zone=ZoneId(zone))
-    [line] = lines(entry(good(quantity, said, channel), place=place))
+    [line] = lines(entry(good(row, said, channel), place=place))
     measurement, tags, fields, at = parse(line.decode())
-    assert (measurement, at) == (quantity.measurement, AT)
+    assert (measurement, at) == (row.measurement, AT)
     assert tags.get("zone", "") == unescaped(tag(zone))
     [(field, read)] = fields.items()
     assert read == said
     assert type(read) is type(said)
-    assert field.startswith(quantity.field)
+    assert field.startswith(row.field)
 
 
 @given(texts)
@@ -176,3 +181,16 @@ def typed(text):
     if text in ("true", "false"):
         return text == "true"
     return int(text[:-1]) if text.endswith("i") else float(text)
+
+
+@pytest.mark.parametrize("model", sorted(catalog()))
+def test_a_device_is_few_series_whatever_it_says(model):
+    """Everything its maker's documents have it say makes at most ten series, parts of the asset included."""
+    file = Path(devices.__file__).with_name(f"{model.replace('/', '_')}.toml")
+    said = [Reading(PLACE, quantity(name), quantity(name).typed(value), AT, channel)
+            for vector in load(file).uplinks if vector.reads
+            for key, value in vector.reads.items() for name, _, channel in [key.partition("@")]]
+    series = {line.partition(b" ")[0] for line in lines(Entry(PLACE, AT, "up", tuple(said)))}
+    whole = {one for one in series if b",channel=" not in one}
+    assert 1 <= len(whole) <= 4
+    assert len(series) <= 10

@@ -1,0 +1,251 @@
+"""A real influxd, filled by the shipper from a real local log; each board's queries asked of it."""
+
+import hashlib
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from city.clock import ManualClock
+from city.errors import InfluxDown
+from city.ids import AssetId, CircuitId, DevEui, TenantId, ZoneId
+from city.quantities import DEVICE_DEBUG, LAMP_FAILURE, LAMP_LEVEL, LAMP_POWER, LAMP_REASON, RADIO_FCNT, RADIO_RSSI
+from city.readings import Entry, Place, Quality, Reading, to_ns
+from city.settings import Influx
+from city.store.influx import open_sink
+from city.store.lines import lines
+from city.store.readings import LocalLog
+from dashboards.board import Look
+from dashboards.boards import BOARDS
+from gateway_bridge.ship import Shipper
+from tests.dashboards.grafana import filled_in
+from tests.wire.influxd import Influxd, influxd
+
+pytestmark = pytest.mark.wire
+
+END = datetime(2026, 11, 22, 20, tzinfo=UTC)
+START = END - timedelta(hours=6)
+LAMPS, REPORTS, POWER = 40, 24, 31.5  # a report each 15 minutes
+ZONES = ("Altstadt", "Süd.1")
+TOWN, OTHER = TenantId("ahausen"), TenantId("beheim")
+
+
+def place(number: int, tenant: TenantId = TOWN) -> Place:
+    eui = hashlib.sha256(f"{tenant}{number}".encode()).hexdigest()[:16]
+    return Place(tenant, AssetId(f"L-{number:04}"), "lamp", ZoneId(ZONES[number % 2]), CircuitId(f"K{number % 5}"),
+                 DevEui(eui))
+
+
+def report(number: int, step: int, tenant: TenantId = TOWN) -> Entry:
+    """Even lamps burn at 40 %, odd ones at 100 %; the last ten are off."""
+    where, at = place(number, tenant), to_ns(START + timedelta(minutes=15 * step + 1, seconds=number))
+    level = 0.0 if number >= LAMPS - 10 else 100.0 if number % 2 else 40.0
+    said = ((LAMP_LEVEL, level), (LAMP_POWER, POWER), (LAMP_REASON, "calendar-night"), (LAMP_FAILURE, False),
+            (RADIO_RSSI, -100.5), (RADIO_FCNT, step))
+    return Entry(where, at, f"up:{step}", tuple(Reading(where, quantity, value, at) for quantity, value in said))
+
+
+def town(tenant: TenantId = TOWN) -> list[Entry]:
+    return [report(number, step, tenant) for step in range(REPORTS) for number in range(LAMPS)]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with influxd(tmp_path_factory.mktemp("influxd")) as running:
+        yield running
+
+
+@pytest.fixture
+def log(tmp_path: Path):
+    opened = LocalLog(tmp_path / "log")
+    yield opened
+    opened.close()
+
+
+class Shipping:
+    """One log, one InfluxDB, and what was refused."""
+
+    def __init__(self, server: Influxd, log: LocalLog, bucket: str, batch: int = 5000) -> None:
+        settings = Influx(url=server.url, bucket=bucket, batch=batch)
+        self.letters: list = []
+        self.sink = open_sink(settings)
+        self.shipper = Shipper(log, self.sink, ManualClock(END), settings, bury=self.letters.extend)
+
+    def all(self) -> int:
+        shipped = 0
+        while step := self.shipper.step():
+            shipped += step
+        return shipped
+
+    def count(self, field: str = "level", measurement: str = "lamp") -> int:
+        rows = self.sink.query(f'SELECT count("{field}") AS n FROM "{measurement}"')
+        return int(rows[0]["n"]) if rows else 0
+
+
+@pytest.fixture(scope="module")
+def filled(server, tmp_path_factory):
+    """Two towns of 40 lamps and 6 hours."""
+    log = LocalLog(tmp_path_factory.mktemp("log"))
+    log.append(town())
+    log.append(town(OTHER))
+    shipping = Shipping(server, log, "filled")
+    assert shipping.all() == 2 * LAMPS * REPORTS
+    yield shipping
+    log.close()
+
+
+def panels():
+    return [pytest.param(panel, id=f"{make(TOWN).name}: {panel.title.en}")
+            for make in BOARDS for row in make(TOWN).rows for panel in row.panels]
+
+
+@pytest.mark.parametrize("panel", panels())
+@pytest.mark.parametrize("zones", [(), ZONES[:1], ZONES[1:], ZONES])
+def test_every_panel_shows_this_towns_data_in_the_right_magnitude(filled, panel, zones):
+    rows = filled.sink.query(filled_in(panel.query, START, END, zones=zones))
+    lamps = [n for n in range(LAMPS) if not zones or ZONES[n % 2] in zones]
+    burning = [n for n in lamps if n < LAMPS - 10]
+    field = panel.quantity.field
+    values = [row[field] for row in rows if row[field] is not None]
+    match panel.title.en:
+        case "Lamps reporting":
+            assert values == [len(lamps)]
+        case "Lamps burning":
+            assert values == [len(burning)]
+        case "Total power":
+            assert values == [pytest.approx(POWER * len(lamps))]
+        case "Newest report":
+            newest = max(report(n, REPORTS - 1).at_ns for n in lamps)
+            assert [row["time"] for row in rows] == [newest]
+        case "Level by zone":
+            assert {row["zone"] for row in rows} == set(zones or ZONES)
+            for row in rows:
+                assert row[field] == pytest.approx(30.0 if row["zone"] == ZONES[0] else 75.0)
+        case "Power by zone":
+            per_zone = {zone: [row[field] for row in rows if row["zone"] == zone and row[field] is not None]
+                        for zone in zones or ZONES}
+            for powers in per_zone.values():
+                assert powers == [pytest.approx(POWER * LAMPS / 2)] * REPORTS
+        case "Level of each lamp" | "Power of each lamp":
+            assert {row["asset"] for row in rows} == {f"L-{n:04}" for n in lamps}
+            assert all(row["time"] >= report(0, REPORTS - 1).at_ns for row in rows)
+        case unknown:
+            pytest.fail(f"no expectation for the panel {unknown}")
+
+
+@pytest.mark.parametrize("interval", ["1m", "1h"])
+def test_the_power_of_a_zone_does_not_depend_on_the_step(filled, interval):
+    [panel] = [panel for row in BOARDS[0](TOWN).rows for panel in row.panels if panel.title.en == "Power by zone"]
+    rows = filled.sink.query(filled_in(panel.query, START, END, interval=interval, zones=ZONES[:1]))
+    values = [row["power"] for row in rows if row["power"] is not None]
+    inside = values[len(values) // 10:-len(values) // 10]  # at both ends not every lamp has reported
+    assert len(inside) >= 4
+    assert inside == [pytest.approx(POWER * LAMPS / 2)] * len(inside)
+    assert max(values) == pytest.approx(POWER * LAMPS / 2)
+
+
+@pytest.mark.parametrize("variable", [variable for make in BOARDS for variable in make(TOWN).variables],
+                         ids=lambda variable: variable.name)
+def test_every_variable_offers_this_towns_choices(filled, variable):
+    assert {row["value"] for row in filled.sink.query(filled_in(variable.query, START, END))} == set(ZONES)
+
+
+def test_a_town_that_has_nothing_shows_nothing(filled):
+    for make in BOARDS:
+        for row in make(TenantId("nirgendwo")).rows:
+            for panel in row.panels:
+                said = filled.sink.query(filled_in(panel.query, START, END))
+                assert not any(one[panel.quantity.field] for one in said), panel.title.en
+
+
+def test_shipping_twice_changes_nothing(server, log):
+    shipping = Shipping(server, log, "twice")
+    log.append(town()[:80])
+    assert shipping.all() == 80
+    before = shipping.sink.query('SELECT * FROM "lamp"')
+    log.append(town()[:80])  # redelivered: known by its key
+    assert shipping.all() == 0
+    shipping.sink.write([line for entry in town()[:80] for line in lines(entry)])
+    assert shipping.sink.query('SELECT * FROM "lamp"') == before
+    assert len(before) == 80
+
+
+def test_influxd_killed_in_the_middle_loses_nothing(tmp_path, log):
+    log.append(town())
+    with influxd(tmp_path) as server:
+        shipping = Shipping(server, log, "killed", batch=400)
+        for _ in range(2):
+            shipping.shipper.step()
+        server.kill()
+        waiting = shipping.shipper.waiting()
+        with pytest.raises(InfluxDown):
+            shipping.shipper.step()
+        assert shipping.shipper.waiting() == waiting > 0
+        server.start()
+        again = Shipping(server, log, "killed", batch=400)  # a new bridge: the cursor is in the log
+        again.all()
+        assert again.count() == LAMPS * REPORTS
+        assert again.shipper.waiting() == 0
+
+
+def test_a_line_of_another_type_is_a_dead_letter_and_the_rest_is_stored(server, log):
+    shipping = Shipping(server, log, "conflict")
+    shipping.sink.write([b'lamp,tenant=ahausen failure="somebody else wrote this" %d' % to_ns(START)])
+    clean = [Entry(entry.place, entry.at_ns, entry.key,
+                   tuple(one for one in entry.readings if one.quantity is not LAMP_FAILURE))
+             for entry in town()[:60]]
+    bad = town()[60]
+    log.append([*clean[:30], bad, *clean[30:]])
+    assert shipping.all() == 61
+    [letter] = shipping.letters
+    assert letter.payload in lines(bad)
+    assert "field type conflict" in letter.detail
+    assert letter.tenant == TOWN
+    assert shipping.count() == 60
+    assert shipping.count("rssi", "radio") == 61
+
+
+def test_every_text_comes_back_as_it_was_said(server, log):
+    texts = ['plain', 'with "quotes"', "back\\slash\\", "new\nline", "comma, equals= space", "Straße ü €", "'", ""]
+    shipping = Shipping(server, log, "texts")
+    where = place(1)
+    log.append([Entry(where, at, "up", (Reading(where, DEVICE_DEBUG, text, at),))
+                for at, text in enumerate(texts, start=to_ns(START))])
+    shipping.all()
+    assert [row["debug"] for row in shipping.sink.query('SELECT "debug" FROM "device"')] == texts
+    assert shipping.letters == []
+
+
+def test_implausible_values_stay_at_home(server, log):
+    shipping = Shipping(server, log, "implausible")
+    where, at = place(1), to_ns(START)
+    log.append([Entry(where, at, "up", (Reading(where, LAMP_LEVEL, 240.0, at, "", Quality.IMPLAUSIBLE),
+                                        Reading(where, LAMP_POWER, 30.0, at)))])
+    shipping.all()
+    [row] = shipping.sink.query('SELECT * FROM "lamp"')
+    assert (row["power"], "level" in row) == (30.0, False)
+
+
+def test_series_per_device_are_few(filled):
+    rows = filled.sink.query("SHOW SERIES")
+    assert len(rows) == 2 * LAMPS * 2  # lamp and radio for each
+
+
+def test_shipping_keeps_up_with_a_large_town(server, log, record_property):
+    """10,000 lamps that report each quarter of an hour are 11 entries a second; this must be far above it."""
+    entries = [report(number, step) for step in range(10) for number in range(500)]
+    log.append(entries)
+    shipping = Shipping(server, log, "speed")
+    began = time.perf_counter()
+    assert shipping.all() == len(entries)
+    rate = len(entries) / (time.perf_counter() - began)
+    record_property("entries_per_second", round(rate))
+    assert rate > 500
+
+
+def test_age_panels_ask_for_a_table(filled):
+    """Only a table gives Grafana the time as a column of its own."""
+    ages = [panel for make in BOARDS for row in make(TOWN).rows for panel in row.panels if panel.look is Look.AGE]
+    assert ages
+    assert all(filled.sink.query(filled_in(panel.query, START, END)) for panel in ages)
