@@ -5,6 +5,7 @@ CityError
     MalformedEvent     not an event of the network server
     UnknownDevice      no such device in our registry
     ForeignDevice      the message names another tenant than our registry
+    FromTheFuture  TooOld   an event dated where no event can be
     DecodeError        the codec cannot read the frame
       Truncated  Trailing  OutOfRange  UnknownPort  UnknownVersion
   Refused       the caller may not have this: a problem+json answer that names the field and the rule
@@ -49,6 +50,14 @@ class UnknownDevice(BadInput):
 
 class ForeignDevice(BadInput):
     """The message claims another tenant than our registry says."""
+
+
+class FromTheFuture(BadInput):
+    """The event is dated later than any clock's error explains."""
+
+
+class TooOld(BadInput):
+    """The event is dated before the time that we keep."""
 
 
 class DecodeError(BadInput):

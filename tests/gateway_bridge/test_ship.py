@@ -16,7 +16,7 @@ from city.readings import Entry, Place, Quality, Reading
 from city.settings import Influx
 from city.store.influx import InfluxBusy, RejectedLines
 from city.store.lines import lines
-from gateway_bridge.ship import Backoff, Shipper, cursor_name, run_ship
+from gateway_bridge.ship import Shipper, cursor_name, run_ship
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SETTINGS = Influx(url="http://influx:8086", batch=10)
@@ -153,30 +153,37 @@ def test_another_influxdb_has_a_cursor_of_its_own_and_no_name_shows_a_secret():
     assert "pw" not in cursor_name(Influx(url="http://u:pw@a:8086"))
 
 
-def test_the_wait_doubles_to_a_minute_and_never_falls_below_what_is_asked():
-    backoff = Backoff(roll=lambda: 1.0)
-    down = InfluxDown("down")
-    assert [backoff.failed(down) for _ in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
-    assert backoff.failed(InfluxBusy("busy", retry_after_s=90.0)) == 90
-    backoff.worked()
-    assert backoff.failed(down) == 1
-    assert Backoff(roll=lambda: 0.0).failed(down) == 0.5
+async def test_the_loop_waits_as_long_as_influxdb_asks():
+    log, stop, clock = ListLog([entry(1)]), asyncio.Event(), ManualClock(NOW)
+    sink = ListSink(failures=[InfluxBusy("busy", retry_after_s=90.0)])
+    loop = asyncio.create_task(run_ship(shipper(log, sink), clock, stop))
+    await until(lambda: sink.calls == 1)
+    for _ in range(89):
+        await clock.tick(1)
+        await asyncio.to_thread(int)
+    assert sink.calls == 1
+    await until(lambda: sink.stored, clock)
+    stop.set()
+    await asyncio.wait_for(loop, 5)
 
 
 async def test_the_loop_waits_out_a_failure_and_goes_on_until_it_is_stopped():
     log, stop, clock = ListLog([entry(n) for n in range(12)]), asyncio.Event(), ManualClock(NOW)
     sink = ListSink(failures=[InfluxDown("down")])
-    loop = asyncio.create_task(run_ship(shipper(log, sink), clock, stop, Backoff(roll=lambda: 1.0)))
-    for _ in range(200):
-        await asyncio.to_thread(int)
-        if sink.calls == 1:
-            break
+    loop = asyncio.create_task(run_ship(shipper(log, sink), clock, stop))
+    await until(lambda: sink.calls == 1)
     assert sink.stored == []
-    for _ in range(200):
-        await clock.tick(0.5)
-        await asyncio.to_thread(int)
-        if len(sink.stored) == 24:
-            break
-    assert len(sink.stored) == 24
+    await until(lambda: len(sink.stored) == 24, clock)
     stop.set()
     await asyncio.wait_for(loop, 5)
+
+
+async def until(holds, clock=None):
+    """Let the loop run, and time pass where a clock is given, until something holds."""
+    for _ in range(500):
+        if holds():
+            return
+        if clock is not None:
+            await clock.tick(0.5)
+        await asyncio.to_thread(int)
+    raise AssertionError("it never came to hold")

@@ -1,0 +1,51 @@
+"""`stadtfunk bridge`: from ChirpStack into the log and the city database, and back."""
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from city.clock import SystemClock
+from city.settings import Settings, load
+from city.store.opening import open_store
+from city.store.readings import LocalLog
+from gateway_bridge.mqtt import connect
+from gateway_bridge.run import run_bridge
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM or SIGINT; what is begun is ended first. Returns 0. Raises CityError where it cannot start."""
+    parser = argparse.ArgumentParser(prog="stadtfunk bridge", description=__doc__)
+    parser.add_argument("--settings", type=Path, metavar="FILE", help="settings (default: stadtfunk.toml)")
+    parser.add_argument("--verbose", action="store_true", help="say more")
+    words = parser.parse_args(argv)
+    logging.basicConfig(level=logging.DEBUG if words.verbose else logging.INFO, stream=sys.stderr,
+                        format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("paho").setLevel(logging.WARNING)
+    asyncio.run(_run(load(words.settings)))
+    return 0
+
+
+async def _run(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    link = connect(settings.mqtt)
+    store = await asyncio.to_thread(open_store, settings.database.url.reveal())
+    try:
+        log = await asyncio.to_thread(lambda: LocalLog(Path(settings.log.directory), keep_days=settings.log.keep_days))
+        try:
+            await run_bridge(settings, store=store, log=log, link=link, clock=SystemClock(), stop=stop)
+        finally:
+            await link.close()
+            log.close()
+    finally:
+        store.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

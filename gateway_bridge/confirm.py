@@ -1,0 +1,167 @@
+"""What an event proves about the commands under way: each step is checked against city.commands.TRANSITIONS."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from city.commands import Command, Event, State, advance, can
+from city.errors import Refused
+from city.orders import Order, ReadStatus, Reboot, Resume, SetLevel, Setting
+from city.planning import MAX_ATTEMPTS, is_applied
+from city.quantities import DEVICE_BOOT, DEVICE_ECHO, DEVICE_REJECTED, LAMP_LEVEL, LAMP_REASON, Measurement, Quantity, Value
+from city.readings import from_ns
+from decoders.codec import Codec, Frame
+from gateway_bridge.events import LogLine
+
+BY_HAND = "manual"  # lamp.reason of a lamp that is held by an order
+SETTLE = timedelta(seconds=15)  # an acknowledged lamp may still fade, or finish the report it had begun
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one uplink said, and when it was heard by the network."""
+
+    at: datetime
+    measurements: tuple[Measurement, ...]
+
+    def values(self, quantity: Quantity, channel: str | None = None) -> list[Value]:
+        """All values of a quantity, or those of one channel."""
+        return [item.value for item in self.measurements
+                if item.quantity is quantity and (channel is None or item.channel == channel)]
+
+
+def after_uplink(live: Iterable[Command], codec: Codec, at_ns: int, measurements: Sequence[Measurement],
+                 now: datetime) -> tuple[Command, ...]:
+    """The commands that the uplink moved on. A level or a reason counts only if it was heard after the sending."""
+    said = Said(from_ns(at_ns), tuple(measurements))
+    return _changed(live, lambda command: _after_uplink(command, codec, said, now))
+
+
+def after_txack(live: Iterable[Command], queue_id: str, now: datetime) -> tuple[Command, ...]:
+    """A gateway has taken it; that is not yet obeyed."""
+    return _changed(live, lambda command: _step(command, Event.TXACK, now) if is_attempt(command, queue_id) else command)
+
+
+def after_ack(live: Iterable[Command], queue_id: str, acknowledged: bool, now: datetime) -> tuple[Command, ...]:
+    """The device has confirmed the frame, or has not in time."""
+    def step(command: Command) -> Command:
+        if not is_attempt(command, queue_id):
+            return command
+        return _step(command, Event.ACK, now) if acknowledged else lose(command, now, "the device did not confirm it")
+    return _changed(live, step)
+
+
+def after_join(live: Iterable[Command], at_ns: int, now: datetime) -> tuple[Command, ...]:
+    """A device that joins has restarted: what it was told before is forgotten."""
+    at = from_ns(at_ns)
+
+    def step(command: Command) -> Command:
+        if command.sent_at is None or command.sent_at > at:
+            return command
+        if isinstance(command.order, Reboot):
+            return _step(command, Event.CONFIRM, now, "the device has joined anew")
+        return lose(command, now, "the device has restarted")
+    return _changed(live, step)
+
+
+def after_log(live: Iterable[Command], line: LogLine, now: datetime) -> tuple[Command, ...]:
+    """What the network server could not do with a downlink. A gateway's refusal that names no queue item concerns the
+    newest that is on its way."""
+    commands = list(live)
+    if line.queue_id:
+        concerned = {command.id for command in commands if is_attempt(command, line.queue_id)}
+    elif line.code == "DOWNLINK_GATEWAY":
+        on_its_way = [command for command in commands if command.sent_at is not None]
+        concerned = {max(on_its_way, key=lambda command: command.sent_at or now).id} if on_its_way else set()
+    else:
+        return ()
+    step = _LOG_STEPS.get(line.code)
+    if step is None:
+        return ()
+    return _changed(commands, lambda command: step(command, now, line) if command.id in concerned else command)
+
+
+def is_attempt(command: Command, queue_id: str) -> bool:
+    """Whether ChirpStack knew any attempt of the command by this id."""
+    return any(replace(command, attempts=n).queue_id == queue_id for n in range(1, command.attempts + 1))
+
+
+def lose(command: Command, now: datetime, note: str) -> Command:
+    """To be sent again, or given up where every attempt is spent."""
+    return _setback(command, Event.LOSE, now, note)
+
+
+def encoded(codec: Codec, order: Order) -> Frame | None:
+    """The frame that says the order; None where the model has none."""
+    try:
+        return codec.encode_downlink(order)
+    except Refused:
+        return None
+
+
+def _after_uplink(command: Command, codec: Codec, said: Said, now: datetime) -> Command:
+    sent_at = command.sent_at
+    if sent_at is None or command.state is State.PLANNED:
+        return command
+    frame = encoded(codec, command.order)
+    if frame is None:
+        return command
+    if f"{frame.port}:{frame.data[:1].hex()}" in said.values(DEVICE_REJECTED):
+        return _step(command, Event.REJECT, now, "the device refuses it")
+    if codec.echo(frame) in said.values(DEVICE_ECHO):
+        command = _step(command, Event.ACK, now)
+        if isinstance(command.order, Setting):
+            return _step(command, Event.CONFIRM, now)
+    obeyed = _obeyed(command, said) if said.at > sent_at else None
+    if obeyed:
+        return _step(command, Event.CONFIRM, now)
+    if obeyed is False and _had_time(command, codec, said.at):
+        return _setback(command, Event.DEVIATE, now, "the device reports another state")
+    return command
+
+
+def _obeyed(command: Command, said: Said) -> bool | None:
+    """Whether the device does what it was told; None where the uplink does not tell."""
+    match command.order:
+        case SetLevel(channel=channel):
+            levels = [value for value in said.values(LAMP_LEVEL, channel) if isinstance(value, int | float)]
+            return is_applied(command.order, levels[-1]) if levels else None
+        case Resume(channel=channel):
+            reasons = said.values(LAMP_REASON, channel)
+            return reasons[-1] != BY_HAND if reasons else None
+        case ReadStatus():
+            return True if any(item.quantity is not DEVICE_ECHO for item in said.measurements) else None
+        case Reboot():
+            return True if said.values(DEVICE_BOOT) else None
+    return None
+
+
+def _had_time(command: Command, codec: Codec, at: datetime) -> bool:
+    if command.state is State.ACKED and command.changed_at is not None:
+        return at > command.changed_at + SETTLE
+    return command.sent_at is not None and at > command.sent_at + codec.abilities.report_within
+
+
+def _step(command: Command, event: Event, now: datetime, note: str = "") -> Command:
+    return advance(command, event, now, note) if can(command, event) else command
+
+
+def _setback(command: Command, event: Event, now: datetime, note: str) -> Command:
+    if not can(command, event):
+        return command
+    if command.attempts >= MAX_ATTEMPTS:
+        return advance(command, Event.GIVE_UP, now, f"{note}, after {command.attempts} attempts")
+    return advance(command, event, now, note)
+
+
+def _changed(live: Iterable[Command], step: Callable[[Command], Command]) -> tuple[Command, ...]:
+    pairs = [(command, step(command)) for command in live]
+    return tuple(after for before, after in pairs if after is not before)
+
+
+_LOG_STEPS: dict[str, Callable[[Command, datetime, LogLine], Command]] = {
+    "EXPIRED": lambda command, now, _: _step(command, Event.EXPIRE, now, "its time ran out in the network server's queue"),
+    "DOWNLINK_GATEWAY": lambda command, now, line: lose(command, now, f"the gateway could not send it: {line.description}"),
+    "DOWNLINK_PAYLOAD_SIZE": lambda command, now, _: _step(command, Event.REJECT, now, "too long for the data rate"),
+    "DOWNLINK_CODEC": lambda command, now, _: _step(command, Event.REJECT, now, "the network server could not encode it"),
+}

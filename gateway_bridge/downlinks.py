@@ -1,0 +1,36 @@
+"""A command as ChirpStack takes it on MQTT. The one place where downlinks are written."""
+
+import base64
+
+import msgspec
+
+from city.commands import Command
+from city.errors import Unsupported
+from decoders.codec import Frame
+
+TOPIC = "application/{application}/device/{device}/command/down"
+
+
+class _Down(msgspec.Struct, rename="camel"):
+    id: str
+    dev_eui: str
+    confirmed: bool
+    f_port: int
+    data: str
+    expires_at: str
+
+
+def downlink(command: Command, frame: Frame, application_id: str) -> tuple[str, bytes]:
+    """Topic and JSON of the command's present attempt: our own UUID as the queue item's key, unconfirmed (the device's
+    report confirms it), with the end of its use. Topic and payload name the device alike, or ChirpStack drops it.
+    Raises Unsupported where the device has never been heard and its application is unknown."""
+    if not application_id:
+        raise Unsupported("The device {device} has never been heard; the network server's application is unknown.",
+                          field="device", rule="heard once", device=command.device)
+    item = _Down(id=command.queue_id, dev_eui=command.device, confirmed=False, f_port=frame.port,
+                 data=base64.b64encode(frame.data).decode("ascii"), expires_at=_rfc3339(command))
+    return TOPIC.format(application=application_id, device=command.device), msgspec.json.encode(item)
+
+
+def _rfc3339(command: Command) -> str:
+    return command.expires_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

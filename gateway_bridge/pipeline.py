@@ -1,0 +1,310 @@
+"""What an event means, as five verbs: decode → place → judge → confirm → watch. Pure: `now` comes in, facts go out.
+
+The key of an uplink's entry is its session and counter: with the time, which is a pure function of the event too, it is
+the same however often the broker delivers it and whatever number the network server gives it on each processing.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from city.alarms import Alarm, AlarmKind, begin, watch
+from city.commands import Command, State
+from city.errors import BadInput, ForeignDevice, FromTheFuture, TooOld, UnknownDevice
+from city.ids import DevEui
+from city.orders import Setting, to_json
+from city.places import Tenant
+from city.quantities import (
+    DEVICE_BATTERY,
+    DEVICE_BOOT,
+    DEVICE_EXTERNAL_POWER,
+    DEVICE_LATITUDE,
+    DEVICE_LINK_MARGIN,
+    DEVICE_LONGITUDE,
+    RADIO_DR,
+    RADIO_FCNT,
+    RADIO_GATEWAYS,
+    RADIO_RSSI,
+    RADIO_SNR,
+    Measurement,
+)
+from city.readings import DeviceState, Entry, Place, from_ns, judge, place, remember, to_ns
+from city.store.ports import DeadLetter, Facts, Known, View
+from decoders.catalog import codec_of, decode
+from decoders.codec import Frame
+from gateway_bridge import confirm
+from gateway_bridge.events import Acked, Event, Joined, Located, LogLine, Scheduled, Status, Uplink, device_of
+from gateway_bridge.link import Message
+
+LONGEST_AHEAD = timedelta(hours=1)
+LONGEST_AGO = timedelta(days=400)
+DEVICE_CLOCK_AHEAD, DEVICE_CLOCK_BEHIND = timedelta(minutes=1), timedelta(hours=48)
+LONGEST_GAP = 16_384  # a counter that jumps further has been started anew, not missed so often
+BY_NETWORK = "network"  # the channel of a position that the device has not measured itself
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What one event changes: all that is known afterwards, and what of it is new.
+
+    `failed` is set where the frame could not be read though the event is good: the device is alive, its radio facts
+    count, but the message is kept as a dead letter and gives no entry.
+    """
+
+    known: Known
+    entry: Entry | None = None
+    commands: tuple[Command, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    failed: BadInput | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message, and the event in it or why there is none."""
+
+    message: Message
+    event: Event | BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The facts of several events, and how many events there were of each outcome."""
+
+    facts: Facts
+    handled: int
+
+
+def handle(event: Event, known: Known, now: datetime) -> Handled:
+    """What the event changes. Raises BadInput where it says nothing that we may believe."""
+    _admit(event, known.tenant, now)
+    match event:
+        case Uplink():
+            return _uplink(event, known, now)
+        case Joined():
+            return _joined(event, known, now)
+        case Status() | Located():
+            return _told(event, known, now)
+        case Scheduled():
+            return _with_commands(Handled(known), confirm.after_txack(known.live, event.queue_id, now), now)
+        case Acked():
+            commands = confirm.after_ack(known.live, event.queue_id, event.acknowledged, now)
+            return _with_commands(Handled(known), commands, now)
+        case LogLine():
+            return _with_commands(Handled(known), confirm.after_log(known.live, event, now), now)
+
+
+def handle_all(arrivals: Iterable[Arrival], view: View, now: datetime) -> Batch:
+    """The facts of a batch: events of one device build on each other in the order of their times. A message that cannot
+    be handled, for whatever reason, is a dead letter and never stops the others."""
+    folded = _Fold(dict(view), now)
+    for arrival in sorted(arrivals, key=_time_of):
+        folded.add(arrival)
+    return Batch(folded.facts(), folded.handled)
+
+
+def dead_letter(message: Message, error: Exception, now: datetime, tenant: Tenant | None = None) -> DeadLetter:
+    """The message kept whole, with the reason; the same message is the same letter."""
+    digest = hashlib.sha256(message.topic.encode("utf-8", "replace") + b"\0" + message.payload).hexdigest()[:32]
+    reason = error.reason if isinstance(error, BadInput) else "InternalError"
+    detail = str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
+    return DeadLetter(digest, now, _plain(message.topic), message.payload, reason, _plain(detail)[:1000],
+                      tenant.id if tenant else None)
+
+
+def devices_of(arrivals: Iterable[Arrival]) -> set[DevEui]:
+    """The devices that a batch concerns, letters included."""
+    named = (device_of(a.message.topic) if isinstance(a.event, BadInput) else a.event.device for a in arrivals)
+    return {device for device in named if device is not None}
+
+
+class _Fold:
+    """A batch so far."""
+
+    def __init__(self, known: dict[DevEui, Known], now: datetime) -> None:
+        self._known, self._now = known, now
+        self._entries: list[Entry] = []
+        self._states: dict[DevEui, DeviceState] = {}
+        self._commands: dict[str, Command] = {}
+        self._alarms: dict[str, Alarm] = {}
+        self._letters: list[DeadLetter] = []
+        self.handled = 0
+
+    def add(self, arrival: Arrival) -> None:
+        event = arrival.event
+        if isinstance(event, BadInput):
+            device = device_of(arrival.message.topic)
+            self._reject(arrival.message, event, self._known.get(device) if device else None)
+            return
+        known = self._known.get(event.device)
+        if known is None:
+            self._reject(arrival.message, UnknownDevice("No asset is served by the device {device}.",
+                                                        device=event.device), None)
+            return
+        try:
+            done = handle(event, known, self._now)
+        except BadInput as error:
+            self._reject(arrival.message, error, known)
+        except Exception as error:  # a fault of ours must not stop a town: keep the message, say so, go on
+            _log.exception("an event of %s could not be handled", event.device)
+            self._reject(arrival.message, error, known)
+        else:
+            self._keep(arrival.message, known, done)
+
+    def facts(self) -> Facts:
+        return Facts(tuple(self._entries), tuple(self._states.values()), tuple(self._commands.values()),
+                     tuple(self._alarms.values()), tuple(self._letters))
+
+    def _keep(self, message: Message, before: Known, done: Handled) -> None:
+        self._known[done.known.device.dev_eui] = done.known
+        if done.known.state is not before.state:
+            self._states[done.known.device.dev_eui] = done.known.state
+        self._commands.update((command.id, command) for command in done.commands)
+        self._alarms.update((alarm.id, alarm) for alarm in done.alarms)
+        if done.entry is not None:
+            self._entries.append(done.entry)
+        if done.failed is not None:
+            self._reject(message, done.failed, done.known)
+        else:
+            self.handled += 1
+
+    def _reject(self, message: Message, error: Exception, known: Known | None) -> None:
+        self._letters.append(dead_letter(message, error, self._now, known.tenant if known else None))
+
+
+def _admit(event: Event, tenant: Tenant, now: datetime) -> None:
+    if tenant.chirpstack_tenant and event.tenant_id != tenant.chirpstack_tenant:
+        raise ForeignDevice("The device {device} belongs to {tenant}, but the event comes from another tenant of the "
+                            "network server.", device=event.device, tenant=tenant.id)
+    if event.at_ns > to_ns(now + LONGEST_AHEAD):
+        raise FromTheFuture("The event is dated {at}, later than clocks err.", at=_date(event.at_ns))
+    if event.at_ns < to_ns(now - LONGEST_AGO):
+        raise TooOld("The event is dated {at}, before the time that is kept.", at=_date(event.at_ns))
+
+
+def _uplink(up: Uplink, known: Known, now: datetime) -> Handled:
+    state = _in_session(_heard(known.state, up), up)
+    try:
+        said = decode(known.device.model, Frame(up.f_port, up.data)) if up.f_port else []
+    except BadInput as error:
+        alive = _entered(replace(known, state=state), up.at_ns, up.key, _radio(up), now)
+        return replace(alive, entry=None, failed=error)
+    handled = _entered(replace(known, state=state), up.at_ns, up.key if not up.dev_addr else f"{up.dev_addr}:{up.f_cnt}",
+                       [*_dated(said, up.at_ns), *_radio(up)], now, f_port=up.f_port, data=up.data)
+    commands = confirm.after_uplink(known.live, codec_of(known.device.model), up.at_ns, said, now) if known.live else ()
+    return _with_commands(handled, commands, now)
+
+
+def _joined(join: Joined, known: Known, now: datetime) -> Handled:
+    """A new session. It is noted as a restart, because the device has forgotten what it was told by hand."""
+    newest = join.at_ns >= known.state.heard_ns
+    state = _heard(known.state, join)
+    if newest:
+        state = replace(state, session=join.dev_addr, f_cnt=-1)
+    handled = _entered(replace(known, state=state), join.at_ns, f"join:{join.key or join.dev_addr}",
+                       [DEVICE_BOOT("join")], now)
+    return _with_commands(handled, confirm.after_join(known.live, join.at_ns, now) if newest else (), now)
+
+
+def _told(event: Status | Located, known: Known, now: datetime) -> Handled:
+    if isinstance(event, Status):
+        said = [DEVICE_LINK_MARGIN(event.margin), DEVICE_EXTERNAL_POWER(event.external_power)]
+        said += [DEVICE_BATTERY(event.battery)] if event.battery is not None else []
+    else:
+        said = [DEVICE_LATITUDE(event.latitude, BY_NETWORK), DEVICE_LONGITUDE(event.longitude, BY_NETWORK)]
+    name = "status" if isinstance(event, Status) else "location"
+    return _entered(replace(known, state=_heard(known.state, event)), event.at_ns, f"{name}:{event.key}", said, now)
+
+
+def _entered(known: Known, at_ns: int, key: str, said: Sequence[Measurement], now: datetime, *, f_port: int = 0,
+             data: bytes = b"") -> Handled:
+    """Place, judge, remember and watch: an entry of the log, the state after it, the alarms that begin or end."""
+    asset, device = known.asset, known.device
+    readings = judge(place(said, device, asset, at_ns), known.state)
+    where = Place(asset.tenant, asset.id, asset.kind, asset.zone, asset.circuit, device.dev_eui)
+    state = remember(known.state, readings)
+    alarms = () if at_ns < known.state.heard_ns else watch(asset.tenant, asset.id, state, known.alarms,
+                                                            min(from_ns(at_ns), now))
+    return Handled(replace(known, state=state, alarms=_running(known.alarms, alarms)),
+                   Entry(where, at_ns, key, readings, f_port, data), (), alarms)
+
+
+def _with_commands(handled: Handled, commands: tuple[Command, ...], now: datetime) -> Handled:
+    """The commands moved on, and what that says of the device: its confirmed settings, whether orders reach it."""
+    if not commands:
+        return handled
+    known = handled.known
+    by_id = {command.id: command for command in commands}
+    live = tuple(command for command in (by_id.get(old.id, old) for old in known.live) if command.state.live)
+    applied = [command for command in commands if command.state is State.APPLIED]
+    config = {type(command.order).__name__: to_json(command.order).decode() for command in applied
+              if isinstance(command.order, Setting)}
+    state = replace(known.state, config={**known.state.config, **config}) if config else known.state
+    alarms = _command_alarms(known, commands, bool(applied), now)
+    return replace(handled, commands=commands, alarms=handled.alarms + alarms,
+                   known=replace(known, state=state, live=live, alarms=_running(known.alarms, alarms)))
+
+
+def _command_alarms(known: Known, commands: Sequence[Command], applied: bool, now: datetime) -> tuple[Alarm, ...]:
+    failed = any(command.state in (State.FAILED, State.EXPIRED) for command in commands)
+    running = next((alarm for alarm in known.alarms if alarm.open and alarm.kind is AlarmKind.COMMAND_FAILED), None)
+    if applied and running is not None:
+        return (replace(running, ended_at=now),)
+    if failed and not applied and running is None:
+        return (begin(known.asset.tenant, known.asset.id, AlarmKind.COMMAND_FAILED, now),)
+    return ()
+
+
+def _running(before: Iterable[Alarm], changed: Iterable[Alarm]) -> tuple[Alarm, ...]:
+    alarms = {alarm.id: alarm for alarm in (*before, *changed)}
+    return tuple(alarm for alarm in alarms.values() if alarm.open)
+
+
+def _heard(state: DeviceState, event: Event) -> DeviceState:
+    return replace(state, application_id=event.application_id or state.application_id,
+                   heard_ns=max(state.heard_ns, event.at_ns))
+
+
+def _in_session(state: DeviceState, up: Uplink) -> DeviceState:
+    """The session's counter after this uplink. `state.heard_ns` counts it already: an older one is a straggler."""
+    straggler = up.at_ns < state.heard_ns
+    if straggler and state.session:
+        return state
+    gateway = up.gateway or state.gateway
+    if up.dev_addr != state.session:
+        return replace(state, session=up.dev_addr, f_cnt=up.f_cnt, gateway=gateway)
+    gap = up.f_cnt - state.f_cnt
+    missed = gap - 1 if 1 < gap <= LONGEST_GAP else 0
+    return replace(state, f_cnt=up.f_cnt, missed=state.missed + missed, gateway=gateway)
+
+
+def _radio(up: Uplink) -> list[Measurement]:
+    said = [RADIO_DR(up.dr), RADIO_FCNT(up.f_cnt), RADIO_GATEWAYS(up.gateways)]
+    said += [RADIO_RSSI(up.rssi)] if up.rssi is not None else []
+    said += [RADIO_SNR(up.snr)] if up.snr is not None else []
+    return said
+
+
+def _dated(said: Iterable[Measurement], at_ns: int) -> list[Measurement]:
+    """A device's own date counts only near the network's: one wrong clock must not make all that follows late."""
+    heard = from_ns(at_ns)
+    return [item if item.at is None or heard - DEVICE_CLOCK_BEHIND <= item.at <= heard + DEVICE_CLOCK_AHEAD
+            else replace(item, at=None) for item in said]
+
+
+def _time_of(arrival: Arrival) -> int:
+    return 0 if isinstance(arrival.event, BadInput) else arrival.event.at_ns
+
+
+def _date(at_ns: int) -> str:
+    try:
+        return from_ns(at_ns).isoformat(timespec="seconds")
+    except OverflowError:
+        return f"{at_ns} ns after 1970"
+
+
+def _plain(text: str) -> str:
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")

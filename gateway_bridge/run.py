@@ -1,0 +1,117 @@
+"""All loops of the bridge, until told to stop."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+
+from prometheus_client import start_http_server
+
+from city.clock import Clock
+from city.errors import BrokerDown, Unavailable
+from city.settings import Settings
+from city.store.influx import open_sink
+from city.store.ports import DeadLetter, Facts, ReadingLog, Store
+from gateway_bridge import network_server
+from gateway_bridge.link import Link
+from gateway_bridge.listen import Listener
+from gateway_bridge.metrics import Metrics
+from gateway_bridge.network_server import NetworkServer
+from gateway_bridge.ship import Shipper, run_ship
+from gateway_bridge.steer import Steerer
+from gateway_bridge.waiting import Backoff, first
+
+_log = logging.getLogger(__name__)
+
+
+async def run_bridge(settings: Settings, *, store: Store, log: ReadingLog, link: Link, clock: Clock,
+                     stop: asyncio.Event, metrics: Metrics | None = None) -> None:
+    """Listen, steer and (where InfluxDB is set) ship until `stop`; then end what is begun and return. Store, log and
+    link stay the caller's to close. Neighbours that are down are waited for; a fault in one loop never ends another."""
+    metrics = metrics or Metrics()
+    metrics.watch(link)
+    turn = asyncio.Lock()
+    async with _network(settings) as network:
+        listener = Listener(link, store, log, clock, settings.bridge, metrics, turn=turn)
+        steerer = Steerer(link, store, clock, settings.bridge, metrics, network, turn=turn)
+
+        async def steer() -> None:
+            await steerer.tick()
+            await clock.sleep(settings.bridge.tick_s)
+
+        with _served(metrics, settings.bridge.metrics_port):
+            loops = [_forever("listen", listener.step, clock, stop, metrics),
+                     _forever("steer", steer, clock, stop, metrics)]
+            if settings.influx.url:
+                loops.append(_ship(settings, store, log, clock, stop))
+            await asyncio.gather(*loops)
+
+
+async def _forever(name: str, step: Callable[[], Awaitable[object]], clock: Clock, stop: asyncio.Event,
+                   metrics: Metrics) -> None:
+    """One step after another until `stop`; after a failure, with growing pauses."""
+    backoff = Backoff()
+
+    async def steps() -> None:
+        while True:
+            try:
+                await step()
+                backoff.worked()
+            except BrokerDown as error:  # the link itself backs off and says each problem once
+                metrics.failures.labels(name, error.reason).inc()
+            except Unavailable as error:
+                metrics.failures.labels(name, error.reason).inc()
+                pause = backoff.failed()
+                _log.warning("%s: %s Next attempt in %.1f s.", name, error, pause)
+                await clock.sleep(pause)
+            except Exception as error:
+                metrics.failures.labels(name, type(error).__name__).inc()
+                _log.exception("%s: a fault of ours; going on", name)
+                await clock.sleep(backoff.failed())
+
+    await first(steps(), stop.wait())
+
+
+async def _ship(settings: Settings, store: Store, log: ReadingLog, clock: Clock, stop: asyncio.Event) -> None:
+    def bury(letters: Sequence[DeadLetter]) -> None:
+        store.commit(Facts(letters=tuple(letters)))
+
+    sink = open_sink(settings.influx)
+    shipper = Shipper(log, sink, clock, settings.influx, bury=bury)
+    backoff = Backoff()
+    try:
+        while not stop.is_set():
+            try:
+                await run_ship(shipper, clock, stop)
+            except Exception:
+                _log.exception("ship: a fault of ours; going on")
+                await first(clock.sleep(backoff.failed()), stop.wait())
+    finally:
+        await asyncio.to_thread(sink.close)
+
+
+@contextlib.asynccontextmanager
+async def _network(settings: Settings) -> AsyncIterator[NetworkServer | None]:
+    if not settings.chirpstack.url:
+        yield None
+        return
+    network = network_server.connect(settings.chirpstack)
+    try:
+        yield network
+    finally:
+        await network.close()
+
+
+@contextlib.contextmanager
+def _served(metrics: Metrics, port: int) -> Iterator[None]:
+    """/metrics on 127.0.0.1 while the bridge runs."""
+    if not port:
+        yield
+        return
+    server, thread = start_http_server(port, addr="127.0.0.1", registry=metrics.registry)
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)

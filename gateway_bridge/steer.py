@@ -1,0 +1,219 @@
+"""The loop from intents to downlinks: plan, follow up, claim, encode, publish.
+
+A command is stored as sent *before* it is published. A crash in between costs time, not truth: nobody answers, and the
+deadline for an answer has it sent again under the next attempt's id. The other way round, the device's answer could
+arrive while we still believe the command was never sent. Where the broker does not take a command, it is put back as
+planned with its attempt unspent; if the broker had taken it after all, it comes again under the same id, which
+ChirpStack refuses while the first waits in its queue, and orders are absolute.
+
+One bridge of a town steers: bridges that only share the receiving are run with `bridge.frames_per_tick` 0.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from city.alarms import Alarm
+from city.clock import Clock
+from city.commands import Command, Event, State, advance
+from city.errors import BrokerDown, NetworkServerDown, Refused
+from city.ids import DevEui, TenantId
+from city.places import Luminaire, Tenant
+from city.planning import plan
+from city.settings import Bridge
+from city.store.ports import Facts, Store, TenantStore
+from decoders.catalog import catalog
+from gateway_bridge import wishes
+from gateway_bridge.downlinks import downlink
+from gateway_bridge.link import Link
+from gateway_bridge.metrics import Metrics
+from gateway_bridge.network_server import NetworkServer
+from gateway_bridge.waiting import unbroken
+from gateway_bridge.wishes import Served, Town
+
+REGISTRY_EVERY = timedelta(seconds=30)
+SILENCE_EVERY = timedelta(seconds=60)
+MOST_ALARMS = 100_000
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    before: Command
+    after: Command
+    topic: str
+    payload: bytes
+    replaces: bool
+
+
+class Steerer:
+    """Turns what people want into downlinks, one look at a time."""
+
+    def __init__(self, link: Link, store: Store, clock: Clock, settings: Bridge, metrics: Metrics,
+                 network: NetworkServer | None = None, *, turn: asyncio.Lock | None = None) -> None:
+        """`turn` is shared with the Listener of the same process: both read commands and write them."""
+        self._link, self._store, self._clock, self._network = link, store, clock, network
+        self._most, self._metrics = settings.frames_per_tick, metrics
+        self._turn = turn or asyncio.Lock()
+        self._mirrors: dict[TenantId, _Mirror] = {}
+        self._last_sent: dict[DevEui, datetime] = {}
+
+    async def tick(self) -> None:
+        """One look: everything that is wanted, late or lost is put into commands, and the most urgent are sent.
+        Raises StoreDown. Cancelled, it ends what it has begun first."""
+        await unbroken(self._tick())
+
+    async def _tick(self) -> None:
+        async with self._turn:
+            sending = await asyncio.to_thread(self._decide, self._most if self._link.connected else 0)
+        for index, item in enumerate(sending):
+            try:
+                await self._send(item)
+            except BrokerDown as error:
+                _log.warning("%s %d commands wait.", error, len(sending) - index)
+                async with self._turn:
+                    await asyncio.to_thread(self._put_back, sending[index:])
+                return
+
+    async def _send(self, item: _Sending) -> None:
+        if item.replaces and self._network is not None:
+            try:
+                await self._network.flush(item.after.device)
+            except NetworkServerDown as error:
+                _log.warning("%s The former order goes by its own end.", error)
+        await self._link.publish(item.topic, item.payload)
+        self._metrics.sent.inc()
+
+    def _decide(self, most: int) -> list[_Sending]:
+        now = self._clock.now()
+        self._last_sent = {device: at for device, at in self._last_sent.items() if now - at < wishes.LOCK}
+        sending: list[_Sending] = []
+        for tenant in self._store.tenants():
+            sending += self._decide_for(tenant, most - len(sending), now)
+        return sending
+
+    def _decide_for(self, tenant: Tenant, most: int, now: datetime) -> list[_Sending]:
+        mirror = self._mirrors.setdefault(tenant.id, _Mirror())
+        own = self._store.tenant(tenant.id)
+        town = mirror.refresh(own, tenant, now)
+        live = _by_device(self._store.live_commands(tenant.id))
+        new, ended = self._plan(own, town, live, now)
+        current = {command.id: command for commands in live.values() for command in commands}
+        replaced = {command.device for command in ended if current[command.id].attempts}
+        current.update((command.id, command) for command in (*new, *ended))
+        moved = wishes.followed_up([c for c in current.values() if c.state.live], town, now)
+        current.update((command.id, command) for command in moved)
+        sending, refused = self._claim(current.values(), town, replaced, most, now)
+        alarms = self._alarms(own, town, mirror, [*moved, *refused], now)
+        changed = {c.id: c for c in (*new, *ended, *moved, *refused, *(item.after for item in sending))}
+        if changed or alarms:
+            self._store.commit(Facts(commands=tuple(changed.values()), alarms=tuple(alarms)))
+        self._last_sent.update((item.after.device, now) for item in sending)
+        self._metrics.planned.inc(len(new))
+        self._metrics.failed.inc(sum(c.state in (State.FAILED, State.EXPIRED) for c in changed.values()))
+        return sending
+
+    def _plan(self, own: TenantStore, town: Town, live: Mapping[DevEui, list[Command]],
+              now: datetime) -> tuple[list[Command], list[Command]]:
+        """New commands, and live ones that are superseded."""
+        planned = plan(wishes.wanted(town, own.overrides(now), own.program(), self._store.last_applied(town.tenant.id),
+                                     live, now), now)
+        settings, unwanted = wishes.configuring(town, self._store.config_wishes(town.tenant.id), live, now)
+        new = [*planned.commands, *settings]
+        if new:
+            new = wishes.not_held_off(new, own.commands(states=(State.FAILED, State.EXPIRED)), town.states, now)
+        return new, [*planned.superseded, *unwanted]
+
+    def _claim(self, commands: Iterable[Command], town: Town, replaced: set[DevEui], most: int,
+               now: datetime) -> tuple[list[_Sending], list[Command]]:
+        """What to send now, and what cannot be said to its device."""
+        sending: list[_Sending] = []
+        refused: list[Command] = []
+        for command in wishes.claim([c for c in commands if c.state.live], self._last_sent, most, now):
+            after = advance(command, Event.SEND, now)
+            try:
+                topic, payload = _encode(after, town)
+            except Refused as error:
+                refused.append(advance(command, Event.GIVE_UP, now, str(error)))
+            else:
+                again = command.attempts > 0 or command.device in replaced
+                sending.append(_Sending(command, after, topic, payload, again))
+        return sending, refused
+
+    def _alarms(self, own: TenantStore, town: Town, mirror: "_Mirror", moved: list[Command],
+                now: datetime) -> list[Alarm]:
+        silence_due = mirror.silence_due(now)
+        if not moved and not silence_due:
+            return []
+        running = own.alarms(open_only=True, limit=MOST_ALARMS)
+        alarms = wishes.failure_alarms(moved, running, now)
+        return alarms + (wishes.silence_alarms(town, running, now) if silence_due else [])
+
+    def _put_back(self, sending: Iterable[_Sending]) -> None:
+        """Planned again, the attempt unspent - unless an answer has come in meanwhile."""
+        now = self._clock.now()
+        live = {command.id: command for command in self._store.live_commands()}
+        back = [replace(item.before, changed_at=max(now, item.after.changed_at or now)) for item in sending
+                if (found := live.get(item.after.id)) is not None and found.state is State.SENT
+                and found.attempts == item.after.attempts]
+        self._store.commit(Facts(commands=tuple(back)))
+        for command in back:
+            self._last_sent.pop(command.device, None)
+
+
+class _Mirror:
+    """One town as the loop has last read it: the registry every half minute or when an asset changes, states as they
+    change."""
+
+    def __init__(self) -> None:
+        self._town: Town | None = None
+        self._revision = 0
+        self._read_at: datetime | None = None
+        self._silence_at: datetime | None = None
+
+    def refresh(self, own: TenantStore, tenant: Tenant, now: datetime) -> Town:
+        town = self._town
+        if town is None:
+            self._revision = own.revision()
+            town = self._town = Town(tenant, _served(own), dict(own.states()))
+            self._read_at = now
+            return town
+        changes = own.changes(self._revision)
+        self._revision, town.tenant = changes.revision, tenant
+        town.states.update((state.device, state) for state in changes.states)
+        if changes.assets or self._read_at is None or now - self._read_at >= REGISTRY_EVERY:
+            town.served, self._read_at = _served(own), now
+        return town
+
+    def silence_due(self, now: datetime) -> bool:
+        if self._silence_at is not None and now - self._silence_at < SILENCE_EVERY:
+            return False
+        self._silence_at = now
+        return True
+
+
+def _served(own: TenantStore) -> dict[DevEui, Served]:
+    """The town's devices whose model we know, with their assets."""
+    lamps: dict[str, Luminaire] = {lamp.id: lamp for lamp in own.luminaires()}
+    codecs = catalog()
+    return {device.dev_eui: Served(device.asset, device.dev_eui, codecs[device.model], lamps.get(device.asset))
+            for device in own.devices() if device.model in codecs}
+
+
+def _by_device(commands: Iterable[Command]) -> dict[DevEui, list[Command]]:
+    found: dict[DevEui, list[Command]] = {}
+    for command in commands:
+        found.setdefault(command.device, []).append(command)
+    return found
+
+
+def _encode(command: Command, town: Town) -> tuple[str, bytes]:
+    """Raises Refused: Unsupported, Invalid."""
+    state, served = town.states.get(command.device), town.served.get(command.device)
+    if served is None:
+        raise Refused("The device {device} serves nothing here any more.", device=command.device)
+    frame = served.codec.encode_downlink(command.order)
+    return downlink(command, frame, state.application_id if state else "")

@@ -1,0 +1,106 @@
+"""A small town on a real store and a real log in a temporary directory, for the bridge's tests."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from city.clock import ManualClock
+from city.commands import Command, Priority, command
+from city.ids import AssetId, DevEui, OverrideId, TenantId
+from city.imports import COLUMNS, parse
+from city.lighting import Override
+from city.orders import Order, SetLevel
+from city.places import Site, Tenant
+from city.quantities import Quantity
+from city.settings import Bridge
+from city.store.opening import open_store
+from city.store.ports import Facts, Known, Point, Store, TenantStore
+from city.store.readings import LocalLog
+from gateway_bridge.link import MemoryLink
+from gateway_bridge.listen import Listener
+from gateway_bridge.metrics import Metrics
+from gateway_bridge.network_server import NetworkServer
+from gateway_bridge.steer import Steerer
+from tests.gateway_bridge.samples import EUI, encode, topic
+
+NOW = datetime(2026, 7, 18, 9, 35, tzinfo=UTC)  # 45 s after the sample uplink; by day
+LAMP, BAY, BAY_EUI = AssetId("N-0042"), AssetId("P-1"), DevEui("70b3d57ed0000099")
+CSV = ("N-0042,lamp,Lampe 42,48.7,13.8,nord,K1,70b3d57ed0000042,nas/ul20xx,40,P4,\n"
+       "P-1,bay,Platz 1,48.7,13.8,markt,,70b3d57ed0000099,bosch/tps110,,,\n")
+
+
+@dataclass
+class Town:
+    store: Store
+    log: LocalLog
+    clock: ManualClock
+    link: MemoryLink
+    metrics: Metrics
+    listener: Listener
+    steerer: Steerer
+
+    @property
+    def own(self) -> TenantStore:
+        return self.store.tenant(TenantId("musterstadt"))
+
+    def known(self, device: str = EUI) -> Known:
+        return self.store.view([DevEui(device)])[DevEui(device)]
+
+    def commands(self) -> list[Command]:
+        return list(self.own.commands())
+
+    def history(self, quantity: Quantity, asset: AssetId = LAMP) -> list[Point]:
+        return self.log.history(TenantId("musterstadt"), asset, quantity, NOW - timedelta(days=399),
+                                NOW + timedelta(days=2))
+
+    async def hear(self, kind: str, event: dict[str, object] | bytes, eui: str = EUI) -> int:
+        """One event through the listening loop."""
+        self.link.deliver(topic(kind, eui), event if isinstance(event, bytes) else encode(event))
+        return await self.listener.step()
+
+    def stamp(self, seconds: float = 0.0) -> str:
+        """The clock's time as ChirpStack writes it."""
+        return (self.clock.now() + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
+
+    def wish(self, level: int, minutes: int = 60, id: str = "wish") -> Override:
+        now = self.clock.now()
+        override = Override(OverrideId(id), TenantId("musterstadt"), level, now, now + timedelta(minutes=minutes), "",
+                            "ada", now, asset=LAMP)
+        self.own.add_override(override)
+        return override
+
+    def put_command(self, order: Order | None = None, origin: str = "override:x") -> Command:
+        now = self.clock.now()
+        made = command(tenant=TenantId("musterstadt"), device=DevEui(EUI), asset=LAMP, order=order or SetLevel(40, 60),
+                       origin=origin, priority=Priority.OVERRIDE, now=now, expires_at=now + timedelta(minutes=5))
+        self.store.commit(Facts(commands=(made,)))
+        return made
+
+
+@contextmanager
+def small_town(directory: Path, *, bind: str = "", register: bool = True, batch: int = 500,
+               network: NetworkServer | None = None) -> Iterator[Town]:
+    store = open_store(f"sqlite:///{directory}/city.db")
+    log = LocalLog(directory / "log")
+    store.put_tenant(Tenant(TenantId("musterstadt"), "Musterstadt", Site(48.7, 13.8), bind))
+    clock, link, metrics = ManualClock(NOW), MemoryLink(), Metrics()
+    metrics.watch(link)
+    settings = Bridge(batch=batch, linger_ms=0)
+    town = Town(store, log, clock, link, metrics, Listener(link, store, log, clock, settings, metrics),
+                Steerer(link, store, clock, settings, metrics, network))
+    if register:
+        register_assets(town.own)
+    try:
+        yield town
+    finally:
+        log.close()
+        store.close()
+
+
+def register_assets(own: TenantStore) -> None:
+    """The sample lamp and bay."""
+    rows, problems = parse((",".join(COLUMNS) + "\n" + CSV).encode(), {"nas/ul20xx", "bosch/tps110"})
+    assert not problems, problems
+    own.import_rows(rows)
