@@ -12,6 +12,7 @@ class Standin:
     """`answers` are (status, headers, body), used up in order; the last one stays. 204 where there is none."""
 
     version: dict = field(default_factory=lambda: {"X-Influxdb-Version": "v2.7.11"})
+    ping: bytes = b""
     answers: deque = field(default_factory=deque)
     asked: list = field(default_factory=list)
     url: str = ""
@@ -37,7 +38,8 @@ def standin(**options):
         def do_POST(self):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             said.asked.append((self.command, self.path, dict(self.headers), body))
-            status, headers, words = (204, said.version, b"") if self.path == "/ping" else said.next()
+            status, headers, words = (200 if said.ping else 204, said.version, said.ping) \
+                if self.path == "/ping" else said.next()
             if status == 0:  # hang up without a word
                 self.close_connection = True
                 return

@@ -36,6 +36,13 @@ def test_3x_needs_no_organisation():
         assert server.bodies() == [b"\n".join(LINES)]
 
 
+def test_a_version_that_only_the_body_tells_is_read_there():
+    with standin(version={}, ping=b'{"version":"3.4.0","revision":"x"}') as server:
+        assert sink_at(server).version() == "3.4.0"
+    with standin(version={}, ping=b"pong") as server:
+        assert sink_at(server).version() == ""
+
+
 def test_1x_is_written_through_write_with_its_user():
     with standin(version=ONE) as server:
         sink_at(server, token=Secret("bridge:pw"), org="").write(LINES)
