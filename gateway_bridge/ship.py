@@ -7,8 +7,7 @@ loses none. Each InfluxDB (address and bucket) has a cursor of its own: a new on
 import asyncio
 import hashlib
 import logging
-import random
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -19,9 +18,10 @@ from city.settings import Influx
 from city.store.influx import InfluxBusy, RejectedLines, Sink
 from city.store.lines import lines
 from city.store.ports import DeadLetter, ReadingLog
+from gateway_bridge.waiting import Backoff, first
 
 TOPIC = "influx"  # where a dead letter came from: a line, not a message of the broker
-FIRST_WAIT_S, LONGEST_WAIT_S, IDLE_S = 1.0, 60.0, 1.0
+IDLE_S = 1.0
 
 Bury = Callable[[Sequence[DeadLetter]], None]
 
@@ -58,7 +58,8 @@ class Shipper:
         """The new cursor, how many entries it passes, and their lines: a batch of lines, or one entry's if it alone
         has more."""
         position, entries, found = 0, 0, list[_Line]()
-        for at, entry in self._log.after(self._log.cursor(self._name), self._most):
+        entries_at_most = max(self._most // 2, 1)  # most entries are two lines or more
+        for at, entry in self._log.after(self._log.cursor(self._name), entries_at_most):
             said = [_Line(text, entry.place.tenant) for text in lines(entry)]
             if entries and len(found) + len(said) > self._most:
                 break
@@ -83,38 +84,19 @@ class Shipper:
         return DeadLetter(digest, self._clock.now(), TOPIC, line.text, RejectedLines.__name__, words, line.tenant)
 
 
-class Backoff:
-    """How long to wait after each failure in a row: 1 s doubling to a minute, by half at random, never less than
-    InfluxDB asks for."""
-
-    def __init__(self, roll: Callable[[], float] = random.random) -> None:
-        self._roll, self._failures = roll, 0
-
-    def failed(self, error: Unavailable) -> float:
-        """Seconds to wait after one more failure."""
-        longest = min(FIRST_WAIT_S * 2.0 ** min(self._failures, 16), LONGEST_WAIT_S)
-        self._failures += 1
-        asked = error.retry_after_s if isinstance(error, InfluxBusy) else None
-        return max(longest * (0.5 + self._roll() / 2), asked or 0.0)
-
-    def worked(self) -> None:
-        """The next failure is a first one again."""
-        self._failures = 0
-
-
 async def run_ship(shipper: Shipper, clock: Clock, stop: asyncio.Event, backoff: Backoff | None = None) -> None:
     """Step until `stop`: at once while there is something to send, after a second where there is not, and after the
-    back-off where InfluxDB or the log is down. Nothing but StoreDown and InfluxDown is expected; all else ends it."""
+    back-off, or as long as InfluxDB asks, where it or the log is down. Any other error ends it."""
     backoff = backoff or Backoff()
     while not stop.is_set():
         try:
             pause = 0.0 if await asyncio.to_thread(shipper.step) else IDLE_S
             backoff.worked()
         except Unavailable as error:
-            pause = backoff.failed(error)
+            pause = max(backoff.failed(), _asked_for(error))
             _log.warning("%s The readings wait in the local log; next attempt in %.1f s.", error, pause)
         if pause:
-            await _first(clock.sleep(pause), stop.wait())
+            await first(clock.sleep(pause), stop.wait())
 
 
 def cursor_name(settings: Influx) -> str:
@@ -123,18 +105,12 @@ def cursor_name(settings: Influx) -> str:
     return f"influx {parts.hostname or ''}:{parts.port or ''}{parts.path.rstrip('/')} {settings.bucket}"
 
 
+def _asked_for(error: Unavailable) -> float:
+    """Seconds that InfluxDB asks to be left alone for."""
+    return (error.retry_after_s or 0.0) if isinstance(error, InfluxBusy) else 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class _Line:
     text: bytes
     tenant: TenantId
-
-
-async def _first(*waits: Coroutine[object, object, object]) -> None:
-    """Until the first of them is done; the others are called off."""
-    tasks = [asyncio.create_task(wait) for wait in waits]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
