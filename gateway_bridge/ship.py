@@ -94,7 +94,7 @@ async def run_ship(shipper: Shipper, clock: Clock, stop: asyncio.Event, backoff:
             backoff.worked()
         except Unavailable as error:
             pause = max(backoff.failed(), _asked_for(error))
-            _log.warning("%s The readings wait in the local log; next attempt in %.1f s.", error, pause)
+            _log.warning("%s – the readings wait in the local log; next attempt in %.1f s.", error, pause)
         if pause:
             await first(clock.sleep(pause), stop.wait())
 

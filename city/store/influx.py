@@ -271,7 +271,9 @@ def _judge(answer: _Answer) -> None:
 
 
 def _silent(error: Exception) -> InfluxDown:
-    return InfluxDown("InfluxDB does not answer: {what}", what=type(error).__name__)
+    cause = getattr(error, "reason", None)  # urllib3 wraps the error that tells
+    return InfluxDown("InfluxDB does not answer: {what}",
+                      what=type(cause if isinstance(cause, Exception) else error).__name__)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
