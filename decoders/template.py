@@ -54,11 +54,11 @@ def decode_uplink(frame: Frame) -> list[Measurement]:
 
 
 def encode_uplink(port: int, measurements: Sequence[Measurement]) -> Frame:
-    said = {{one.quantity.name: float(one.value) for one in measurements}}
-    if port != STATUS:
-        raise Unsupported("There is nothing on FPort {{port}}.", field="port", rule="FPort", port=port)
-    write = Writer("big").u8("level", round(said["lamp.level"]), max=100)
-    return Frame(port, write.u16("power", round(said["lamp.power"] * 10)).written())
+    said = {{one.quantity.name: one.value for one in measurements}}
+    if port != STATUS or not {{"lamp.level", "lamp.power"}} <= said.keys():
+        raise Unsupported("This lamp cannot say this on FPort {{port}}.", field="port", rule="FPort", port=port)
+    write = Writer("big").u8("level", round(float(said["lamp.level"])), max=100)
+    return Frame(port, write.u16("power", round(float(said["lamp.power"]) * 10)).written())
 
 
 def encode_downlink(order: Order) -> Frame:

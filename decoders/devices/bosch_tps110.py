@@ -59,7 +59,10 @@ def encode_uplink(port: int, measurements: Sequence[Measurement]) -> Frame:
     write = _WRITES.get(port)
     if write is None:
         raise _cannot(port)
-    return Frame(port, write(port, {(said.quantity.name, said.channel): said.value for said in measurements}))
+    try:
+        return Frame(port, write(port, {(said.quantity.name, said.channel): said.value for said in measurements}))
+    except (ValueError, OverflowError) as error:
+        raise Invalid("A TPS110 cannot say this: {what}.", field="measurements", rule="form", what=str(error)) from error
 
 
 def encode_downlink(order: Order) -> Frame:

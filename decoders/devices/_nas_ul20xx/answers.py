@@ -55,7 +55,10 @@ def encode_uplink(port: int, measurements: Sequence[Measurement]) -> Frame:
     says = _PORTS.get(port)
     if says is None:
         raise _cannot(port)
-    return says(_Said(port, measurements))
+    try:
+        return says(_Said(port, measurements))
+    except (ValueError, OverflowError) as error:
+        raise Invalid("A UL20xx cannot say this: {what}.", field="measurements", rule="form", what=str(error)) from error
 
 
 class _Said:

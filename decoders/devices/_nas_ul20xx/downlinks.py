@@ -45,7 +45,10 @@ def encode_downlink(order: Order) -> Frame:
     port, header, write = entry
     if isinstance(order, SetLevel) and order.minutes is not None:
         header = 0x09
-    return Frame(port, write(Writer().u8("command", header), order).written())
+    try:
+        return Frame(port, write(Writer().u8("command", header), order).written())
+    except (ValueError, OverflowError) as error:
+        raise Invalid("A UL20xx cannot be told this: {what}.", field="order", rule="form", what=str(error)) from error
 
 
 def decode_downlink(frame: Frame) -> Order:
