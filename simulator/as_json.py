@@ -1,0 +1,140 @@
+"""Events as ChirpStack writes them in JSON: pbjson's rules, which are not those of Google's mapper.
+
+Scalars of `integration.*` messages are always there; message fields that are not set are left out; inside `gw.*`
+messages zero values are left out. Times end in +00:00 and have 0, 3, 6 or 9 digits; 64-bit integers and durations are
+strings; bytes are base64.
+"""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from city.readings import NS
+from simulator.events import CHANNELS, REGION, RX2_HZ, Ack, Event, Identity, Join, Log, Status, TxAck, Up
+from simulator.radio import Heard
+from simulator.scenario import Antenna
+
+GPS_EPOCH_NS, LEAP_NS = 315_964_800 * NS, 18 * NS
+SERVER_LAG_NS = 34_000_000  # from a gateway's clock to the server's
+
+
+class JsonWriter:
+    """Writes by filling in text; what never changes of a device or a gateway is encoded once."""
+
+    def __init__(self, antennas: Sequence[Antenna]) -> None:
+        self._antennas = antennas
+        self._places = [_location(antenna) for antenna in antennas]
+        self._who: dict[str, str] = {}
+        self._second, self._second_text = -1, ""
+
+    def write(self, who: Identity, event: Event) -> bytes:
+        """The message's payload."""
+        known = self._who.get(who.dev_eui)
+        if known is None:
+            known = self._who[who.dev_eui] = _text(_device_info(who))
+        if isinstance(event, Up):
+            return self._up(known, event).encode()
+        return self._other(known, event).encode()
+
+    def _up(self, who: str, up: Up) -> str:
+        at = self.time(up.at_ns)
+        heard = ",".join([self._heard(one, up, at) for one in up.heard])
+        return (f'{{"deduplicationId":"{up.id}","time":"{at}","deviceInfo":{who},"devAddr":"{up.dev_addr}","adr":true,'
+                f'"dr":{up.dr},"fCnt":{up.f_cnt},"fPort":{up.f_port},"confirmed":{_truth(up.confirmed)},'
+                f'"data":"{b64encode(up.data).decode()}","rxInfo":[{heard}],'
+                f'"txInfo":{{"frequency":{CHANNELS[up.channel]},"modulation":{{"lora":{{"bandwidth":125000,'
+                f'"spreadingFactor":{12 - up.dr},"codeRate":"CR_4_5"}}}}}},"regionConfigId":"{REGION}"}}')
+
+    def _heard(self, one: Heard, up: Up, at: str) -> str:
+        antenna = self._antennas[one.antenna]
+        uplink_id = (up.nonce + one.antenna * 2_654_435_761) & 0xFFFF_FFFF
+        parts = [f'"gatewayId":"{antenna.gateway.id}"']
+        if uplink_id:
+            parts.append(f'"uplinkId":{uplink_id}')
+        parts.append(f'"gwTime":"{at}","nsTime":"{self.time(up.at_ns + SERVER_LAG_NS + one.antenna * 7_000_000)}"')
+        if antenna.gnss:
+            parts.append(f'"timeSinceGpsEpoch":"{_seconds(up.at_ns - GPS_EPOCH_NS + LEAP_NS)}"')
+        if one.rssi:
+            parts.append(f'"rssi":{one.rssi}')
+        if one.snr:
+            parts.append(f'"snr":{one.snr}')
+        if up.channel:
+            parts.append(f'"channel":{up.channel}')
+        if up.channel < 3:
+            parts.append('"rfChain":1')
+        context = b64encode((up.at_ns // 1000 & 0xFFFF_FFFF).to_bytes(4, "big")).decode()
+        parts.append(f'"location":{self._places[one.antenna]},"context":"{context}","crcStatus":"CRC_OK"')
+        return "{" + ",".join(parts) + "}"
+
+    def _other(self, who: str, event: Event) -> str:
+        at = f'"time":"{self.time(event.at_ns)}","deviceInfo":{who}'
+        match event:
+            case Join():
+                return (f'{{"deduplicationId":"{event.id}",{at},"devAddr":"{event.dev_addr}",'
+                        f'"regionConfigId":"{REGION}"}}')
+            case Ack():
+                return (f'{{"deduplicationId":"{event.id}",{at},"queueItemId":"{event.queue_id}",'
+                        f'"acknowledged":{_truth(event.acknowledged)},"fCntDown":{event.f_cnt}}}')
+            case TxAck():
+                return (f'{{"downlinkId":{event.downlink_id},{at},"queueItemId":"{event.queue_id}",'
+                        f'"fCntDown":{event.f_cnt},"gatewayId":"{event.antenna.gateway.id}",'
+                        f'"txInfo":{_text(_downlink_tx_info(event))}}}')
+            case Status():
+                return (f'{{"deduplicationId":"{event.id}",{at},"margin":{event.margin},"externalPowerSource":false,'
+                        f'"batteryLevelUnavailable":false,"batteryLevel":{event.battery}}}')
+            case Log():
+                return (f'{{{at},"level":"{event.level}","code":"{event.code}",'
+                        f'"description":{_text(event.description)},"context":{_text(dict(event.context))}}}')
+        raise TypeError(f"not written here: {event!r}")
+
+    def time(self, ns: int) -> str:
+        """RFC 3339 with +00:00 and as many digits, in threes, as it takes."""
+        second, rest = divmod(ns, NS)
+        if second != self._second:
+            self._second = second
+            self._second_text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return f"{self._second_text}{_fraction(rest)}+00:00"
+
+
+def _fraction(ns: int) -> str:
+    if not ns:
+        return ""
+    digits = f"{ns:09d}"
+    if digits.endswith("000000"):
+        return f".{digits[:3]}"
+    return f".{digits[:6]}" if digits.endswith("000") else f".{digits}"
+
+
+def _seconds(ns: int) -> str:
+    second, rest = divmod(ns, NS)
+    return f"{second}{_fraction(rest)}s"
+
+
+def _truth(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - whatever JSON can say
+    return msgspec.json.encode(value).decode()
+
+
+def _device_info(who: Identity) -> dict[str, object]:
+    return {"tenantId": who.tenant_id, "tenantName": who.tenant_name, "applicationId": who.application_id,
+            "applicationName": who.application_name, "deviceProfileId": who.profile_id,
+            "deviceProfileName": who.profile_name, "deviceName": who.name, "devEui": who.dev_eui,
+            "deviceClassEnabled": who.device_class, "tags": dict(who.tags)}
+
+
+def _location(antenna: Antenna) -> str:
+    said = {"latitude": antenna.site.latitude, "longitude": antenna.site.longitude, "altitude": antenna.altitude}
+    return _text({name: float(value) for name, value in said.items() if value})
+
+
+def _downlink_tx_info(sent: TxAck) -> dict[str, object]:
+    lora = {"bandwidth": 125_000, "spreadingFactor": sent.sf, "codeRate": "CR_4_5", "polarizationInversion": True}
+    timing: dict[str, object] = {"delay": {"delay": f"{sent.delay_s}s"}} if sent.delay_s else {"immediately": {}}
+    return {"frequency": sent.frequency or RX2_HZ, "power": sent.power_dbm, "modulation": {"lora": lora},
+            "timing": timing}

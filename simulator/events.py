@@ -1,0 +1,107 @@
+"""What ChirpStack tells of its devices: one class for each kind of event, and what writes them down."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from city.ids import DevEui
+from simulator.radio import Heard
+from simulator.scenario import Antenna
+
+Class = Literal["CLASS_A", "CLASS_C"]
+REGION = "eu868"
+CHANNELS = (868_100_000, 868_300_000, 868_500_000, 867_100_000, 867_300_000, 867_500_000, 867_700_000, 867_900_000)
+RX2_HZ = 869_525_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Identity:
+    """`deviceInfo`: who a device is, as ChirpStack was told."""
+
+    tenant_id: str
+    tenant_name: str
+    application_id: str
+    application_name: str
+    profile_id: str
+    profile_name: str
+    name: str
+    dev_eui: DevEui
+    device_class: Class
+    tags: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class Up:
+    """An uplink, deduplicated; `heard` is best first and not empty."""
+
+    id: str
+    at_ns: int
+    dev_addr: str
+    dr: int
+    f_cnt: int
+    f_port: int
+    confirmed: bool
+    data: bytes
+    heard: Sequence[Heard]
+    channel: int
+    nonce: int  # 32 random bits for what gateways count by themselves
+
+
+@dataclass(slots=True)
+class Join:
+    id: str
+    at_ns: int
+    dev_addr: str
+
+
+@dataclass(slots=True)
+class Ack:
+    id: str
+    at_ns: int
+    queue_id: str
+    acknowledged: bool
+    f_cnt: int
+
+
+@dataclass(slots=True)
+class TxAck:
+    """A gateway has sent a downlink; `delay_s` is 0 where it was sent at once (class C)."""
+
+    downlink_id: int
+    at_ns: int
+    queue_id: str
+    f_cnt: int
+    antenna: Antenna
+    frequency: int
+    sf: int
+    power_dbm: int
+    delay_s: int
+
+
+@dataclass(slots=True)
+class Status:
+    id: str
+    at_ns: int
+    margin: int
+    battery: float
+
+
+@dataclass(slots=True)
+class Log:
+    at_ns: int
+    level: Literal["INFO", "WARNING", "ERROR"]
+    code: str
+    description: str
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
+Event = Up | Join | Ack | TxAck | Status | Log
+KINDS: Mapping[type, str] = {Up: "up", Join: "join", Ack: "ack", TxAck: "txack", Status: "status", Log: "log"}
+
+
+class Writer(Protocol):
+    """Turns an event into the bytes of its message."""
+
+    def write(self, who: Identity, event: Event) -> bytes:
+        """The message's payload."""
+        ...
