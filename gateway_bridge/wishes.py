@@ -70,12 +70,12 @@ def configuring(town: Town, wishes: Mapping[DevEui, ConfigWish], live: Mapping[D
     """Commands for settings that a device has not confirmed yet, and live ones that nobody wants any more."""
     new: list[Command] = []
     superseded: list[Command] = []
-    for device in {*wishes, *(device for device, commands in live.items() if any(c.origin == CONFIG for c in commands))}:
+    for device in {*wishes, *(device for device, commands in live.items() if any(map(_is_setting, commands)))}:
         item, state = town.served.get(device), town.states.get(device)
         if item is None or state is None or not state.application_id:
             continue
         missing = _missing(wishes.get(device), state, item.codec)
-        under_way = [command for command in live.get(device, ()) if command.origin == CONFIG]
+        under_way = [command for command in live.get(device, ()) if _is_setting(command)]
         superseded += [advance(command, Event.SUPERSEDE, now, "another setting is wanted") for command in under_way
                        if command.order not in missing]
         new += [_config_command(town, item, order, now) for order in missing
@@ -193,6 +193,10 @@ def _missing(wish: ConfigWish | None, state: DeviceState, codec: Codec) -> list[
     except Invalid:
         return []
     return [order for order in delta(state.config, config) if encoded(codec, order) is not None]
+
+
+def _is_setting(item: Command) -> bool:
+    return item.origin == CONFIG and isinstance(item.order, Setting)
 
 
 def _config_command(town: Town, item: Served, order: Setting, now: datetime) -> Command:
