@@ -133,6 +133,7 @@ class Changes:
     commands: tuple[Command, ...]
     alarms: tuple[Alarm, ...]
     overrides: tuple[Override, ...]
+    assets: tuple[Asset, ...] = ()
 
 
 class TenantStore(Protocol):

@@ -1,0 +1,266 @@
+"""What the bridge reads and writes: all that is known of a batch of devices, and one transaction of facts.
+
+Two bridges may handle one device. What each says is keyed and dated, so the newer word wins in whatever order they
+come: a state that was not seen before it is overwritten is merged with, an ended alarm stays ended, a finished command
+stays finished.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import Connection, and_, delete, func, or_, select, update
+
+from city.alarms import Alarm
+from city.commands import Command, State
+from city.ids import DevEui, TenantId
+from city.orders import Resume, SetLevel
+from city.places import Asset, Device, Tenant
+from city.readings import DeviceState, Last
+from city.store import rows, tables
+from city.store.database import Database, Insert, counted
+from city.store.ports import DeadLetter, Facts, Known, View
+from city.store.registry import REGISTRY, WHOLE
+from city.store.scope import REVISION
+
+MOST_LETTERS = 50_000  # the oldest give way: a broken device must not fill the disk
+Registered = tuple[Tenant, Device, Asset]
+
+
+@dataclass(slots=True)
+class _Remembered:
+    """Devices with their assets, as of one revision of the registry."""
+
+    revision: int
+    devices: dict[DevEui, Registered] = field(default_factory=dict)
+
+
+class Commits:
+    """The bridge's half of a Store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._remembered = _Remembered(-1)
+        self._seen: dict[DevEui, int] = {}  # the revision of each state that we have read or written last
+        self._put_state = database.prepared(_put_state(database))
+        self._put_command = _put_command(database)
+        self._put_applied = _put_applied(database)
+        self._put_alarm = _put_alarm(database)
+        self._put_letter = _put_letter(database)
+
+    def view(self, devices: Collection[DevEui]) -> View:
+        """What is known of these devices; those without an asset are missing from it."""
+        euis = sorted(set(devices))
+        with self._database.read() as connection:
+            registered = self._registered(connection, euis)
+            known = list(registered)
+            states = _by_device(self._database, connection, known)
+            live = _live(self._database, connection, known)
+            alarms = _open_alarms(self._database, connection, registered.values())
+        self._seen.update((eui, row.revision) for eui, row in states.items())
+        return {eui: Known(*registered[eui], rows.state(states[eui].body) if eui in states else DeviceState(eui),
+                           tuple(live.get(eui, ())), tuple(alarms.get((town.id, asset.id), ())))
+                for eui, (town, _, asset) in registered.items()}
+
+    def commit(self, facts: Facts) -> None:
+        """Facts that are known already change nothing, not even the revision. States of devices that serve no asset
+        any more are passed over."""
+        if not (facts.states or facts.commands or facts.alarms or facts.letters):
+            return
+        with self._database.write() as connection:
+            registered = self._registered(connection, sorted({state.device for state in facts.states}))
+            revisions = self._revisions(connection, facts, registered)
+            changed, stamped = self._commit_states(connection, facts.states, registered, revisions)
+            changed += _execute(connection, self._put_command,
+                                [rows.command_row(item, revisions[item.tenant]) for item in _newest(facts.commands)])
+            changed += _execute(connection, self._put_alarm,
+                                [rows.alarm_row(item, revisions[item.tenant]) for item in facts.alarms])
+            _execute(connection, self._put_applied, _applied(facts.commands))
+            self._commit_letters(connection, facts.letters)
+            if changed:
+                _store_revisions(connection, revisions)
+        self._seen.update(stamped)
+
+    def _registered(self, connection: Connection, euis: Sequence[DevEui]) -> dict[DevEui, Registered]:
+        if not euis:
+            return {}
+        revision = counted(connection, WHOLE, REGISTRY)
+        remembered = self._remembered
+        if remembered.revision != revision:
+            remembered = self._remembered = _Remembered(revision)
+        missing = [eui for eui in euis if eui not in remembered.devices]
+        remembered.devices.update(_look_up(self._database, connection, missing))
+        return {eui: remembered.devices[eui] for eui in euis if eui in remembered.devices}
+
+    def _revisions(self, connection: Connection, facts: Facts,
+                   registered: Mapping[DevEui, Registered]) -> dict[TenantId, int]:
+        """The next revision of each tenant concerned; other writers of these tenants wait from here on."""
+        concerned = {town.id for town, _, _ in registered.values()}
+        concerned |= {command.tenant for command in facts.commands} | {alarm.tenant for alarm in facts.alarms}
+        counters = tables.counters
+        query = select(counters.c.tenant, counters.c.value).where(
+            counters.c.tenant.in_(sorted(concerned)), counters.c.name == REVISION)
+        held = connection.execute(query.order_by(counters.c.tenant).with_for_update())
+        return {row.tenant: row.value + 1 for row in held}
+
+    def _commit_states(self, connection: Connection, states: Iterable[DeviceState],
+                       registered: Mapping[DevEui, Registered],
+                       revisions: Mapping[TenantId, int]) -> tuple[int, dict[DevEui, int]]:
+        wanted = {state.device: state for state in sorted(states, key=lambda state: state.heard_ns)
+                  if state.device in registered}
+        if not wanted:
+            return 0, {}
+        for row in _unseen(self._database, connection, wanted, self._seen):
+            wanted[row.device] = merged(rows.state(row.body), wanted[row.device])
+        tenants = {eui: registered[eui][0].id for eui in wanted}
+        values = [{"tenant": tenants[eui], "device": eui, "heard_ns": state.heard_ns, "body": rows.state_body(state),
+                   "revision": revisions[tenants[eui]]} for eui, state in sorted(wanted.items())]
+        changed = self._put_state.run(connection, values)
+        stamped = {eui: revisions[tenants[eui]] for eui in wanted} if changed == len(values) else {}
+        return changed, stamped
+
+    def _commit_letters(self, connection: Connection, letters: Iterable[DeadLetter]) -> None:
+        by_id: dict[str, DeadLetter] = {}
+        for letter in letters:
+            first = by_id.get(letter.id)
+            by_id[letter.id] = replace(letter, count=letter.count + first.count) if first else letter
+        if _execute(connection, self._put_letter, [rows.letter_row(letter) for _, letter in sorted(by_id.items())]):
+            table = tables.letters
+            oldest = select(table.c.received_at).order_by(table.c.received_at.desc()).offset(MOST_LETTERS).limit(1)
+            connection.execute(delete(table).where(table.c.received_at <= oldest.scalar_subquery()))
+
+
+def merged(known: DeviceState, said: DeviceState) -> DeviceState:
+    """One state from two that do not know of each other: the newer of each value, the rest from the newer state."""
+    older, newer = (known, said) if said.heard_ns >= known.heard_ns else (said, known)
+    last, since = dict(newer.last), dict(newer.since_ns)
+    for name, value in older.last.items():
+        mine = last.get(name)
+        if mine is None or mine.at_ns < value.at_ns:
+            last[name] = Last(value.value, value.at_ns)
+            since[name] = older.since_ns.get(name, value.at_ns)
+    config = {**older.config, **newer.config} if older.session == newer.session else newer.config
+    return replace(newer, last=last, since_ns=since, config=config)
+
+
+def _execute(connection: Connection, statement: Insert, values: list[dict[str, object]]) -> int:
+    """How many rows the statement has changed."""
+    return max(connection.execute(statement, values).rowcount, 0) if values else 0
+
+
+def _look_up(database: Database, connection: Connection, euis: Sequence[DevEui]) -> dict[DevEui, Registered]:
+    devices, assets = tables.devices, tables.assets
+    if not euis:
+        return {}
+    town_of = {row.id: rows.tenant(row) for row in connection.execute(select(tables.tenants))}
+    joined = select(assets, devices.c.dev_eui, devices.c.model).join(
+        devices, and_(devices.c.tenant == assets.c.tenant, devices.c.asset == assets.c.id))
+    found = connection.execute(joined.where(database.among(devices.c.dev_eui, euis)))
+    return {row.dev_eui: (town_of[row.tenant], Device(row.dev_eui, row.tenant, row.id, row.model), rows.asset(row))
+            for row in found}
+
+
+def _by_device(database: Database, connection: Connection, euis: Sequence[DevEui]) -> dict[DevEui, rows.R]:
+    table = tables.states.c
+    query = select(table.device, table.revision, table.body).where(database.among(table.device, euis))
+    return {row.device: row for row in connection.execute(query)} if euis else {}
+
+
+def _unseen(database: Database, connection: Connection, wanted: Mapping[DevEui, DeviceState],
+            seen: Mapping[DevEui, int]) -> Iterable[rows.R]:
+    """The stored states that these would overwrite unseen, or that are newer."""
+    table = tables.states.c
+    query = select(table.device, table.revision, table.heard_ns).where(database.among(table.device, list(wanted)))
+    unseen = [device for device, revision, heard_ns in connection.execute(query)
+              if revision != seen.get(device) or heard_ns > wanted[device].heard_ns]
+    return _by_device(database, connection, unseen).values()
+
+
+def _live(database: Database, connection: Connection, euis: Sequence[DevEui]) -> dict[DevEui, list[Command]]:
+    table = tables.commands
+    found: dict[DevEui, list[Command]] = defaultdict(list)
+    query = select(table).where(table.c.live, database.among(table.c.device, euis)).order_by(table.c.created_at)
+    for row in connection.execute(query):
+        found[row.device].append(rows.command(row))
+    return found
+
+
+def _open_alarms(database: Database, connection: Connection,
+                 registered: Iterable[Registered]) -> dict[tuple[str, str], list[Alarm]]:
+    table = tables.alarms
+    by_town: dict[TenantId, list[str]] = defaultdict(list)
+    for town, _, asset in registered:
+        by_town[town.id].append(asset.id)
+    found: dict[tuple[str, str], list[Alarm]] = defaultdict(list)
+    for town_id, assets in by_town.items():
+        query = select(table).where(table.c.tenant == town_id, table.c.ended_at.is_(None),
+                                    database.among(table.c.asset, assets))
+        for row in connection.execute(query):
+            found[row.tenant, row.asset].append(rows.alarm(row))
+    return found
+
+
+def _newest(commands: Iterable[Command]) -> list[Command]:
+    """The commands in one fixed order, so that two writers never wait for each other in a circle."""
+    return sorted(commands, key=lambda item: (item.tenant, item.id, item.changed_at or item.created_at))
+
+
+def _applied(commands: Iterable[Command]) -> list[dict[str, object]]:
+    return [{"tenant": item.tenant, "device": item.device, "command": item.id, "at": item.changed_at or item.created_at}
+            for item in _newest(commands) if item.state is State.APPLIED and isinstance(item.order, SetLevel | Resume)]
+
+
+def _store_revisions(connection: Connection, revisions: Mapping[TenantId, int]) -> None:
+    counters = tables.counters
+    for tenant, value in revisions.items():
+        own = (counters.c.tenant == tenant, counters.c.name == REVISION)
+        connection.execute(update(counters).where(*own).values(value=value))
+
+
+def _put_state(database: Database) -> Insert:
+    table, insert = tables.states, database.insert(tables.states)
+    new = insert.excluded
+    return insert.on_conflict_do_update(
+        index_elements=["tenant", "device"],
+        set_={"heard_ns": new.heard_ns, "body": new.body, "revision": new.revision}, where=table.c.body != new.body)
+
+
+def _put_command(database: Database) -> Insert:
+    table, insert = tables.commands, database.insert(tables.commands)
+    new, old = insert.excluded, table.c
+    newer = new.changed_at > old.changed_at
+    differs = or_(new.state != old.state, new.attempts != old.attempts, new.note != old.note)
+    changing = ("order_json", "origin", "priority", "expires_at", "state", "live", "changed_at", "sent_at", "attempts",
+                "holds_until", "note", "revision")
+    return insert.on_conflict_do_update(
+        index_elements=["tenant", "id"], set_={name: new[name] for name in changing},
+        where=and_(or_(old.live, ~new.live), or_(newer, and_(new.changed_at == old.changed_at, differs))))
+
+
+def _put_applied(database: Database) -> Insert:
+    insert = database.insert(tables.applied)
+    new = insert.excluded
+    return insert.on_conflict_do_update(
+        index_elements=["tenant", "device"], set_={"command": new.command, "at": new.at},
+        where=new.at > tables.applied.c.at)
+
+
+def _put_alarm(database: Database) -> Insert:
+    """It ends once, and who acknowledged it is not the bridge's to say."""
+    insert = database.insert(tables.alarms)
+    new, old = insert.excluded, tables.alarms.c
+    return insert.on_conflict_do_update(
+        index_elements=["tenant", "id"], set_={"ended_at": new.ended_at, "revision": new.revision},
+        where=and_(old.ended_at.is_(None), new.ended_at.is_not(None)))
+
+
+def _put_letter(database: Database) -> Insert:
+    """The same letter at another time is one more; at the same time it is the same."""
+    insert = database.insert(tables.letters)
+    new, old = insert.excluded, tables.letters.c
+    later = func.max(old.received_at, new.received_at) if database.sqlite \
+        else func.greatest(old.received_at, new.received_at)
+    return insert.on_conflict_do_update(
+        index_elements=["id"], where=old.received_at != new.received_at,
+        set_={"times": old.times + new.times, "received_at": later, "reason": new.reason, "detail": new.detail,
+              "tenant": func.coalesce(new.tenant, old.tenant)})

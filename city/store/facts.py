@@ -1,0 +1,87 @@
+"""What happened in a town, as people ask for it. Only city.store.commits writes these."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from sqlalchemy import ColumnElement, Connection, Table
+
+from city.alarms import Alarm
+from city.commands import Command, State
+from city.ids import AssetId, CommandId, DevEui
+from city.readings import DeviceState
+from city.store import rows, tables
+from city.store.ports import Changes, DeadLetter
+from city.store.scope import Scope
+
+MOST_CHANGES = 5000  # of commands in one answer; who is further behind reads the newest
+
+
+class FactsPart:
+    """The facts of a TenantStore."""
+
+    _scope: Scope
+
+    def state(self, device: DevEui) -> DeviceState | None:
+        with self._scope.database.read() as connection:
+            row = connection.execute(self._scope.select(tables.states, tables.states.c.device == device)).first()
+        return rows.state(row.body) if row else None
+
+    def states(self) -> Mapping[DevEui, DeviceState]:
+        with self._scope.database.read() as connection:
+            found = connection.execute(self._scope.select(tables.states)).all()
+        return {row.device: rows.state(row.body) for row in found}
+
+    def command(self, id: CommandId) -> Command:
+        with self._scope.database.read() as connection:
+            return rows.command(self._scope.one(connection, tables.commands, "command", tables.commands.c.id == id))
+
+    def commands(self, *, asset: AssetId | None = None, origin: str | None = None, states: Collection[State] = (),
+                 limit: int = 1000) -> Sequence[Command]:
+        table = tables.commands.c
+        wanted: list[ColumnElement[bool]] = []
+        if asset is not None:
+            wanted.append(table.asset == asset)
+        if origin is not None:
+            wanted.append(table.origin == origin)
+        if states:
+            wanted.append(table.state.in_([state.value for state in states]))
+        query = self._scope.select(tables.commands, *wanted).order_by(table.created_at.desc(), table.id).limit(limit)
+        with self._scope.database.read() as connection:
+            found = connection.execute(query).all()
+        return [rows.command(row) for row in found]
+
+    def alarms(self, *, open_only: bool = True, limit: int = 1000) -> Sequence[Alarm]:
+        """The newest first."""
+        table = tables.alarms.c
+        wanted = [table.ended_at.is_(None)] if open_only else []
+        query = self._scope.select(tables.alarms, *wanted).order_by(table.began_at.desc(), table.id).limit(limit)
+        with self._scope.database.read() as connection:
+            return [rows.alarm(row) for row in connection.execute(query)]
+
+    def letters(self, limit: int = 100) -> Sequence[DeadLetter]:
+        """Those of the town's own devices, the newest first."""
+        query = self._scope.select(tables.letters).order_by(tables.letters.c.received_at.desc()).limit(limit)
+        with self._scope.database.read() as connection:
+            return [rows.letter(row) for row in connection.execute(query)]
+
+    def changes(self, since: int) -> Changes:
+        with self._scope.database.read() as connection:
+            revision = self._scope.revision(connection)  # first: what comes in meanwhile is told next time, again
+            if revision <= since:
+                return Changes(revision, (), (), (), ())
+            states = self._newer(connection, tables.states, since)
+            commands = self._newer(connection, tables.commands, since, MOST_CHANGES)
+            alarms = self._newer(connection, tables.alarms, since)
+            overrides = self._newer(connection, tables.overrides, since)
+            assets = self._newer(connection, tables.assets, since)
+        return Changes(revision, tuple(rows.state(row.body) for row in states), tuple(map(rows.command, commands)),
+                       tuple(map(rows.alarm, alarms)), tuple(map(rows.override, overrides)),
+                       tuple(map(rows.asset, assets)))
+
+    def revision(self) -> int:
+        with self._scope.database.read() as connection:
+            return self._scope.revision(connection)
+
+    def _newer(self, connection: Connection, table: Table, since: int,
+               most: int | None = None) -> Sequence[rows.R]:
+        query = self._scope.select(table, table.c.revision > since).order_by(table.c.revision.desc()).limit(most)
+        return connection.execute(query).all()

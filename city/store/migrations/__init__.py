@@ -1,0 +1,1 @@
+"""The city database's revisions, run by city.store.opening."""

@@ -1,0 +1,181 @@
+"""One entry of the local log as bytes and back, and the small numbers that stand for its long names.
+
+A row holds numbers for its place, its device and each series (quantity and channel); the bytes hold
+[key, f_port, data, [series, value, …]] and, only where they differ from the rule, [[index, quality, offset in ns], …].
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from city.errors import OutOfRange
+from city.ids import AssetId, CircuitId, DevEui, TenantId, ZoneId
+from city.places import AssetKind
+from city.quantities import Kind, Quantity, Value, quantity
+from city.readings import Entry, Place, Quality, Reading
+
+SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS devices (id INTEGER PRIMARY KEY, eui TEXT NOT NULL)",
+    ("CREATE TABLE IF NOT EXISTS places (id INTEGER PRIMARY KEY, tenant TEXT NOT NULL, asset TEXT NOT NULL,"
+     " kind TEXT NOT NULL, zone TEXT NOT NULL, circuit TEXT, device INTEGER NOT NULL)"),
+    "CREATE INDEX IF NOT EXISTS places_asset ON places (tenant, asset)",
+    "CREATE TABLE IF NOT EXISTS series (id INTEGER PRIMARY KEY, quantity TEXT NOT NULL, channel TEXT NOT NULL)",
+)
+_QUALITIES = (Quality.GOOD, Quality.LATE, Quality.IMPLAUSIBLE)
+_CODES = {quality: code for code, quality in enumerate(_QUALITIES)}
+_EXACT = 2.0**53  # whole numbers below it are the same as float and as int
+_ENCODE = msgspec.msgpack.Encoder().encode
+_DECODE = msgspec.msgpack.Decoder(list[Any]).decode
+
+
+class Names:
+    """The writer's numbers for devices, places and series: known ones from memory, new ones into the transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.reload()
+
+    def reload(self) -> None:
+        """Forget what a transaction has added that came to nothing."""
+        run = self._connection.execute
+        self._new: dict[str, list[tuple[object, ...]]] = {"devices": [], "places": [], "series": []}
+        self._devices: dict[str, int] = {eui: number for number, eui in run("SELECT id, eui FROM devices")}
+        self._places = {place: (number, self._devices[place.device])
+                        for number, place in places(self._connection).items()}
+        self._series: dict[str | tuple[str, str], int] = {
+            (name, channel) if channel else name: number
+            for number, name, channel in run("SELECT id, quantity, channel FROM series")}
+
+    def place(self, place: Place) -> tuple[int, int]:
+        """The numbers of a place and of its device."""
+        known = self._places.get(place)
+        return known if known is not None else self._add_place(place)
+
+    def pack(self, entry: Entry) -> tuple[bytes, int, int]:
+        """The entry as bytes, and by how many ns at most its readings are older and younger than itself.
+        Raises OutOfRange for a value that cannot be kept."""
+        series, at_ns = self._series, entry.at_ns
+        flat: list[Value] = []
+        add, good, is_odd = flat.append, Quality.GOOD, False
+        for reading in entry.readings:
+            name, channel, value = reading.quantity.name, reading.channel, reading.value
+            number = series.get((name, channel) if channel else name)
+            add(self._add_series(name, channel) if number is None else number)
+            if value.__class__ is float and value.is_integer() and -_EXACT < value < _EXACT:
+                value = int(value)  # shorter
+            add(value)
+            if reading.quality is not good or reading.at_ns != at_ns:
+                is_odd = True
+        if not is_odd:
+            return _encoded(entry, (entry.key, entry.f_port, entry.data, flat)), 0, 0
+        odd = _odd_ones(entry)
+        offsets = [offset for _, _, offset in odd]
+        body = _encoded(entry, (entry.key, entry.f_port, entry.data, flat, odd))
+        return body, max(0, -min(offsets)), max(0, max(offsets))
+
+    def write(self) -> None:
+        """New numbers into the transaction that has rows with them."""
+        for table, rows in self._new.items():
+            if rows:
+                marks = ", ".join("?" * len(rows[0]))
+                self._connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+                rows.clear()
+
+    def _add_place(self, place: Place) -> tuple[int, int]:
+        if place.device not in self._devices:
+            number = len(self._devices) + 1
+            self._new["devices"].append((number, place.device))
+            self._devices[place.device] = number
+        numbers = (len(self._places) + 1, self._devices[place.device])
+        self._new["places"].append((numbers[0], place.tenant, place.asset, place.kind, place.zone, place.circuit,
+                                    numbers[1]))
+        self._places[place] = numbers
+        return numbers
+
+    def _add_series(self, name: str, channel: str) -> int:
+        number = len(self._series) + 1
+        self._new["series"].append((number, name, channel))
+        self._series[(name, channel) if channel else name] = number
+        return number
+
+
+def tag(key: str) -> int:
+    """A 64-bit stand-in for an entry's key."""
+    return int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big", signed=True)
+
+
+def places(connection: sqlite3.Connection) -> dict[int, Place]:
+    """Every place by its number."""
+    rows = connection.execute("SELECT p.id, tenant, asset, kind, zone, circuit, eui FROM places p"
+                              " JOIN devices d ON d.id = p.device")
+    return {number: _place(*row) for number, *row in rows}
+
+
+def series(connection: sqlite3.Connection) -> dict[int, tuple[Quantity, str]]:
+    """Quantity and channel by number; quantities that the table has no more are left out."""
+    found = {}
+    for number, name, channel in connection.execute("SELECT id, quantity, channel FROM series"):
+        try:
+            found[number] = (quantity(name), channel)
+        except KeyError:
+            continue
+    return found
+
+
+def unpack(body: bytes, at_ns: int, place: Place, names: dict[int, tuple[Quantity, str]]) -> Entry:
+    """The entry in `body`."""
+    key, f_port, data, flat, *rest = _DECODE(body)
+    odd = _odd(rest)
+    readings = []
+    for index in range(len(flat) // 2):
+        known = names.get(flat[2 * index])
+        if known is not None:
+            code, offset = odd.get(index, (0, 0))
+            readings.append(Reading(place, known[0], _typed(known[0], flat[2 * index + 1]), at_ns + offset, known[1],
+                                    _QUALITIES[code]))
+    return Entry(place, at_ns, key, tuple(readings), f_port, data)
+
+
+def values_of(body: bytes, at_ns: int, wanted: int, of: Quantity) -> Iterator[tuple[int, Value]]:
+    """(time in ns, value) of one series in an entry, implausible ones left out."""
+    flat, *rest = _DECODE(body)[3:]
+    odd = _odd(rest)
+    for index, number in enumerate(flat[::2]):
+        if number == wanted:
+            code, offset = odd.get(index, (0, 0))
+            if _QUALITIES[code] is not Quality.IMPLAUSIBLE:
+                yield at_ns + offset, _typed(of, flat[2 * index + 1])
+
+
+def _odd_ones(entry: Entry) -> list[tuple[int, int, int]]:
+    """(index, quality, offset) of each reading that is not good, or not of the entry's time."""
+    return [(index, _CODES[reading.quality], reading.at_ns - entry.at_ns)
+            for index, reading in enumerate(entry.readings)
+            if reading.quality is not Quality.GOOD or reading.at_ns != entry.at_ns]
+
+
+def _encoded(entry: Entry, parts: tuple[Any, ...]) -> bytes:
+    try:
+        return _ENCODE(parts)
+    except (OverflowError, UnicodeEncodeError) as error:
+        raise OutOfRange("A reading of {device} cannot be kept: {what}", device=entry.place.device,
+                         what=str(error)[:80]) from error
+
+
+def _odd(rest: Sequence[Any]) -> dict[int, tuple[int, int]]:
+    return {index: (code, offset) for index, code, offset in rest[0]} if rest else {}
+
+
+def _typed(of: Quantity, value: Any) -> Value:  # noqa: ANN401 - what the bytes say
+    if of.kind is Kind.FLOAT:
+        return float(value)
+    kept: Value = value
+    return kept
+
+
+def _place(tenant: str, asset: str, kind: AssetKind, zone: str, circuit: str | None, eui: str) -> Place:
+    return Place(TenantId(tenant), AssetId(asset), kind, ZoneId(zone), CircuitId(circuit) if circuit is not None else None,
+                 DevEui(eui))

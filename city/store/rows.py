@@ -1,0 +1,138 @@
+"""Rows of the city database to the city's types and back; nothing here runs a statement."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row
+
+from city.alarms import Alarm, AlarmKind
+from city.commands import Command, Priority, State
+from city.lighting import Override, Program
+from city.orders import from_json, to_json
+from city.places import Asset, Device, Luminaire, ParkingBay, Restriction, Site, Street, Tenant
+from city.readings import DeviceState
+from city.store.database import plain
+from city.store.ports import Account, AuditLine, ConfigWish, DeadLetter, Role, Session, Token
+
+R = Row[*tuple[Any, ...]]
+_STATE = msgspec.json.Decoder(DeviceState)
+_POINTS = msgspec.json.Decoder(tuple[tuple[float, float], ...])
+
+
+def tenant(row: R) -> Tenant:
+    return Tenant(row.id, row.name, Site(row.latitude, row.longitude), row.chirpstack_tenant)
+
+
+def tenant_row(town: Tenant) -> dict[str, object]:
+    return {"id": town.id, "name": town.name, "latitude": town.site.latitude, "longitude": town.site.longitude,
+            "chirpstack_tenant": town.chirpstack_tenant}
+
+
+def asset(row: R) -> Asset:
+    return luminaire(row) if row.kind == "lamp" else bay(row)
+
+
+def luminaire(row: R) -> Luminaire:
+    return Luminaire(row.tenant, row.id, row.name, Site(row.latitude, row.longitude), row.zone, row.circuit, row.power_w,
+                     row.lighting_class, Restriction(row.restriction), row.min_level)
+
+
+def bay(row: R) -> ParkingBay:
+    return ParkingBay(row.tenant, row.id, row.name, Site(row.latitude, row.longitude), row.zone,
+                      Restriction(row.restriction), row.blocked)
+
+
+def device(row: R) -> Device:
+    return Device(row.dev_eui, row.tenant, row.asset, row.model)
+
+
+def street(row: R) -> Street:
+    return Street(row.name, _POINTS.decode(row.points))
+
+
+def street_row(line: Street, position: int) -> dict[str, object]:
+    return {"position": position, "name": line.name, "points": msgspec.json.encode(line.points).decode()}
+
+
+def program(row: R) -> Program:
+    return Program(row.name, row.level, row.reduced_level, row.reduced_from, row.reduced_until)
+
+
+def override(row: R) -> Override:
+    return Override(row.id, row.tenant, row.level, row.starts_at, row.ends_at, row.reason, row.actor, row.created_at,
+                    row.zone, row.asset, row.ended_at)
+
+
+def override_row(wish: Override) -> dict[str, object]:
+    return {"tenant": wish.tenant, "id": wish.id, "level": wish.level, "starts_at": wish.start, "ends_at": wish.end,
+            "reason": plain(wish.reason), "actor": wish.actor, "created_at": wish.created_at, "zone": wish.zone,
+            "asset": wish.asset, "ended_at": wish.ended_at}
+
+
+def wish(row: R) -> ConfigWish:
+    return ConfigWish(row.device, row.wanted, row.actor, row.at)
+
+
+def audit_line(row: R) -> AuditLine:
+    return AuditLine(row.at, row.actor, row.action, row.target, row.detail)
+
+
+def audit_row(line: AuditLine) -> dict[str, object]:
+    return {"at": line.at, "actor": plain(line.actor), "action": plain(line.action), "target": plain(line.target),
+            "detail": plain(line.detail)}
+
+
+def state(body: str) -> DeviceState:
+    return _STATE.decode(body)
+
+
+def state_body(known: DeviceState) -> str:
+    return msgspec.json.encode(known).decode()
+
+
+def command(row: R) -> Command:
+    return Command(row.id, row.tenant, row.device, row.asset, from_json(row.order_json), row.origin,
+                   Priority(row.priority), row.created_at, row.expires_at, State(row.state), row.changed_at, row.sent_at,
+                   row.attempts, row.holds_until, row.note)
+
+
+def command_row(order: Command, revision: int) -> dict[str, object]:
+    return {"tenant": order.tenant, "id": order.id, "device": order.device, "asset": order.asset,
+            "order_json": to_json(order.order).decode(), "origin": order.origin, "priority": order.priority.value,
+            "created_at": order.created_at, "expires_at": order.expires_at, "state": order.state.value,
+            "live": order.state.live, "changed_at": order.changed_at or order.created_at, "sent_at": order.sent_at,
+            "attempts": order.attempts, "holds_until": order.holds_until, "note": plain(order.note),
+            "revision": revision}
+
+
+def alarm(row: R) -> Alarm:
+    return Alarm(row.id, row.tenant, row.asset, AlarmKind(row.kind), row.began_at, row.ended_at, row.acknowledged_at,
+                 row.acknowledged_by)
+
+
+def alarm_row(condition: Alarm, revision: int) -> dict[str, object]:
+    return {"tenant": condition.tenant, "id": condition.id, "asset": condition.asset, "kind": condition.kind.value,
+            "began_at": condition.began_at, "ended_at": condition.ended_at,
+            "acknowledged_at": condition.acknowledged_at, "acknowledged_by": condition.acknowledged_by,
+            "revision": revision}
+
+
+def letter(row: R) -> DeadLetter:
+    return DeadLetter(row.id, row.received_at, row.topic, row.payload, row.reason, row.detail, row.tenant, row.times)
+
+
+def letter_row(dead: DeadLetter) -> dict[str, object]:
+    return {"id": dead.id, "tenant": dead.tenant, "received_at": dead.received_at, "topic": plain(dead.topic),
+            "payload": dead.payload, "reason": plain(dead.reason), "detail": plain(dead.detail), "times": dead.count}
+
+
+def account(row: R) -> Account:
+    return Account(row.name, Role(row.role), row.tenant, row.password_hash)
+
+
+def session(row: R) -> Session:
+    return Session(row.digest, row.account, row.csrf, row.expires_at)
+
+
+def token(row: R) -> Token:
+    return Token(row.prefix, row.name, Role(row.role), row.tenant, row.digest, row.created_at, row.expires_at)

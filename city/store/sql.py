@@ -1,0 +1,115 @@
+"""Store and TenantStore over SQLAlchemy, put together from their parts."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from sqlalchemy import and_, delete, func, select, text
+
+from city.commands import Command
+from city.errors import NotFound
+from city.ids import DevEui, TenantId
+from city.places import Tenant
+from city.store import rows, tables
+from city.store.accounts import Accounts
+from city.store.commits import Commits
+from city.store.database import Database
+from city.store.facts import FactsPart
+from city.store.intents import IntentsPart
+from city.store.ports import ConfigWish, DeadLetter, Facts, TenantStore, View
+from city.store.registry import RegistryPart, registry_changed
+from city.store.scope import REVISION, Scope
+
+
+class SqlTenantStore(RegistryPart, IntentsPart, FactsPart):
+    """One tenant's half of the database; see city.store.ports.TenantStore."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    @property
+    def tenant(self) -> Tenant:
+        return self._scope.tenant
+
+
+class SqlStore(Accounts):
+    """The city database; see city.store.ports.Store. Any thread may use it."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._commits = Commits(database)
+
+    def tenants(self) -> Sequence[Tenant]:
+        with self._database.read() as connection:
+            return [rows.tenant(row) for row in connection.execute(select(tables.tenants).order_by(tables.tenants.c.id))]
+
+    def tenant(self, id: TenantId) -> TenantStore:
+        with self._database.read() as connection:
+            row = connection.execute(select(tables.tenants).where(tables.tenants.c.id == id)).first()
+        if row is None:
+            raise NotFound("There is no town “{tenant}”.", field="tenant", rule="exists", tenant=id[:64])
+        return SqlTenantStore(Scope(self._database, rows.tenant(row)))
+
+    def put_tenant(self, tenant: Tenant) -> None:
+        counter = self._database.insert(tables.counters).on_conflict_do_nothing(index_elements=["tenant", "name"])
+        with self._database.write() as connection:
+            connection.execute(self._database.upsert(tables.tenants), rows.tenant_row(tenant))
+            connection.execute(counter, {"tenant": tenant.id, "name": REVISION, "value": 0})
+            registry_changed(self._database, connection)
+
+    def view(self, devices: Collection[DevEui]) -> View:
+        return self._commits.view(devices)
+
+    def commit(self, facts: Facts) -> None:
+        self._commits.commit(facts)
+
+    def live_commands(self, tenant: TenantId | None = None) -> Sequence[Command]:
+        """The most urgent first, then the oldest."""
+        table = tables.commands
+        query = select(table).where(table.c.live).order_by(table.c.priority, table.c.created_at, table.c.id)
+        if tenant is not None:
+            query = query.where(table.c.tenant == tenant)
+        with self._database.read() as connection:
+            return [rows.command(row) for row in connection.execute(query)]
+
+    def last_applied(self, tenant: TenantId) -> Mapping[DevEui, Command]:
+        commands, applied = tables.commands, tables.applied
+        same = and_(applied.c.tenant == commands.c.tenant, applied.c.command == commands.c.id)
+        query = select(commands).join(applied, same).where(applied.c.tenant == tenant)
+        with self._database.read() as connection:
+            return {row.device: rows.command(row) for row in connection.execute(query)}
+
+    def config_wishes(self, tenant: TenantId) -> Mapping[DevEui, ConfigWish]:
+        with self._database.read() as connection:
+            found = connection.execute(select(tables.wishes).where(tables.wishes.c.tenant == tenant))
+            return {row.device: rows.wish(row) for row in found}
+
+    def all_letters(self, limit: int = 100, reason: str | None = None) -> Sequence[DeadLetter]:
+        """The newest first."""
+        query = select(tables.letters).order_by(tables.letters.c.received_at.desc(), tables.letters.c.id).limit(limit)
+        if reason is not None:
+            query = query.where(tables.letters.c.reason == reason)
+        with self._database.read() as connection:
+            return [rows.letter(row) for row in connection.execute(query)]
+
+    def letter(self, id: str) -> DeadLetter:
+        with self._database.read() as connection:
+            row = connection.execute(select(tables.letters).where(tables.letters.c.id == id)).first()
+        if row is None:
+            raise NotFound("There is no such dead letter.", field="letter", rule="exists")
+        return rows.letter(row)
+
+    def remove_letter(self, id: str) -> None:
+        with self._database.write() as connection:
+            connection.execute(delete(tables.letters).where(tables.letters.c.id == id))
+
+    def count_letters(self) -> Mapping[str, int]:
+        letters = tables.letters.c
+        query = select(letters.reason, func.sum(letters.times)).group_by(letters.reason)
+        with self._database.read() as connection:
+            return {reason: int(count) for reason, count in connection.execute(query)}
+
+    def ping(self) -> None:
+        with self._database.read() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        self._database.close()

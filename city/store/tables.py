@@ -1,0 +1,280 @@
+"""The city database's tables. Each table that a tenant owns has the tenant first in its key.
+
+Times are integer microseconds since 1970 UTC, the same on every engine. `revision` is the number, counted in each
+tenant, of the transaction that last changed a row: it lets the console ask for what is newer.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    Time,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+from city.readings import from_ns, to_ns
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware UTC time, kept exactly to the microsecond."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else to_ns(value) // 1000
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else from_ns(value * 1000)
+
+    @property
+    def python_type(self) -> type[datetime]:
+        return datetime
+
+
+metadata = MetaData(naming_convention={
+    "pk": "pk_%(table_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"})
+
+
+def _tenant(*, key: bool = True) -> Column[str]:
+    return Column("tenant", String, ForeignKey("tenants.id"), primary_key=key, nullable=not key)
+
+
+def _revision() -> Column[int]:
+    return Column("revision", BigInteger, nullable=False)
+
+
+tenants = Table(
+    "tenants", metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("latitude", Float, nullable=False),
+    Column("longitude", Float, nullable=False),
+    Column("chirpstack_tenant", String, nullable=False),
+)
+
+counters = Table(
+    "counters", metadata,  # tenant "" counts the registry of all towns
+    Column("tenant", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+zones = Table(
+    "zones", metadata,
+    _tenant(),
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+)
+
+circuits = Table("circuits", metadata, _tenant(), Column("id", String, primary_key=True))
+
+assets = Table(
+    "assets", metadata,
+    _tenant(),
+    Column("id", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("latitude", Float, nullable=False),
+    Column("longitude", Float, nullable=False),
+    Column("zone", String, nullable=False),
+    Column("circuit", String),
+    Column("power_w", Float),
+    Column("lighting_class", String, nullable=False),
+    Column("restriction", String, nullable=False),
+    Column("min_level", Integer, nullable=False),
+    Column("blocked", Boolean, nullable=False),
+    _revision(),
+    ForeignKeyConstraint(["tenant", "zone"], ["zones.tenant", "zones.id"]),
+    ForeignKeyConstraint(["tenant", "circuit"], ["circuits.tenant", "circuits.id"]),
+    Index(None, "tenant", "revision"),
+)
+
+devices = Table(
+    "devices", metadata,
+    _tenant(),
+    Column("dev_eui", String, primary_key=True),
+    Column("asset", String, nullable=False),
+    Column("model", String, nullable=False),
+    ForeignKeyConstraint(["tenant", "asset"], ["assets.tenant", "assets.id"]),
+    UniqueConstraint("dev_eui"),
+    UniqueConstraint("tenant", "asset"),
+)
+
+streets = Table(
+    "streets", metadata,
+    _tenant(),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("name", String, nullable=False),
+    Column("points", Text, nullable=False),
+)
+
+programs = Table(
+    "programs", metadata,
+    _tenant(),
+    Column("name", String, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("reduced_level", Integer, nullable=False),
+    Column("reduced_from", Time, nullable=False),
+    Column("reduced_until", Time, nullable=False),
+)
+
+overrides = Table(
+    "overrides", metadata,
+    _tenant(),
+    Column("id", String, primary_key=True),
+    Column("level", Integer, nullable=False),
+    Column("starts_at", Moment, nullable=False),
+    Column("ends_at", Moment, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("zone", String),
+    Column("asset", String),
+    Column("ended_at", Moment),
+    _revision(),
+    ForeignKeyConstraint(["tenant", "zone"], ["zones.tenant", "zones.id"]),
+    ForeignKeyConstraint(["tenant", "asset"], ["assets.tenant", "assets.id"]),
+    Index(None, "tenant", "ends_at"),
+    Index(None, "tenant", "revision"),
+)
+
+wishes = Table(
+    "wishes", metadata,
+    _tenant(),
+    Column("device", String, primary_key=True),
+    Column("wanted", LargeBinary, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+audit = Table(
+    "audit", metadata,
+    _tenant(),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("target", String, nullable=False),
+    Column("detail", Text, nullable=False),
+)
+
+states = Table(
+    "states", metadata,
+    _tenant(),
+    Column("device", String, primary_key=True),
+    Column("heard_ns", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    _revision(),
+    Index(None, "device", unique=True),
+    Index(None, "tenant", "revision"),
+)
+
+commands = Table(
+    "commands", metadata,
+    _tenant(),
+    Column("id", String, primary_key=True),
+    Column("device", String, nullable=False),
+    Column("asset", String, nullable=False),
+    Column("order_json", Text, nullable=False),
+    Column("origin", String, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("state", String, nullable=False),
+    Column("live", Boolean, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    Column("sent_at", Moment),
+    Column("attempts", Integer, nullable=False),
+    Column("holds_until", Moment),
+    Column("note", String, nullable=False),
+    _revision(),
+    Index("ix_commands_live", "device", sqlite_where=text("live"), postgresql_where=text("live")),
+    Index(None, "tenant", "created_at"),
+    Index(None, "tenant", "asset", "created_at"),
+    Index(None, "tenant", "origin", "created_at"),
+    Index(None, "tenant", "revision"),
+)
+
+applied = Table(
+    "applied", metadata,  # the newest applied level order of each device
+    _tenant(),
+    Column("device", String, primary_key=True),
+    Column("command", String, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+alarms = Table(
+    "alarms", metadata,
+    _tenant(),
+    Column("id", String, primary_key=True),
+    Column("asset", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("began_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+    Column("acknowledged_at", Moment),
+    Column("acknowledged_by", String, nullable=False),
+    _revision(),
+    Index("ix_alarms_open", "tenant", "asset", sqlite_where=text("ended_at IS NULL"),
+          postgresql_where=text("ended_at IS NULL")),
+    Index(None, "tenant", "began_at"),
+    Index(None, "tenant", "revision"),
+)
+
+letters = Table(
+    "letters", metadata,
+    Column("id", String, primary_key=True),
+    _tenant(key=False),
+    Column("received_at", Moment, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("times", Integer, nullable=False),
+    Index(None, "received_at"),
+    Index(None, "tenant", "received_at"),
+)
+
+accounts = Table(
+    "accounts", metadata,
+    Column("name", String, primary_key=True),
+    Column("role", String, nullable=False),
+    _tenant(key=False),
+    Column("password_hash", String, nullable=False),
+)
+
+tokens = Table(
+    "tokens", metadata,
+    Column("digest", String, primary_key=True),
+    Column("prefix", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("role", String, nullable=False),
+    _tenant(key=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment),
+)
+
+sessions = Table(
+    "sessions", metadata,
+    Column("digest", String, primary_key=True),
+    Column("account", String, ForeignKey("accounts.name"), nullable=False),
+    Column("csrf", String, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Index(None, "expires_at"),
+)

@@ -1,0 +1,586 @@
+"""What every Store promises, on SQLite and on PostgreSQL."""
+
+import itertools
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from city import orders
+from city.alarms import AlarmKind, begin
+from city.commands import Command, Event, Priority, State, advance, command
+from city.errors import Conflict, Forbidden, Invalid, NotFound, Refused, StoreDown
+from city.ids import AssetId, CircuitId, CommandId, DevEui, OverrideId, TenantId, ZoneId
+from city.imports import ImportRow
+from city.lighting import Override, Program
+from city.places import AssetKind, Luminaire, ParkingBay, Restriction, Site, Street, Tenant
+from city.readings import DeviceState, Last, to_ns
+from city.store.opening import open_store
+from city.store.ports import Account, AuditLine, ConfigWish, DeadLetter, Facts, Role, Session, Store, TenantStore, Token
+
+NOW = datetime(2026, 1, 10, 18, 30, 0, 123_456, tzinfo=UTC)
+HEARD = to_ns(NOW)
+A, B = TenantId("aheim"), TenantId("bheim")
+D1, D2, D3, BAY = (DevEui(f"000000000000000{digit}") for digit in "123b")
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Callable[[], str]]:
+    """A throw-away cluster; each call makes a new database in it and gives its URL."""
+    binaries = Path(_binary("initdb")).parent
+    directory = Path(tempfile.mkdtemp(prefix="pg"))
+    person = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
+    os.chown(directory, person.pw_uid, person.pw_gid)
+    user = {"user": person.pw_uid, "group": person.pw_gid, "extra_groups": []} if os.getuid() == 0 else {}
+
+    def run(program: str, *words: str) -> None:
+        subprocess.run([binaries / program, *words], check=True, cwd=directory, stdout=subprocess.DEVNULL,
+                       env={"PATH": os.environ["PATH"], "LC_ALL": "C"}, **user)
+
+    run("initdb", "-D", "data", "-U", "town", "-A", "trust", "-E", "UTF8", "--no-sync")
+    run("pg_ctl", "-D", "data", "-w", "-s", "-l", "log", "-o", f"-c listen_addresses='' -k {directory} -c fsync=off", "start")
+    numbers = itertools.count()
+
+    def make() -> str:
+        name = f"town{next(numbers)}"
+        with psycopg.connect(host=str(directory), user="town", dbname="postgres", autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return f"postgresql+psycopg://town@/{name}?host={directory}"
+
+    try:
+        yield make
+    finally:
+        run("pg_ctl", "-D", "data", "-w", "-s", "-m", "immediate", "stop")
+        shutil.rmtree(directory)
+
+
+def _binary(name: str) -> str:
+    found = shutil.which(name) or next(map(str, sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))), None)
+    assert found, f"{name} of PostgreSQL is needed for these laws"
+    return found
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.wire)])
+def url(request, tmp_path) -> str:
+    return f"sqlite:///{tmp_path}/city.db" if request.param == "sqlite" else request.getfixturevalue("postgres")()
+
+
+@pytest.fixture
+def store(url) -> Iterator[Store]:
+    opened = open_store(url)
+    for town_id, name in ((A, "Aheim"), (B, "Bheim")):
+        opened.put_tenant(Tenant(town_id, name, Site(48.4, 10.0)))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def town(store) -> TenantStore:
+    """Aheim with two lamps and a bay."""
+    aheim = store.tenant(A)
+    aheim.import_rows([row("L1", D1), row("L2", D2, circuit="K1"), row("P1", BAY, kind="bay")])
+    return aheim
+
+
+def row(asset: str, eui: DevEui | None = None, *, kind: AssetKind = "lamp", zone: str = "Markt", circuit: str | None = None,
+        line: int = 2, model: str = "nas/ul20xx") -> ImportRow:
+    return ImportRow(line, AssetId(asset), kind, f"Name {asset}", Site(48.401, 10.001), ZoneId(zone),
+                     CircuitId(circuit) if circuit else None, eui, model if eui else "", 60.0 if kind == "lamp" else None,
+                     "P4" if kind == "lamp" else "", Restriction.NONE)
+
+
+def said(device: DevEui, seconds: int, **values: object) -> DeviceState:
+    """A device's state at so many seconds, in which these values (lamp_level=…) were said."""
+    at = HEARD + seconds * 10**9
+    last = {name.replace("_", ".", 1): Last(value, at) for name, value in values.items()}
+    return DeviceState(device, "app", "01020304", seconds, at, last=last, since_ns=dict.fromkeys(last, at))
+
+
+def told(device: DevEui = D1, asset: str = "L1", *, tenant: TenantId = A, level: int = 40, now: datetime = NOW) -> Command:
+    return command(tenant=tenant, device=device, asset=AssetId(asset), order=orders.SetLevel(level, 60), origin="program",
+                   priority=Priority.PROGRAM, now=now, expires_at=now + timedelta(minutes=5))
+
+
+def later(seconds: int) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+def wish(id: str, *, zone: str | None = None, asset: str | None = None, tenant: TenantId = A, start: datetime = NOW,
+         minutes: int = 60) -> Override:
+    return Override(OverrideId(id), tenant, 40, start, start + timedelta(minutes=minutes), "Fest", "anna", start,
+                    ZoneId(zone) if zone else None, AssetId(asset) if asset else None)
+
+
+def letter(id: str = "l1", *, at: datetime = NOW, tenant: TenantId | None = None, reason: str = "Truncated") -> DeadLetter:
+    return DeadLetter(id, at, "application/1/device/2/event/up", b"\0{", reason, "too\0short \ud800", tenant)
+
+
+# towns and registry
+
+def test_a_town_that_is_not_there_is_not_found(store):
+    with pytest.raises(NotFound):
+        store.tenant(TenantId("nowhere"))
+
+
+def test_towns_are_listed_and_can_be_renamed(store):
+    store.put_tenant(Tenant(A, "Neu-Aheim", Site(48.5, 10.5), "cs-1"))
+    assert [town.name for town in store.tenants()] == ["Neu-Aheim", "Bheim"]
+    assert store.tenant(A).tenant == Tenant(A, "Neu-Aheim", Site(48.5, 10.5), "cs-1")
+
+
+def test_an_import_makes_zones_circuits_assets_and_devices(town):
+    assert [zone.id for zone in town.zones()] == ["Markt"]
+    assert [circuit.id for circuit in town.circuits()] == ["K1"]
+    assert [device.dev_eui for device in town.devices()] == [D1, D2, BAY]
+    assert town.luminaires(circuit=CircuitId("K1")) == [town.asset(AssetId("L2"))]
+    assert town.asset(AssetId("L2")) == Luminaire(A, AssetId("L2"), "Name L2", Site(48.401, 10.001), ZoneId("Markt"),
+                                                  CircuitId("K1"), 60.0, "P4")
+    assert town.bays() == [ParkingBay(A, AssetId("P1"), "Name P1", Site(48.401, 10.001), ZoneId("Markt"))]
+    assert town.device_of(AssetId("P1")).dev_eui == BAY
+
+
+def test_importing_again_updates_and_keeps_what_people_set(town):
+    town.set_blocked(AssetId("P1"), True)
+    town.import_rows([replace(row("P1", BAY, kind="bay", zone="Bahnhof"), name="Bucht 1")])
+    assert town.bays(ZoneId("Bahnhof"))[0] == ParkingBay(
+        A, AssetId("P1"), "Bucht 1", Site(48.401, 10.001), ZoneId("Bahnhof"), blocked=True)
+    assert len(town.devices()) == 3
+
+
+def test_devices_may_change_places_and_forget_what_they_said_there(store, town):
+    store.commit(Facts(states=(said(D1, 1, lamp_level=40.0), said(BAY, 1, bay_occupied=True))))
+    town.import_rows([row("L1", D2), row("L2", D1)])
+    assert (town.device_of(AssetId("L1")).dev_eui, town.device_of(AssetId("L2")).dev_eui) == (D2, D1)
+    assert town.state(D1) is None
+    assert town.state(BAY) is not None
+    assert store.view([D1])[D1].asset.id == "L2"
+
+
+def test_a_replaced_device_serves_nothing(store, town):
+    town.import_rows([row("L1", D3)])
+    assert town.device_of(AssetId("L1")).dev_eui == D3
+    assert set(store.view([D1, D3])) == {D3}
+
+
+def test_a_row_without_a_device_leaves_the_old_one(town):
+    town.import_rows([row("L1")])
+    assert town.device_of(AssetId("L1")).dev_eui == D1
+
+
+@pytest.mark.usefixtures("town")
+def test_a_device_of_another_town_is_a_conflict_and_nothing_is_imported(store):
+    other = store.tenant(B)
+    with pytest.raises(Conflict) as refused:
+        other.import_rows([row("X1", DevEui("00000000000000aa")), row("X2", D1, line=7)])
+    assert (refused.value.field, refused.value.facts["line"]) == ("dev_eui", 7)
+    assert "aheim" not in str(refused.value).lower()
+    assert other.luminaires() == []
+    assert other.zones() == []
+
+
+def test_a_lamp_never_becomes_a_bay(town):
+    with pytest.raises(Conflict) as refused:
+        town.import_rows([row("L1", kind="bay", line=9)])
+    assert (refused.value.field, refused.value.facts["line"]) == ("kind", 9)
+
+
+def test_a_large_import_is_one_transaction(store):
+    many = [row(f"L{number}", DevEui(f"{number:016x}"), zone=f"Z{number % 7}") for number in range(3000)]
+    assert store.tenant(A).import_rows(many) == 3000
+    assert len(store.tenant(A).luminaires(ZoneId("Z3"))) == 429
+    assert len(store.view([item.dev_eui for item in many])) == 3000
+
+
+def test_streets_are_replaced_as_a_whole(town):
+    town.put_streets([Street("Alt", ((10.0, 48.0), (10.1, 48.1)))])
+    streets = [Street("Marktplatz", ((10.0, 48.4), (10.001, 48.4))), Street("Gasse", ())]
+    town.put_streets(streets)
+    assert town.streets() == streets
+
+
+# tenancy
+
+def test_one_town_never_shows_another(store, town):
+    store.commit(Facts(states=(said(D1, 1, lamp_level=1.0),), commands=(told(),), letters=(letter(tenant=A),),
+                       alarms=(begin(A, AssetId("L1"), AlarmKind.LAMP_FAILURE, NOW),)))
+    town.add_override(wish("o1", zone="Markt"))
+    town.put_config_wish(ConfigWish(D1, b"{}", "anna", NOW))
+    town.put_streets([Street("Gasse", ())])
+    town.put_program(Program(level=80))
+    town.audit(AuditLine(NOW, "anna", "dim", "Markt"))
+    other = store.tenant(B)
+    asked = (other.zones, other.circuits, other.luminaires, other.bays, other.devices, other.streets, other.states,
+             other.commands, other.alarms, other.letters, other.audit_lines, lambda: other.overrides(NOW))
+    assert [len(ask()) for ask in asked] == [0] * len(asked)
+    assert (other.state(D1), other.config_wish(D1), other.program()) == (None, None, Program())
+    assert other.changes(0) == replace(other.changes(0), states=(), commands=(), alarms=(), overrides=(), assets=())
+    assert (other.revision(), store.config_wishes(B), store.last_applied(B), store.live_commands(B)) == (0, {}, {}, [])
+
+
+def test_one_town_never_touches_another(store, town):
+    alarm = begin(A, AssetId("L1"), AlarmKind.LAMP_FAILURE, NOW)
+    store.commit(Facts(commands=(told(),), alarms=(alarm,)))
+    town.add_override(wish("o1", zone="Markt"))
+    other = store.tenant(B)
+    refused = (lambda: other.zone(ZoneId("Markt")), lambda: other.asset(AssetId("L1")), lambda: other.override(OverrideId("o1")),
+               lambda: other.device_of(AssetId("L1")), lambda: other.command(told().id),
+               lambda: other.set_blocked(AssetId("P1"), True), lambda: other.acknowledge_alarm(alarm.id, "eve", NOW),
+               lambda: other.put_config_wish(ConfigWish(D1, b"{}", "eve", NOW)),
+               lambda: other.add_override(wish("o2", zone="Markt")),
+               lambda: other.add_override(wish("o2", zone="Markt", tenant=B)))
+    for ask in refused:
+        with pytest.raises(Refused):
+            ask()
+    assert other.end_overrides(zone=ZoneId("Markt"), now=NOW) == 0
+    assert town.bays()[0].blocked is False
+    assert town.alarms()[0].acknowledged_at is None
+    assert [item.id for item in town.overrides(NOW)] == ["o1"]
+
+
+def test_naming_another_town_is_forbidden(town):
+    with pytest.raises(Forbidden):
+        town.add_override(wish("o1", zone="Markt", tenant=B))
+
+
+# intents
+
+def test_a_town_without_a_program_has_the_default(town):
+    assert town.program() == Program()
+    night = Program("Ganznacht", 90, 60, time(23, 30), time(4, 15))
+    town.put_program(night)
+    assert town.program() == night
+
+
+def test_overrides_are_active_between_start_and_end(town):
+    town.add_override(wish("o1", zone="Markt", minutes=10))
+    town.add_override(wish("o2", asset="L1", start=later(60)))
+    assert [item.id for item in town.overrides(later(-1))] == []
+    assert [item.id for item in town.overrides(later(60))] == ["o2", "o1"]
+    assert [item.id for item in town.overrides(later(600))] == ["o2"]
+    assert town.override(OverrideId("o1")) == wish("o1", zone="Markt", minutes=10)
+
+
+def test_ending_overrides_ends_only_those_on_exactly_that(town):
+    for item in (wish("o1", zone="Markt"), wish("o2", asset="L1"), wish("o3", asset="L2")):
+        town.add_override(item)
+    assert town.end_overrides(zone=ZoneId("Markt"), now=later(1)) == 1
+    assert town.end_overrides(asset=AssetId("L1"), now=later(2)) == 1
+    assert [item.id for item in town.overrides(later(3))] == ["o3"]
+    assert town.override(OverrideId("o1")).ended_at == later(1)
+    with pytest.raises(Invalid):
+        town.end_overrides(now=NOW)
+
+
+def test_adding_an_override_twice_is_one(town):
+    town.add_override(wish("o1", zone="Markt"))
+    town.add_override(wish("o1", zone="Markt"))
+    assert len(town.overrides(NOW)) == 1
+
+
+def test_a_blocked_bay_shows_at_once_to_console_and_bridge(store, town):
+    assert store.view([BAY])[BAY].asset.blocked is False
+    before = town.revision()
+    town.set_blocked(AssetId("P1"), True)
+    assert [asset.id for asset in town.changes(before).assets] == ["P1"]
+    assert store.view([BAY])[BAY].asset.blocked is True
+    with pytest.raises(NotFound):
+        town.set_blocked(AssetId("L1"), True)
+
+
+def test_configuration_wishes_are_kept_by_device(store, town):
+    first = ConfigWish(D1, b'{"a":1}', "anna", NOW)
+    town.put_config_wish(first)
+    newer = ConfigWish(D1, b'{"a":2}', "ben", later(1))
+    town.put_config_wish(newer)
+    assert town.config_wish(D1) == newer
+    assert store.config_wishes(A) == {D1: newer}
+    assert town.config_wish(D2) is None
+
+
+def test_audit_lines_come_newest_first(town):
+    for number in range(3):
+        town.audit(AuditLine(NOW, "anna", "dim", "Markt", str(number)))
+    assert [line.detail for line in town.audit_lines(limit=2)] == ["2", "1"]
+
+
+# facts
+
+def test_the_view_holds_all_that_is_known_of_a_device(store, town):
+    order, alarm = told(), begin(A, AssetId("L1"), AlarmKind.LAMP_FAILURE, NOW)
+    finished = replace(told(level=70), state=State.APPLIED)
+    state = said(D1, 1, lamp_level=40.0, lamp_reason="manual", lamp_failure=True, lamp_dali_status=4)
+    state = replace(state, gateway="00000000000000ff", config={"StatusInterval": '{"type":"StatusInterval","seconds":60}'})
+    store.commit(Facts(states=(state,), commands=(order, finished), alarms=(alarm,)))
+    view = store.view([D1, D2, DevEui("ffffffffffffffff")])
+    assert set(view) == {D1, D2}
+    assert view[D1].tenant == town.tenant
+    assert (view[D1].device, view[D1].asset) == (town.device_of(AssetId("L1")), town.asset(AssetId("L1")))
+    assert (view[D1].state, view[D1].live, view[D1].alarms) == (state, (order,), (alarm,))
+    assert (view[D2].state, view[D2].live, view[D2].alarms) == (DeviceState(D2), (), ())
+    assert [type(view[D1].state.last[name].value) for name in ("lamp.level", "lamp.dali_status")] == [float, int]
+
+
+def test_a_view_of_nothing_is_empty(store):
+    assert store.view([]) == {}
+
+
+def test_committing_twice_changes_nothing(store, town):
+    facts = Facts(states=(said(D1, 1, lamp_level=40.0),), commands=(told(),), letters=(letter(),),
+                  alarms=(begin(A, AssetId("L1"), AlarmKind.LAMP_FAILURE, NOW),))
+    store.commit(facts)
+    before = (town.revision(), town.changes(0), store.all_letters())
+    store.commit(facts)
+    assert (town.revision(), town.changes(0), store.all_letters()) == before
+
+
+def test_an_older_state_does_not_overwrite_a_newer(store, town):
+    store.commit(Facts(states=(said(D1, 5, lamp_level=40.0),)))
+    store.commit(Facts(states=(said(D1, 3, lamp_level=90.0),)))
+    assert town.state(D1) == said(D1, 5, lamp_level=40.0)
+
+
+def test_two_bridges_lose_nothing_of_one_device(url, store, town):
+    """Each has seen the device before the other spoke; the newest word on each value stays."""
+    other = open_store(url)
+    store.view([D1])
+    other.view([D1])
+    store.commit(Facts(states=(said(D1, 1, lamp_level=40.0, lamp_power=20.0),)))
+    other.commit(Facts(states=(said(D1, 2, lamp_level=60.0),)))
+    other.close()
+    assert town.state(D1).last == {"lamp.level": Last(60.0, HEARD + 2 * 10**9), "lamp.power": Last(20.0, HEARD + 10**9)}
+    assert town.state(D1).f_cnt == 2
+
+
+def test_what_one_bridge_forgets_knowingly_is_forgotten(store, town):
+    """A join resets the configuration: the bridge has seen what it overwrites."""
+    store.commit(Facts(states=(replace(said(D1, 1, lamp_level=40.0), config={"Clock": "{}"}),)))
+    seen = store.view([D1])[D1].state
+    store.commit(Facts(states=(replace(seen, session="0a0b0c0d", config={}, heard_ns=HEARD + 10**10),)))
+    assert town.state(D1).config == {}
+
+
+def test_states_of_unregistered_devices_are_passed_over(store, town):
+    store.commit(Facts(states=(said(DevEui("00000000000000ee"), 1, lamp_level=1.0), said(D1, 1, lamp_level=2.0))))
+    assert set(town.states()) == {D1}
+
+
+def test_a_command_is_kept_with_every_detail(store, town):
+    sent = advance(told(), Event.SEND, later(1), "on its way")
+    store.commit(Facts(commands=(sent,)))
+    assert town.command(sent.id) == sent
+    with pytest.raises(NotFound):
+        town.command(CommandId("00000000-0000-0000-0000-000000000000"))
+
+
+def test_an_older_step_of_a_command_does_not_overwrite_a_newer(store, town):
+    planned = told()
+    sent = advance(planned, Event.SEND, later(1))
+    store.commit(Facts(commands=(sent,)))
+    store.commit(Facts(commands=(planned,)))
+    assert town.command(planned.id).state is State.SENT
+
+
+def test_a_finished_command_stays_finished(store, town):
+    sent = advance(told(), Event.SEND, later(1))
+    store.commit(Facts(commands=(advance(sent, Event.CONFIRM, later(2)),)))
+    store.commit(Facts(commands=(advance(sent, Event.LOSE, later(3)),)))
+    assert town.command(sent.id).state is State.APPLIED
+    assert store.live_commands() == []
+
+
+def test_several_steps_in_one_instant_all_count(store, town):
+    planned = told()
+    store.commit(Facts(commands=(planned,)))
+    store.commit(Facts(commands=(advance(planned, Event.SEND, NOW),)))
+    assert town.command(planned.id).state is State.SENT
+
+
+@pytest.mark.usefixtures("town")
+def test_the_last_applied_order_is_the_newest_by_time(store):
+    first, second = (advance(advance(told(level=level), Event.SEND, later(at)), Event.CONFIRM, later(at + 1))
+                     for level, at in ((40, 1), (60, 10)))
+    reading = replace(told(), id=CommandId("00000000-0000-0000-0000-000000000001"), order=orders.ReadStatus(),
+                      state=State.APPLIED, changed_at=later(99))
+    store.commit(Facts(commands=(second, reading)))
+    store.commit(Facts(commands=(first,)))
+    assert store.last_applied(A) == {D1: second}
+
+
+def test_commands_are_found_by_asset_origin_and_state_newest_first(store, town):
+    ones = [told(now=later(number)) for number in range(3)]
+    other = replace(told(D2, "L2"), origin="config", state=State.FAILED)
+    store.commit(Facts(commands=(*ones, other)))
+    assert [item.id for item in town.commands(asset=AssetId("L1"), limit=2)] == [ones[2].id, ones[1].id]
+    assert [item.id for item in town.commands(origin="config")] == [other.id]
+    assert [item.id for item in town.commands(states={State.FAILED})] == [other.id]
+
+
+@pytest.mark.usefixtures("town")
+def test_live_commands_come_most_urgent_first(store):
+    store.tenant(B).import_rows([row("X1", D3)])
+    slow = told()
+    urgent = replace(told(D2, "L2", now=later(5)), priority=Priority.SAFETY)
+    foreign = told(D3, "X1", tenant=B, now=later(1))
+    store.commit(Facts(commands=(slow, urgent, foreign)))
+    assert [item.id for item in store.live_commands()] == [urgent.id, slow.id, foreign.id]
+    assert [item.id for item in store.live_commands(B)] == [foreign.id]
+
+
+def test_keys_in_orders_are_kept_and_never_shown(store, town):
+    group = orders.MulticastGroup(0, "01020304", "ab" * 16, "cd" * 16)
+    order = replace(told(), order=group)
+    store.commit(Facts(commands=(order,)))
+    kept = town.command(order.id)
+    assert kept.order == group
+    assert "abab" not in repr(kept)
+
+
+def test_ending_an_alarm_keeps_who_acknowledged_it(store, town):
+    alarm = begin(A, AssetId("L1"), AlarmKind.LAMP_FAILURE, NOW)
+    store.commit(Facts(alarms=(alarm,)))
+    assert town.acknowledge_alarm(alarm.id, "anna", later(1)).acknowledged_by == "anna"
+    assert town.acknowledge_alarm(alarm.id, "ben", later(2)).acknowledged_at == later(1)
+    store.commit(Facts(alarms=(replace(alarm, ended_at=later(3)),)))
+    assert town.alarms() == []
+    ended = town.alarms(open_only=False)[0]
+    assert (ended.acknowledged_by, ended.ended_at) == ("anna", later(3))
+    store.commit(Facts(alarms=(alarm,)))
+    assert town.alarms() == []
+
+
+def test_changes_tell_what_is_newer_and_only_that(store, town):
+    alarm = begin(A, AssetId("L1"), AlarmKind.LAMP_FAILURE, NOW)
+    store.commit(Facts(states=(said(D1, 1, lamp_level=1.0), said(D2, 1, lamp_level=1.0)), commands=(told(),)))
+    start = town.changes(0)
+    assert {state.device for state in start.states} == {D1, D2}
+    assert start.revision == town.revision()
+    store.commit(Facts(states=(said(D2, 2, lamp_level=2.0),), alarms=(alarm,)))
+    town.add_override(wish("o1", zone="Markt"))
+    news = town.changes(start.revision)
+    assert [state.device for state in news.states] == [D2]
+    assert ([item.id for item in news.alarms], [item.id for item in news.overrides]) == ([alarm.id], ["o1"])
+    assert news.commands == ()
+    town.acknowledge_alarm(alarm.id, "anna", NOW)
+    town.end_overrides(zone=ZoneId("Markt"), now=NOW)
+    more = town.changes(news.revision)
+    assert more.alarms[0].acknowledged_by == "anna"
+    assert more.overrides[0].ended_at == NOW
+    assert town.changes(more.revision).states == ()
+
+
+@pytest.mark.usefixtures("town")
+def test_revisions_of_one_town_do_not_move_anothers(store):
+    before = store.tenant(B).revision()
+    store.commit(Facts(states=(said(D1, 1, lamp_level=1.0),)))
+    assert store.tenant(B).revision() == before
+
+
+def test_the_same_letter_again_is_counted(store, town):
+    store.commit(Facts(letters=(letter(),)))
+    store.commit(Facts(letters=(letter(at=later(5)), letter("l2", reason="UnknownDevice", tenant=A))))
+    assert store.count_letters() == {"Truncated": 2, "UnknownDevice": 1}
+    assert (store.letter("l1").count, store.letter("l1").received_at, store.letter("l1").payload) == (2, later(5), b"\0{")
+    assert [item.id for item in store.all_letters()] == ["l1", "l2"]
+    assert [item.id for item in store.all_letters(reason="UnknownDevice")] == ["l2"]
+    assert [item.id for item in town.letters()] == ["l2"]
+    store.remove_letter("l1")
+    with pytest.raises(NotFound):
+        store.letter("l1")
+
+
+# who may enter
+
+def test_accounts_tokens_and_sessions(store):
+    anna = Account("anna", Role.OPERATOR, A, "$argon2id$…")
+    store.put_account(anna)
+    assert (store.account("anna"), store.account("eve")) == (anna, None)
+    session = Session("digest", "anna", "csrf", later(60))
+    store.put_session(session)
+    assert store.session("digest", NOW) == (session, anna)
+    assert store.session("digest", later(60)) is None
+    store.end_session("digest")
+    assert store.session("digest", NOW) is None
+    token = Token("abcdefgh", "export", Role.VIEWER, None, "token-digest", NOW, later(60))
+    store.put_token(token)
+    assert store.token("token-digest", later(59)) == token
+    assert store.token("token-digest", later(60)) is None
+    for kept in (anna, session, token):
+        assert "argon2id" not in repr(kept)
+        assert "digest" not in repr(kept)
+
+
+def test_a_changed_account_replaces_the_old(store):
+    store.put_account(Account("anna", Role.VIEWER, A, "old"))
+    store.put_account(Account("anna", Role.ADMIN, None, "new"))
+    assert store.account("anna") == Account("anna", Role.ADMIN, None, "new")
+
+
+# durability and concurrency
+
+@pytest.mark.usefixtures("town")
+def test_everything_is_there_after_opening_again(url, store):
+    store.commit(Facts(states=(said(D1, 1, lamp_level=40.0),)))
+    store.close()
+    again = open_store(url)
+    assert again.tenant(A).state(D1) == said(D1, 1, lamp_level=40.0)
+    assert len(again.tenant(A).devices()) == 3
+    again.close()
+
+
+def test_threads_and_stores_on_one_database_lose_no_revision(url, store, town):
+    other = open_store(url)
+    before = town.revision()
+
+    def work(number: int) -> None:
+        through = store if number % 2 else other
+        if number % 3 == 0:
+            through.tenant(A).add_override(wish(f"o{number}", zone="Markt"))
+        else:
+            through.commit(Facts(states=(said(D1 if number % 4 else D2, number, lamp_level=float(number)),),
+                                 commands=(told(now=later(number)),)))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(48)))
+    other.close()
+    assert town.revision() == before + 48
+    assert len(town.overrides(NOW)) == 16
+    assert len(town.commands()) == 32
+    assert town.state(D1).last["lamp.level"].value == 47.0
+
+
+def test_several_processes_may_open_a_new_database_at_once(url):
+    with ThreadPoolExecutor(4) as pool:
+        stores = list(pool.map(lambda _: open_store(url), range(4)))
+    assert [list(item.tenants()) for item in stores] == [[]] * 4
+    for item in stores:
+        item.close()
+
+
+def test_a_refused_write_leaves_nothing_behind(town):
+    before = town.revision()
+    with pytest.raises(Refused):
+        town.add_override(wish("o1", zone="nowhere"))
+    assert town.revision() == before
+    town.add_override(wish("o1", zone="Markt"))
+
+
+def test_ping_answers(store):
+    store.ping()
+
+
+@pytest.mark.wire
+def test_a_lost_server_is_store_down_and_comes_back(postgres):
+    store = open_store(postgres())
+    store.ping()
+    store.close()
+    with pytest.raises(StoreDown):
+        open_store("postgresql+psycopg://town:secret-word@127.0.0.1:1/town")
