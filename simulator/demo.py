@@ -1,0 +1,206 @@
+"""`stadtfunk demo`: the whole platform in one process on embedded defaults. The only module above api and the bridge.
+
+Simulated towns speak to a broker, the bridge listens there, pages and API read what it has stored: the same wires as in
+earnest, only shorter. The towns have lived a little before the demo begins, so that there is something to see.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import secrets
+import shutil
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import uvicorn
+from rich.console import Console
+
+from api.app import create_app
+from api.auth import new_account
+from city.clock import Clock, ScaledClock, SystemClock
+from city.errors import Conflict
+from city.imports import parse
+from city.settings import Api, Database, Log, Mqtt, Secret, Settings, load
+from city.store.opening import open_store
+from city.store.ports import Role, Store, TenantStore
+from city.store.readings import LocalLog
+from decoders.catalog import catalog
+from gateway_bridge.mqtt import connect
+from gateway_bridge.run import run_bridge
+from simulator.broker import embedded_broker
+from simulator.chirpstack import ChirpStack
+from simulator.network import drive
+from simulator.scenario import Scenario
+
+TOWNS = Path(__file__).parent / "towns"
+OPERATOR = "betrieb"
+READY_AFTER = 0.9  # share of devices that must have been heard before we call the town ready
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asks for."""
+
+    port: int
+    town: Path | None
+    lamps: int | None
+    bays: int | None
+    speed: float
+    keep: Path | None
+    history_h: float
+    seed: int
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the demo until Ctrl-C; returns the exit code."""
+    options = _options(argv)
+    console = Console(stderr=True)
+    with contextlib.ExitStack() as stack:
+        directory = stack.enter_context(_directory(options.keep))
+        settings = _settings(options, directory)
+        if not settings.mqtt.url:
+            broker = stack.enter_context(embedded_broker(directory))
+            settings = replace(settings, mqtt=replace(settings.mqtt, url=broker))
+        asyncio.run(_run(options, settings, console))
+    return 0
+
+
+def _options(argv: Sequence[str]) -> Options:
+    parser = argparse.ArgumentParser(prog="stadtfunk demo", description="A simulated town and the whole platform in one process.")
+    parser.add_argument("--port", type=int, default=8080, help="port of the pages (8080)")
+    parser.add_argument("--town", type=Path, help="scenario file; default: two invented towns")
+    parser.add_argument("--lamps", type=int, help="how many lamps (1 to 20,000)")
+    parser.add_argument("--bays", type=int, help="how many bays (0 to 20,000)")
+    parser.add_argument("--speed", type=float, default=1.0, help="how fast the town lives: 60 makes an hour a minute")
+    parser.add_argument("--keep", type=Path, help="directory that keeps the data; default: a temporary one")
+    parser.add_argument("--history", type=float, default=6.0, metavar="HOURS", help="hours the town has lived already (6)")
+    parser.add_argument("--seed", type=int, default=1, help="another number makes another day (1)")
+    given = parser.parse_args(argv)
+    if given.speed <= 0:
+        parser.error("--speed must be above 0")
+    if not 0 <= given.history <= 48:
+        parser.error("--history must lie between 0 and 48 hours")
+    return Options(given.port, given.town, given.lamps, given.bays, given.speed, given.keep, given.history, given.seed)
+
+
+@contextlib.contextmanager
+def _directory(keep: Path | None) -> Iterator[Path]:
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        yield keep.resolve()
+        return
+    made = Path(tempfile.mkdtemp(prefix="stadtfunk-demo-"))
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _settings(options: Options, directory: Path) -> Settings:
+    """What people have set, with the demo's own places for data, and its own broker unless one is set."""
+    asked = load()
+    return replace(asked,
+                   mqtt=replace(asked.mqtt, url="" if asked.mqtt.url == Mqtt().url else asked.mqtt.url,
+                                client_id=f"{asked.mqtt.client_id}-{secrets.token_hex(4)}"),
+                   database=Database(url=Secret(f"sqlite:///{directory / 'stadtfunk.db'}")),
+                   log=Log(directory=str(directory / "log"), keep_days=asked.log.keep_days),
+                   api=replace(asked.api, host=Api().host, port=options.port))
+
+
+async def _run(options: Options, settings: Settings, console: Console) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    system = SystemClock()
+    clock: Clock = system if options.speed == 1 else ScaledClock(system.now(), options.speed)
+    store = open_store(settings.database.url.reveal())
+    log = LocalLog(Path(settings.log.directory), keep_days=settings.log.keep_days)
+    try:
+        scenarios = [_registered(store, scenario) for scenario in _scenarios(options)]
+        known = _heard([store.tenant(scenario.tenant.id) for scenario in scenarios]) > 0  # kept data: its past is told already
+        password = _operator(store)
+        async with _serving(create_app(store, log, clock, settings), settings, stop), asyncio.TaskGroup() as tasks:
+            link = connect(settings.mqtt)
+            tasks.create_task(run_bridge(settings, store=store, log=log, link=link, clock=clock, stop=stop))
+            start = clock.now() - timedelta(hours=0 if known else options.history_h)
+            for scenario in scenarios:
+                tasks.create_task(drive(ChirpStack(scenario, seed=options.seed, start=start), settings.mqtt, clock, stop))
+            tasks.create_task(_announce(store, scenarios, settings, password, console, stop))
+    finally:
+        log.close()
+        store.close()
+
+
+def _scenarios(options: Options) -> list[Scenario]:
+    if options.town is not None:
+        return [Scenario.load(options.town).sized(lamps=options.lamps, bays=options.bays)]
+    first, *others = (Scenario.load(path) for path in sorted(TOWNS.glob("*.toml")))
+    return [first.sized(lamps=options.lamps, bays=options.bays), *others]
+
+
+def _registered(store: Store, scenario: Scenario) -> Scenario:
+    """The town in our registry, by the same import that its staff would use."""
+    store.put_tenant(scenario.tenant)
+    town = store.tenant(scenario.tenant.id)
+    town.put_streets(scenario.streets)
+    rows, problems = parse(scenario.import_csv(), catalog())
+    if problems:
+        raise Conflict("The scenario's own list does not hold: {what}", field="town", rule="import", what=str(problems[0]))
+    town.import_rows(rows)
+    return scenario
+
+
+def _operator(store: Store) -> str:
+    """A new password for the demo's operator, who may act in every town."""
+    password = secrets.token_urlsafe(9)
+    store.put_account(new_account(name=OPERATOR, password=password, role=Role.ADMIN, tenant=None))
+    return password
+
+
+@contextlib.asynccontextmanager
+async def _serving(app: object, settings: Settings, stop: asyncio.Event) -> AsyncIterator[None]:
+    """The web server for as long as the block runs; Ctrl-C is the demo's, not the server's."""
+    server = _Server(uvicorn.Config(app, host=settings.api.host, port=settings.api.port, log_level="warning",  # type: ignore[arg-type]
+                                    access_log=False, timeout_graceful_shutdown=2))
+    task = asyncio.create_task(server.serve())
+    task.add_done_callback(lambda _: stop.set())
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _announce(store: Store, scenarios: Sequence[Scenario], settings: Settings, password: str, console: Console,
+                    stop: asyncio.Event) -> None:
+    """Say what is happening until most devices have been heard, then where to look and how to sign in."""
+    towns = [store.tenant(scenario.tenant.id) for scenario in scenarios]
+    expected = sum(len(town.devices()) for town in towns)
+    with console.status("") as status:
+        while not stop.is_set():
+            heard = await asyncio.to_thread(_heard, towns)
+            status.update(f"the towns wake up: {heard} of {expected} devices heard")
+            if heard >= READY_AFTER * expected:
+                break
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 0.5)
+    if not stop.is_set():
+        print(f"ready: http://{settings.api.host}:{settings.api.port}", flush=True)
+        print(f"operator: {OPERATOR}  password: {password}", flush=True)
+        print("Ctrl-C ends it.", flush=True)
+
+
+def _heard(towns: Sequence[TenantStore]) -> int:
+    """How many devices have spoken."""
+    return sum(state.heard_ns > 0 for town in towns for state in town.states().values())
