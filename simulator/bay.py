@@ -20,7 +20,7 @@ HEARTBEAT_S, JITTER_S = 86_400.0, 300.0
 NOTICED_WITHIN_S = (4.0, 25.0)
 WIGGLE, HEALS = 0.05, 0.5  # shares: arrivals that re-park; missed edges that the sensor finds out about by itself
 RESERVED_USE = 0.35  # how often somebody who finds a reserved bay free may use it
-LOOK_BACK_S = 36 * HOUR_S  # stays that began before the simulation does
+LOOK_BACK_S = 72 * HOUR_S  # stays that began before the simulation does
 TRIES = 60
 SHORTEST_S = 90.0  # longer than it takes to re-park
 
