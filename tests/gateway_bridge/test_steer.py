@@ -292,7 +292,8 @@ async def test_a_setting_is_confirmed_by_its_echo_and_remembered(town: Town, lam
     assert len(lamp.downs()) == 2
 
 
-async def test_a_setting_that_nobody_wants_any_more_is_dropped(town: Town, lamp: Lamp) -> None:
+@pytest.mark.usefixtures("lamp")
+async def test_a_setting_that_nobody_wants_any_more_is_dropped(town: Town) -> None:
     town.own.put_config_wish(ConfigWish(DevEui(EUI), b'{"status_interval_s":600}', "ada", town.clock.now()))
     await tick(town)
     town.own.put_config_wish(ConfigWish(DevEui(EUI), b'{"status_interval_s":900}', "ada", town.clock.now()))
@@ -315,7 +316,8 @@ async def test_silent_devices_raise_one_alarm_each_and_hearing_them_ends_it(town
     assert {alarm.asset for alarm in town.own.alarms()} == {BAY}
 
 
-async def test_no_more_frames_than_allowed_go_out_in_one_look(town: Town, lamp: Lamp) -> None:
+@pytest.mark.usefixtures("lamp")
+async def test_no_more_frames_than_allowed_go_out_in_one_look(town: Town) -> None:
     town.steerer._most = 0
     town.wish(40)
     await tick(town)
@@ -349,7 +351,8 @@ async def test_a_replacing_order_empties_the_queue_first(tmp_path: Any, down: bo
         assert len(lamp.downs()) == 2
 
 
-async def test_a_reboot_is_confirmed_by_the_join_that_follows(town: Town, lamp: Lamp) -> None:
+@pytest.mark.usefixtures("lamp")
+async def test_a_reboot_is_confirmed_by_the_join_that_follows(town: Town) -> None:
     town.put_command(Reboot(), origin="config")
     await tick(town)
     reboot = only(town)
