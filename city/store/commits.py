@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import Connection, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
 
 from city.alarms import Alarm
 from city.commands import Command, State
@@ -42,6 +42,7 @@ class Commits:
         self._database = database
         self._remembered = _Remembered(-1)
         self._seen: dict[DevEui, int] = {}  # the revision of each state that we have read or written last
+        self._asking = _Asking(database)
         self._put_state = database.prepared(_put_state(database))
         self._put_command = _put_command(database)
         self._put_applied = _put_applied(database)
@@ -50,17 +51,16 @@ class Commits:
 
     def view(self, devices: Collection[DevEui]) -> View:
         """What is known of these devices; those without an asset are missing from it."""
-        euis = sorted(set(devices))
         with self._database.read() as connection:
-            registered = self._registered(connection, euis)
+            registered = self._registered(connection, sorted(set(devices)))
             known = list(registered)
-            states = _by_device(self._database, connection, known)
-            live = _live(self._database, connection, known)
-            alarms = _open_alarms(self._database, connection, registered.values())
-        self._seen.update((eui, row.revision) for eui, row in states.items())
-        return {eui: Known(*registered[eui], rows.state(states[eui].body) if eui in states else DeviceState(eui),
+            states = self._asking.states(connection, known)
+            live = self._asking.live(connection, known)
+            alarms = self._asking.open_alarms(connection, registered.values())
+        self._seen.update((eui, revision) for eui, (revision, _) in states.items())
+        return {eui: Known(town, device, asset, rows.state(states[eui][1]) if eui in states else DeviceState(eui),
                            tuple(live.get(eui, ())), tuple(alarms.get((town.id, asset.id), ())))
-                for eui, (town, _, asset) in registered.items()}
+                for eui, (town, device, asset) in registered.items()}
 
     def commit(self, facts: Facts) -> None:
         """Facts that are known already change nothing, not even the revision. States of devices that serve no asset
@@ -89,7 +89,7 @@ class Commits:
         if remembered.revision != revision:
             remembered = self._remembered = _Remembered(revision)
         missing = [eui for eui in euis if eui not in remembered.devices]
-        remembered.devices.update(_look_up(self._database, connection, missing))
+        remembered.devices.update(self._asking.registered(connection, missing))
         return {eui: remembered.devices[eui] for eui in euis if eui in remembered.devices}
 
     def _revisions(self, connection: Connection, facts: Facts,
@@ -110,14 +110,21 @@ class Commits:
                   if state.device in registered}
         if not wanted:
             return 0, {}
-        for row in _unseen(self._database, connection, wanted, self._seen):
-            wanted[row.device] = merged(rows.state(row.body), wanted[row.device])
+        for eui, body in self._unseen(connection, wanted):
+            wanted[eui] = merged(rows.state(body), wanted[eui])
         tenants = {eui: registered[eui][0].id for eui in wanted}
         values = [{"tenant": tenants[eui], "device": eui, "heard_ns": state.heard_ns, "body": rows.state_body(state),
                    "revision": revisions[tenants[eui]]} for eui, state in sorted(wanted.items())]
         changed = self._put_state.run(connection, values)
         stamped = {eui: revisions[tenants[eui]] for eui in wanted} if changed == len(values) else {}
         return changed, stamped
+
+    def _unseen(self, connection: Connection, wanted: Mapping[DevEui, DeviceState]) -> list[tuple[DevEui, str]]:
+        """The stored states that these would overwrite unseen, or that are newer."""
+        stored = self._asking.revisions(connection, list(wanted))
+        unseen = [eui for eui, revision, heard_ns in stored
+                  if revision != self._seen.get(eui) or heard_ns > wanted[eui].heard_ns]
+        return [(eui, body) for eui, (_, body) in self._asking.states(connection, unseen).items()]
 
     def _commit_letters(self, connection: Connection, letters: Iterable[DeadLetter]) -> None:
         by_id: dict[str, DeadLetter] = {}
@@ -128,6 +135,59 @@ class Commits:
             table = tables.letters
             oldest = select(table.c.received_at).order_by(table.c.received_at.desc()).offset(MOST_LETTERS).limit(1)
             connection.execute(delete(table).where(table.c.received_at <= oldest.scalar_subquery()))
+
+
+class _Asking:
+    """The bridge's questions about many devices at once, each one statement, made once."""
+
+    def __init__(self, database: Database) -> None:
+        among, states, commands, alarms = database.among, tables.states.c, tables.commands.c, tables.alarms.c
+        devices, assets = tables.devices.c, tables.assets.c
+        same = and_(devices.tenant == assets.tenant, devices.asset == assets.id)
+        self._listed = database.listed
+        self._registered = select(tables.assets, devices.dev_eui, devices.model).join(tables.devices, same).where(
+            among(devices.dev_eui))
+        self._states = select(states.device, states.revision, states.body).where(among(states.device))
+        self._revisions = select(states.device, states.revision, states.heard_ns).where(among(states.device))
+        self._live = select(tables.commands).where(commands.live, among(commands.device)).order_by(commands.created_at)
+        self._open_alarms = select(tables.alarms).where(
+            alarms.tenant == bindparam("town"), alarms.ended_at.is_(None), among(alarms.asset))
+
+    def registered(self, connection: Connection, euis: Sequence[DevEui]) -> dict[DevEui, Registered]:
+        if not euis:
+            return {}
+        town_of = {row.id: rows.tenant(row) for row in connection.execute(select(tables.tenants))}
+        found = connection.execute(self._registered, self._listed(euis))
+        return {row.dev_eui: (town_of[row.tenant], Device(row.dev_eui, row.tenant, row.id, row.model), rows.asset(row))
+                for row in found}
+
+    def states(self, connection: Connection, euis: Sequence[DevEui]) -> dict[DevEui, tuple[int, str]]:
+        """Revision and body by device."""
+        if not euis:
+            return {}
+        found = connection.execute(self._states, self._listed(euis)).all()
+        return {eui: (revision, body) for eui, revision, body in found}
+
+    def revisions(self, connection: Connection, euis: Sequence[DevEui]) -> Sequence[rows.R]:
+        """(device, revision, heard_ns)."""
+        return connection.execute(self._revisions, self._listed(euis)).all()
+
+    def live(self, connection: Connection, euis: Sequence[DevEui]) -> dict[DevEui, list[Command]]:
+        found: dict[DevEui, list[Command]] = defaultdict(list)
+        for row in connection.execute(self._live, self._listed(euis)):
+            found[row.device].append(rows.command(row))
+        return found
+
+    def open_alarms(self, connection: Connection,
+                    registered: Iterable[Registered]) -> dict[tuple[str, str], list[Alarm]]:
+        by_town: dict[TenantId, list[str]] = defaultdict(list)
+        for town, _, asset in registered:
+            by_town[town.id].append(asset.id)
+        found: dict[tuple[str, str], list[Alarm]] = defaultdict(list)
+        for town_id, assets in by_town.items():
+            for row in connection.execute(self._open_alarms, {"town": town_id, **self._listed(assets)}):
+                found[row.tenant, row.asset].append(rows.alarm(row))
+        return found
 
 
 def merged(known: DeviceState, said: DeviceState) -> DeviceState:
@@ -146,58 +206,6 @@ def merged(known: DeviceState, said: DeviceState) -> DeviceState:
 def _execute(connection: Connection, statement: Insert, values: list[dict[str, object]]) -> int:
     """How many rows the statement has changed."""
     return max(connection.execute(statement, values).rowcount, 0) if values else 0
-
-
-def _look_up(database: Database, connection: Connection, euis: Sequence[DevEui]) -> dict[DevEui, Registered]:
-    devices, assets = tables.devices, tables.assets
-    if not euis:
-        return {}
-    town_of = {row.id: rows.tenant(row) for row in connection.execute(select(tables.tenants))}
-    joined = select(assets, devices.c.dev_eui, devices.c.model).join(
-        devices, and_(devices.c.tenant == assets.c.tenant, devices.c.asset == assets.c.id))
-    found = connection.execute(joined.where(database.among(devices.c.dev_eui, euis)))
-    return {row.dev_eui: (town_of[row.tenant], Device(row.dev_eui, row.tenant, row.id, row.model), rows.asset(row))
-            for row in found}
-
-
-def _by_device(database: Database, connection: Connection, euis: Sequence[DevEui]) -> dict[DevEui, rows.R]:
-    table = tables.states.c
-    query = select(table.device, table.revision, table.body).where(database.among(table.device, euis))
-    return {row.device: row for row in connection.execute(query)} if euis else {}
-
-
-def _unseen(database: Database, connection: Connection, wanted: Mapping[DevEui, DeviceState],
-            seen: Mapping[DevEui, int]) -> Iterable[rows.R]:
-    """The stored states that these would overwrite unseen, or that are newer."""
-    table = tables.states.c
-    query = select(table.device, table.revision, table.heard_ns).where(database.among(table.device, list(wanted)))
-    unseen = [device for device, revision, heard_ns in connection.execute(query)
-              if revision != seen.get(device) or heard_ns > wanted[device].heard_ns]
-    return _by_device(database, connection, unseen).values()
-
-
-def _live(database: Database, connection: Connection, euis: Sequence[DevEui]) -> dict[DevEui, list[Command]]:
-    table = tables.commands
-    found: dict[DevEui, list[Command]] = defaultdict(list)
-    query = select(table).where(table.c.live, database.among(table.c.device, euis)).order_by(table.c.created_at)
-    for row in connection.execute(query):
-        found[row.device].append(rows.command(row))
-    return found
-
-
-def _open_alarms(database: Database, connection: Connection,
-                 registered: Iterable[Registered]) -> dict[tuple[str, str], list[Alarm]]:
-    table = tables.alarms
-    by_town: dict[TenantId, list[str]] = defaultdict(list)
-    for town, _, asset in registered:
-        by_town[town.id].append(asset.id)
-    found: dict[tuple[str, str], list[Alarm]] = defaultdict(list)
-    for town_id, assets in by_town.items():
-        query = select(table).where(table.c.tenant == town_id, table.c.ended_at.is_(None),
-                                    database.among(table.c.asset, assets))
-        for row in connection.execute(query):
-            found[row.tenant, row.asset].append(rows.alarm(row))
-    return found
 
 
 def _newest(commands: Iterable[Command]) -> list[Command]:

@@ -75,12 +75,16 @@ class Database:
             return statement.on_conflict_do_nothing(index_elements=keys)
         return statement.on_conflict_do_update(index_elements=keys, set_=new)
 
-    def among(self, column: ColumnElement[Any], values: Sequence[str]) -> ColumnElement[bool]:
-        """`column IN (values)`, as one parameter, however many they are."""
+    def among(self, column: ColumnElement[Any], name: str = "among") -> ColumnElement[bool]:
+        """`column IN (…)` with one parameter for all the values, which `listed` gives, however many they are."""
         if self.sqlite:
-            listed = func.json_each(msgspec.json.encode(values).decode()).table_valued("value")
-            return column.in_(select(listed.c.value))
-        return column == any_(bindparam(None, list(values), type_=postgresql.ARRAY(String)))
+            values = func.json_each(bindparam(name, type_=String)).table_valued("value")
+            return column.in_(select(values.c.value))
+        return column == any_(bindparam(name, type_=postgresql.ARRAY(String)))
+
+    def listed(self, values: Sequence[str], name: str = "among") -> dict[str, Any]:
+        """The parameter of a statement with `among`."""
+        return {name: msgspec.json.encode(values).decode() if self.sqlite else list(values)}
 
     def prepared(self, statement: Insert) -> "Prepared":
         """A statement that is run often, on many rows of plain texts and numbers."""

@@ -98,13 +98,13 @@ class RegistryPart:
 
 def _check(scope: Scope, connection: Connection, list_rows: Sequence[ImportRow]) -> None:
     by_eui = {row.dev_eui: row for row in list_rows if row.dev_eui}
-    among = scope.database.among(tables.devices.c.dev_eui, [eui for eui in by_eui if eui])
-    taken = select(tables.devices.c.dev_eui).where(among, tables.devices.c.tenant != scope.tenant.id)
-    for eui in connection.scalars(taken):
+    among, listed, table = scope.database.among, scope.database.listed, tables.devices.c
+    taken = select(table.dev_eui).where(among(table.dev_eui), table.tenant != scope.tenant.id)
+    for eui in connection.scalars(taken, listed([eui for eui in by_eui if eui])):
         raise Conflict("Line {line}: the device {dev_eui} already serves another town.", field="dev_eui",
                        rule="unique", line=by_eui[eui].line, dev_eui=eui)
     by_id = {row.asset: row for row in list_rows}
-    for old in connection.execute(scope.select(tables.assets, scope.database.among(tables.assets.c.id, list(by_id)))):
+    for old in connection.execute(scope.select(tables.assets, among(tables.assets.c.id)), listed(list(by_id))):
         if old.kind != by_id[old.id].kind:
             raise Conflict("Line {line}: {asset} is a {kind} already.", field="kind", rule="stays the same",
                            line=by_id[old.id].line, asset=old.id, kind=old.kind)
@@ -134,13 +134,13 @@ def _put_devices(scope: Scope, connection: Connection, list_rows: Sequence[Impor
     if not served:
         return
     asset_of = {row.dev_eui: row.asset for row in served.values() if row.dev_eui}
-    among, table = scope.database.among, tables.devices.c
-    old = connection.execute(scope.select(
-        tables.devices, or_(among(table.asset, list(served)), among(table.dev_eui, list(asset_of))))).all()
+    among, listed, table = scope.database.among, scope.database.listed, tables.devices.c
+    either = scope.select(tables.devices, or_(among(table.asset, "assets"), among(table.dev_eui, "euis")))
+    old = connection.execute(either, listed(list(served), "assets") | listed(list(asset_of), "euis")).all()
     moved = [row.dev_eui for row in old if asset_of.get(row.dev_eui, row.asset) != row.asset]
-    connection.execute(scope.delete(tables.devices, among(table.dev_eui, [row.dev_eui for row in old])))
+    connection.execute(scope.delete(tables.devices, among(table.dev_eui)), listed([row.dev_eui for row in old]))
     # what a moved device said and was told concerned the asset it served before
-    connection.execute(scope.delete(tables.states, among(tables.states.c.device, moved)))
-    connection.execute(scope.delete(tables.applied, among(tables.applied.c.device, moved)))
+    connection.execute(scope.delete(tables.states, among(tables.states.c.device)), listed(moved))
+    connection.execute(scope.delete(tables.applied, among(tables.applied.c.device)), listed(moved))
     connection.execute(tables.devices.insert(), [
         scope.row({"dev_eui": row.dev_eui, "asset": row.asset, "model": row.model}) for row in served.values()])
