@@ -151,8 +151,16 @@ def require(role: Role) -> _RoleGuard:
     return _RoleGuard(role)
 
 
+def signed_in(who: Asking) -> Actor:
+    """Whoever asks; raises SignInNeeded for nobody. Beside a guard: it says who, not whether they may."""
+    if who is None:
+        raise SignInNeeded("Please sign in.", rule="sign-in")
+    return who
+
+
 public_scope = _PublicTown()
 anyone = _Anyone()
+Acting = Annotated[Actor, Depends(signed_in)]
 Viewing = Annotated[TenantStore, Depends(scope(Role.VIEWER))]
 Operating = Annotated[TenantStore, Depends(scope(Role.OPERATOR))]
 Engineering = Annotated[TenantStore, Depends(scope(Role.ENGINEER))]

@@ -67,6 +67,11 @@ class LuminaireView:
     live: Command | None
     override: Override | None
 
+    @property
+    def floor(self) -> int:
+        """The lowest lawful level, per cent."""
+        return lamp_floor(self.lamp)
+
 
 @dataclass(frozen=True, slots=True)
 class ZoneLightingView:
@@ -134,7 +139,7 @@ def luminaires(town: TenantStore, now: datetime, zone: ZoneId | None = None) -> 
 
 def luminaire(town: TenantStore, asset: AssetId, now: datetime) -> LuminaireView:
     """One lamp; raises NotFound."""
-    return _lamp_views(town, [lamp_of(town, asset)], now)[0]
+    return _lamp_views(town, (lamp_of(town, asset),), now)[0]
 
 
 def lamp_of(town: TenantStore, asset: AssetId) -> Luminaire:
@@ -164,7 +169,15 @@ def bays(town: TenantStore, now: datetime, zone: ZoneId | None = None) -> list[B
     """What is known of every bay, or of one zone's."""
     devices = _by_asset(town.devices())
     states = town.states()
-    return [_bay(bay, devices.get(bay.id), states, now) for bay in town.bays(zone)]
+    return [bay_view(bay, devices.get(bay.id), states, now) for bay in town.bays(zone)]
+
+
+def bay_view(bay: ParkingBay, device: Device | None, states: Mapping[DevEui, DeviceState],
+             now: datetime) -> BayState:
+    """What is known of one bay."""
+    codec = catalog().get(device.model) if device else None
+    return bay_state(bay, states.get(device.dev_eui) if device else None,
+                     codec.heartbeat if codec else UNKNOWN_HEARTBEAT, now)
 
 
 def parking_zones(town: TenantStore, now: datetime) -> list[ParkingZoneView]:
@@ -234,29 +247,31 @@ def _step(override: Override, active: bool, device: Device | None, states: Mappi
     return _STEP_OF[orders[0].state] if orders else "waiting"
 
 
-def _lamp_views(town: TenantStore, lamps: Iterable[Luminaire], now: datetime) -> list[LuminaireView]:
-    some = list(lamps)
-    assembling = _Assembling(town, some, now)
-    return [assembling.view(lamp) for lamp in some]
+def _lamp_views(town: TenantStore, lamps: Sequence[Luminaire], now: datetime) -> list[LuminaireView]:
+    devices = _devices(town, lamps)
+    picture = Picture(
+        zones=town.zones(), devices=devices, states=_states(town, devices), alarms=town.alarms(limit=ALL),
+        live=town.commands(asset=lamps[0].id if len(lamps) == 1 else None, states=LIVE, limit=ALL),
+        targets=Targets(town.overrides(now), town.program(), town.tenant.site, now), now=now)
+    return [picture.view(lamp) for lamp in lamps]
 
 
-class _Assembling:
-    """Everything that views of `lamps` need, asked of the store once."""
+class Picture:
+    """Everything that views of lamps need, looked up once; `live` commands come newest first."""
 
-    def __init__(self, town: TenantStore, lamps: list[Luminaire], now: datetime) -> None:
-        self._now = now
-        self._zones = {zone.id: zone.name for zone in town.zones()}
-        self._devices = _devices(town, lamps)
-        self._states = _states(town, self._devices)
-        self._targets = Targets(town.overrides(now), town.program(), town.tenant.site, now)
+    def __init__(self, *, zones: Iterable[Zone], devices: Mapping[AssetId, Device],
+                 states: Mapping[DevEui, DeviceState], alarms: Iterable[Alarm], live: Iterable[Command],
+                 targets: Targets, now: datetime) -> None:
+        self._zones = {zone.id: zone.name for zone in zones}
+        self._devices, self._states, self._targets, self._now = devices, states, targets, now
+        self._codecs = catalog()
         self._alarms: dict[AssetId, list[Alarm]] = {}
-        for alarm in town.alarms(limit=ALL):
+        for alarm in alarms:
             self._alarms.setdefault(alarm.asset, []).append(alarm)
         self._live: dict[AssetId, Command] = {}
-        for order in town.commands(asset=lamps[0].id if len(lamps) == 1 else None, states=LIVE, limit=ALL):
+        for order in live:
             if isinstance(order.order, SetLevel | Resume):
                 self._live.setdefault(order.asset, order)
-        self._codecs = catalog()
 
     def view(self, lamp: Luminaire) -> LuminaireView:
         device = self._devices.get(lamp.id)
@@ -312,12 +327,6 @@ def _parking_zone(zone: Zone, states: list[BayState]) -> ParkingZoneView:
     sites = [state.bay.site for state in states]
     return ParkingZoneView(zone, counts, max(heard, default=None), sum(s.longitude for s in sites) / len(sites),
                            sum(s.latitude for s in sites) / len(sites))
-
-
-def _bay(bay: ParkingBay, device: Device | None, states: Mapping[DevEui, DeviceState], now: datetime) -> BayState:
-    codec = catalog().get(device.model) if device else None
-    return bay_state(bay, states.get(device.dev_eui) if device else None,
-                     codec.heartbeat if codec else UNKNOWN_HEARTBEAT, now)
 
 
 def _by_asset(devices: Iterable[Device]) -> dict[AssetId, Device]:

@@ -1,0 +1,75 @@
+"""The web server's application: routes, pages, and one shell around all of it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api import problems
+from api.deps import Platform
+from api.limits import SignInLimiter
+from api.live import Hub
+from api.pages.routes import mount_static, pages_router
+from api.problems import Problem
+from api.routes import configs, events, imports, lighting, ops, parking, readings, records, session, towns
+from api.shell import Metrics, Shell
+from city.clock import Clock
+from city.settings import Settings
+from city.store.ports import ReadingLog, Store
+
+VERSION = "1"
+ROUTERS = (ops, session, towns, lighting, parking, readings, records, configs, imports, events)
+DESCRIPTION = """Streetlights and parking of German towns. Sign in for a session, or send `Authorization: Bearer sf_…`.
+Every refusal is `application/problem+json` and names the field and the rule."""
+
+
+def create_app(store: Store, log: ReadingLog, clock: Clock, settings: Settings) -> FastAPI:
+    """The application over these ports. Whoever made them closes them."""
+    metrics = Metrics()
+    hub = Hub(clock, metrics)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await hub.close()
+
+    app = FastAPI(title="stadtfunk", version=VERSION, description=DESCRIPTION, lifespan=lifespan, docs_url=None,
+                  redoc_url=None, openapi_url="/api/v1/openapi.json")
+    app.state.platform = Platform(store, log, clock, settings)
+    app.state.limiter, app.state.metrics, app.state.hub = SignInLimiter(), metrics, hub
+    app.add_middleware(Shell, metrics=metrics, secure=settings.api.secure_cookies,
+                       max_upload=settings.api.max_body_mb * 2**20)
+    problems.install(app)
+    for module in ROUTERS:
+        app.include_router(module.router)
+    mount_static(app)
+    app.include_router(pages_router())
+    _describe(app)
+    return app
+
+
+def _describe(app: FastAPI) -> None:
+    """Complete the OpenAPI document: the shape of a problem, and how to sign in."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            parts = schema.setdefault("components", {})
+            parts.setdefault("schemas", {})["Problem"] = _problem_schema()
+            parts["securitySchemes"] = {
+                "token": {"type": "http", "scheme": "bearer"},
+                "session": {"type": "apiKey", "in": "cookie", "name": "stadtfunk_session"}}
+            schema["security"] = [{"token": []}, {"session": []}]
+            app.openapi_schema = schema
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]
+
+
+def _problem_schema() -> dict[str, Any]:
+    schema = Problem.model_json_schema()
+    fault = schema.pop("$defs")["Fault"]
+    schema["properties"]["errors"]["items"] = fault
+    return schema

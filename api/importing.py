@@ -1,0 +1,86 @@
+"""A town's asset list into the store: for `POST imports` and for `stadtfunk import FILE --tenant T`."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from city import settings
+from city.clock import SystemClock
+from city.errors import Invalid
+from city.ids import tenant_id
+from city.imports import MAX_BYTES, Problem, parse
+from city.store.opening import open_store
+from city.store.ports import AuditLine, TenantStore
+from decoders.catalog import catalog
+
+MOST_SHOWN = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """How many rows went in, and what is wrong with those that did not."""
+
+    rows: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def bad_lines(self) -> int:
+        """How many lines have problems."""
+        return len({problem.line for problem in self.problems})
+
+
+def take(town: TenantStore, data: bytes, *, valid_only: bool) -> Imported:
+    """Import the list: all of it, or nothing where a row has a problem; with `valid_only` the good rows.
+    Raises Invalid where there is no list to read, Conflict where a device already serves another town."""
+    rows, problems = parse(data, frozenset(catalog()))
+    if problems and not valid_only:
+        return Imported(0, tuple(problems))
+    return Imported(town.import_rows(rows) if rows else 0, tuple(problems))
+
+
+def main(argv: Sequence[str]) -> int:
+    """`stadtfunk import FILE --tenant T [--valid-only]`; 1 where anything is wrong with the file."""
+    asked = _arguments().parse_args(argv)
+    data = _read(asked.file)
+    store = open_store(settings.load().database.url.reveal())
+    try:
+        town = store.tenant(tenant_id(asked.tenant))
+        done = take(town, data, valid_only=asked.valid_only)
+        if done.rows:
+            town.audit(AuditLine(SystemClock().now(), "command line", "import", asked.file.name, f"{done.rows} rows"))
+    finally:
+        store.close()
+    _show(done, asked.file.name)
+    return 1 if done.problems else 0
+
+
+def _read(file: Path) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise Invalid("{file} cannot be read: {what}", field="file", rule="readable", file=str(file),
+                      what=error.strerror or "") from error
+
+
+def _show(done: Imported, name: str) -> None:
+    console = Console()
+    if done.problems:
+        table = Table("line", "column", "rule", "what is wrong", title=name)
+        for problem in done.problems[:MOST_SHOWN]:
+            table.add_row(str(problem.line), problem.column, problem.rule, problem.message.format(**problem.facts))
+        console.print(table)
+    left = f", {done.bad_lines} lines have problems" if done.problems else ""
+    console.print(f"{done.rows} assets imported{left}")
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="stadtfunk import", description="Import a town's assets (CSV or GeoJSON).")
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--tenant", required=True, help="the town's name in addresses")
+    parser.add_argument("--valid-only", action="store_true", help="import the good rows even if others are bad")
+    return parser

@@ -1,0 +1,53 @@
+"""How often one may try to sign in: after a few failures each further try has to wait longer."""
+
+import threading
+from collections import OrderedDict
+from datetime import datetime, timedelta
+
+from city.errors import TooOften
+
+FREE_TRIES = 5
+FREE_TRIES_OF_ADDRESS = 50
+LONGEST = timedelta(minutes=15)
+FORGET = timedelta(hours=1)
+MOST_KEYS = 20_000
+HASHES_AT_ONCE = 4  # an argon2 hash takes 64 MiB
+
+
+class SignInLimiter:
+    """Counts failures per name and address, and per address. Kept in memory: a restart forgives."""
+
+    def __init__(self) -> None:
+        self._failures: OrderedDict[tuple[str, str], tuple[int, datetime]] = OrderedDict()
+        self._lock = threading.Lock()
+        self.hashing = threading.BoundedSemaphore(HASHES_AT_ONCE)
+
+    def check(self, name: str, address: str, now: datetime) -> None:
+        """Raises TooOften where this name or this address has to wait."""
+        with self._lock:
+            wait = max(self._wait((name[:64], address), FREE_TRIES, now),
+                       self._wait(("", address), FREE_TRIES_OF_ADDRESS, now))
+        if wait > timedelta(0):
+            raise TooOften("Too many attempts: wait {seconds} seconds.", field="name", rule="attempts",
+                           seconds=int(wait.total_seconds()) + 1)
+
+    def failed(self, name: str, address: str, now: datetime) -> None:
+        """A sign-in was wrong."""
+        with self._lock:
+            for key in ((name[:64], address), ("", address)):
+                count, last = self._failures.pop(key, (0, now))
+                self._failures[key] = (1 if now - last > FORGET else count + 1, now)
+            while len(self._failures) > MOST_KEYS:
+                self._failures.popitem(last=False)
+
+    def succeeded(self, name: str, address: str) -> None:
+        """A sign-in was right: this name may err anew from here."""
+        with self._lock:
+            self._failures.pop((name[:64], address), None)
+
+    def _wait(self, key: tuple[str, str], free: int, now: datetime) -> timedelta:
+        count, last = self._failures.get(key, (0, now))
+        if count < free or now - last > FORGET:
+            return timedelta(0)
+        pause = min(timedelta(seconds=2 ** min(count - free + 1, 12)), LONGEST)
+        return last + pause - now

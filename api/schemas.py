@@ -1,0 +1,416 @@
+"""What goes over the wire, made from the city's types. Times are UTC, ISO 8601; levels per cent; power W."""
+
+from datetime import datetime, time
+from typing import Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictInt
+
+from api.views import LuminaireView, OverrideProgress, ParkingZoneView, ZoneLightingView
+from city.airtime import Estimate
+from city.alarms import Alarm
+from city.commands import Command
+from city.lighting import MAX_REASON, Override, Program
+from city.parking import BayState, ZoneOccupancy
+from city.places import Site, Tenant
+from city.quantities import Value
+from city.store.ports import AuditLine, DeadLetter
+
+
+class _In(BaseModel):
+    """A body: unknown fields are refused, so that a typing error is heard."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SiteOut(BaseModel):
+    latitude: float
+    longitude: float
+
+    @classmethod
+    def of(cls, site: Site) -> Self:
+        return cls(latitude=site.latitude, longitude=site.longitude)
+
+
+class TownOut(BaseModel):
+    id: str
+    name: str
+    site: SiteOut
+
+    @classmethod
+    def of(cls, tenant: Tenant) -> Self:
+        return cls(id=tenant.id, name=tenant.name, site=SiteOut.of(tenant.site))
+
+
+class OverrideIn(_In):
+    """A wish: a level, and its end as a time or in minutes from now."""
+
+    level: StrictInt = Field(description="per cent, 0 to 100", examples=[40])
+    until: AwareDatetime | None = Field(None, description="the end, with its offset from UTC; at most 24 h away")
+    minutes: StrictInt | None = Field(None, description="the end, in minutes from now; instead of `until`")
+    reason: str = Field("", max_length=MAX_REASON)
+
+
+class EstimateOut(BaseModel):
+    """What a dim costs. `last_s`: seconds until the last lamp has been told, at one frame each at RX2's data rate."""
+
+    lamps: int
+    frames: int
+    airtime_s: float
+    last_s: float
+
+    @classmethod
+    def of(cls, estimate: Estimate) -> Self:
+        return cls(lamps=estimate.lamps, frames=estimate.frames, airtime_s=round(estimate.airtime_s, 3),
+                   last_s=round(estimate.last_s, 1))
+
+
+class ProgressOut(BaseModel):
+    """How far an override has come; what comes after `asked` sums to it."""
+
+    asked: int
+    waiting: int
+    sent: int
+    scheduled: int
+    acked: int
+    applied: int
+    deviating: int
+    failed: int
+    unable: int
+    settled: bool
+
+    @classmethod
+    def of(cls, progress: OverrideProgress) -> Self:
+        return cls.model_validate(progress, from_attributes=True)
+
+
+class OverrideOut(BaseModel):
+    id: str
+    zone: str | None
+    asset: str | None
+    level: int
+    start: datetime
+    end: datetime
+    ended_at: datetime | None
+    reason: str
+    actor: str
+    progress: ProgressOut | None = None
+
+    @classmethod
+    def of(cls, override: Override, progress: OverrideProgress | None = None) -> Self:
+        return cls(id=override.id, zone=override.zone, asset=override.asset, level=override.level,
+                   start=override.start, end=override.end, ended_at=override.ended_at, reason=override.reason,
+                   actor=override.actor, progress=ProgressOut.of(progress) if progress else None)
+
+
+class AcceptedOut(BaseModel):
+    """A wish that has been written down; where to follow it, and what it will cost."""
+
+    href: str
+    override: OverrideOut
+    estimate: EstimateOut
+
+
+class EndedOut(BaseModel):
+    ended: int = Field(description="how many overrides were active and are not any more")
+
+
+class TargetOut(BaseModel):
+    level: int
+    reason: str = Field(description="program or override")
+    origin: str
+    since: datetime
+    until: datetime
+
+
+class AlarmOut(BaseModel):
+    id: str
+    asset: str
+    kind: str
+    began_at: datetime
+    ended_at: datetime | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str
+
+    @classmethod
+    def of(cls, alarm: Alarm) -> Self:
+        return cls(id=alarm.id, asset=alarm.asset, kind=alarm.kind.value, began_at=alarm.began_at,
+                   ended_at=alarm.ended_at, acknowledged_at=alarm.acknowledged_at,
+                   acknowledged_by=alarm.acknowledged_by)
+
+
+class CommandOut(BaseModel):
+    """An order and what is known of it; `order` is its name, keys and limits are not shown."""
+
+    id: str
+    asset: str
+    device: str
+    order: str
+    level: int | None
+    origin: str
+    state: str
+    created_at: datetime
+    changed_at: datetime | None
+    sent_at: datetime | None
+    expires_at: datetime
+    holds_until: datetime | None
+    attempts: int
+    note: str
+
+    @classmethod
+    def of(cls, command: Command) -> Self:
+        return cls(id=command.id, asset=command.asset, device=command.device, order=type(command.order).__name__,
+                   level=getattr(command.order, "level", None), origin=command.origin, state=command.state.value,
+                   created_at=command.created_at, changed_at=command.changed_at, sent_at=command.sent_at,
+                   expires_at=command.expires_at, holds_until=command.holds_until, attempts=command.attempts,
+                   note=command.note)
+
+
+class LuminaireOut(BaseModel):
+    """One lamp: `target` is what is wanted, `level` what its controller reports, `power_w` what it draws."""
+
+    id: str
+    name: str
+    zone: str
+    zone_name: str
+    circuit: str | None
+    latitude: float
+    longitude: float
+    nominal_w: float | None
+    lighting_class: str
+    restriction: str
+    floor: int
+    device: str | None
+    model: str
+    dims: bool
+    state: str = Field(description="ok, waiting, deviates, fault, silent or never_heard")
+    target: TargetOut
+    level: float | None
+    level_reason: str
+    level_at: datetime | None
+    power_w: float | None
+    power_at: datetime | None
+    heard_at: datetime | None
+    alarms: list[str] = Field(description="kinds of its open alarms")
+    command: CommandOut | None = Field(description="the order under way")
+    override: str | None = Field(description="the override that wins here")
+
+    @classmethod
+    def of(cls, view: LuminaireView) -> Self:
+        lamp, target = view.lamp, view.target
+        return cls.model_construct(
+            id=lamp.id, name=lamp.name, zone=lamp.zone, zone_name=view.zone_name, circuit=lamp.circuit,
+            latitude=lamp.site.latitude, longitude=lamp.site.longitude, nominal_w=lamp.power_w,
+            lighting_class=lamp.lighting_class, restriction=lamp.restriction.value, floor=view.floor,
+            device=view.device, model=view.model, dims=view.dims, state=view.word.value,
+            target=TargetOut.model_construct(level=target.level, reason=target.reason, origin=target.origin,
+                                             since=target.since, until=target.until),
+            level=view.level, level_reason=view.level_reason, level_at=view.level_at, power_w=view.power_w,
+            power_at=view.power_at, heard_at=view.heard_at, alarms=[alarm.kind.value for alarm in view.alarms],
+            command=CommandOut.of(view.live) if view.live else None,
+            override=view.override.id if view.override else None)
+
+
+class LuminairesOut(BaseModel):
+    luminaires: list[LuminaireOut]
+    total: int = Field(description="how many match, on all pages")
+    cursor: str | None = Field(description="give it back to get the next page; null: this was the last one")
+
+
+class ZoneOut(BaseModel):
+    """A zone's lamps, counted; `states` is how many there are in each state."""
+
+    id: str
+    name: str
+    lamps: int
+    dimmable: int
+    states: dict[str, int]
+    target_min: int
+    target_max: int
+    level_mean: float | None
+    power_w: float | None
+    floor: int
+    newest: datetime | None
+    override: OverrideOut | None
+
+    @classmethod
+    def of(cls, view: ZoneLightingView) -> Self:
+        return cls(id=view.zone.id, name=view.zone.name, lamps=view.lamps, dimmable=view.dimmable,
+                   states={word.value: count for word, count in view.words.items()}, target_min=view.target_min,
+                   target_max=view.target_max, level_mean=view.level_mean, power_w=view.power_w, floor=view.floor,
+                   newest=view.newest, override=OverrideOut.of(view.override) if view.override else None)
+
+
+class OccupancyOut(BaseModel):
+    """`free` is a number only where enough is known; `free_min` to `free_max` only where enough is for a range."""
+
+    restriction: str
+    total: int
+    free: int | None
+    free_min: int | None
+    free_max: int | None
+    coverage: float
+    word: str = Field(description="many, few, full or no_data")
+
+    @classmethod
+    def of(cls, restriction: str, count: ZoneOccupancy) -> Self:
+        told = count.says_number or count.says_range
+        return cls(restriction=restriction, total=count.total, free=count.free if count.says_number else None,
+                   free_min=count.free_min if told else None, free_max=count.free_max if told else None,
+                   coverage=round(count.coverage, 3), word=count.word.value)
+
+
+class ParkingZoneOut(BaseModel):
+    id: str
+    name: str
+    latitude: float
+    longitude: float
+    newest: datetime | None
+    counts: list[OccupancyOut]
+
+    @classmethod
+    def of(cls, view: ParkingZoneView) -> Self:
+        return cls(id=view.zone.id, name=view.zone.name, latitude=view.latitude, longitude=view.longitude,
+                   newest=view.newest, counts=[OccupancyOut.of(kind.value, count) for kind, count
+                                               in view.counts.items()])
+
+
+class BayOut(BaseModel):
+    id: str
+    name: str
+    zone: str
+    latitude: float
+    longitude: float
+    restriction: str
+    occupancy: str = Field(description="free, occupied, unknown, blocked or out_of_service")
+    since: datetime | None
+    heard_at: datetime | None
+    reason: str
+
+    @classmethod
+    def of(cls, state: BayState) -> Self:
+        bay = state.bay
+        return cls(id=bay.id, name=bay.name, zone=bay.zone, latitude=bay.site.latitude, longitude=bay.site.longitude,
+                   restriction=bay.restriction.value, occupancy=state.occupancy.value, since=state.since,
+                   heard_at=state.heard_at, reason=state.reason)
+
+
+class BlockedIn(_In):
+    blocked: StrictBool
+
+
+class PointOut(BaseModel):
+    at: datetime
+    value: Value
+
+
+class ReadingsOut(BaseModel):
+    asset: str
+    quantity: str
+    unit: str = Field(description="UCUM")
+    every_s: float | None
+    points: list[PointOut]
+
+
+class ProgramIn(_In):
+    """Levels through every night; the two times are local (Europe/Berlin)."""
+
+    name: str = Field(min_length=1, max_length=80)
+    level: StrictInt = Field(ge=1, le=100)
+    reduced_level: StrictInt = Field(ge=0, le=100)
+    reduced_from: time
+    reduced_until: time
+
+
+class ProgramOut(BaseModel):
+    name: str
+    level: int
+    reduced_level: int
+    reduced_from: time
+    reduced_until: time
+
+    @classmethod
+    def of(cls, program: Program) -> Self:
+        return cls.model_validate(program, from_attributes=True)
+
+
+class ConfigOut(BaseModel):
+    """`wanted` has the fields of DeviceConfig; `reported` what the device has confirmed, by the name of the order."""
+
+    device: str
+    wanted: dict[str, object] | None
+    wanted_by: str
+    wanted_at: datetime | None
+    reported: dict[str, dict[str, object]]
+
+
+class LetterOut(BaseModel):
+    id: str
+    received_at: datetime
+    topic: str
+    reason: str
+    detail: str
+    count: int
+    payload_hex: str = Field(description="at most the first 512 bytes")
+    size: int
+
+    @classmethod
+    def of(cls, letter: DeadLetter) -> Self:
+        return cls(id=letter.id, received_at=letter.received_at, topic=letter.topic, reason=letter.reason,
+                   detail=letter.detail, count=letter.count, payload_hex=letter.payload[:512].hex(),
+                   size=len(letter.payload))
+
+
+class AuditOut(BaseModel):
+    at: datetime
+    actor: str
+    action: str
+    target: str
+    detail: str
+
+    @classmethod
+    def of(cls, line: AuditLine) -> Self:
+        return cls.model_validate(line, from_attributes=True)
+
+
+class ImportProblemOut(BaseModel):
+    line: int
+    column: str
+    rule: str
+    detail: str
+
+
+class ImportOut(BaseModel):
+    imported: int
+    passed_over: int = Field(description="lines with problems")
+    problems: list[ImportProblemOut] = Field(description="at most the first 1,000")
+
+
+class SignInIn(_In):
+    name: str = Field(max_length=1024)
+    password: str = Field(max_length=1024)
+
+
+class SessionOut(BaseModel):
+    name: str
+    role: str
+    tenant: str | None = Field(description="null: every town")
+    csrf: str = Field(description="to be sent as X-CSRF-Token with every change")
+    expires_at: datetime | None = None
+
+
+class ReadyOut(BaseModel):
+    ready: bool
+    reasons: list[str]
+
+
+class Feature(BaseModel):
+    """A street of the base map as GeoJSON."""
+
+    type: str = "Feature"
+    properties: dict[str, str]
+    geometry: dict[str, object]
+
+
+class StreetsOut(BaseModel):
+    type: str = "FeatureCollection"
+    features: list[Feature]

@@ -1,0 +1,68 @@
+"""Guessing passwords gets slower and slower."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from api import limits
+from api.limits import SignInLimiter
+from city.errors import TooOften
+
+NOW = datetime(2026, 3, 2, 22, tzinfo=UTC)
+
+
+def wait(limiter: SignInLimiter, name: str, address: str, now: datetime) -> int:
+    try:
+        limiter.check(name, address, now)
+    except TooOften as refused:
+        return int(str(refused.facts["seconds"]))
+    return 0
+
+
+def test_five_errors_are_free_and_then_the_wait_doubles():
+    limiter, waits = SignInLimiter(), []
+    for _ in range(9):
+        waits.append(wait(limiter, "eva", "1.2.3.4", NOW))
+        limiter.failed("eva", "1.2.3.4", NOW)
+    assert waits == [0, 0, 0, 0, 0, 3, 5, 9, 17]
+
+
+def test_the_wait_has_an_upper_limit_and_ends():
+    limiter = SignInLimiter()
+    for _ in range(40):
+        limiter.failed("eva", "1.2.3.4", NOW)
+    assert wait(limiter, "eva", "1.2.3.4", NOW) == 901
+    assert wait(limiter, "eva", "1.2.3.4", NOW + timedelta(minutes=15)) == 0
+
+
+def test_nobody_else_has_to_wait_and_success_forgives():
+    limiter = SignInLimiter()
+    for _ in range(8):
+        limiter.failed("eva", "1.2.3.4", NOW)
+    assert wait(limiter, "eva", "9.9.9.9", NOW) == 0
+    assert wait(limiter, "ida", "1.2.3.4", NOW) == 0
+    limiter.succeeded("eva", "1.2.3.4")
+    assert wait(limiter, "eva", "1.2.3.4", NOW) == 0
+
+
+def test_one_address_that_tries_many_names_has_to_wait_too():
+    limiter = SignInLimiter()
+    for n in range(limits.FREE_TRIES_OF_ADDRESS):
+        limiter.failed(f"name{n}", "1.2.3.4", NOW)
+    assert wait(limiter, "another", "1.2.3.4", NOW) > 0
+
+
+def test_memory_is_bounded(monkeypatch):
+    monkeypatch.setattr(limits, "MOST_KEYS", 10)
+    limiter = SignInLimiter()
+    for n in range(100):
+        limiter.failed(f"name{n}", f"10.0.0.{n}", NOW)
+    assert len(limiter._failures) == 10
+
+
+def test_too_often_names_no_negative_wait():
+    limiter = SignInLimiter()
+    for _ in range(6):
+        limiter.failed("eva", "a", NOW)
+    with pytest.raises(TooOften):
+        limiter.check("eva", "a", NOW + timedelta(seconds=1))

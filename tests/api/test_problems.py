@@ -1,0 +1,115 @@
+"""Every refusal is problem+json: translated, with the field and the rule, and nothing of our insides."""
+
+import logging
+
+import pytest
+from fastapi.testclient import TestClient
+
+from city import errors
+from city.errors import CityError, StoreDown
+
+PROBLEM = "application/problem+json"
+
+
+def every_error(kind: type[CityError] = CityError) -> list[type[CityError]]:
+    return [kind, *(deeper for child in kind.__subclasses__() for deeper in every_error(child))]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in every_error() if kind is not CityError])
+def test_every_error_of_the_tree_has_a_status(app, kind):
+    @app.get("/api/raise")
+    def raising() -> None:
+        raise kind("It is {what}.", what="so")
+
+    answer = TestClient(app, headers={"Accept-Language": "en"}).get("/api/raise")
+    assert 400 <= answer.status_code < 600
+    assert answer.headers["content-type"] == PROBLEM
+    body = answer.json()
+    assert body["status"] == answer.status_code
+    assert body["detail"] == "It is so."
+    assert body["type"].endswith(kind.__name__)
+
+
+@pytest.mark.parametrize(("kind", "status"), [(errors.NotFound, 404), (errors.Forbidden, 403), (errors.Conflict, 409),
+                                              (errors.Unsupported, 422), (errors.Invalid, 422),
+                                              (errors.SignInNeeded, 401), (errors.TooOften, 429),
+                                              (errors.TooLarge, 413), (errors.StoreDown, 503),
+                                              (errors.Truncated, 400)])
+def test_statuses(app, kind, status):
+    @app.get("/api/raise")
+    def raising() -> None:
+        raise kind("No.")
+
+    assert TestClient(app).get("/api/raise").status_code == status
+
+
+def test_a_neighbour_that_is_down_says_when_to_come_back(operator, store, monkeypatch):
+    def down(*_):
+        raise StoreDown("The city database does not answer.")
+
+    monkeypatch.setattr(type(store), "tenant", down)
+    answer = operator.get("/api/v1/tenants/alt/zones")
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
+
+
+def test_the_unexpected_is_logged_and_says_nothing_of_its_cause(app, caplog):
+    @app.get("/api/broken")
+    def broken() -> None:
+        raise ZeroDivisionError("a very private detail")
+
+    with caplog.at_level(logging.ERROR):
+        answer = TestClient(app, raise_server_exceptions=False).get("/api/broken")
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == PROBLEM
+    assert "private" not in answer.text
+    assert "content-security-policy" in answer.headers
+    assert any(record.exc_info for record in caplog.records)
+
+
+def test_a_body_of_the_wrong_shape_names_field_and_rule_and_repeats_nothing(operator):
+    answer = operator.put("/api/v1/tenants/alt/zones/markt/override", json={"level": "hidden-text", "minutes": 5})
+    body = answer.json()
+    assert answer.status_code == 422
+    assert (body["field"], body["rule"]) == ("level", "int_type")
+    assert "hidden-text" not in answer.text
+
+
+def test_an_unknown_field_is_refused_by_name(operator):
+    answer = operator.put("/api/v1/tenants/alt/zones/markt/override", json={"level": 40, "minutes": 5, "levle": 3})
+    assert answer.json()["field"] == "levle"
+
+
+def test_what_is_not_json_is_refused_as_a_problem(operator):
+    answer = operator.put("/api/v1/tenants/alt/zones/markt/override", content=b"{", headers={
+        "Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == PROBLEM
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/api/v1/nothing", 404), ("PUT", "/healthz", 405)])
+def test_what_the_framework_refuses_is_a_problem_too(anonymous, method, path, status):
+    answer = anonymous.request(method, path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == PROBLEM
+    assert answer.json()["detail"]
+
+
+def test_a_body_that_is_too_large_is_refused(operator):
+    answer = operator.put("/api/v1/tenants/alt/zones/markt/override", content=b" " * (2**20 + 1))
+    assert answer.status_code == 413
+    assert answer.headers["content-type"] == PROBLEM
+    assert answer.json()["rule"] == "size"
+
+
+def test_a_body_that_does_not_say_how_large_it_is_is_cut_off(operator):
+    answer = operator.put("/api/v1/tenants/alt/zones/markt/override", content=(b" " * 2**16 for _ in range(40)),
+                          headers={"Content-Type": "application/json"})
+    assert answer.status_code == 413
+    assert answer.headers["content-type"] == PROBLEM
+
+
+def test_german_is_spoken_to_germans(anonymous):
+    answer = anonymous.get("/api/v1/tenants/alt/zones", headers={"Accept-Language": "de-DE"})
+    assert answer.headers["content-language"] == "de"
+    assert answer.headers["vary"] == "Accept-Language"

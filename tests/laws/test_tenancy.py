@@ -1,0 +1,299 @@
+"""No town sees another: every route and every TenantStore method, asked from outside, shows and changes nothing.
+
+Driven from the application's own routes and the port's own methods, so that a new one is covered without being named.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from argon2 import PasswordHasher
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi.testclient import TestClient
+
+from api import auth
+from api.app import create_app
+from city import lighting
+from city.alarms import AlarmKind, begin
+from city.clock import ManualClock
+from city.commands import Command, Priority, command
+from city.errors import CityError, Conflict, Forbidden, NotFound
+from city.ids import AssetId, OverrideId, TenantId, ZoneId
+from city.imports import parse
+from city.lighting import Override
+from city.orders import SetLevel
+from city.places import Site, Street, Tenant
+from city.readings import DeviceState, to_ns
+from city.settings import Settings
+from city.store.opening import open_store
+from city.store.ports import Account, AuditLine, ConfigWish, DeadLetter, Facts, Role, Store, TenantStore
+from city.store.readings import LocalLog
+from decoders.catalog import catalog
+
+NOW = datetime(2026, 3, 2, 22, tzinfo=UTC)
+MINE, OTHER = TenantId("alt"), TenantId("neu")
+PASSWORD = "correct horse battery"
+HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+HEAD = "asset,kind,name,latitude,longitude,zone,circuit,dev_eui,model,power_w,lighting_class,restriction\n"
+PUBLIC = {"/api/v1/openapi.json", "/static/{path:path}"}  # routes that are no handlers of ours
+BODIES: dict[str, object] = {
+    "override": {"level": 40, "minutes": 60}, "blocked": {"blocked": True}, "config": {"fallback_level": 50},
+    "program": {"name": "x", "level": 90, "reduced_level": 30, "reduced_from": "22:00", "reduced_until": "05:00"}}
+QUERY = {"asset": "SECRET-L1", "quantity": "lamp.level", "from": "2026-03-02T00:00:00Z", "to": "2026-03-03T00:00:00Z"}
+
+
+@dataclass(frozen=True)
+class World:
+    """Two towns; everything in Neustadt has a name that Altstadt must never read."""
+
+    store: Store
+    app: FastAPI
+    override: Override
+    order: Command
+    alarm: str
+
+
+def _populate(store: Store, id: TenantId, seed: str, mark: str) -> tuple[Override, Command, str]:
+    store.put_tenant(Tenant(id, "Stadt", Site(51.0, 8.1)))
+    town = store.tenant(id)
+    rows, problems = parse((HEAD + f"{mark}-L1,lamp,{mark} Lampe,51,8,{mark}-zone,K,{seed}000000000000001,nas/ul20xx,40,,\n"
+                            f"{mark}-B1,bay,{mark} Platz,51,8,{mark}-platz,,{seed}000000000000002,bosch/tps110,,,\n"
+                            ).encode(), set(catalog()))
+    assert not problems
+    town.import_rows(rows)
+    lamp, device = town.luminaires()[0], town.device_of(AssetId(f"{mark}-L1")).dev_eui
+    wish = lighting.override(id=OverrideId(f"{seed * 8}-0000-4000-8000-000000000000"), tenant=id, lamps=[lamp], level=40,
+                             until=NOW + timedelta(hours=2), actor=mark, now=NOW, reason=mark, zone=lamp.zone)
+    town.add_override(wish)
+    order = command(tenant=id, device=device, asset=lamp.id, order=SetLevel(40, 60), origin=f"override:{wish.id}",
+                    priority=Priority.OVERRIDE, now=NOW, expires_at=NOW + timedelta(minutes=5))
+    alarm = begin(id, lamp.id, AlarmKind.LAMP_FAILURE, NOW)
+    store.commit(Facts(commands=(order,), alarms=(alarm,), states=(DeviceState(device, heard_ns=to_ns(NOW)),),
+                       letters=(DeadLetter(f"{mark}-letter", NOW, mark, b"x", "Truncated", mark, id),)))
+    town.put_config_wish(ConfigWish(device, b'{"fallback_level":77}', mark, NOW))
+    town.put_streets([Street(f"{mark} Straße", ((8.0, 51.0), (8.1, 51.1)))])
+    town.audit(AuditLine(NOW, mark, mark, mark))
+    for role in Role:
+        store.put_account(Account(f"{id}-{role.value}", role, id, HASH))
+    return wish, order, alarm.id
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    store, log = open_store(f"sqlite:///{tmp_path / 'city.db'}"), LocalLog(tmp_path / "log")
+    _populate(store, MINE, "a", "OWN")
+    override, order, alarm = _populate(store, OTHER, "b", "SECRET")
+    app = create_app(store, log, ManualClock(NOW), Settings())
+    yield World(store, app, override, order, alarm)
+    log.close()
+    store.close()
+
+
+# --- routes -----------------------------------------------------------------------------------------------------------
+
+
+def _guards(dependant: Dependant) -> list[object]:
+    found = [dependant.call] if hasattr(dependant.call, "role") else []
+    return found + [guard for child in dependant.dependencies for guard in _guards(child)]
+
+
+def _routes(app: FastAPI) -> list[tuple[str, str, list[object]]]:
+    """Every (method, path pattern, guards) that the application answers."""
+    found = []
+    for route in iter_route_contexts(app.routes):
+        if isinstance(route.original_route, APIRoute):
+            found += [(method, str(route.path), _guards(route.dependant)) for method in route.methods or ()
+                      if method != "HEAD"]
+        else:
+            found.append(("GET", str(route.path), []))
+    return found
+
+
+def test_every_route_declares_who_may_call_it(world: World) -> None:
+    """Deny by default: a route without exactly one kind of guard does not pass; what is public says so itself."""
+    for method, path, guards in _routes(world.app):
+        if path in PUBLIC or path.startswith("/static"):
+            continue
+        roles = {getattr(guard, "role", None) for guard in guards}
+        assert guards, f"{method} {path} declares no role"
+        assert len(roles) == 1, f"{method} {path} declares several roles: {roles}"
+
+
+def test_every_change_needs_at_least_an_operator(world: World) -> None:
+    for method, path, guards in _routes(world.app):
+        if method in ("PUT", "POST", "DELETE", "PATCH") and "{tenant}" in path:
+            role = getattr(guards[0], "role", None)
+            assert role in (Role.OPERATOR, Role.ENGINEER, Role.ADMIN), f"{method} {path} is open to {role}"
+
+
+def _fill(path: str, world: World, tenant: str) -> str:
+    """The address of Neustadt's own things behind a pattern."""
+    parts = {"tenant": tenant, "zone": "SECRET-zone", "asset": "SECRET-L1", "id": world.override.id, "lamp": "SECRET-L1",
+             "path": "x"}
+    if "/bays/" in path:
+        parts["asset"] = "SECRET-B1"
+    if "/commands/" in path:
+        parts["id"] = world.order.id
+    if "/alarms/" in path:
+        parts["id"] = world.alarm
+    return re.sub(r"\{(\w+)(?::\w+)?\}", lambda match: parts.get(match[1], "SECRET-L1"), path)
+
+
+def _body(path: str) -> object:
+    return BODIES.get(path.rpartition("/")[2], {"level": 40, "minutes": 60})
+
+
+def _call(client: TestClient, world: World, method: str, path: str, tenant: str, headers: dict[str, str]) -> tuple[int, str]:
+    body = None if method == "GET" else _body(path)
+    answer = client.request(method, _fill(path, world, tenant), params=QUERY if "readings" in path else None, json=body,
+                            headers=headers, follow_redirects=False)
+    return answer.status_code, answer.text
+
+
+def _fingerprint(world: World) -> object:
+    """All of Neustadt that a request could change."""
+    town = world.store.tenant(OTHER)
+    device = town.devices()[0].dev_eui
+    return (town.revision(), list(town.luminaires()), list(town.bays()), town.program(), list(town.overrides(NOW)),
+            list(town.alarms()), list(town.audit_lines()), town.config_wish(device), list(town.streets()))
+
+
+def _token(store: Store, role: Role) -> dict[str, str]:
+    text, kept = auth.new_token(name="t", role=role, tenant=MINE, now=NOW)
+    store.put_token(kept)
+    return {"Authorization": f"Bearer {text}"}
+
+
+def _session(world: World, role: Role) -> dict[str, str]:
+    answer = TestClient(world.app).post("/api/v1/session", json={"name": f"{MINE}-{role.value}", "password": PASSWORD})
+    return {"Cookie": f"stadtfunk_session={answer.cookies['stadtfunk_session']}", "X-CSRF-Token": answer.json()["csrf"]}
+
+
+WHO: dict[str, Callable[[World], dict[str, str]]] = {
+    "nobody": lambda _: {},
+    "a token of the other town's admin": lambda world: _token(world.store, Role.ADMIN),
+    "a token of the other town's viewer": lambda world: _token(world.store, Role.VIEWER),
+    "the other town's admin": lambda world: _session(world, Role.ADMIN),
+    "the other town's operator": lambda world: _session(world, Role.OPERATOR),
+    "a token that is none": lambda _: {"Authorization": "Bearer sf_" + "x" * 43},
+}
+
+
+def _guarded(world: World) -> list[tuple[str, str]]:
+    return [(method, path) for method, path, guards in _routes(world.app)
+            if "{tenant}" in path and any(getattr(guard, "role", None) is not None for guard in guards)]
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_no_guarded_route_shows_or_changes_another_town(world: World, who: str) -> None:
+    headers, client, before = WHO[who](world), TestClient(world.app), _fingerprint(world)
+    routes = _guarded(world)
+    assert len(routes) > 20
+    for method, path in routes:
+        status, text = _call(client, world, method, path, OTHER, headers)
+        asked = _fill(path, world, OTHER)
+        assert status in (401, 403, 404) or (status in (302, 303, 307) and not path.startswith("/api/")), \
+            f"{method} {asked}: {status}"
+        said = text
+        for part in asked.split("/"):  # an answer may repeat the address it was asked for
+            said = said.replace(part, "")
+        assert "SECRET" not in said, f"{method} {asked} shows something"
+    assert _fingerprint(world) == before
+
+
+def test_a_town_of_others_and_one_that_is_not_look_alike(world: World) -> None:
+    headers, client = _token(world.store, Role.ADMIN), TestClient(world.app)
+    for method, path in _guarded(world):
+        if path.startswith("/api/"):
+            theirs, none = (_call(client, world, method, path, tenant, headers) for tenant in (OTHER, "nowhere"))
+            assert theirs[0] == none[0] == 404
+            assert theirs[1].replace(OTHER, "nowhere") == none[1]
+
+
+def test_their_things_are_not_found_in_ones_own_town(world: World) -> None:
+    """Naming another town's zone, lamp, command, override or alarm under one's own address finds nothing."""
+    headers, client, before = _token(world.store, Role.ADMIN), TestClient(world.app), _fingerprint(world)
+    for method, path in _guarded(world):
+        if not path.startswith("/api/") or path.endswith("/events"):
+            continue
+        status, text = _call(client, world, method, path, MINE, headers)
+        if re.search(r"\{(zone|asset|id)\}", path):
+            assert status == 404, f"{method} {path}: {status} {text[:200]}"
+        assert "SECRET Lampe" not in text
+        assert "SECRET Platz" not in text
+        assert "SECRET-letter" not in text
+    assert _fingerprint(world) == before
+
+
+def test_what_is_public_shows_no_single_bay_lamp_or_person(world: World) -> None:
+    client = TestClient(world.app)
+    for method, path, guards in _routes(world.app):
+        if method == "GET" and "{tenant}" in path and all(getattr(guard, "role", None) is None for guard in guards):
+            text = client.get(_fill(path, world, OTHER)).text
+            assert "SECRET-B1" not in text, path
+            assert "SECRET-L1" not in text.replace(_fill(path, world, OTHER), ""), path
+            assert "letter" not in text or "SECRET-letter" not in text, path
+
+
+# --- the store --------------------------------------------------------------------------------------------------------
+
+ARGUMENTS: dict[str, object] = {
+    "now": NOW, "limit": 1000, "open_only": False, "since": 0, "blocked": True, "actor": "me", "zone": ZoneId("SECRET-zone"),
+    "asset": AssetId("SECRET-L1"), "bay": AssetId("SECRET-B1"), "circuit": None, "states": (),
+    "program": lighting.Program(name="mine"),
+    "line": AuditLine(NOW, "me", "did", "this"), "streets": [], "rows": []}
+
+
+def _argument(name: str, method: str, world: World) -> object:
+    theirs = world.store.tenant(OTHER)
+    device = theirs.device_of(AssetId("SECRET-L1")).dev_eui
+    special = {"id": {"zone": ZoneId("SECRET-zone"), "asset": AssetId("SECRET-L1"), "override": world.override.id,
+                      "command": world.order.id, "acknowledge_alarm": world.alarm}.get(method),
+               "device": device, "override": replace(world.override, id=OverrideId("c" * 8)),
+               "origin": world.order.origin, "wish": ConfigWish(device, b"{}", "me", NOW)}
+    return special[name] if name in special else ARGUMENTS[name]
+
+
+METHODS = sorted(name for name, member in vars(TenantStore).items() if inspect.isfunction(member) and name[0] != "_")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_method_of_a_tenant_store_reaches_another_town(world: World, method: str) -> None:
+    """Called with the names of Neustadt's things, Altstadt's store finds nothing of them and changes nothing there."""
+    before, mine = _fingerprint(world), world.store.tenant(MINE)
+    names = [name for name in inspect.signature(getattr(TenantStore, method)).parameters if name != "self"]
+    keywords = {name: _argument(name, method, world) for name in names
+                if (method, name) != ("end_overrides", "zone")}  # it takes either a zone or a lamp
+    try:
+        said = repr(getattr(mine, method)(**keywords))
+    except (NotFound, Conflict, Forbidden):
+        said = ""
+    except CityError as error:
+        pytest.fail(f"{method} says {error.reason} where it should not know the thing at all")
+    for theirs in ("SECRET", "b000000000000001", "b000000000000002", world.order.id, world.alarm):
+        assert theirs not in said, f"{method} shows {theirs}"
+    assert _fingerprint(world) == before, f"{method} changed another town"
+
+
+def test_an_import_cannot_take_over_another_towns_device(world: World) -> None:
+    before = _fingerprint(world)
+    rows, _ = parse((HEAD + "X1,lamp,,51,8,z,,b000000000000001,nas/ul20xx,,,\n").encode(), set(catalog()))
+    with pytest.raises(Conflict):
+        world.store.tenant(MINE).import_rows(rows)
+    assert _fingerprint(world) == before
+    assert "X1" not in {lamp.id for lamp in world.store.tenant(MINE).luminaires()}
+
+
+def test_the_same_names_in_two_towns_are_two_things(world: World) -> None:
+    rows, _ = parse((HEAD + "SECRET-L1,lamp,mine,51,8,SECRET-zone,,,,,,\n").encode(), set(catalog()))
+    world.store.tenant(MINE).import_rows(rows)
+    world.store.tenant(MINE).end_overrides(zone=ZoneId("SECRET-zone"), now=NOW)
+    assert world.store.tenant(MINE).asset(AssetId("SECRET-L1")).name == "mine"
+    assert world.store.tenant(OTHER).asset(AssetId("SECRET-L1")).name == "SECRET Lampe"
+    assert list(world.store.tenant(OTHER).overrides(NOW)) == [world.override]
