@@ -24,6 +24,8 @@ from api.auth import new_account
 from city.clock import Clock, ScaledClock, SystemClock
 from city.errors import Conflict
 from city.imports import parse
+from city.quantities import LAMP_LEVEL
+from city.readings import to_ns
 from city.settings import Api, Database, Log, Mqtt, Secret, Settings, load
 from city.store.opening import open_store
 from city.store.ports import Role, Store, TenantStore
@@ -38,7 +40,9 @@ from simulator.scenario import Scenario
 
 TOWNS = Path(__file__).parent / "towns"
 OPERATOR = "betrieb"
-READY_AFTER = 0.9  # share of devices that must have been heard before we call the town ready
+READY_AFTER = 0.9  # share of lamps that must have spoken of the present before we call the towns ready
+PRESENT = timedelta(minutes=30)  # a lamp of the demo reports every ten minutes
+HISTORY_H, HISTORY_DEVICE_HOURS = 6.0, 3000.0  # what the towns have lived already; large ones less, for it is told first
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class Options:
     bays: int | None
     speed: float
     keep: Path | None
-    history_h: float
+    history_h: float | None
     seed: int
 
 
@@ -77,12 +81,12 @@ def _options(argv: Sequence[str]) -> Options:
     parser.add_argument("--bays", type=int, help="how many bays (0 to 20,000)")
     parser.add_argument("--speed", type=float, default=1.0, help="how fast the town lives: 60 makes an hour a minute")
     parser.add_argument("--keep", type=Path, help="directory that keeps the data; default: a temporary one")
-    parser.add_argument("--history", type=float, default=6.0, metavar="HOURS", help="hours the town has lived already (6)")
+    parser.add_argument("--history", type=float, metavar="HOURS", help="hours the town has lived already (6; less if large)")
     parser.add_argument("--seed", type=int, default=1, help="another number makes another day (1)")
     given = parser.parse_args(argv)
     if given.speed <= 0:
         parser.error("--speed must be above 0")
-    if not 0 <= given.history <= 48:
+    if given.history is not None and not 0 <= given.history <= 48:
         parser.error("--history must lie between 0 and 48 hours")
     return Options(given.port, given.town, given.lamps, given.bays, given.speed, given.keep, given.history, given.seed)
 
@@ -127,10 +131,14 @@ async def _run(options: Options, settings: Settings, console: Console) -> None:
         async with _serving(create_app(store, log, clock, settings), settings, stop), asyncio.TaskGroup() as tasks:
             link = connect(settings.mqtt)
             tasks.create_task(run_bridge(settings, store=store, log=log, link=link, clock=clock, stop=stop))
-            start = clock.now() - timedelta(hours=0 if known else options.history_h)
             for scenario in scenarios:
+                start = clock.now() - (timedelta(0) if known else _history(options, scenario))
                 tasks.create_task(drive(ChirpStack(scenario, seed=options.seed, start=start), settings.mqtt, clock, stop))
-            tasks.create_task(_announce(store, scenarios, settings, password, console, stop))
+            await _awake([store.tenant(scenario.tenant.id) for scenario in scenarios], clock, console, stop)
+            if not stop.is_set():
+                print(f"ready: http://{settings.api.host}:{settings.api.port}", flush=True)
+                print(f"operator: {OPERATOR}  password: {password}", flush=True)
+                print("Ctrl-C ends it.", flush=True)
     finally:
         log.close()
         store.close()
@@ -182,25 +190,31 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _announce(store: Store, scenarios: Sequence[Scenario], settings: Settings, password: str, console: Console,
-                    stop: asyncio.Event) -> None:
-    """Say what is happening until most devices have been heard, then where to look and how to sign in."""
-    towns = [store.tenant(scenario.tenant.id) for scenario in scenarios]
-    expected = sum(len(town.devices()) for town in towns)
-    with console.status("") as status:
+async def _awake(towns: Sequence[TenantStore], clock: Clock, console: Console, stop: asyncio.Event) -> None:
+    """Say how far the towns are until most lamps have spoken of the present, or until `stop`."""
+    lamps = sum(len(town.luminaires()) for town in towns)
+    with console.status("the towns wake up") as status:
         while not stop.is_set():
-            heard = await asyncio.to_thread(_heard, towns)
-            status.update(f"the towns wake up: {heard} of {expected} devices heard")
-            if heard >= READY_AFTER * expected:
-                break
+            present = await asyncio.to_thread(_present, towns, to_ns(clock.now() - PRESENT))
+            status.update(f"the towns wake up: {present} of {lamps} lamps have reported")
+            if present >= READY_AFTER * lamps:
+                return
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), 0.5)
-    if not stop.is_set():
-        print(f"ready: http://{settings.api.host}:{settings.api.port}", flush=True)
-        print(f"operator: {OPERATOR}  password: {password}", flush=True)
-        print("Ctrl-C ends it.", flush=True)
+
+
+def _present(towns: Sequence[TenantStore], since_ns: int) -> int:
+    """How many lamps have spoken since then."""
+    return sum(LAMP_LEVEL.name in state.last and state.heard_ns >= since_ns
+               for town in towns for state in town.states().values())
 
 
 def _heard(towns: Sequence[TenantStore]) -> int:
-    """How many devices have spoken."""
+    """How many devices have ever spoken."""
     return sum(state.heard_ns > 0 for town in towns for state in town.states().values())
+
+
+def _history(options: Options, scenario: Scenario) -> timedelta:
+    devices = max(len(scenario.lamps) + len(scenario.bays), 1)
+    hours = min(HISTORY_H, HISTORY_DEVICE_HOURS / devices) if options.history_h is None else options.history_h
+    return timedelta(hours=hours)
