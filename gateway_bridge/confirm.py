@@ -14,6 +14,7 @@ from decoders.codec import Codec, Frame
 from gateway_bridge.events import LogLine
 
 BY_HAND = "manual"  # lamp.reason of a lamp that is held by an order
+CLOCKS_DIFFER = timedelta(seconds=30)  # between the network's clock and ours: an older echo is another order's
 SETTLE = timedelta(seconds=15)  # an acknowledged lamp may still fade, or finish the report it had begun
 
 
@@ -104,7 +105,7 @@ def _after_uplink(command: Command, codec: Codec, said: Said, now: datetime) -> 
     if sent_at is None or command.state is State.PLANNED:
         return command
     frame = encoded(codec, command.order)
-    if frame is None:
+    if frame is None or said.at < sent_at - CLOCKS_DIFFER:
         return command
     if f"{frame.port}:{frame.data[:1].hex()}" in said.values(DEVICE_REJECTED):
         return _step(command, Event.REJECT, now, "the device refuses it")

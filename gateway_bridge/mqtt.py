@@ -24,6 +24,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from city.errors import BrokerDown, Invalid
 from city.settings import Mqtt
 from gateway_bridge.link import Inbox, Link, LinkCounts, Message, Unacknowledged
+from gateway_bridge.waiting import unbroken
 
 MAX_PACKET = 2**20  # a broker may not send more; the limit of events.py is lower, so that too much is seen and kept
 CONNECT_S, PUBLISH_S = 10.0, 10.0
@@ -120,6 +121,9 @@ class MqttLink:
             except BrokerDown as problem:
                 _log.warning("broker %s:%d: %s", self._host, self._port, problem)
                 self._inbox.fail(problem)
+            except Exception:  # whatever a broker says or paho makes of it: this connection is over, the link is not
+                _log.exception("broker %s:%d", self._host, self._port)
+                self._inbox.fail(BrokerDown("The broker says what nobody understands."))
             finally:
                 await connection.close()
                 self._connection = None
@@ -185,7 +189,7 @@ class _Connection:
 
         client.on_message = on_message
         try:
-            await asyncio.to_thread(client.reconnect)
+            await unbroken(asyncio.to_thread(client.reconnect))
         except (OSError, ValueError) as error:
             raise BrokerDown("The broker cannot be reached: {what}", what=str(error)) from error
         self._loop.add_reader(_socket(client), self._read)
@@ -253,17 +257,35 @@ class _Connection:
 
     def _read(self) -> None:
         """Read what is there; paho takes one packet a call and does not say whether there are more."""
-        for _ in range(READS_AT_ONCE):
-            before = self._reads
-            self._client.loop_read()
-            sock = self._client.socket()
-            if sock is None or (self._reads == before and not _buffered(sock)):
-                return
+        try:
+            for _ in range(READS_AT_ONCE):
+                before = self._reads
+                self._client.loop_read()
+                sock = self._client.socket()
+                if sock is None or (self._reads == before and not _buffered(sock)):
+                    return
+        except Exception as error:  # a packet that paho cannot parse
+            self._give_up(error)
+
+    def _write(self) -> None:
+        try:
+            self._client.loop_write()
+        except Exception as error:
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        """Nothing more is read or written; `ended` says why."""
+        self.ready = False
+        sock = self._client.socket()
+        if sock is not None:
+            self._on_socket_close(self._client, None, sock)
+        if not self._end.done():
+            self._end.set_result(f"{type(error).__name__}: {error}")
 
     def _want_write(self) -> None:
         sock = self._client.socket()
-        if sock is not None and self._client.want_write():
-            self._loop.add_writer(sock, self._client.loop_write)
+        if sock is not None and self._client.want_write() and not self._end.done():
+            self._loop.add_writer(sock, self._write)
 
     def _on_connect(self, _client: paho.Client, _data: object, flags: paho.ConnectFlags, code: ReasonCode,
                     properties: Properties | None) -> None:

@@ -60,6 +60,7 @@ class Steerer:
         self._turn = turn or asyncio.Lock()
         self._mirrors: dict[TenantId, _Mirror] = {}
         self._last_sent: dict[DevEui, datetime] = {}
+        self._looks = 0
 
     async def tick(self) -> None:
         """One look: everything that is wanted, late or lost is put into commands, and the most urgent are sent.
@@ -91,7 +92,10 @@ class Steerer:
         now = self._clock.now()
         self._last_sent = {device: at for device, at in self._last_sent.items() if now - at < wishes.LOCK}
         sending: list[_Sending] = []
-        for tenant in self._store.tenants():
+        tenants = list(self._store.tenants())
+        first = self._looks % len(tenants) if tenants else 0  # each town is the first in its turn
+        self._looks += 1
+        for tenant in tenants[first:] + tenants[:first]:
             sending += self._decide_for(tenant, most - len(sending), now)
         return sending
 

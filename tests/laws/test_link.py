@@ -1,6 +1,7 @@
 """What every Link promises: one suite over the memory and a real Mosquitto behind a cable that can be cut."""
 
 import asyncio
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ from city.errors import BrokerDown, Invalid
 from city.settings import Mqtt, Secret
 from gateway_bridge.link import Link, MemoryLink, Message
 from gateway_bridge.mqtt import MqttLink, address, connect
-from tests.wire.servers import Cable, Mosquitto, cable, mosquitto
+from tests.wire.servers import Cable, Mosquitto, cable, mosquitto, program
 
 TOPIC = "application/a/device/70b3d57ed0000042/event/up"
 
@@ -118,6 +119,12 @@ async def take(link: Link, count: int) -> list[Message]:
             with suppress(BrokerDown):
                 taken += await link.receive(count - len(taken), 0.01)
     return taken
+
+
+async def nothing_but(link: Link) -> None:
+    """Take messages until the link has a problem."""
+    while True:
+        await link.receive(1, 0)
 
 
 async def nothing_more(link: Link) -> bool:
@@ -275,6 +282,68 @@ async def test_a_refused_login_is_reported(tmp_path: Path) -> None:
         await link.close()
 
 
+@pytest.mark.wire
+async def test_tls_is_spoken_and_certificates_are_checked(tmp_path: Path) -> None:
+    cert, key = _certificate(tmp_path)
+    with mosquitto(tmp_path / "tls", f"allow_anonymous true\ncertfile {cert}\nkeyfile {key}") as broker:
+        url = broker.url.replace("mqtt:", "mqtts:")
+        trusting = MqttLink(Mqtt(url=url, ca_file=str(cert), client_id="trusting"))
+        waiting = asyncio.create_task(take(trusting, 300))
+        await until_connected(trusting)
+        for n in range(300):
+            await trusting.publish(TOPIC, b"%d" % n * 50)
+        assert [message.payload for message in await waiting] == [b"%d" % n * 50 for n in range(300)]
+        await trusting.close()
+        doubting = MqttLink(Mqtt(url=url, client_id="doubting"))
+        with pytest.raises(BrokerDown, match="certificate"):
+            await doubting.receive(1, 0)
+        await doubting.close()
+
+
+@pytest.mark.wire
+async def test_two_links_share_a_subscription_without_doubling_anything(tmp_path: Path) -> None:
+    async with mqtt_world(tmp_path / "broker") as world:
+        await world.link.close()
+        links = [MqttLink(Mqtt(url=world._broker.url, client_id=f"half-{n}", share="bridges")) for n in range(2)]
+        seen: list[bytes] = []
+
+        async def drain(link: MqttLink) -> None:
+            while True:
+                messages = await link.receive(50, 0)
+                await link.acknowledge(messages)
+                seen.extend(message.payload for message in messages)
+
+        tasks = [asyncio.create_task(drain(link)) for link in links]
+        for link in links:
+            await until_connected(link)
+        await world.deliver(*(b"%d" % n for n in range(200)))
+        async with asyncio.timeout(10):
+            while len(seen) < 200:  # noqa: ASYNC110 - the two drain beside us
+                await asyncio.sleep(0.01)
+        assert sorted(map(int, seen)) == list(range(200))
+        for task in tasks:
+            task.cancel()
+        for link in links:
+            await link.close()
+
+
+async def test_a_broker_that_talks_nonsense_is_left_and_reported() -> None:
+    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _packet(reader)
+        writer.write(bytes.fromhex("2003000000"))
+        await _packet(reader)
+        writer.write(bytes.fromhex("30050003616263ff") + b"\xff" * 64)
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(babble, "127.0.0.1", 0)
+    link = MqttLink(Mqtt(url=f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
+    with pytest.raises(BrokerDown):
+        await nothing_but(link)
+    await link.close()
+    server.close()
+
+
 async def test_a_refused_subscription_is_reported() -> None:
     """A broker that greets us and then answers SUBSCRIBE with 0x87, not authorised."""
 
@@ -293,6 +362,15 @@ async def test_a_refused_subscription_is_reported() -> None:
     assert not link.connected
     await link.close()
     server.close()
+
+
+def _certificate(directory: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1, signed by itself, and its key."""
+    cert, key = directory / "cert.pem", directory / "key.pem"
+    subprocess.run([program("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-subj", "/CN=broker", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2", "-keyout", str(key),
+                    "-out", str(cert)], check=True, capture_output=True)
+    return cert, key
 
 
 async def _packet(reader: asyncio.StreamReader) -> bytes:
