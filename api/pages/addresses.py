@@ -1,0 +1,68 @@
+"""Where every page lives, in both languages. The same town under another language is the same path, spelled anew."""
+
+from urllib.parse import quote, urlencode
+
+_PAGES: dict[str, tuple[str, str]] = {
+    "towns": ("/", "/en/"),
+    "privacy": ("/datenschutz", "/en/privacy"),
+    "sign-in": ("/anmelden", "/en/sign-in"),
+    "sign-out": ("/abmelden", "/en/sign-out"),
+    "parking": ("/{tenant}/parken", "/en/{tenant}/parking"),
+    "map": ("/{tenant}/parken/karte.json", "/en/{tenant}/parking/map.json"),
+    "console": ("/{tenant}/betrieb", "/en/{tenant}/operations"),
+    "lamps": ("/{tenant}/betrieb/leuchten.json", "/en/{tenant}/operations/lamps.json"),
+    "streets": ("/{tenant}/betrieb/strassen.json", "/en/{tenant}/operations/streets.json"),
+    "dim": ("/{tenant}/betrieb/dimmen", "/en/{tenant}/operations/dim"),
+    "price": ("/{tenant}/betrieb/dimmen/preis", "/en/{tenant}/operations/dim/price"),
+    "progress": ("/{tenant}/betrieb/eingriff", "/en/{tenant}/operations/override"),
+    "end": ("/{tenant}/betrieb/eingriff/beenden", "/en/{tenant}/operations/override/end"),
+    "lamp": ("/{tenant}/betrieb/leuchte/{asset}", "/en/{tenant}/operations/lamp/{asset}"),
+    "alarms": ("/{tenant}/betrieb/stoerungen", "/en/{tenant}/operations/alarms"),
+    "acknowledge": ("/{tenant}/betrieb/stoerungen/{alarm}/quittieren",
+                    "/en/{tenant}/operations/alarms/{alarm}/acknowledge"),
+}
+
+
+def paths(name: str) -> tuple[str, str]:
+    """The path templates of a page, German and English, as routes want them."""
+    return _PAGES[name]
+
+
+Pairs = list[tuple[str, str]]
+
+
+def address(language: str, name: str, query: Pairs | None = None, /, **parts: str) -> str:
+    """Where a page lives in `language`; `parts` fill its path, `query` follows it."""
+    path = _PAGES[name][1 if language == "en" else 0].format(**{key: quote(value, safe="")
+                                                                for key, value in parts.items()})
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def translated(language: str, path: str, query: str = "") -> str:
+    """The address of `path` in `language`; the town list where it has no page of its own there."""
+    words = path.strip("/").split("/")
+    for pair in _PAGES.values():
+        for spelled in pair:
+            parts = _matched(spelled.strip("/").split("/"), words)
+            if parts is not None:
+                target = pair[1 if language == "en" else 0].format(**parts)
+                return f"{target}?{query}" if query else target
+    return _PAGES["towns"][1 if language == "en" else 0]
+
+
+def is_local(path: str) -> bool:
+    """Whether a browser sent there stays with us: one slash, then no second one, no backslash, nothing unprintable."""
+    return (path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
+            and len(path) <= 2000)
+
+
+def _matched(spelled: list[str], words: list[str]) -> dict[str, str] | None:
+    if len(spelled) != len(words):
+        return None
+    parts: dict[str, str] = {}
+    for pattern, word in zip(spelled, words, strict=True):
+        if pattern.startswith("{"):
+            parts[pattern.strip("{}")] = word
+        elif pattern != word:
+            return None
+    return parts

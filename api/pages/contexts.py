@@ -1,0 +1,253 @@
+"""What each template is given: one frozen dataclass a template, and nothing else.
+
+`fragments` are the parts of a page that htmx may ask for alone, by the id of the element they replace.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar
+
+from api.pages.chart import Chart
+from api.views import LuminaireView, OverrideProgress, ZoneLightingView
+from city.alarms import Alarm
+from city.commands import Command
+from city.lighting import Override
+from city.parking import ZoneOccupancy
+from city.places import Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A word and where it leads; `on` where one is there already, or a filter is set."""
+
+    text: str
+    href: str
+    on: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What every page has. `other` is the same page in the other language, `csrf` "" for nobody signed in."""
+
+    language: str
+    other: str
+    path: str
+    now: datetime
+    town: Tenant | None = None
+    who: str = ""
+    csrf: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One wrong field: its name and the sentence that stands at it and in the summary."""
+
+    field: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class TownsPage:
+    template: ClassVar[str] = "towns.html"
+    page: Page
+    towns: Sequence[Tenant]
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacyPage:
+    template: ClassVar[str] = "privacy.html"
+    page: Page
+
+
+@dataclass(frozen=True, slots=True)
+class SpecialBays:
+    """A count over disabled, charging or resident bays; `free` None where it must not, or cannot, be told."""
+
+    kind: str
+    free: int | None
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParkingRow:
+    """One zone for residents. `tells` is how much may be said: "number", "range", "word" or "nothing";
+    "special" where the zone has bays for some people only."""
+
+    id: str
+    name: str
+    tells: str
+    word: str
+    main: ZoneOccupancy
+    special: tuple[SpecialBays, ...]
+    newest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ParkingPage:
+    template: ClassVar[str] = "parking.html"
+    fragments: ClassVar[Mapping[str, str]] = {"zones": "parts/zones.html"}
+    page: Page
+    rows: Sequence[ParkingRow]
+    has_zones: bool
+    filters: Sequence[Link]
+    map_data: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignInPage:
+    template: ClassVar[str] = "sign_in.html"
+    page: Page
+    back: str
+    name: str
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tonight:
+    """The console's first line."""
+
+    sun: str
+    sun_at: datetime
+    lamps: int
+    heard: int
+    alarms: int
+    overrides: tuple[Override, ...]
+    overrides_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LampList:
+    """One page of the lamp list: its rows, how many there are in all, and the addresses of its neighbours."""
+
+    rows: Sequence[LuminaireView]
+    found: int
+    first: int
+    previous: str
+    next: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsolePage:
+    template: ClassVar[str] = "console.html"
+    fragments: ClassVar[Mapping[str, str]] = {"lamps": "parts/lamps.html", "tonight": "parts/tonight.html",
+                                                "zonecard": "parts/zone.html"}
+    page: Page
+    tonight: Tonight
+    zones: Sequence[ZoneLightingView]
+    zone: ZoneLightingView | None
+    zone_links: Sequence[Link]
+    state_links: Sequence[Link]
+    search: str
+    state: str
+    lamps: LampList
+    feeds: Mapping[str, str]
+    may_dim: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DimForm:
+    """What a person has typed into the dim dialog, kept as typed."""
+
+    zone: str = ""
+    lamps: tuple[str, ...] = ()
+    level: str = "50"
+    end: str = "time"
+    until: str = "23:30"
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What the wish costs and when it ends; `problem` where it cannot be had."""
+
+    lamps: int
+    frames: int = 0
+    last_s: float = 0.0
+    level: str = ""
+    ends_at: datetime | None = None
+    program: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DimPage:
+    template: ClassVar[str] = "dim.html"
+    fragments: ClassVar[Mapping[str, str]] = {"drawer": "parts/dim.html"}
+    page: Page
+    form: DimForm
+    target: str
+    names: Sequence[str]
+    lamps: int
+    floor: int
+    sunrise: datetime | None
+    price: Price
+    back: str
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PricePage:
+    template: ClassVar[str] = "parts/price.html"
+    page: Page
+    price: Price
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressPage:
+    """How far one wish of a person has come; it may be several overrides, one a lamp, counted together."""
+
+    template: ClassVar[str] = "progress.html"
+    fragments: ClassVar[Mapping[str, str]] = {"drawer": "parts/progress.html",
+                                                "progress": "parts/progress.html"}
+    page: Page
+    progress: OverrideProgress
+    target: str
+    ids: Sequence[str]
+    again: str
+    program: str
+    settled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LampPage:
+    template: ClassVar[str] = "lamp.html"
+    page: Page
+    view: LuminaireView
+    floor: int
+    health: Sequence[str]
+    chart: Chart
+    commands: Sequence[Command]
+    alarms: Sequence[Alarm]
+    program: str
+    may_dim: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRow:
+    """An open alarm and the name of what it concerns; `href` "" where that has no page."""
+
+    alarm: Alarm
+    name: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmsPage:
+    template: ClassVar[str] = "alarms.html"
+    page: Page
+    rows: Sequence[AlarmRow]
+    may_acknowledge: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorPage:
+    template: ClassVar[str] = "error.html"
+    page: Page
+    title: str
+    sentence: str
+    advice: str
+
+
+PageContext = (TownsPage | PrivacyPage | ParkingPage | SignInPage | ConsolePage | DimPage | PricePage | ProgressPage
+               | LampPage | AlarmsPage | ErrorPage)

@@ -1,0 +1,224 @@
+"""The dim dialog: what is meant, at what price, until when; then how far it has come, and how to end it.
+
+Every step is a page of its own that works without JavaScript; the console shows the same as parts of itself.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, Request, Response
+
+from api import intents, views
+from api.auth import Actor
+from api.deps import Acting, Asking, Now, Operating, Viewing
+from api.i18n import explain, language_of, ngettext, translate
+from api.intents import Wish
+from api.pages.addresses import address, is_local, paths
+from api.pages.console import next_sun
+from api.pages.contexts import DimForm, DimPage, Price, PricePage, Problem, ProgressPage
+from api.pages.render import PageRoute, back, html, page_of
+from api.views import OverrideProgress
+from city.errors import Invalid, Refused
+from city.ids import AssetId, OverrideId, ZoneId
+from city.lighting import BERLIN, Override, lamp_floor, override
+from city.places import Luminaire
+from city.store.ports import TenantStore
+
+MAX_LAMPS = 200  # single lamps in one wish; for more there are zones
+NAMED = 6  # names that are written out; of the others only how many
+_LATE = time(23, 30)
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+Word = Annotated[str, Query(max_length=300)]
+Words = Annotated[list[str], Query(max_length=MAX_LAMPS + 1)]
+FormWord = Annotated[str, Form(max_length=300)]
+FormWords = Annotated[list[str], Form(max_length=MAX_LAMPS + 1)]
+
+
+def _(text: str) -> str:
+    """Marks a text for the catalogue."""
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The lamps that are meant: a whole zone, or single ones."""
+
+    zone: ZoneId | None
+    name: str
+    lamps: Sequence[Luminaire]
+
+    @property
+    def floor(self) -> int:
+        """The highest of the lamps' floors: the lowest level that all may burn at."""
+        return max((lamp_floor(lamp) for lamp in self.lamps), default=0)
+
+
+@router.get(paths("dim")[0])
+@router.get(paths("dim")[1])
+def dim(request: Request, town: Operating, who: Asking, at: Now, zone: Word = "",
+        lamp: Words = []) -> Response:  # noqa: B006 - FastAPI's way
+    """The dialog for a zone or some lamps."""
+    target = target_of(town, zone, lamp)
+    later = at.astimezone(BERLIN).time() < _LATE
+    form = DimForm(zone, tuple(lamp), str(max(50, target.floor)), "time" if later else "2h")
+    return _dialog(request, town, who, at, form, target)
+
+
+@router.get(paths("price")[0])
+@router.get(paths("price")[1])
+def price(request: Request, town: Operating, at: Now, zone: Word = "", lamp: Words = [],  # noqa: B006
+          level: Word = "", end: Word = "", until: Word = "") -> Response:
+    """The price line alone, for a dialog that is being filled in."""
+    form = DimForm(zone, tuple(lamp), level, end, until)
+    return html(request, PricePage(page_of(request, town=town.tenant),
+                                   price_of(language_of(request), town, target_of(town, zone, lamp), form, at)))
+
+
+@router.post(paths("dim")[0])
+@router.post(paths("dim")[1])
+def send(request: Request, town: Operating, who: Acting, at: Now, zone: FormWord = "",
+         lamp: FormWords = [], level: FormWord = "", end: FormWord = "",  # noqa: B006
+         until: FormWord = "", reason: FormWord = "") -> Response:
+    """Keep the wish, and show how far it has come; or show the dialog again with what is wrong."""
+    form = DimForm(zone, tuple(lamp), level, end, until, reason)
+    target = target_of(town, zone, lamp)
+    language = language_of(request)
+    try:
+        kept = keep(town, target, form, who, at)
+    except Refused as error:
+        field = error.field if error.field in ("level", "until", "reason") else "level"
+        return _dialog(request, town, who, at, form, target, (Problem(field, explain(language, error)),))
+    query = [("id", str(wish.id)) for wish in kept]
+    return back(address(language, "progress", query, tenant=town.tenant.id))
+
+
+@router.get(paths("progress")[0])
+@router.get(paths("progress")[1])
+def progress(request: Request, town: Viewing, who: Asking, at: Now,
+             id: Words = []) -> Response:  # noqa: B006
+    """How far a wish has come."""
+    language = language_of(request)
+    kept = [town.override(OverrideId(text)) for text in dict.fromkeys(id[:MAX_LAMPS])]
+    if not kept:
+        raise Invalid(_("No override is named."), field="id", rule="required")
+    steps = [views.override_progress(town, wish, at) for wish in kept]
+    target = _targets(language, town, kept)
+    ids = [str(wish.id) for wish in kept]
+    return html(request, ProgressPage(
+        page_of(request, who, town.tenant), summed(steps), target, ids,
+        address(language, "progress", [("id", text) for text in ids], tenant=town.tenant.id), town.program().name,
+        all(step.settled or not step.active for step in steps)))
+
+
+@router.post(paths("end")[0])
+@router.post(paths("end")[1])
+def end_now(request: Request, town: Operating, who: Acting, at: Now,
+            id: FormWords = []) -> Response:  # noqa: B006
+    """Back to the program now."""
+    kept = [town.override(OverrideId(text)) for text in dict.fromkeys(id[:MAX_LAMPS])]
+    for wish in kept:
+        intents.end_overrides(town, who=who, now=at, zone=wish.zone, asset=wish.asset)
+    query = [("id", str(wish.id)) for wish in kept]
+    return back(address(language_of(request), "progress", query, tenant=town.tenant.id))
+
+
+def target_of(town: TenantStore, zone: str, lamps: Sequence[str]) -> Target:
+    """What is meant; raises NotFound for what is not there, Invalid where nothing or too much is."""
+    if zone:
+        found = town.zone(ZoneId(zone))
+        return Target(found.id, found.name, town.luminaires(found.id))
+    if not lamps:
+        raise Invalid(_("Choose a zone or some lamps first."), field="lamp", rule="required")
+    if len(lamps) > MAX_LAMPS:
+        raise Invalid(_("At most {most} single lamps at once: take a zone for more."), field="lamp", rule="≤ 200",
+                      most=MAX_LAMPS)
+    chosen = [views.lamp_of(town, AssetId(lamp)) for lamp in dict.fromkeys(lamps)]
+    return Target(None, chosen[0].name if len(chosen) == 1 else "", chosen)
+
+
+def keep(town: TenantStore, target: Target, form: DimForm, who: Actor, at: datetime) -> list[Override]:
+    """Write the wish down: one override for a zone, else one for each lamp that can dim;
+    none of them unless all may be. Raises Invalid,
+    naming the field, and Unsupported."""
+    wish = checked(town, target, form, at)
+    views.estimate_for(town, target.lamps)
+    if target.zone is not None:
+        return [intents.override_zone(town, target.zone, wish, who=who, now=at)[0]]
+    able = {device.asset for device in town.devices() if views.dims(device.model)}
+    return [intents.override_lamp(town, lamp.id, wish, who=who, now=at)[0] for lamp in target.lamps if lamp.id in able]
+
+
+def checked(town: TenantStore, target: Target, form: DimForm, at: datetime) -> Wish:
+    """What the form asks for, checked against every rule of all its lamps. Raises Invalid, naming the field."""
+    if not form.level.isdecimal() or len(form.level) > 4:
+        raise Invalid(_("Give a level from 0 to 100 %."), field="level", rule="number")
+    wish = Wish(int(form.level), ends_at(town, form, at), reason=form.reason)
+    override(id=OverrideId(""), tenant=town.tenant.id, lamps=target.lamps, level=wish.level, until=wish.end(at),
+             actor="", now=at, reason=wish.reason)
+    return wish
+
+
+def ends_at(town: TenantStore, form: DimForm, at: datetime) -> datetime:
+    """When the wish ends, UTC: after hours, at sunrise, or the next time Berlin's clocks show what is typed."""
+    match form.end:
+        case "1h":
+            return at + timedelta(hours=1)
+        case "2h":
+            return at + timedelta(hours=2)
+        case "sunrise":
+            return next_sunrise(town, at)
+    try:
+        wanted = time.fromisoformat(form.until.strip().rjust(5, "0"))
+    except ValueError:
+        raise Invalid(_("Give the end as a time, like 23:30."), field="until", rule="time") from None
+    local = at.astimezone(BERLIN)
+    end = datetime.combine(local.date(), wanted.replace(tzinfo=None), BERLIN)
+    return (end if end > local else end + timedelta(days=1)).astimezone(at.tzinfo)
+
+
+def next_sunrise(town: TenantStore, at: datetime) -> datetime:
+    """When the sun rises next."""
+    name, turn = next_sun(town, at)
+    return turn if name == "sunrise" else next_sun(town, turn)[1]
+
+
+def price_of(language: str, town: TenantStore, target: Target, form: DimForm, at: datetime) -> Price:
+    """What the wish would cost, or why it cannot be had."""
+    try:
+        cost = views.estimate_for(town, target.lamps)
+        end = checked(town, target, form, at).end(at)
+    except Refused as error:
+        return Price(len(target.lamps), level=form.level[:4], problem=explain(language, error))
+    return Price(cost.lamps, cost.frames, cost.last_s, form.level, end, town.program().name)
+
+
+def summed(steps: Sequence[OverrideProgress]) -> OverrideProgress:
+    """Several overrides counted as one; the first one's wish stands for all."""
+    def total(name: str) -> int:
+        return sum(getattr(step, name) for step in steps)
+
+    return OverrideProgress(steps[0].override, any(step.active for step in steps), *(total(name) for name in (
+        "asked", "waiting", "sent", "scheduled", "acked", "applied", "deviating", "failed", "unable")))
+
+
+def _dialog(request: Request, town: TenantStore, who: Actor | None, at: datetime, form: DimForm, target: Target,
+            problems: tuple[Problem, ...] = ()) -> Response:
+    language = language_of(request)
+    given = request.query_params.get("back", "")
+    return html(request, DimPage(
+        page_of(request, who, town.tenant), form, target.name, [lamp.name for lamp in target.lamps[:NAMED]],
+        len(target.lamps), target.floor, next_sunrise(town, at), price_of(language, town, target, form, at),
+        given if is_local(given) else address(language, "console", tenant=town.tenant.id), problems),
+        status=422 if problems and not request.headers.get("hx-request") else 200)
+
+
+def _targets(language: str, town: TenantStore, kept: Sequence[Override]) -> str:
+    if len(kept) > 1:
+        return ngettext(language, "{n} lamp", "{n} lamps", len(kept))
+    wish = kept[0]
+    if wish.zone is not None:
+        return town.zone(wish.zone).name
+    return views.lamp_of(town, wish.asset).name if wish.asset is not None else translate(language, _("lamps"))
