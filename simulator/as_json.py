@@ -25,8 +25,8 @@ class JsonWriter:
     """Writes by filling in text; what never changes of a device or a gateway is encoded once."""
 
     def __init__(self, antennas: Sequence[Antenna]) -> None:
-        self._antennas = antennas
-        self._places = [_location(antenna) for antenna in antennas]
+        self._places = [(f'"gatewayId":"{one.gateway.id}",', f'"location":{_location(one)},', one.gnss)
+                        for one in antennas]
         self._who: dict[str, str] = {}
         self._second, self._second_text = -1, ""
 
@@ -40,34 +40,28 @@ class JsonWriter:
         return self._other(known, event).encode()
 
     def _up(self, who: str, up: Up) -> str:
-        at = self.time(up.at_ns)
-        heard = ",".join([self._heard(one, up, at) for one in up.heard])
+        at, channel = self.time(up.at_ns), up.channel
+        context = b64encode((up.at_ns // 1000 & 0xFFFF_FFFF).to_bytes(4, "big")).decode()
+        gps = f'"timeSinceGpsEpoch":"{_seconds(up.at_ns - GPS_EPOCH_NS + LEAP_NS)}",'
+        radio = (f'"channel":{channel},' if channel else "") + ('"rfChain":1,' if channel < 3 else "")
+        heard = ",".join([self._heard(one, up, at, gps, radio, context) for one in up.heard])
         return (f'{{"deduplicationId":"{up.id}","time":"{at}","deviceInfo":{who},"devAddr":"{up.dev_addr}","adr":true,'
                 f'"dr":{up.dr},"fCnt":{up.f_cnt},"fPort":{up.f_port},"confirmed":{_truth(up.confirmed)},'
                 f'"data":"{b64encode(up.data).decode()}","rxInfo":[{heard}],'
-                f'"txInfo":{{"frequency":{CHANNELS[up.channel]},"modulation":{{"lora":{{"bandwidth":125000,'
+                f'"txInfo":{{"frequency":{CHANNELS[channel]},"modulation":{{"lora":{{"bandwidth":125000,'
                 f'"spreadingFactor":{12 - up.dr},"codeRate":"CR_4_5"}}}}}},"regionConfigId":"{REGION}"}}')
 
-    def _heard(self, one: Heard, up: Up, at: str) -> str:
-        antenna = self._antennas[one.antenna]
-        uplink_id = (up.nonce + one.antenna * 2_654_435_761) & 0xFFFF_FFFF
-        parts = [f'"gatewayId":"{antenna.gateway.id}"']
-        if uplink_id:
-            parts.append(f'"uplinkId":{uplink_id}')
-        parts.append(f'"gwTime":"{at}","nsTime":"{self.time(up.at_ns + SERVER_LAG_NS + one.antenna * 7_000_000)}"')
-        if antenna.gnss:
-            parts.append(f'"timeSinceGpsEpoch":"{_seconds(up.at_ns - GPS_EPOCH_NS + LEAP_NS)}"')
-        if one.rssi:
-            parts.append(f'"rssi":{one.rssi}')
-        if one.snr:
-            parts.append(f'"snr":{one.snr}')
-        if up.channel:
-            parts.append(f'"channel":{up.channel}')
-        if up.channel < 3:
-            parts.append('"rfChain":1')
-        context = b64encode((up.at_ns // 1000 & 0xFFFF_FFFF).to_bytes(4, "big")).decode()
-        parts.append(f'"location":{self._places[one.antenna]},"context":"{context}","crcStatus":"CRC_OK"')
-        return "{" + ",".join(parts) + "}"
+    def _heard(self, one: Heard, up: Up, at: str, gps: str, channel: str, context: str) -> str:
+        """One gateway's reception; what is zero is left out."""
+        index = one.antenna
+        head, place, gnss = self._places[index]
+        uplink_id = (up.nonce + index * 2_654_435_761) & 0xFFFF_FFFF
+        number = f'"uplinkId":{uplink_id},' if uplink_id else ""
+        rssi = f'"rssi":{one.rssi},' if one.rssi else ""
+        snr = f'"snr":{one.snr},' if one.snr else ""
+        lag = self.time(up.at_ns + SERVER_LAG_NS + index * 7_000_000)
+        return (f'{{{head}{number}"gwTime":"{at}","nsTime":"{lag}",{gps if gnss else ""}{rssi}{snr}{channel}{place}'
+                f'"context":"{context}","crcStatus":"CRC_OK"}}')
 
     def _other(self, who: str, event: Event) -> str:
         at = f'"time":"{self.time(event.at_ns)}","deviceInfo":{who}'

@@ -7,6 +7,7 @@ temperature follow from that.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from math import exp
 from random import Random
 
@@ -43,17 +44,11 @@ from city.quantities import (
     DEVICE_TEMPERATURE,
     LAMP_ALERT_LAMP,
     LAMP_ALERT_POWER,
-    LAMP_ALERT_POWER_FACTOR,
-    LAMP_ALERT_VOLTAGE,
     LAMP_BURN_TIME,
-    LAMP_DALI_ERROR,
     LAMP_DALI_STATUS,
-    LAMP_DRIVER_ERROR,
     LAMP_DRIVER_TIME,
     LAMP_ENERGY,
-    LAMP_FAILURE,
     LAMP_LEVEL,
-    LAMP_METERING_ERROR,
     LAMP_POWER,
     LAMP_POWER_FACTOR,
     LAMP_REASON,
@@ -75,6 +70,7 @@ LAMP_ON = 0b0000_0100  # … and lamp on
 REFUSALS = {UnknownPort: 0x02, Truncated: 0x03, Trailing: 0x04, OutOfRange: 0x05, UnknownVersion: 0x0A}
 PROTOCOL_ERROR, NOT_AVAILABLE = 0x06, 0x09
 UNSET_CLOCK = 946_684_800  # 1 January 2000, where the controller's clock begins
+_RELAY_CLOSED = LAMP_RELAY_CLOSED(True)
 FAULTS = ("", "lamp failure", "stuck driver", "silent")
 
 
@@ -281,16 +277,16 @@ class Lamp:
     def _say_status(self) -> None:
         failed = self.fault == "lamp failure" and self.level > 0
         since_start = (self._engine.now - self._started_ns) // NS
-        self._frame(STATUS, [
-            DEVICE_CLOCK(self._engine.now // NS if self._clock_valid else UNSET_CLOCK + since_start),
-            DEVICE_CLOCK_VALID(self._clock_valid),
-            LAMP_DALI_ERROR(False), LAMP_METERING_ERROR(False), LAMP_RELAY_CLOSED(True),
-            DEVICE_DOWNLINK_RSSI(-self._rng.randint(55, 110)), DEVICE_DOWNLINK_SNR(self._rng.randint(-3, 11)),
-            DEVICE_TEMPERATURE(round(self._temperature())),
-            LAMP_ALERT_VOLTAGE(False), LAMP_ALERT_LAMP(self.fault == "lamp failure"),
-            LAMP_ALERT_POWER(self._power_alert()), LAMP_ALERT_POWER_FACTOR(False),
-            LAMP_LEVEL(self.level), LAMP_REASON(self.reason), LAMP_FAILURE(failed), LAMP_DRIVER_ERROR(False),
-            LAMP_DALI_STATUS((LAMP_FAILED if failed else 0) | (LAMP_ON if self.level and not failed else 0))])
+        said = [DEVICE_CLOCK(self._engine.now // NS if self._clock_valid else UNSET_CLOCK + since_start),
+                DEVICE_DOWNLINK_RSSI(-self._rng.randint(55, 110)), DEVICE_DOWNLINK_SNR(self._rng.randint(-3, 11)),
+                DEVICE_TEMPERATURE(round(self._temperature())), _RELAY_CLOSED,
+                *_light(self.level, self.reason, (LAMP_FAILED if failed else 0) | (
+                    LAMP_ON if self.level and not failed else 0))]
+        if self.fault == "lamp failure":  # flags that are not said are not set
+            said.append(LAMP_ALERT_LAMP(True))
+        if self._power_alert():
+            said.append(LAMP_ALERT_POWER(True))
+        self._frame(STATUS, said)
 
     def _say_usage(self) -> None:
         self._count()
@@ -347,6 +343,12 @@ class Lamp:
             raise ValueError(f"no such fault: {fault}")
         self._count()
         self.fault, self._driven = fault, self.level
+
+
+@lru_cache(maxsize=1024)
+def _light(level: int, reason: str, dali: int) -> tuple[Measurement, ...]:
+    """What a status says of the light; a town says the same few things again and again."""
+    return LAMP_LEVEL(level), LAMP_REASON(reason), LAMP_DALI_STATUS(dali)
 
 
 def expected_power(nominal_w: float, level: float) -> float:
