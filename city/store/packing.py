@@ -5,7 +5,8 @@ A row holds numbers for its place, its device and each series (quantity and chan
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
@@ -107,6 +108,25 @@ def tag(key: str) -> int:
     return int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big", signed=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Meanings:
+    """What the numbers stand for. A number never changes its meaning, so what is known stays known."""
+
+    places: Mapping[int, Place]
+    series: Mapping[int, tuple[Quantity, str]]
+    newest: tuple[int, int]
+
+
+NO_NAMES = Meanings({}, {}, (0, 0))
+
+
+def names(connection: sqlite3.Connection, known: Meanings) -> Meanings:
+    """`known`, or all there is now if there is more."""
+    newest = connection.execute("SELECT coalesce((SELECT max(id) FROM places), 0), coalesce((SELECT max(id) FROM series), 0)"
+                                ).fetchone()
+    return known if newest == known.newest else Meanings(places(connection), _series(connection), newest)
+
+
 def places(connection: sqlite3.Connection) -> dict[int, Place]:
     """Every place by its number."""
     rows = connection.execute("SELECT p.id, tenant, asset, kind, zone, circuit, eui FROM places p"
@@ -114,7 +134,7 @@ def places(connection: sqlite3.Connection) -> dict[int, Place]:
     return {number: _place(*row) for number, *row in rows}
 
 
-def series(connection: sqlite3.Connection) -> dict[int, tuple[Quantity, str]]:
+def _series(connection: sqlite3.Connection) -> dict[int, tuple[Quantity, str]]:
     """Quantity and channel by number; quantities that the table has no more are left out."""
     found = {}
     for number, name, channel in connection.execute("SELECT id, quantity, channel FROM series"):
@@ -125,13 +145,14 @@ def series(connection: sqlite3.Connection) -> dict[int, tuple[Quantity, str]]:
     return found
 
 
-def unpack(body: bytes, at_ns: int, place: Place, names: dict[int, tuple[Quantity, str]]) -> Entry:
-    """The entry in `body`."""
+def unpack(body: bytes, at_ns: int, number: int, means: Meanings) -> Entry:
+    """The entry in `body`, of the place of that number."""
+    place, series = means.places[number], means.series
     key, f_port, data, flat, *rest = _DECODE(body)
     odd = _odd(rest)
     readings = []
     for index in range(len(flat) // 2):
-        known = names.get(flat[2 * index])
+        known = series.get(flat[2 * index])
         if known is not None:
             code, offset = odd.get(index, (0, 0))
             readings.append(Reading(place, known[0], _typed(known[0], flat[2 * index + 1]), at_ns + offset, known[1],

@@ -1,7 +1,7 @@
 """The local log: what permits an acknowledgement, the queue in front of InfluxDB, and history without it.
 
 One SQLite file, one table a UTC day, rows in order of arrival: a batch writes a few pages at the end, whatever devices
-are in it. A finished day gets an index by device. One process appends; any number read.
+are in it. A finished day gets an index by device (see city.store.days). One process appends; any number read.
 """
 
 import logging
@@ -21,10 +21,10 @@ from city.errors import Invalid, OutOfRange, StoreDown
 from city.ids import AssetId, TenantId
 from city.quantities import Kind, Quantity, Value
 from city.readings import NS, Entry, from_ns, to_ns
-from city.store import packing
+from city.store import days, packing
+from city.store.days import DAY_NS
 from city.store.ports import Point
 
-DAY_NS = 86_400 * NS
 LAST_NS = 2**63 - 1  # of the year 2262
 READERS = 8  # connections that are kept open for reading
 FILE = "readings.db"
@@ -54,6 +54,7 @@ class LocalLog:
         self._idle: deque[sqlite3.Connection] = deque()
         self._closed = False
         self._writer: _Writer | None = None
+        self._names = packing.NO_NAMES
         with _errors():
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._connection = self._opened()
@@ -79,20 +80,20 @@ class LocalLog:
             raise Invalid("A step must be longer than nothing.", field="every", rule="> 0")
         first, last = to_ns(start), to_ns(end)
         with self._reading() as connection:
-            found = sorted(_values(connection, (tenant, asset), quantity, channel, first, last), key=lambda item: item[0])
+            found = sorted(days.values(connection, (tenant, asset), quantity, channel, first, last), key=lambda item: item[0])
         if every_s is None:
             return [Point(from_ns(at_ns), value) for at_ns, value in found]
         return _steps(found, first, max(round(every_s * NS), 1), quantity)
 
     def after(self, cursor: int, limit: int) -> Iterator[tuple[int, Entry]]:
         with self._reading() as connection:
-            days = connection.execute("SELECT day FROM days WHERE last_seq > ?", (cursor,)).fetchall()
+            touched = connection.execute("SELECT day FROM days WHERE last_seq > ?", (cursor,)).fetchall()
             rows = [connection.execute(
-                f"SELECT seq, at_ns, place, body FROM {_table(day)} WHERE seq > ? ORDER BY seq LIMIT ?", (cursor, limit))
-                for (day,) in days]
+                f"SELECT seq, at_ns, place, body FROM {days.table(day)} WHERE seq > ? ORDER BY seq LIMIT ?", (cursor, limit))
+                for (day,) in touched]
             newest = list(islice(merge(*rows), limit))
-            places, series = (packing.places(connection), packing.series(connection)) if newest else ({}, {})
-        return iter([(seq, packing.unpack(body, at_ns, places[place], series)) for seq, at_ns, place, body in newest])
+            names = self._names = packing.names(connection, self._names)
+        return iter([(seq, packing.unpack(body, at_ns, place, names)) for seq, at_ns, place, body in newest])
 
     def cursor(self, sink: str) -> int:
         with self._reading() as connection:
@@ -159,6 +160,7 @@ class _Writer:
         self._names = packing.Names(connection)
         self._head = _head(connection)
         self._days = {day for (day,) in connection.execute("SELECT day FROM days")}
+        self._newest_ns = days.newest_ns(connection, self._days)
         self._untidy = True
 
     def append(self, entries: Sequence[Entry]) -> int:
@@ -166,13 +168,15 @@ class _Writer:
             self._tidy()
         try:
             with _transaction(self._connection):
-                added, head, days = self._insert(entries)
+                added, head, touched = self._insert(entries)
         except BaseException:
             self._names.reload()
             raise
         self._head = head
-        self._untidy = not days <= self._days
-        self._days |= days
+        newest_ns = max(entry.at_ns for entry in entries)
+        self._untidy = not touched <= self._days or newest_ns // days.PART_NS > self._newest_ns // days.PART_NS
+        self._newest_ns = max(newest_ns, self._newest_ns)
+        self._days |= touched
         return added
 
     def close(self) -> None:
@@ -186,7 +190,7 @@ class _Writer:
         for day, batch in rows.items():
             new = self._insert_day(day, batch)
             if new:
-                last = batch[-1][0] if new == len(batch) else _last(self._connection, day)
+                last = batch[-1][0] if new == len(batch) else days.last(self._connection, day)
                 lag, lead = spreads.get(day, (0, 0))
                 self._connection.execute(
                     "UPDATE days SET last_seq = ?, lag_ns = max(lag_ns, ?), lead_ns = max(lead_ns, ?) WHERE day = ?",
@@ -210,14 +214,9 @@ class _Writer:
         return rows, spreads
 
     def _insert_day(self, day: int, batch: Sequence[_Row]) -> int:
-        table = _table(day)
         if day not in self._days:
-            self._connection.execute(
-                f"CREATE TABLE IF NOT EXISTS {table} (seq INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL,"
-                " device INTEGER NOT NULL, tag INTEGER NOT NULL, place INTEGER NOT NULL, body BLOB NOT NULL)")
-            self._connection.execute(f"CREATE UNIQUE INDEX IF NOT EXISTS {table}_at ON {table} (at_ns, device, tag)")
-            self._connection.execute("INSERT OR IGNORE INTO days VALUES (?, 0, 0, 0, 0)", (day,))
-        insert = f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?, ?, ?, ?)"
+            days.create(self._connection, day)
+        insert = f"INSERT OR IGNORE INTO {days.table(day)} VALUES (?, ?, ?, ?, ?, ?)"
         return max(self._connection.executemany(insert, batch).rowcount, 0)
 
     def _tidy(self) -> None:
@@ -228,20 +227,21 @@ class _Writer:
         for day, _, closed in known[1:self._keep_days]:
             if not closed:
                 with _transaction(self._connection):
-                    table = _table(day)
-                    self._connection.execute(f"CREATE INDEX IF NOT EXISTS {table}_device ON {table} (device, at_ns)")
-                    self._connection.execute("UPDATE days SET closed = 1 WHERE day = ?", (day,))
+                    days.close(self._connection, day)
+        if known:
+            with _transaction(self._connection):
+                days.index_parts(self._connection, known[0][0], self._newest_ns)
         self._untidy = False
 
     def _drop(self, day: int, last_seq: int) -> None:
         behind = self._connection.execute("SELECT sink FROM cursors WHERE position < ?", (last_seq,)).fetchall()
         for (sink,) in behind:
             _log.warning("The log drops %s, though %s has not got all of it: it is older than the newest %d days.",
-                         _table(day), sink, self._keep_days)
+                         days.table(day), sink, self._keep_days)
         with _transaction(self._connection):
             self._connection.execute("INSERT INTO dropped VALUES (1, ?) ON CONFLICT (one) DO UPDATE"
                                      " SET last_seq = max(last_seq, excluded.last_seq)", (last_seq,))
-            self._connection.execute(f"DROP TABLE {_table(day)}")
+            self._connection.execute(f"DROP TABLE {days.table(day)}")
             self._connection.execute("DELETE FROM days WHERE day = ?", (day,))
         self._days.discard(day)
 
@@ -258,7 +258,7 @@ def _open(path: Path) -> sqlite3.Connection:
             for statement in _SCHEMA:
                 connection.execute(statement)
         for (day,) in connection.execute("SELECT day FROM days").fetchall():
-            _last(connection, day)
+            days.last(connection, day)
         packing.places(connection)
     except BaseException:
         connection.close()
@@ -288,41 +288,12 @@ def _locked(directory: Path) -> IO[bytes]:
     return lock
 
 
-def _table(day: int) -> str:
-    return f"day_{from_ns(day * DAY_NS):%Y%m%d}"
-
-
-def _last(connection: sqlite3.Connection, day: int) -> int:
-    last: int = connection.execute(f"SELECT coalesce(max(seq), 0) FROM {_table(day)}").fetchone()[0]
-    return last
-
-
 def _head(connection: sqlite3.Connection) -> int:
     """The newest position ever given; never less than one that a sink has reached."""
     head: int = connection.execute(
         "SELECT max(coalesce((SELECT max(last_seq) FROM days), 0), coalesce((SELECT max(last_seq) FROM dropped), 0),"
         " coalesce((SELECT max(position) FROM cursors), 0))").fetchone()[0]
     return head
-
-
-def _values(connection: sqlite3.Connection, asset: tuple[TenantId, AssetId], of: Quantity, channel: str,
-            first: int, last: int) -> Iterator[tuple[int, Value]]:
-    """(time in ns, value) of one series of one asset, in no order."""
-    number = connection.execute("SELECT id FROM series WHERE quantity = ? AND channel = ?", (of.name, channel)).fetchone()
-    places = connection.execute("SELECT id, device FROM places WHERE tenant = ? AND asset = ?", asset).fetchall()
-    if number is None or not places:
-        return
-    here, devices = (", ".join(str(row[column]) for row in places) for column in (0, 1))
-    for day, lag, lead in connection.execute("SELECT day, lag_ns, lead_ns FROM days ORDER BY day").fetchall():
-        low, high = max(first - lead, day * DAY_NS), min(last + lag, (day + 1) * DAY_NS)
-        if low < high:
-            table = _table(day)  # the inner query is answered by an index alone
-            rows = connection.execute(
-                f"SELECT at_ns, body FROM {table} WHERE place IN ({here}) AND seq IN (SELECT seq FROM {table}"
-                f" WHERE at_ns >= ? AND at_ns < ? AND device IN ({devices}))", (low, high))
-            for at_ns, body in rows:
-                yield from ((at, value) for at, value in packing.values_of(body, at_ns, number[0], of)
-                            if first <= at < last)
 
 
 def _steps(found: Iterable[tuple[int, Value]], first: int, step: int, of: Quantity) -> list[Point]:

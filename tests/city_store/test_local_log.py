@@ -16,7 +16,9 @@ from city.errors import Invalid, OutOfRange, StoreDown
 from city.ids import AssetId, DevEui, TenantId, ZoneId
 from city.quantities import LAMP_LEVEL, RADIO_FCNT
 from city.readings import NS, Entry, Place, Reading, from_ns, to_ns
-from city.store.readings import DAY_NS, FILE, LocalLog
+from city.store import days
+from city.store.days import DAY_NS, PART_NS
+from city.store.readings import FILE, LocalLog
 
 START = to_ns(datetime(2026, 1, 10, tzinfo=UTC))
 PLACE = Place(TenantId("aheim"), AssetId("L1"), "lamp", ZoneId("Markt"), None, DevEui("0000000000000001"))
@@ -68,6 +70,25 @@ def test_an_index_that_is_missing_at_start_is_built(log, tmp_path):
     again.append([entry(START + DAY_NS + 1)])
     assert "day_20260110_device" in tables(tmp_path, "index")
     again.close()
+
+
+def test_finished_parts_of_the_running_day_are_indexed(log, tmp_path):
+    log.append([entry(START, 0.0), entry(START + PART_NS, 1.0)])
+    log.append([entry(START + 2 * PART_NS, 2.0)])
+    log.append([entry(START + PART_NS + 1, 1.5), entry(START + 2 * PART_NS + 1, 2.5)])
+    assert tables(tmp_path, "index") == ["day_20260110_00", "day_20260110_01", "day_20260110_at"]
+    with sqlite3.connect(tmp_path / FILE) as connection:
+        seen: list[str] = []
+        connection.set_trace_callback(seen.append)
+        list(days.values(connection, (PLACE.tenant, PLACE.asset), LAMP_LEVEL, "", START, START + DAY_NS))
+        connection.set_trace_callback(None)
+        plans = [str(connection.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()) for query in seen if "body" in query]
+    connection.close()
+    assert ["COVERING INDEX day_20260110_00" in plans[0], "COVERING INDEX day_20260110_at" in plans[2]] == [True, True]
+    assert levels(log) == [0.0, 1.0, 1.5, 2.0, 2.5]
+    log.append([entry(START + DAY_NS)])
+    log.append([entry(START + DAY_NS + 1)])
+    assert tables(tmp_path, "index") == ["day_20260110_at", "day_20260110_device", "day_20260111_at"]
 
 
 def test_a_history_question_is_answered_by_indexes(log, tmp_path):
