@@ -32,14 +32,14 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def add_account(store: Store, *, name: str, role: Role, tenant: TenantId | None, password: str = "") -> str:
+def add_account(store: Store, *, name: str, role: Role, tenant: TenantId | None, password: str | None = None) -> str:
     """Create the account, or give it a new password; without one, a password is made. Returns the password.
     Raises NotFound for an unknown town, Invalid for a bad name or password."""
     if tenant is not None:
         store.tenant(tenant)
-    password = password or secrets.token_urlsafe(15)
-    store.put_account(auth.new_account(name=name, password=password, role=role, tenant=tenant))
-    return password
+    chosen = secrets.token_urlsafe(15) if password is None else password
+    store.put_account(auth.new_account(name=name, password=chosen, role=role, tenant=tenant))
+    return chosen
 
 
 def _town_add(store: Store, asked: argparse.Namespace, console: Console) -> None:
@@ -59,10 +59,10 @@ def _town_list(store: Store, _: argparse.Namespace, console: Console) -> None:
 
 
 def _account_add(store: Store, asked: argparse.Namespace, console: Console) -> None:
-    password = getpass.getpass(f"password for {asked.name}: ") if asked.prompt else ""
-    made = add_account(store, name=asked.name, role=Role(asked.role), tenant=_tenant(asked), password=password)
+    typed = getpass.getpass(f"password for {asked.name}: ") if asked.prompt else None
+    made = add_account(store, name=asked.name, role=Role(asked.role), tenant=_tenant(asked), password=typed)
     console.print(f"{asked.name} may sign in as {asked.role}")
-    if not password:
+    if typed is None:
         console.print(f"password, shown only now: {made}", markup=False)
 
 

@@ -25,7 +25,10 @@ class Targets:
 
     def of(self, lamp: Luminaire) -> Setpoint:
         """What is wanted of this lamp, which is of the town."""
-        wish = self.override_of(lamp)
+        return self.under(self.override_of(lamp), lamp)
+
+    def under(self, wish: Override | None, lamp: Luminaire) -> Setpoint:
+        """What is wanted where `wish` is the override that wins."""
         if wish is not None:
             return Setpoint(wish.level, "override", f"override:{wish.id}", wish.start, wish.end)
         floor = lamp_floor(lamp)
@@ -35,8 +38,10 @@ class Targets:
 
     def override_of(self, lamp: Luminaire) -> Override | None:
         """The override that wins at this lamp, if there is one."""
-        wishes = [wish for wish in (self._zones.get(lamp.zone), self._assets.get(lamp.id)) if wish is not None]
-        return max(wishes, key=_age, default=None)
+        of_zone, own = self._zones.get(lamp.zone), self._assets.get(lamp.id)
+        if of_zone is None or own is None:
+            return of_zone or own
+        return max(of_zone, own, key=_age)
 
     def of_zone(self, zone: ZoneId) -> Override | None:
         """The override of the whole zone, if there is one."""

@@ -21,8 +21,8 @@ from city.orders import Resume, SetLevel
 from city.parking import BayState, ZoneOccupancy, bay_state, zone_occupancy
 from city.places import Device, Luminaire, ParkingBay, Restriction, Zone
 from city.planning import OWN_CALENDAR_GRACE
-from city.quantities import LAMP_LEVEL, LAMP_POWER, LAMP_REASON, Value
-from city.readings import DeviceState, from_ns
+from city.quantities import LAMP_LEVEL, LAMP_POWER, LAMP_REASON
+from city.readings import DeviceState, Last, from_ns
 from city.store.ports import TenantStore
 from decoders.catalog import catalog
 from decoders.codec import Codec
@@ -32,6 +32,8 @@ LIVE = tuple(state for state in State if state.live)
 RX2_SF = 12  # ChirpStack's EU868 default for class C downlinks is RX2 at DR0
 FAULTS = frozenset({AlarmKind.LAMP_FAILURE, AlarmKind.DRIVER_SILENT, AlarmKind.METER_SILENT})
 OVERRIDE_GRACE = timedelta(minutes=3)
+NO_KINDS: frozenset[AlarmKind] = frozenset()
+HOUR = timedelta(hours=1)
 UNKNOWN_HEARTBEAT = timedelta(hours=24)
 
 
@@ -274,31 +276,34 @@ class Picture:
                 self._live.setdefault(order.asset, order)
 
     def view(self, lamp: Luminaire) -> LuminaireView:
+        """One lamp; twenty thousand of them take a fraction of a second, so the state is looked into directly."""
         device = self._devices.get(lamp.id)
         state = self._states.get(device.dev_eui) if device else None
         codec = self._codecs.get(device.model) if device else None
-        target, alarms, live = self._targets.of(lamp), tuple(self._alarms.get(lamp.id, ())), self._live.get(lamp.id)
-        level = _number(state.value(LAMP_LEVEL)) if state else None
+        said: Mapping[str, Last] = state.last if state else {}
+        level, power, reason = said.get(LAMP_LEVEL.name), said.get(LAMP_POWER.name), said.get(LAMP_REASON.name)
         heard_at = from_ns(state.heard_ns) if state and state.heard_ns else None
+        wish = self._targets.override_of(lamp)
+        target, alarms = self._targets.under(wish, lamp), tuple(self._alarms.get(lamp.id, ()))
+        live, burns = self._live.get(lamp.id), _number(level)
         return LuminaireView(
             lamp=lamp, zone_name=self._zones.get(lamp.zone, lamp.zone), device=device.dev_eui if device else None,
             model=device.model if device else "", dims=codec is not None and codec.abilities.dims, target=target,
-            level=level, level_reason=str(state.value(LAMP_REASON) or "") if state else "",
-            level_at=state.at(LAMP_LEVEL) if state else None,
-            power_w=_number(state.value(LAMP_POWER)) if state else None,
-            power_at=state.at(LAMP_POWER) if state else None, heard_at=heard_at,
-            word=lamp_word(target, level, heard_at, alarms, live, codec, self._now), alarms=alarms, live=live,
-            override=self._targets.override_of(lamp))
+            level=burns, level_reason=str(reason.value) if reason else "",
+            level_at=from_ns(level.at_ns) if level else None, power_w=_number(power),
+            power_at=from_ns(power.at_ns) if power else None, heard_at=heard_at,
+            word=lamp_word(target, burns, heard_at, alarms, live, codec, self._now), alarms=alarms, live=live,
+            override=wish)
 
 
-def lamp_word(target: Setpoint, level: float | None, heard_at: datetime | None, alarms: Iterable[Alarm],
+def lamp_word(target: Setpoint, level: float | None, heard_at: datetime | None, alarms: Sequence[Alarm],
               live: Command | None, codec: Codec | None, now: datetime) -> LampWord:
     """One word for a lamp; silence and faults come before agreement, for they make it doubtful."""
     if heard_at is None:
         return LampWord.NEVER_HEARD
-    kinds = {alarm.kind for alarm in alarms}
+    kinds = {alarm.kind for alarm in alarms} if alarms else NO_KINDS
     heartbeat = codec.heartbeat if codec else UNKNOWN_HEARTBEAT
-    if AlarmKind.DEVICE_SILENT in kinds or now - heard_at > 2 * heartbeat + timedelta(hours=1):
+    if AlarmKind.DEVICE_SILENT in kinds or now - heard_at > heartbeat + heartbeat + HOUR:
         return LampWord.SILENT
     if kinds & FAULTS:
         return LampWord.FAULT
@@ -353,5 +358,5 @@ def _order_size(model: str) -> int:
     return len(catalog()[model].encode_downlink(SetLevel(50, 60)).data)
 
 
-def _number(value: Value | None) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
+def _number(last: Last | None) -> float | None:
+    return float(last.value) if last is not None and isinstance(last.value, int | float) else None
