@@ -50,10 +50,12 @@ async def _run(scenario: Scenario, settings: Settings, options: argparse.Namespa
     for name in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows: KeyboardInterrupt does it there
             loop.add_signal_handler(name, stop.set)
-    async with asyncio.TaskGroup() as tasks:
-        driver = tasks.create_task(drive(chirpstack, settings.mqtt, clock, stop))
-        driver.add_done_callback(lambda _: stop.set())
-        tasks.create_task(_show(chirpstack, clock, settings.mqtt.url, stop))
+    shown = asyncio.create_task(_show(chirpstack, clock, settings.mqtt.url, stop))
+    try:
+        await drive(chirpstack, settings.mqtt, clock, stop)
+    finally:
+        stop.set()
+        await shown
 
 
 async def _show(chirpstack: ChirpStack, clock: Clock, url: str, stop: asyncio.Event) -> None:

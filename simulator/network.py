@@ -1,13 +1,14 @@
 """The simulator's door to MQTT: publishes what the imitation of ChirpStack says, hands it what is commanded.
 
 A small client over paho on the asyncio loop, without paho's thread: sockets are watched by the loop, QoS 1 both ways,
-and it connects anew after the broker was away. What was advanced meanwhile is published then, up to a bound, as
-ChirpStack's own channel of events would be.
+and it connects anew after the broker was away. The town never loses a message here: while too many wait for the
+broker it stands still, and catches up with the clock afterwards.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Iterable
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import paho.mqtt.client as paho
@@ -21,7 +22,8 @@ from city.settings import Mqtt
 from simulator.chirpstack import ChirpStack
 
 STEP_S = 0.05  # real seconds between two looks at the clock
-IN_FLIGHT, HELD = 100, 100_000  # messages on their way to the broker; messages kept while it is away
+CATCH_UP = timedelta(minutes=2)  # virtual time in one go at most, however far behind
+IN_FLIGHT, HELD = 100, 20_000  # messages on their way to the broker; messages that may wait for it
 RETRY_S, RETRY_MOST_S = 0.2, 10.0
 CONNECT_S, KEEPALIVE_S = 5.0, 30
 PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -30,33 +32,53 @@ PORTS = {"mqtt": 1883, "mqtts": 8883}
 async def drive(chirpstack: ChirpStack, settings: Mqtt, clock: Clock, stop: asyncio.Event) -> None:
     """Run the town at the clock's pace until `stop` is set. Raises Invalid on a URL that is none; a broker that is down
     is waited for."""
-    outbox: deque[tuple[str, bytes]] = deque(maxlen=HELD)
-    wait = RETRY_S
+    town, wait = _Pace(chirpstack, clock), RETRY_S
     while not stop.is_set():
         broker = _Broker(settings, chirpstack.scenario.tenant.id)
         try:
             await broker.connect(chirpstack.command_topics)
             wait = RETRY_S
-            await _run(chirpstack, broker, outbox, clock, stop)
+            await _run(town, broker, stop)
         except BrokerDown:
-            outbox.extend(broker.unsent())
-            outbox.extend(chirpstack.advance(clock.now()))
+            town.outbox.extendleft(reversed(broker.unsent()))
+            town.advance()
             await _pause(wait, stop)
             wait = min(wait * 2, RETRY_MOST_S)
         finally:
             broker.close()
 
 
-async def _run(chirpstack: ChirpStack, broker: "_Broker", outbox: deque[tuple[str, bytes]], clock: Clock,
-               stop: asyncio.Event) -> None:
+class _Pace:
+    """Keeps the town up with the clock, in steps; `outbox` is what the broker has not been given yet."""
+
+    def __init__(self, chirpstack: ChirpStack, clock: Clock) -> None:
+        self.outbox: deque[tuple[str, bytes]] = deque()
+        self._town, self._clock = chirpstack, clock
+        self._at = clock.now()
+
+    def advance(self) -> bool:
+        """One step towards the clock; whether it has been reached."""
+        now = self._clock.now()
+        if len(self.outbox) >= HELD:
+            return True
+        self._at = min(now, self._at + CATCH_UP)
+        self.outbox.extend(self._town.advance(self._at))
+        return self._at >= now
+
+    def command(self, topic: str, payload: bytes) -> None:
+        """A command reaches the town at the time that it has got to."""
+        self._town.command(topic, payload, self._at)
+
+
+async def _run(town: _Pace, broker: "_Broker", stop: asyncio.Event) -> None:
     while not stop.is_set():
         for topic, payload in broker.received():
-            chirpstack.command(topic, payload, clock.now())
-        outbox.extend(chirpstack.advance(clock.now()))
-        while outbox and broker.room():
-            broker.publish(*outbox.popleft())
+            town.command(topic, payload)
+        reached = town.advance()
+        while town.outbox and broker.room():
+            broker.publish(*town.outbox.popleft())
         broker.check()
-        await broker.wait(STEP_S)
+        await broker.wait(STEP_S if reached else 0.0)
 
 
 async def _pause(seconds: float, stop: asyncio.Event) -> None:
