@@ -1,22 +1,22 @@
 """`stadtfunk letters`: dead letters, and what to do about them: list, show, replay."""
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from pathlib import Path
 
 from city.clock import Clock, SystemClock
+from city.errors import NotFound, StoreDown
 from city.settings import load
 from city.store.opening import open_store
 from city.store.ports import DeadLetter, ReadingLog, Store
 from city.store.readings import LocalLog
-from gateway_bridge.link import Message
-from gateway_bridge.listen import parse_all, store_facts
-from gateway_bridge.pipeline import devices_of, handle_all
+from gateway_bridge.mend import REQUESTED, replay, request
 
 MOST = 100_000
 PREVIEW = 2000
+PATIENCE_S, POLL_S = 15.0, 0.25
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,18 +36,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             log.close()
     finally:
         store.close()
-
-
-def replay(store: Store, log: ReadingLog, letter: DeadLetter, now: datetime) -> str:
-    """Run the letter's payload through the pipeline again. Returns "" where that worked, and the letter is gone; else
-    the reason why it is still one. Raises Unavailable."""
-    arrivals = parse_all([Message(letter.topic, letter.payload)])
-    facts = handle_all(arrivals, store.view(devices_of(arrivals)), now).facts
-    if facts.letters:
-        return facts.letters[0].reason
-    store_facts(store, log, facts)
-    store.remove_letter(letter.id)
-    return ""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -90,13 +78,41 @@ def _show(letter: DeadLetter) -> int:
 
 
 def _replay(store: Store, log: ReadingLog, clock: Clock, letters: Iterable[DeadLetter]) -> int:
-    left = done = 0
+    """Here, where no bridge runs; else the bridge is asked to, and waited for."""
+    results: dict[str, str] = {}
+    waiting: list[DeadLetter] = []
     for letter in letters:
-        reason = replay(store, log, letter, clock.now())
-        left, done = left + bool(reason), done + (not reason)
-        _say(f"{letter.id}  {'still ' + reason if reason else 'read'}")
-    _say(f"{done} read, {left} left")
+        try:
+            results[letter.id] = replay(store, log, letter, clock.now())
+        except StoreDown:
+            waiting.append(letter)
+    if waiting:
+        request(store, waiting, clock.now())
+        results.update(asyncio.run(_await(store, clock, waiting)))
+    for name, reason in results.items():
+        _say(f"{name}  {'still ' + reason if reason else 'read'}")
+    left = sum(bool(reason) for reason in results.values())
+    _say(f"{len(results) - left} read, {left} left")
     return 1 if left else 0
+
+
+async def _await(store: Store, clock: Clock, letters: Sequence[DeadLetter]) -> dict[str, str]:
+    """What the bridge has made of them; those it has not come to in time are still requested."""
+    results = {letter.id: REQUESTED for letter in letters}
+    for _ in range(round(PATIENCE_S / POLL_S)):
+        waiting = [name for name, reason in results.items() if reason == REQUESTED]
+        if not waiting:
+            break
+        await clock.sleep(POLL_S)
+        results.update((name, _reason(store, name)) for name in waiting)
+    return results
+
+
+def _reason(store: Store, id: str) -> str:
+    try:
+        return store.letter(id).reason
+    except NotFound:
+        return ""
 
 
 def _readable(payload: bytes) -> str:

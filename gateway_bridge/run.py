@@ -15,11 +15,14 @@ from city.store.ports import DeadLetter, Facts, ReadingLog, Store
 from gateway_bridge import network_server
 from gateway_bridge.link import Link
 from gateway_bridge.listen import Listener
+from gateway_bridge.mend import Mender
 from gateway_bridge.metrics import Metrics
 from gateway_bridge.network_server import NetworkServer
 from gateway_bridge.ship import Shipper, run_ship
 from gateway_bridge.steer import Steerer
 from gateway_bridge.waiting import Backoff, first
+
+MEND_EVERY_S = 2.0
 
 _log = logging.getLogger(__name__)
 
@@ -39,9 +42,15 @@ async def run_bridge(settings: Settings, *, store: Store, log: ReadingLog, link:
             await steerer.tick()
             await clock.sleep(settings.bridge.tick_s)
 
+        mender = Mender(store, log, clock, turn)
+
+        async def mend() -> None:
+            await mender.step()
+            await clock.sleep(MEND_EVERY_S)
+
         with _served(metrics, settings.bridge.metrics_port):
             loops = [_forever("listen", listener.step, clock, stop, metrics),
-                     _forever("steer", steer, clock, stop, metrics)]
+                     _forever("steer", steer, clock, stop, metrics), _forever("mend", mend, clock, stop, metrics)]
             if settings.influx.url:
                 loops.append(_ship(settings, store, log, clock, stop))
             await asyncio.gather(*loops)

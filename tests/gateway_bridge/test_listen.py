@@ -1,5 +1,6 @@
 """The listening loop on a real store and log: once stored, once counted, acknowledged only afterwards."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -24,8 +25,8 @@ from city.quantities import (
 from city.readings import Entry
 from city.settings import Bridge
 from city.store.ports import Facts
-from gateway_bridge.letters import replay
 from gateway_bridge.listen import Listener
+from gateway_bridge.mend import REQUESTED, Mender, replay, request
 from tests.gateway_bridge.samples import EUI, TIME, TIME_NS, encode, other, topic, up
 from tests.gateway_bridge.town import BAY, BAY_EUI, LAMP, NOW, Town, register_assets, small_town
 
@@ -245,3 +246,18 @@ async def test_letters_of_the_same_message_are_one_letter_that_counts(town: Town
     (letter,) = town.store.all_letters()
     assert letter.count == 3
     assert replace(letter, payload=b"").topic == topic("up", EUI)
+
+
+async def test_a_requested_letter_is_replayed_by_the_bridge_or_told_why_not(tmp_path: Path) -> None:
+    with small_town(tmp_path, register=False) as town:
+        await town.hear("up", up())
+        await town.hear("up", b"{")
+        register_assets(town.own)
+        request(town.store, town.store.all_letters(), NOW + timedelta(seconds=1))
+        assert town.store.count_letters() == {REQUESTED: 2}
+        mender = Mender(town.store, town.log, town.clock, asyncio.Lock())
+        assert await mender.step() == 2
+        assert await mender.step() == 0
+        (left,) = town.store.all_letters()
+        assert (left.reason, left.count, left.payload) == ("MalformedEvent", 1, b"{")
+        assert [point.value for point in town.history(LAMP_LEVEL)] == [25.0]

@@ -16,6 +16,7 @@ import pytest
 from paho.mqtt import client as paho
 
 from city.ids import AssetId, DevEui, OverrideId, TenantId
+from city.imports import COLUMNS, parse
 from city.lighting import Override
 from city.places import Site, Tenant
 from city.quantities import LAMP_LEVEL, RADIO_FCNT
@@ -165,12 +166,16 @@ def test_from_publish_to_history_and_nonsense_on_the_way(bridge: Bridge, publish
     _command_line(bridge, capsys)
 
 
-def _command_line(bridge: Bridge, capsys: pytest.CaptureFixture[str]) -> None:
-    """`stadtfunk letters` on what the bridge left behind."""
+def _settings(bridge: Bridge) -> str:
     settings = bridge.directory / "stadtfunk.toml"
     settings.write_text(f'[database]\nurl = "sqlite:///{bridge.directory}/city.db"\n'
                         f'[log]\ndirectory = "{bridge.directory}/log"\n')
-    where = ["--settings", str(settings)]
+    return str(settings)
+
+
+def _command_line(bridge: Bridge, capsys: pytest.CaptureFixture[str]) -> None:
+    """`stadtfunk letters` on what the bridge left behind."""
+    where = ["--settings", _settings(bridge)]
     assert letters.main([*where, "list"]) == 0
     assert "MalformedEvent" in capsys.readouterr().out
     (unknown,) = bridge.store.all_letters(reason="UnknownDevice")
@@ -216,3 +221,23 @@ def test_an_override_becomes_a_downlink_on_the_broker(bridge: Bridge, publisher:
     assert json.loads(payload)["fPort"] == 60
     assert bridge.stop() == 0
     assert "Traceback" not in bridge.said()
+
+
+def test_letters_are_replayed_from_the_command_line_while_the_bridge_runs(
+        bridge: Bridge, publisher: Publisher, capsys: pytest.CaptureFixture[str]) -> None:
+    late = "00000000000000aa"
+    bridge.start()
+    until(lambda: "connected to" in bridge.said())
+    publisher.publish(topic("up"), event(1))
+    publisher.publish(topic("up", late), encode(up(eui=late, time=START.isoformat())))
+    until(lambda: bridge.store.count_letters() == {"UnknownDevice": 1})
+    until(lambda: f_cnt(bridge) == 1)
+    rows, _ = parse((",".join(COLUMNS) + f"\nN-7,lamp,Spät,48.7,13.8,nord,K1,{late},nas/ul20xx,40,P4,\n").encode(),
+                    {"nas/ul20xx"})
+    bridge.store.tenant(TOWN).import_rows(rows)
+    settings = _settings(bridge)
+    assert letters.main(["--settings", settings, "replay", "--reason", "UnknownDevice"]) == 0
+    assert "1 read, 0 left" in capsys.readouterr().out
+    assert bridge.stop() == 0
+    assert bridge.values(AssetId("N-7")) == [1042]
+    assert bridge.store.all_letters() == []
