@@ -1,6 +1,7 @@
 """The city database's tables and how they come to be."""
 
 import stat
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 
+from city.clock import ManualClock
 from city.errors import Invalid, StoreDown
 from city.settings import Secret
 from city.store.__main__ import main
 from city.store.database import Database
 from city.store.opening import newest, open_store, upgrade, version
+from city.store.ports import Account, Role, Session
 from city.store.tables import metadata
 
 
@@ -108,6 +111,19 @@ def test_the_command_upgrades_and_tells_the_version(tmp_path, capsys):
     assert main(["version", "--url", url]) == 0
     assert newest() in capsys.readouterr().out
     assert version(Database(url)) == newest()
+
+
+def test_the_command_prunes_by_the_clock(tmp_path, capsys):
+    url = f"sqlite:///{tmp_path}/city.db"
+    assert main(["prune", "--url", url]) == 3
+    store = open_store(url)
+    store.put_account(Account("anna", Role.VIEWER, None, "hash"))
+    now = datetime(2026, 1, 10, tzinfo=UTC)
+    store.put_session(Session("digest", "anna", "csrf", now))
+    store.close()
+    for days, gone in ((29, 0), (31, 1)):
+        assert main(["prune", "--days", "30", "--url", url], ManualClock(now + timedelta(days=days))) == 0
+        assert f"pruned: {gone} rows" in capsys.readouterr().out
 
 
 def test_the_migrations_lie_inside_the_package():

@@ -24,8 +24,10 @@ from city.imports import ImportRow
 from city.lighting import Override, Program
 from city.places import AssetKind, Luminaire, ParkingBay, Restriction, Site, Street, Tenant
 from city.readings import DeviceState, Last, to_ns
+from city.store.database import Database
 from city.store.opening import open_store
 from city.store.ports import Account, AuditLine, ConfigWish, DeadLetter, Facts, Role, Session, Store, TenantStore, Token
+from city.store.pruning import prune
 
 NOW = datetime(2026, 1, 10, 18, 30, 0, 123_456, tzinfo=UTC)
 HEARD = to_ns(NOW)
@@ -577,10 +579,42 @@ def test_ping_answers(store):
     store.ping()
 
 
+def test_pruning_takes_what_is_finished_and_old_and_no_more(url, store, town):
+    old = advance(told(), Event.SUPERSEDE, later(1))
+    young = advance(told(level=50), Event.SUPERSEDE, later(1000))
+    live = told(level=60)
+    applied = replace(told(level=70), state=State.APPLIED, changed_at=later(1))
+    alarms = [begin(A, AssetId(asset), AlarmKind.LAMP_FAILURE, NOW) for asset in ("L1", "L2")]
+    store.commit(Facts(commands=(old, young, live, applied), alarms=(replace(alarms[0], ended_at=later(1)), alarms[1])))
+    store.put_account(Account("anna", Role.VIEWER, A, "hash"))
+    store.put_session(Session("gone", "anna", "csrf", later(10)))
+    store.put_session(Session("valid", "anna", "csrf", later(1000)))
+    town.audit(AuditLine(NOW, "anna", "dim", "Markt"))
+    database = Database(url)
+    assert prune(database, later(500)) == 3
+    assert prune(database, later(500)) == 0
+    database.close()
+    assert {item.id for item in town.commands()} == {young.id, live.id, applied.id}
+    assert [item.id for item in town.alarms(open_only=False)] == [alarms[1].id]
+    assert store.session("valid", later(500)) is not None
+    assert store.last_applied(A) == {D1: applied}
+    assert len(town.audit_lines()) == 1
+
+
+def _database(url: str) -> str:
+    return url.partition("?")[0].rpartition("@/")[2]
+
+
 @pytest.mark.wire
 def test_a_lost_server_is_store_down_and_comes_back(postgres):
-    store = open_store(postgres())
-    store.ping()
+    url = postgres()
+    store = open_store(url)
+    store.put_tenant(Tenant(A, "Aheim", Site(48.4, 10.0)))
+    with psycopg.connect(host=url.partition("host=")[2], user="town", dbname="postgres", autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {_database(url)} ALLOW_CONNECTIONS false")
+        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [_database(url)])
+        with pytest.raises(StoreDown):
+            store.ping()
+        admin.execute(f"ALTER DATABASE {_database(url)} ALLOW_CONNECTIONS true")
+    assert [town.name for town in store.tenants()] == ["Aheim"]
     store.close()
-    with pytest.raises(StoreDown):
-        open_store("postgresql+psycopg://town:secret-word@127.0.0.1:1/town")
