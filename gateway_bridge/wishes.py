@@ -28,6 +28,7 @@ HOLD_OFF = timedelta(minutes=10)  # after an order has failed, before the same o
 CONFIG_EXPIRES = timedelta(hours=1)
 LONGEST_SILENCE = timedelta(hours=3)  # of a lamp whose status interval nobody has set
 INTERVALS_MISSED = 3
+STARTING = timedelta(minutes=10)  # a lamp that has restarted burns at its fallback until it knows the time
 AFTER_HEARTBEAT = timedelta(hours=1)
 CONFIG = "config"
 
@@ -59,10 +60,9 @@ def wanted(town: Town, overrides: Sequence[Override], program: Program, applied:
         state = town.states.get(device)
         if item.lamp is None or state is None or not state.application_id:
             continue
-        yield Wanted(item.lamp, device, item.codec.abilities,
-                     _setpoint(item.lamp, overrides, program, town.tenant, by_floor, now),
-                     _level(state), state.at(LAMP_LEVEL), _remembered(applied.get(device), state),
-                     tuple(live.get(device, ())))
+        want = _setpoint(item.lamp, overrides, program, town.tenant, by_floor, now)
+        yield Wanted(item.lamp, device, item.codec.abilities, want, _level(state, want, now), state.at(LAMP_LEVEL),
+                     _remembered(applied.get(device), state), tuple(live.get(device, ())))
 
 
 def configuring(town: Town, wishes: Mapping[DevEui, ConfigWish], live: Mapping[DevEui, list[Command]],
@@ -172,7 +172,11 @@ def _setpoint(lamp: Luminaire, overrides: Sequence[Override], program: Program, 
     return by_floor[floor]
 
 
-def _level(state: DeviceState) -> float | None:
+def _level(state: DeviceState, want: Setpoint, now: datetime) -> float | None:
+    """What the lamp reports; nothing yet where it starts up and is left to its own program."""
+    restarted = state.at(DEVICE_BOOT)
+    if want.reason == "program" and restarted is not None and now - restarted < STARTING:
+        return None
     level = state.value(LAMP_LEVEL)
     return float(level) if isinstance(level, int | float) else None
 

@@ -261,6 +261,17 @@ async def test_an_order_on_its_way_when_the_lamp_restarts_is_sent_again(town: To
     assert only(town).state is State.PLANNED
 
 
+async def test_a_lamp_that_starts_up_is_given_time_before_it_is_corrected(town: Town, lamp: Lamp) -> None:
+    await town.hear("join", other(time=town.stamp(), devAddr="00189441"))
+    await lamp.report(100, "F8")  # its fallback, by day
+    await tick(town, 60)
+    assert town.commands() == []
+    await tick(town, 600)
+    order = only(town).order
+    assert isinstance(order, SetLevel)
+    assert order.level == 0
+
+
 async def test_release_is_confirmed_by_any_reason_but_manual(town: Town, lamp: Lamp) -> None:
     town.wish(40)
     await tick(town)
