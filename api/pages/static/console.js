@@ -55,7 +55,7 @@ body.addEventListener("click", (event) => {
   if (link.matches("[data-drawer]")) { event.preventDefault(); open(link.href, link); }
   else if (link.matches("#drawer [data-close]")) { event.preventDefault(); close(); }
   else if (link.matches("[data-clear]")) { chosen.clear(); close(); }
-  else if (link.matches("[data-dim]")) open(`${at.dim}?${new URLSearchParams([...chosen].map((id) => ["lamp", id]))}`, link);
+  else if (link.matches("[data-dim]")) open(`${at.dialog}?${new URLSearchParams([...chosen].map((id) => ["lamp", id]))}`, link);
 });
 addEventListener("keydown", (event) => { if (event.key === "Escape" && !drawer.hidden && drawer.contains(document.activeElement)) close(); });
 body.addEventListener("htmx:afterSettle", (event) => {
@@ -78,7 +78,11 @@ function settled() {
 // ---- what changes
 const lamps = new Map();
 const pending = new Map();
-function renew(id, wait) {
+let lastTook = 0;  // a town of 20,000 lamps takes the server a while: ask it less often then
+body.addEventListener("htmx:beforeRequest", (event) => { event.detail.xhr.began = performance.now(); });
+body.addEventListener("htmx:afterRequest", (event) => { lastTook = performance.now() - (event.detail.xhr.began ?? performance.now()); });
+function renew(id, least) {
+  const wait = Math.max(least, id === "progress" ? 0 : 6 * lastTook);
   if (pending.has(id)) return;
   pending.set(id, setTimeout(() => { pending.delete(id); if (document.getElementById(id) && !document.hidden) htmx.trigger(`#${id}`, "renew"); }, wait));
 }
