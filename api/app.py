@@ -36,7 +36,7 @@ def create_app(store: Store, log: ReadingLog, clock: Clock, settings: Settings) 
         await hub.close()
 
     app = FastAPI(title="stadtfunk", version=VERSION, description=DESCRIPTION, lifespan=lifespan, docs_url=None,
-                  redoc_url=None, openapi_url="/api/v1/openapi.json")
+                  redoc_url=None, openapi_url="/api/v1/openapi.json", redirect_slashes=False)
     app.state.platform = Platform(store, log, clock, settings)
     app.state.limiter, app.state.metrics, app.state.hub = SignInLimiter(), metrics, hub
     app.add_middleware(Shell, metrics=metrics, secure=settings.api.secure_cookies,

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
-from pydantic import BaseModel
 
-from api.schemas import AlarmOut, BayOut, CommandOut, LuminaireOut, OverrideOut
+from api.schemas import AlarmOut, BayOut, CommandOut, LuminaireOut, OverrideOut, to_json
 from api.targets import Targets
 from api.views import ALL, LIVE, LampWord, Picture, bay_view, override_progress
 from city.alarms import Alarm
@@ -170,10 +169,10 @@ def reload() -> bytes:
     return b"event: reload\ndata: {}\n\n"
 
 
-def _messages(kind: str, items: Sequence[BaseModel], now: datetime) -> bytes:
+def _messages(kind: str, items: Sequence[object], now: datetime) -> bytes:
     parts = []
     for start in range(0, len(items), CHUNK):
-        body = b",".join(item.model_dump_json().encode() for item in items[start:start + CHUNK])
+        body = b",".join(to_json(item) for item in items[start:start + CHUNK])
         at = msgspec.json.encode(now)
         parts.append(b'event: %b\ndata: {"at":%b,"%b":[%b]}\n\n' % (kind.encode(), at, kind.encode(), body))
     return b"".join(parts)

@@ -47,7 +47,7 @@ def luminaires(request: Request, town: Viewing, now: Now, zone: Annotated[str | 
     matching = sorted((view for view in some if state is None or view.word is state), key=lambda view: view.lamp.id)
     rest = [view for view in matching if view.lamp.id > cursor]
     page = rest[:limit]
-    return tagged(request, LuminairesOut.model_construct(
+    return tagged(request, LuminairesOut(
         luminaires=[LuminaireOut.of(view) for view in page], total=len(matching),
         cursor=page[-1].lamp.id if len(rest) > limit else None))
 
