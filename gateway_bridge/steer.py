@@ -11,7 +11,7 @@ One bridge of a town steers: bridges that only share the receiving are run with 
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -21,7 +21,7 @@ from city.commands import Command, Event, State, advance
 from city.errors import BrokerDown, NetworkServerDown, Refused
 from city.ids import DevEui, TenantId
 from city.places import Luminaire, Tenant
-from city.planning import plan
+from city.planning import Wanted, plan
 from city.settings import Bridge
 from city.store.ports import Facts, Store, TenantStore
 from decoders.catalog import catalog
@@ -34,7 +34,7 @@ from gateway_bridge.waiting import unbroken
 from gateway_bridge.wishes import Served, Town
 
 REGISTRY_EVERY = timedelta(seconds=30)
-SILENCE_EVERY = timedelta(seconds=60)
+ALARMS_EVERY = timedelta(seconds=60)
 MOST_ALARMS = 100_000
 
 _log = logging.getLogger(__name__)
@@ -104,14 +104,15 @@ class Steerer:
         own = self._store.tenant(tenant.id)
         town = mirror.refresh(own, tenant, now)
         live = _by_device(self._store.live_commands(tenant.id))
-        new, ended = self._plan(own, town, live, now)
+        lamps = list(wishes.wanted(town, own.overrides(now), own.program(), self._store.last_applied(tenant.id), live, now))
+        new, ended = self._plan(own, town, lamps, live, now)
         current = {command.id: command for commands in live.values() for command in commands}
         replaced = {command.device for command in ended if current[command.id].attempts}
         current.update((command.id, command) for command in (*new, *ended))
         moved = wishes.followed_up([c for c in current.values() if c.state.live], town, now)
         current.update((command.id, command) for command in moved)
         sending, refused = self._claim(current.values(), town, replaced, most, now)
-        alarms = self._alarms(own, town, mirror, [*moved, *refused], now)
+        alarms = self._alarms(own, town, mirror, lamps, [*moved, *refused], now)
         changed = {c.id: c for c in (*new, *ended, *moved, *refused, *(item.after for item in sending))}
         if changed or alarms:
             self._store.commit(Facts(commands=tuple(changed.values()), alarms=tuple(alarms)))
@@ -120,11 +121,10 @@ class Steerer:
         self._metrics.failed.inc(sum(c.state in (State.FAILED, State.EXPIRED) for c in changed.values()))
         return sending
 
-    def _plan(self, own: TenantStore, town: Town, live: Mapping[DevEui, list[Command]],
+    def _plan(self, own: TenantStore, town: Town, lamps: Sequence[Wanted], live: Mapping[DevEui, list[Command]],
               now: datetime) -> tuple[list[Command], list[Command]]:
         """New commands, and live ones that are superseded."""
-        planned = plan(wishes.wanted(town, own.overrides(now), own.program(), self._store.last_applied(town.tenant.id),
-                                     live, now), now)
+        planned = plan(lamps, now)
         settings, unwanted = wishes.configuring(town, self._store.config_wishes(town.tenant.id), live, now)
         new = [*planned.commands, *settings]
         if new:
@@ -147,14 +147,16 @@ class Steerer:
                 sending.append(_Sending(command, after, topic, payload, again))
         return sending, refused
 
-    def _alarms(self, own: TenantStore, town: Town, mirror: "_Mirror", moved: list[Command],
+    def _alarms(self, own: TenantStore, town: Town, mirror: "_Mirror", lamps: Sequence[Wanted], moved: list[Command],
                 now: datetime) -> list[Alarm]:
-        silence_due = mirror.silence_due(now)
-        if not moved and not silence_due:
+        due = mirror.alarms_due(now)
+        if not moved and not due:
             return []
         running = own.alarms(open_only=True, limit=MOST_ALARMS)
         alarms = wishes.failure_alarms(moved, running, now)
-        return alarms + (wishes.silence_alarms(town, running, now) if silence_due else [])
+        if due:
+            alarms += [*wishes.settled_alarms(lamps, running, now), *wishes.silence_alarms(town, running, now)]
+        return alarms
 
     def _put_back(self, sending: Iterable[_Sending]) -> None:
         """Planned again, the attempt unspent - unless an answer has come in meanwhile."""
@@ -176,7 +178,7 @@ class _Mirror:
         self._town: Town | None = None
         self._revision = 0
         self._read_at: datetime | None = None
-        self._silence_at: datetime | None = None
+        self._looked_at: datetime | None = None
 
     def refresh(self, own: TenantStore, tenant: Tenant, now: datetime) -> Town:
         town = self._town
@@ -192,10 +194,10 @@ class _Mirror:
             town.served, self._read_at = _served(own), now
         return town
 
-    def silence_due(self, now: datetime) -> bool:
-        if self._silence_at is not None and now - self._silence_at < SILENCE_EVERY:
+    def alarms_due(self, now: datetime) -> bool:
+        if self._looked_at is not None and now - self._looked_at < ALARMS_EVERY:
             return False
-        self._silence_at = now
+        self._looked_at = now
         return True
 
 

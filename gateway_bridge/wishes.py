@@ -128,6 +128,14 @@ def failure_alarms(commands: Iterable[Command], open_alarms: Iterable[Alarm], no
             if asset not in running]
 
 
+def settled_alarms(lamps: Iterable[Wanted], open_alarms: Iterable[Alarm], now: datetime) -> list[Alarm]:
+    """The COMMAND_FAILED alarms that end because the lamp has since been heard to do what is wanted of it."""
+    content = {item.lamp.id: item.level_at for item in lamps if not item.live and item.level is not None
+               and item.level_at is not None and round(item.level) == item.setpoint.level}
+    return [replace(alarm, ended_at=now) for alarm in open_alarms if alarm.kind is AlarmKind.COMMAND_FAILED
+            and (level_at := content.get(alarm.asset)) is not None and level_at > alarm.began_at]
+
+
 def silence_alarms(town: Town, open_alarms: Iterable[Alarm], now: datetime) -> list[Alarm]:
     """A DEVICE_SILENT alarm for each device that was heard once, but not for as long as it should be."""
     by_asset: dict[AssetId, list[Alarm]] = {}

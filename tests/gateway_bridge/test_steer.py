@@ -145,6 +145,19 @@ async def test_silence_is_answered_by_three_attempts_and_then_an_alarm(town: Tow
     assert town.own.alarms() == []
 
 
+async def test_the_alarm_ends_when_the_lamp_does_as_wanted_by_itself(town: Town, lamp: Lamp) -> None:
+    town.wish(40)
+    await tick(town)
+    await lamp.refuse()
+    assert len(town.own.alarms()) == 1
+    town.own.end_overrides(asset=LAMP, now=town.clock.now())
+    await tick(town, 61)
+    assert len(town.own.alarms()) == 1  # nothing heard since
+    await lamp.report(0, PROFILE)
+    await tick(town, 61)
+    assert town.own.alarms() == []
+
+
 async def test_a_refused_order_fails_and_is_not_repeated_at_once(town: Town, lamp: Lamp) -> None:
     town.wish(40)
     await tick(town)
