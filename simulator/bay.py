@@ -20,7 +20,7 @@ HEARTBEAT_S, JITTER_S = 86_400.0, 300.0
 NOTICED_WITHIN_S = (4.0, 25.0)
 WIGGLE, HEALS = 0.05, 0.5  # shares: arrivals that re-park; missed edges that the sensor finds out about by itself
 RESERVED_USE = 0.35  # how often somebody who finds a reserved bay free may use it
-LOOK_BACK_S = 72 * HOUR_S  # stays that began before the simulation does
+LOOK_BACK_S = {"city": 24 * HOUR_S, "commuter": 24 * HOUR_S, "resident": 72 * HOUR_S}  # as long as anybody stays
 TRIES = 60
 SHORTEST_S = 90.0  # longer than it takes to re-park
 
@@ -105,7 +105,7 @@ class Lot:
 
     def _fill(self) -> None:
         """Those who came before the simulation begins and are still there."""
-        now, at = self._engine.now, self._engine.now - int(LOOK_BACK_S * NS)
+        now, at = self._engine.now, self._engine.now - int(LOOK_BACK_S[self._habit] * NS)
         while (at := at + int(self._rng.expovariate(self._most) * NS)) < now:
             if self._comes(at):
                 leaves = at + int(stay(self._habit, self._rng) * NS)

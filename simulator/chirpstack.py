@@ -139,8 +139,11 @@ class ChirpStack:
     def _lots(self) -> dict[ZoneId, Lot]:
         week = LocalWeek(self.scenario.plan.town.timezone)
         habits = {site.bay.zone: site.habit for site in self.scenario.bays}
-        return {zone: Lot([bay for bay in self.bays.values() if bay.asset.zone == zone], habit, week,
-                          engine=self._engine, rng=self._rng) for zone, habit in habits.items()}
+        bays: dict[ZoneId, list[Bay]] = {zone: [] for zone in habits}
+        for bay in self.bays.values():
+            bays[bay.asset.zone].append(bay)
+        return {zone: Lot(bays[zone], habit, week, engine=self._engine, rng=self._rng)
+                for zone, habit in habits.items()}
 
     # -- up
 

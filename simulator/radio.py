@@ -15,6 +15,7 @@ NOISE_DBM = -117.0  # -174 + 10·log10(125 kHz) + 6 dB noise figure
 SENT_DBM, ANTENNA_DBI = 14.0, 3.0
 BEST_SNR, WORST_PLANNED_SNR = 12.5, -8.0  # chips report no more than this; worse places would have been re-planned
 NEEDED_SNR = (-20.0, -17.5, -15.0, -12.5, -10.0, -7.5)  # DR0 … DR5 (SF12 … SF7)
+OUT_OF_EARSHOT_M = 4000.0  # the mean SNR there is -23 dB, and SF12 needs -20
 ADR_MARGIN_DB = 10.0  # ChirpStack's installation margin
 MAX_PAYLOAD = (51, 51, 51, 115, 222, 222)  # bytes by DR, RP002
 
@@ -45,11 +46,12 @@ class Air:
 
     def link(self, site: Site, *, buried_db: float = 0.0, highest_dr: int = 5) -> Link:
         """The link of a device at `site`; `buried_db` is what tarmac and cars take away."""
-        found = []
+        found: list[tuple[int, float]] = []
         for index, antenna in enumerate(self._antennas):
             metres = max(distance(site, antenna.site), antenna.height_m)
-            rssi = SENT_DBM + ANTENNA_DBI - LOSS_AT_1_M - 10 * EXPONENT * log10(metres) - buried_db
-            found.append((index, rssi - NOISE_DBM + self._rng.gauss(0, SHADOWING_DB)))
+            if metres < OUT_OF_EARSHOT_M or not found:
+                rssi = SENT_DBM + ANTENNA_DBI - LOSS_AT_1_M - 10 * EXPONENT * log10(metres) - buried_db
+                found.append((index, rssi - NOISE_DBM + self._rng.gauss(0, SHADOWING_DB)))
         found.sort(key=lambda item: -item[1])
         best = max(found[0][1], WORST_PLANNED_SNR)
         rate = max((dr for dr in range(highest_dr + 1) if best - NEEDED_SNR[dr] >= ADR_MARGIN_DB), default=0)

@@ -10,6 +10,7 @@ import io
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 from math import cos, floor, hypot, radians, sin
 from pathlib import Path
@@ -153,6 +154,7 @@ def along(points: tuple[Point, ...], spacing: float) -> list[Point]:
     return found
 
 
+@lru_cache(maxsize=1024)
 def named_uuid(*names: str) -> str:
     """The UUID of a thing of a simulated town: always the same."""
     return str(uuid.uuid5(_NAMESPACE, "/".join(names)))
