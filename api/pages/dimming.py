@@ -28,7 +28,7 @@ from city.store.ports import TenantStore
 
 MAX_LAMPS = 200  # single lamps in one wish; for more there are zones
 NAMED = 6  # names that are written out; of the others only how many
-_LATE = time(23, 30)
+_NOON, _LATE = time(12), time(23, 30)
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Word = Annotated[str, Query(max_length=300)]
@@ -62,7 +62,7 @@ def dim(request: Request, town: Operating, who: Asking, at: Now, zone: Word = ""
         lamp: Words = []) -> Response:  # noqa: B006 - FastAPI's way
     """The dialog for a zone or some lamps."""
     target = target_of(town, zone, lamp)
-    later = at.astimezone(BERLIN).time() < _LATE
+    later = _NOON <= at.astimezone(BERLIN).time() < _LATE  # after midnight nobody means the coming evening
     form = DimForm(zone, tuple(lamp), str(max(50, target.floor)), "time" if later else "2h")
     return _dialog(request, town, who, at, form, target)
 
