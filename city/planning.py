@@ -12,24 +12,27 @@ from math import ceil
 from city.commands import Command, Event, Priority, State, advance, command
 from city.ids import DevEui
 from city.lighting import Setpoint
-from city.orders import Order, Resume, SetLevel
+from city.orders import Order, ReadStatus, Resume, SetLevel
 from city.places import Luminaire
 
 RENEW_AHEAD = timedelta(minutes=10)  # a timed order that ends sooner is renewed
 OWN_CALENDAR_GRACE = timedelta(minutes=25)  # lamps switch on and off by themselves; they get this long to say so
 EXPIRES_AFTER = timedelta(minutes=5)
 MAX_ATTEMPTS = 3
+ASK_AFTER = timedelta(seconds=30)  # a lamp that confirmed receipt but has not reported since is asked what it does
+VERIFY = "verify"  # origin of such a question
 
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
     """What the planner must know of a model: whether it dims, for how many minutes at most one order holds (None: for
-    ever), and how long after sending an answer and a report may take."""
+    ever), how long after sending an answer and a report may take, and whether it reports when asked."""
 
     dims: bool
     max_minutes: int | None
     answer_within: timedelta = timedelta(seconds=45)
     report_within: timedelta = timedelta(seconds=120)
+    reports_on_demand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,8 @@ def plan(lamps: Iterable[Wanted], now: datetime) -> Plan:
         order = _needed(wanted, now)
         if order is not None:
             commands.append(_addressed(wanted, order, now))
+        elif _is_to_be_asked(wanted, now):
+            commands.append(_question(wanted, now))
     return Plan(tuple(commands), tuple(superseded))
 
 
@@ -142,6 +147,19 @@ def _serves(live: Command, wanted: Wanted) -> bool:
     if isinstance(live.order, SetLevel):
         return live.order.level == wanted.setpoint.level
     return isinstance(live.order, Resume) and wanted.setpoint.level in (0, 100)
+
+
+def _is_to_be_asked(wanted: Wanted, now: datetime) -> bool:
+    """Whether an order was received but nothing tells its effect: a lamp reports a *change* of level by itself at best."""
+    if not wanted.abilities.reports_on_demand or any(isinstance(live.order, ReadStatus) for live in wanted.live):
+        return False
+    return any(live.state is State.ACKED and isinstance(live.order, SetLevel | Resume)
+               and now - (live.changed_at or now) >= ASK_AFTER for live in wanted.live)
+
+
+def _question(wanted: Wanted, now: datetime) -> Command:
+    return command(tenant=wanted.lamp.tenant, device=wanted.device, asset=wanted.lamp.id, order=ReadStatus(),
+                   origin=VERIFY, priority=Priority.OVERRIDE, now=now, expires_at=now + EXPIRES_AFTER)
 
 
 def _addressed(wanted: Wanted, order: Order, now: datetime) -> Command:

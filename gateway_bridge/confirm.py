@@ -107,8 +107,8 @@ def _after_uplink(command: Command, codec: Codec, said: Said, now: datetime) -> 
     frame = encoded(codec, command.order)
     if frame is None or said.at < sent_at - CLOCKS_DIFFER:
         return command
-    if f"{frame.port}:{frame.data[:1].hex()}" in said.values(DEVICE_REJECTED):
-        return _step(command, Event.REJECT, now, "the device refuses it")
+    if any(str(refused).partition(":")[0] == str(frame.port) for refused in said.values(DEVICE_REJECTED)):
+        return _step(command, Event.REJECT, now, "the device refuses it")  # it names the port and an error, not the order
     if codec.echo(frame) in said.values(DEVICE_ECHO):
         command = _step(command, Event.ACK, now)
         if isinstance(command.order, Setting):
@@ -130,6 +130,8 @@ def _obeyed(command: Command, said: Said) -> bool | None:
         case Resume(channel=channel):
             reasons = said.values(LAMP_REASON, channel)
             return reasons[-1] != BY_HAND if reasons else None
+        case ReadStatus(status=True):
+            return True if said.values(LAMP_LEVEL) else None
         case ReadStatus():
             return True if any(item.quantity is not DEVICE_ECHO for item in said.measurements) else None
         case Reboot():

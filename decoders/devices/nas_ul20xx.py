@@ -23,7 +23,7 @@ CODEC = Codec(
     encode_uplink=encode_uplink,
     uplink_ports=(words.STATUS, words.USAGE, words.CONFIG, words.CONTROL, words.EVENTS, words.BOOT),
     downlink_ports=(words.CONFIG, words.SYSTEM, words.CONTROL),
-    abilities=Abilities(dims=True, max_minutes=255),
+    abilities=Abilities(dims=True, max_minutes=255, reports_on_demand=True),
     leaves_open=(
         "Whether the step times of profiles and holidays are UTC or local time.",
         "Which metering alert bit the alert “power in 24 h” of the status sums up.",

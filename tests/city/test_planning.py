@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from city.commands import Event, State, advance
 from city.ids import AssetId, DevEui, TenantId, ZoneId
 from city.lighting import Setpoint
-from city.orders import Resume, SetLevel
+from city.orders import ReadStatus, Resume, SetLevel
 from city.places import Luminaire, Site
 from city.planning import Abilities, Wanted, follow_up, plan
 
 NOW = datetime(2026, 11, 22, 19, tzinfo=UTC)
 LAMP = Luminaire(TenantId("t"), AssetId("L1"), "L1", Site(51, 8), ZoneId("markt"))
-NAS = Abilities(dims=True, max_minutes=255)
+NAS = Abilities(dims=True, max_minutes=255, reports_on_demand=True)
 
 
 def override_to(level, hours=2.0, id="o"):
@@ -99,6 +99,16 @@ def test_silence_is_answered_by_sending_again_and_at_last_by_giving_up():
         assert command.state is State.PLANNED
         command = sent(command, at)
     assert follow_up(command, NAS, at + timedelta(seconds=60)).state is State.FAILED
+
+
+def test_a_lamp_that_confirmed_receipt_but_does_not_report_is_asked_once():
+    (order,) = plan([wanted(override_to(100))], NOW).commands
+    acked = advance(sent(order), Event.ACK, NOW)
+    soon, later = NOW + timedelta(seconds=20), NOW + timedelta(seconds=40)
+    assert plan([wanted(override_to(100), live=(acked,))], soon).commands == ()
+    (question,) = plan([wanted(override_to(100), live=(acked,))], later).commands
+    assert question.order == ReadStatus()
+    assert plan([wanted(override_to(100), live=(acked, question))], later).commands == ()
 
 
 def test_a_command_that_nobody_sent_in_time_expires():

@@ -47,6 +47,19 @@ async def test_the_end_of_an_override_returns_the_lamps_to_their_program(platfor
     assert {round(p.chirpstack.lamps[lamp.id].level) for lamp in lamps} == {100}
 
 
+async def test_a_lamp_told_to_burn_as_it_does_already_confirms_it_too(platform):
+    p = platform()
+    await p.run(700, step=20)
+    zone, lamps = zone_with_dimmable_lamps(p)
+    async with p.browser() as browser:
+        await dim(p, browser, zone, level=100)
+        await p.run(120)
+    levels = [command for command in p.town.commands() if isinstance(command.order, SetLevel)]
+    assert {command.state for command in levels} == {State.APPLIED}
+    assert len(levels) == len(lamps)
+    assert p.town.alarms() == []
+
+
 async def test_lost_downlinks_are_sent_again_until_the_lamps_obey(platform):
     p = platform(downlink_loss=0.3)
     await p.run(700, step=20)

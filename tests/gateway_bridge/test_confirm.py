@@ -1,0 +1,79 @@
+"""What an uplink proves about a command under way, and what it does not."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from city.commands import Event, Priority, State, advance, command
+from city.ids import AssetId, DevEui, TenantId
+from city.orders import FallbackLevel, ReadStatus, Resume, SetLevel
+from city.quantities import DEVICE_ECHO, DEVICE_REJECTED, LAMP_LEVEL, LAMP_POWER, LAMP_REASON
+from city.readings import to_ns
+from decoders.catalog import codec_of
+from gateway_bridge.confirm import after_uplink
+
+NOW = datetime(2026, 11, 22, 20, tzinfo=UTC)
+NAS = codec_of("nas/ul20xx")
+ACKED, PLANNED = (Event.SEND, Event.ACK), ()
+
+
+def told(order, *events):
+    made = command(tenant=TenantId("t"), device=DevEui("70b3d57ed0000042"), asset=AssetId("L1"), order=order,
+                   origin="override:1", priority=Priority.OVERRIDE, now=NOW, expires_at=NOW + timedelta(minutes=5))
+    for event in events or (Event.SEND,):
+        made = advance(made, event, NOW)
+    return made
+
+
+def state_after(made, *said, seconds=60):
+    at = NOW + timedelta(seconds=seconds)
+    changed = after_uplink([made], NAS, to_ns(at), said, at)
+    return changed[0].state if changed else made.state
+
+
+def echo_of(order):
+    return DEVICE_ECHO(NAS.echo(NAS.encode_downlink(order)))
+
+
+def test_an_echo_is_receipt_and_not_obedience():
+    assert state_after(told(SetLevel(40, 60)), echo_of(SetLevel(40, 60))) is State.ACKED
+
+
+def test_the_echo_of_another_order_proves_nothing():
+    assert state_after(told(SetLevel(40, 60)), echo_of(SetLevel(70, 60))) is State.SENT
+
+
+def test_a_setting_is_in_force_when_it_is_echoed():
+    assert state_after(told(FallbackLevel(80)), echo_of(FallbackLevel(80))) is State.APPLIED
+
+
+@pytest.mark.parametrize("events", [(Event.SEND,), (Event.SEND, Event.TXACK), ACKED])
+def test_the_wanted_level_is_obedience_whatever_was_lost_before(events):
+    assert state_after(told(SetLevel(40, 60), *events), LAMP_LEVEL(40)) is State.APPLIED
+
+
+def test_a_level_heard_before_the_sending_proves_nothing():
+    assert state_after(told(SetLevel(40, 60)), LAMP_LEVEL(40), seconds=-1) is State.SENT
+
+
+def test_another_level_has_the_order_sent_again():
+    assert state_after(told(SetLevel(40, 60), *ACKED), LAMP_LEVEL(100)) is State.PLANNED
+
+
+def test_a_lamp_still_fading_is_given_a_moment():
+    assert state_after(told(SetLevel(40, 60), *ACKED), LAMP_LEVEL(70), seconds=5) is State.ACKED
+
+
+@pytest.mark.parametrize(("reason", "state"), [("profile-0", State.APPLIED), ("manual", State.PLANNED)])
+def test_a_lamp_is_released_when_it_no_longer_burns_by_hand(reason, state):
+    assert state_after(told(Resume(), *ACKED), LAMP_REASON(reason)) is state
+
+
+def test_a_refusal_names_the_port_and_an_error_of_the_makers():
+    assert state_after(told(SetLevel(40, 60)), DEVICE_REJECTED("60:0a")) is State.FAILED
+    assert state_after(told(SetLevel(40, 60)), DEVICE_REJECTED("50:0a")) is State.SENT
+
+
+def test_a_question_is_answered_by_a_level_and_not_by_a_meter():
+    assert state_after(told(ReadStatus()), LAMP_POWER(30)) is State.SENT
+    assert state_after(told(ReadStatus()), LAMP_LEVEL(100)) is State.APPLIED
