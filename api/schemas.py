@@ -15,8 +15,8 @@ from city.airtime import Estimate
 from city.alarms import Alarm
 from city.commands import Command
 from city.lighting import MAX_REASON, Override, Program
-from city.parking import BayState, ZoneOccupancy
-from city.places import Site, Tenant
+from city.parking import BayState, ZoneOccupancy, publishable
+from city.places import Restriction, Site, Tenant
 from city.quantities import Value
 from city.store.ports import AuditLine, DeadLetter
 
@@ -261,22 +261,24 @@ class ZoneOut(BaseModel):
 
 
 class OccupancyOut(BaseModel):
-    """`free` is a number only where enough is known; `free_min` to `free_max` only where enough is for a range."""
+    """`free` is a number only where enough is known, `free_min` to `free_max` where enough is for a range; of fewer than
+    five comparable bays there is only the word."""
 
     restriction: str
     total: int
     free: int | None
     free_min: int | None
     free_max: int | None
-    coverage: float
+    coverage: float | None
     word: str = Field(description="many, few, full or no_data")
 
     @classmethod
-    def of(cls, restriction: str, count: ZoneOccupancy) -> Self:
-        told = count.says_number or count.says_range
-        return cls(restriction=restriction, total=count.total, free=count.free if count.says_number else None,
+    def of(cls, restriction: Restriction, count: ZoneOccupancy) -> Self:
+        open_to_all = publishable(count, restriction)
+        number, told = open_to_all and count.says_number, open_to_all and (count.says_number or count.says_range)
+        return cls(restriction=restriction.value, total=count.total, free=count.free if number else None,
                    free_min=count.free_min if told else None, free_max=count.free_max if told else None,
-                   coverage=round(count.coverage, 3), word=count.word.value)
+                   coverage=round(count.coverage, 3) if open_to_all else None, word=count.word.value)
 
 
 class ParkingZoneOut(BaseModel):
@@ -290,8 +292,7 @@ class ParkingZoneOut(BaseModel):
     @classmethod
     def of(cls, view: ParkingZoneView) -> Self:
         return cls(id=view.zone.id, name=view.zone.name, latitude=view.latitude, longitude=view.longitude,
-                   newest=view.newest, counts=[OccupancyOut.of(kind.value, count) for kind, count
-                                               in view.counts.items()])
+                   newest=view.newest, counts=[OccupancyOut.of(kind, count) for kind, count in view.counts.items()])
 
 
 class BayOut(BaseModel):

@@ -14,6 +14,7 @@ from city.quantities import BAY_OCCUPIED
 from city.readings import DeviceState, from_ns
 
 NUMBER_FROM, RANGE_FROM = 0.9, 0.6  # coverage that permits a number, or a range
+LEAST_BAYS = 5  # fewer comparable bays are told as a word only, so that nobody's car can be followed
 
 
 class Occupancy(Enum):
@@ -78,6 +79,12 @@ class ZoneOccupancy:
     def says_range(self) -> bool:
         """Whether enough is known for a range, but not for a number."""
         return self.total > 0 and RANGE_FROM <= self.coverage < NUMBER_FROM
+
+
+def publishable(count: ZoneOccupancy, restriction: Restriction) -> bool:
+    """Whether everybody may read the numbers: of at least LEAST_BAYS comparable bays; the present state of bays for the
+    disabled and for charging is an exception, because whoever needs one needs to know."""
+    return count.total >= LEAST_BAYS or restriction in (Restriction.DISABLED, Restriction.CHARGING)
 
 
 def bay_state(bay: ParkingBay, state: DeviceState | None, heartbeat: timedelta, now: datetime) -> BayState:

@@ -33,7 +33,7 @@ from city.quantities import (
 from city.readings import DeviceState, Entry, Place, from_ns, judge, place, remember, to_ns
 from city.store.ports import DeadLetter, Facts, Known, View
 from decoders.catalog import codec_of, decode
-from decoders.codec import Frame
+from decoders.codec import Frame, plain_echo
 from gateway_bridge import confirm
 from gateway_bridge.events import Acked, Event, Joined, Located, LogLine, Scheduled, Status, Uplink, device_of
 from gateway_bridge.link import Message
@@ -193,7 +193,7 @@ def _uplink(up: Uplink, known: Known, now: datetime) -> Handled:
         alive = _entered(replace(known, state=state), up.at_ns, up.key, _radio(up), now)
         return replace(alive, entry=None, failed=error)
     handled = _entered(replace(known, state=state), up.at_ns, up.key if not up.dev_addr else f"{up.dev_addr}:{up.f_cnt}",
-                       [*_dated(said, up.at_ns), *_radio(up)], now, f_port=up.f_port, data=up.data)
+                       [*_dated(said, up.at_ns), *_radio(up)], now, f_port=up.f_port, data=_keepable(up, known))
     commands = confirm.after_uplink(known.live, codec_of(known.device.model), up.at_ns, said, now) if known.live else ()
     return _with_commands(handled, commands, now)
 
@@ -279,6 +279,12 @@ def _in_session(state: DeviceState, up: Uplink) -> DeviceState:
     gap = up.f_cnt - state.f_cnt
     missed = gap - 1 if 1 < gap <= LONGEST_GAP else 0
     return replace(state, f_cnt=up.f_cnt, missed=state.missed + missed, gateway=gateway)
+
+
+def _keepable(up: Uplink, known: Known) -> bytes:
+    """The frame's bytes - unless it is the echo of a downlink that the codec hides, because it may hold keys."""
+    codec, frame = codec_of(known.device.model), Frame(up.f_port, up.data)
+    return up.data if up.f_port not in codec.downlink_ports or codec.echo(frame) == plain_echo(frame) else b""
 
 
 def _radio(up: Uplink) -> list[Measurement]:

@@ -15,10 +15,9 @@ from api.pages.contexts import Link, ParkingPage, ParkingRow, PrivacyPage, Speci
 from api.pages.geo import streets
 from api.pages.render import PageRoute, html, page_of, unless_known
 from api.views import ParkingZoneView
-from city.parking import Word, ZoneOccupancy
+from city.parking import Word, ZoneOccupancy, publishable
 from city.places import Restriction
 
-LEAST_BAYS = 5  # fewer comparable bays are told as a word only, so that no single bay can be followed
 FREE, DISABLED, CHARGING = "free", "disabled", "charging"
 Filters = Annotated[list[str], Query(alias="filter", max_length=8)]
 
@@ -78,7 +77,7 @@ def parking_row(zone: ParkingZoneView) -> ParkingRow:
     """What may be told of a zone: of few comparable bays a word only, and special bays always apart."""
     main = zone.main
     return ParkingRow(zone.zone.id, zone.zone.name, _tells(main, special=len(zone.counts) > 0), main.word.value, main,
-                      tuple(_special(kind.value, count) for kind, count in zone.counts.items()
+                      tuple(_special(kind, count) for kind, count in zone.counts.items()
                             if kind is not Restriction.NONE and count.total), zone.newest)
 
 
@@ -111,14 +110,14 @@ def _tells(count: ZoneOccupancy, *, special: bool) -> str:
         return "special"
     if count.word is Word.NO_DATA:
         return "nothing"
-    if count.total < LEAST_BAYS:
+    if not publishable(count, Restriction.NONE):
         return "word"
     return "number" if count.says_number else "range"
 
 
-def _special(kind: str, count: ZoneOccupancy) -> SpecialBays:
-    tellable = count.says_number and (kind != Restriction.RESIDENT.value or count.total >= LEAST_BAYS)
-    return SpecialBays(kind, count.free if tellable else None, count.total)
+def _special(kind: Restriction, count: ZoneOccupancy) -> SpecialBays:
+    tellable = count.says_number and publishable(count, kind)
+    return SpecialBays(kind.value, count.free if tellable else None, count.total)
 
 
 def _passes(row: ParkingRow, wanted: set[str]) -> bool:

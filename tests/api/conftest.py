@@ -32,11 +32,11 @@ HEAD = "asset,kind,name,latitude,longitude,zone,circuit,dev_eui,model,power_w,li
 
 
 def asset_list(seed: str) -> bytes:
-    """Four lamps on Markt, a crosswalk and an uncontrolled lamp, four bays of which one is for disabled people."""
+    """Four lamps on Markt, a crosswalk and an uncontrolled lamp, six bays of which one is for disabled people."""
     lamps = [f"L{n},lamp,Markt {n},51.0{n},8.1,markt,K1,{seed}00000000000000{n:x},nas/ul20xx,40,P4," for n in range(1, 5)]
     odd = [f"X1,lamp,Zebra,51.05,8.1,schule,K1,{seed}0000000000000a1,nas/ul20xx,60,C3,crosswalk",
            "U1,lamp,Hof,51.06,8.1,hof,K1,,,30,,"]
-    bays = [f"B{n},bay,Platz {n},51.0{n},8.2,platz,,{seed}00000000000001{n:x},bosch/tps110,,," for n in range(1, 4)]
+    bays = [f"B{n},bay,Platz {n},51.0{n},8.2,platz,,{seed}00000000000001{n:x},bosch/tps110,,," for n in (1, 2, 3, 5, 6)]
     disabled = [f"B4,bay,Platz 4,51.04,8.2,platz,,{seed}000000000000014,bosch/tps110,,,disabled"]
     return (HEAD + "\n".join(lamps + odd + bays + disabled) + "\n").encode()
 

@@ -8,23 +8,30 @@ BASE = "/api/v1/tenants/alt"
 
 
 def test_counts_are_open_data_without_single_bays(anonymous, hears, clock):
-    hears("B1", clock.now(), occupied=True)
-    hears("B2", clock.now(), occupied=False)
-    hears("B3", clock.now(), occupied=False)
+    for bay in ("B1", "B2", "B3", "B5", "B6"):
+        hears(bay, clock.now(), occupied=bay == "B1")
     answer = anonymous.get(f"{BASE}/parking")
     assert answer.headers["access-control-allow-origin"] == "*"
     zone = answer.json()[0]
     everybody, disabled = zone["counts"]
-    assert (everybody["restriction"], everybody["free"], everybody["total"], everybody["word"]) == ("", 2, 3, "many")
+    assert (everybody["restriction"], everybody["free"], everybody["total"], everybody["word"]) == ("", 4, 5, "many")
     assert (disabled["restriction"], disabled["free"], disabled["word"]) == ("disabled", None, "no_data")
     assert "B1" not in answer.text
 
 
 def test_what_is_not_known_well_is_a_range_and_not_a_number(anonymous, hears, clock):
-    hears("B1", clock.now(), occupied=True)
-    hears("B2", clock.now(), occupied=False)
+    for bay in ("B1", "B2", "B3", "B5"):
+        hears(bay, clock.now(), occupied=bay == "B1")
     everybody = anonymous.get(f"{BASE}/parking").json()[0]["counts"][0]
-    assert (everybody["free"], everybody["free_min"], everybody["free_max"]) == (None, 1, 2)
+    assert (everybody["free"], everybody["free_min"], everybody["free_max"]) == (None, 3, 4)
+
+
+def test_of_fewer_than_five_comparable_bays_everybody_learns_a_word_only(anonymous, operator, hears, clock):
+    for bay in ("B1", "B2", "B3", "B5", "B6"):
+        hears(bay, clock.now(), occupied=False)
+    operator.put(f"{BASE}/bays/B1/blocked", json={"blocked": True})
+    everybody = anonymous.get(f"{BASE}/parking").json()[0]["counts"][0]
+    assert (everybody["free"], everybody["free_min"], everybody["coverage"], everybody["word"]) == (None, None, None, "many")
 
 
 def test_single_bays_are_for_operators(as_role, operator, anonymous, hears, clock):
@@ -38,10 +45,10 @@ def test_single_bays_are_for_operators(as_role, operator, anonymous, hears, cloc
 
 def test_a_blocked_bay_is_not_counted(operator, anonymous, town):
     assert operator.put(f"{BASE}/bays/B1/blocked", json={"blocked": True}).status_code == 204
-    assert anonymous.get(f"{BASE}/parking").json()[0]["counts"][0]["total"] == 2
+    assert anonymous.get(f"{BASE}/parking").json()[0]["counts"][0]["total"] == 4
     assert town.audit_lines()[0].action == "block bay"
     operator.put(f"{BASE}/bays/B1/blocked", json={"blocked": False})
-    assert anonymous.get(f"{BASE}/parking").json()[0]["counts"][0]["total"] == 3
+    assert anonymous.get(f"{BASE}/parking").json()[0]["counts"][0]["total"] == 5
 
 
 def test_a_lamp_cannot_be_blocked(operator):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from city.ids import AssetId, DevEui, TenantId, ZoneId
-from city.parking import BayState, Occupancy, Word, bay_state, zone_occupancy
+from city.parking import BayState, Occupancy, Word, bay_state, publishable, zone_occupancy
 from city.places import ParkingBay, Restriction, Site
 from city.quantities import BAY_OCCUPIED
 from city.readings import DeviceState, Last, to_ns
@@ -60,6 +60,13 @@ def test_number_range_or_no_data_by_coverage():
     part = zone_occupancy(zone(free=3, occupied=3, unknown=4))
     assert (part.says_number, part.says_range, part.free_min, part.free_max) == (False, True, 3, 7)
     assert zone_occupancy(zone(free=3, unknown=7)).word is Word.NO_DATA
+
+
+def test_few_comparable_bays_are_nobodys_business_but_those_people_depend_on():
+    four, five = zone_occupancy(zone(free=2, occupied=2)), zone_occupancy(zone(free=3, occupied=2))
+    assert (publishable(four, Restriction.NONE), publishable(five, Restriction.NONE)) == (False, True)
+    assert not publishable(four, Restriction.RESIDENT)
+    assert publishable(zone_occupancy(zone(free=1)), Restriction.DISABLED)
 
 
 def test_words():

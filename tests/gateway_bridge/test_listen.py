@@ -11,6 +11,7 @@ import pytest
 from city.alarms import AlarmKind, begin
 from city.errors import BrokerDown, StoreDown
 from city.ids import TenantId
+from city.orders import MulticastGroup
 from city.quantities import (
     BAY_OCCUPIED,
     DEVICE_BATTERY,
@@ -25,6 +26,7 @@ from city.quantities import (
 from city.readings import Entry
 from city.settings import Bridge
 from city.store.ports import Facts
+from decoders.catalog import codec_of
 from gateway_bridge.listen import Listener
 from gateway_bridge.mend import REQUESTED, Mender, replay, request
 from tests.gateway_bridge.samples import EUI, TIME, TIME_NS, encode, other, topic, up
@@ -261,3 +263,12 @@ async def test_a_requested_letter_is_replayed_by_the_bridge_or_told_why_not(tmp_
         (left,) = town.store.all_letters()
         assert (left.reason, left.count, left.payload) == ("MalformedEvent", 1, b"{")
         assert [point.value for point in town.history(LAMP_LEVEL)] == [25.0]
+
+
+async def test_the_echo_of_a_key_is_not_kept_in_the_log(town: Town) -> None:
+    key = codec_of("nas/ul20xx").encode_downlink(MulticastGroup(0, "11223344", "ab" * 16, "cd" * 16))
+    await town.hear("up", up(key.data, f_port=key.port))
+    await town.hear("up", up(f_cnt=1043))
+    entries = [entry for _, entry in town.log.after(0, 10)]
+    assert [(entry.f_port, entry.data != b"") for entry in entries] == [(50, False), (23, True)]
+    assert "ab" * 16 not in repr(entries)
