@@ -1,9 +1,10 @@
 """`stadtfunk api`: the web server as a process of its own."""
 
 import argparse
+import contextlib
 import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,11 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def server(app: FastAPI, config: settings.Settings) -> uvicorn.Server:
-    """uvicorn as we want it: quiet, trusting a proxy only where one is configured, and quick to stop."""
-    return _Server(uvicorn.Config(
+def server(app: FastAPI, config: settings.Settings, *, signals: bool = True) -> uvicorn.Server:
+    """uvicorn as we want it: quiet, trusting a proxy only where one is configured, and quick to stop. Without `signals`
+    it leaves Ctrl-C to its caller, who sets `should_exit`."""
+    made = _Server if signals else _Guest
+    return made(uvicorn.Config(
         app, host=config.api.host, port=config.api.port, log_level="info", access_log=False, server_header=False,
         proxy_headers=bool(config.api.public_url), timeout_graceful_shutdown=GRACE_S))
 
@@ -52,6 +55,12 @@ class _Server(uvicorn.Server):
             hub: Hub = app.state.hub
             await hub.close()
         await super().shutdown(sockets)
+
+
+class _Guest(_Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 if __name__ == "__main__":

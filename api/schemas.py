@@ -361,6 +361,7 @@ class ConfigOut(BaseModel):
     wanted: dict[str, object] | None
     wanted_by: str
     wanted_at: datetime | None
+    pending: list[str] = Field(description="names of the settings that the device has not confirmed yet")
     reported: dict[str, dict[str, object]]
 
 

@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-import uvicorn
+from fastapi import FastAPI
 from rich.console import Console
 
+from api.__main__ import server as web_server
 from api.app import create_app
 from api.auth import new_account
 from city.clock import Clock, ScaledClock, SystemClock
@@ -31,6 +32,7 @@ from city.store.opening import open_store
 from city.store.ports import Role, Store, TenantStore
 from city.store.readings import LocalLog
 from decoders.catalog import catalog
+from gateway_bridge.link import Link
 from gateway_bridge.mqtt import connect
 from gateway_bridge.run import run_bridge
 from simulator.broker import embedded_broker
@@ -112,6 +114,7 @@ def _settings(options: Options, directory: Path) -> Settings:
                                 client_id=f"{asked.mqtt.client_id}-{secrets.token_hex(4)}"),
                    database=Database(url=Secret(f"sqlite:///{directory / 'stadtfunk.db'}")),
                    log=Log(directory=str(directory / "log"), keep_days=asked.log.keep_days),
+                   bridge=replace(asked.bridge, tick_s=max(asked.bridge.tick_s, options.speed / 2)),
                    api=replace(asked.api, host=Api().host, port=options.port))
 
 
@@ -128,8 +131,9 @@ async def _run(options: Options, settings: Settings, console: Console) -> None:
         scenarios = [_registered(store, scenario) for scenario in _scenarios(options)]
         known = _heard([store.tenant(scenario.tenant.id) for scenario in scenarios]) > 0  # kept data: its past is told already
         password = _operator(store)
-        async with _serving(create_app(store, log, clock, settings), settings, stop), asyncio.TaskGroup() as tasks:
-            link = connect(settings.mqtt)
+        link = connect(settings.mqtt)
+        async with _closing(link), _serving(create_app(store, log, clock, settings), settings, stop), \
+                asyncio.TaskGroup() as tasks:
             tasks.create_task(run_bridge(settings, store=store, log=log, link=link, clock=clock, stop=stop))
             for scenario in scenarios:
                 start = clock.now() - (timedelta(0) if known else _history(options, scenario))
@@ -171,10 +175,17 @@ def _operator(store: Store) -> str:
 
 
 @contextlib.asynccontextmanager
-async def _serving(app: object, settings: Settings, stop: asyncio.Event) -> AsyncIterator[None]:
+async def _closing(link: Link) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await link.close()
+
+
+@contextlib.asynccontextmanager
+async def _serving(app: FastAPI, settings: Settings, stop: asyncio.Event) -> AsyncIterator[None]:
     """The web server for as long as the block runs; Ctrl-C is the demo's, not the server's."""
-    server = _Server(uvicorn.Config(app, host=settings.api.host, port=settings.api.port, log_level="warning",  # type: ignore[arg-type]
-                                    access_log=False, timeout_graceful_shutdown=2))
+    server = web_server(app, settings, signals=False)
     task = asyncio.create_task(server.serve())
     task.add_done_callback(lambda _: stop.set())
     try:
@@ -182,12 +193,6 @@ async def _serving(app: object, settings: Settings, stop: asyncio.Event) -> Asyn
     finally:
         server.should_exit = True
         await task
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 async def _awake(towns: Sequence[TenantStore], clock: Clock, console: Console, stop: asyncio.Event) -> None:

@@ -14,6 +14,7 @@ from city.ids import AssetId
 from city.places import Device
 from city.store.ports import ConfigWish, TenantStore
 from firmware_config import profile
+from firmware_config.delta import delta
 
 router = APIRouter(prefix=TENANT, tags=["configuration"], responses=RESPONSES)
 
@@ -50,7 +51,7 @@ class ConfigIn(BaseModel):
 
 @router.get("/luminaires/{asset}/config", summary="A controller's configuration, wanted and reported")
 def config(town: Viewing, asset: str) -> ConfigOut:
-    """`reported` holds only what the device itself has confirmed."""
+    """`reported` holds only what the device itself has confirmed, `pending` the settings still to be told to it."""
     return _config(town, _device(town, asset))
 
 
@@ -70,9 +71,12 @@ def _device(town: TenantStore, asset: str) -> Device:
 
 def _config(town: TenantStore, device: Device) -> ConfigOut:
     wish, state = town.config_wish(device.dev_eui), town.state(device.dev_eui)
+    confirmed = state.config if state else {}
+    pending = delta(confirmed, profile.from_json(wish.wanted)) if wish else []
     return ConfigOut(device=device.dev_eui, wanted=msgspec.json.decode(wish.wanted) if wish else None,
                      wanted_by=wish.actor if wish else "", wanted_at=wish.at if wish else None,
-                     reported={name: _setting(text) for name, text in state.config.items()} if state else {})
+                     pending=[type(setting).__name__ for setting in pending],
+                     reported={name: _setting(text) for name, text in confirmed.items()})
 
 
 def _setting(text: str) -> dict[str, object]:
