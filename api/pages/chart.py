@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from city.lighting import BERLIN
 from city.store.ports import Point
 
-LEFT, RIGHT = 52.0, 712.0
+LEFT, RIGHT = 16.0, 672.0
 LEVEL_TOP, LEVEL_BOTTOM = 12.0, 112.0
 POWER_TOP, POWER_BOTTOM = 148.0, 248.0
 GAP = timedelta(hours=3)  # a line is not drawn across a silence longer than this

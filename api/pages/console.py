@@ -17,7 +17,7 @@ from api.pages.contexts import AlarmRow, AlarmsPage, ConsolePage, LampList, Link
 from api.pages.geo import streets
 from api.pages.render import PageRoute, back, html, page_of
 from api.views import LampWord, LuminaireView, ZoneLightingView
-from city.lighting import BERLIN
+from city.lighting import BERLIN, Override
 from city.places import Asset, Luminaire
 from city.store.ports import Role, TenantStore
 from city.sun import night
@@ -71,7 +71,8 @@ def console(request: Request, town: Viewing, who: Asking, at: Now, zone: str = "
     language = language_of(request)
     context = ConsolePage(
         page_of(request, who, town.tenant), tonight(town, lamps, at), zones,
-        next((item for item in zones if item.zone.id == search.zone), None), _zone_links(language, town, zones, search),
+        next((item for item in zones if item.zone.id == search.zone), None),
+        singles(lamps, search.zone), _zone_links(language, town, zones, search),
         _state_links(language, town, search), search.text, search.state, lamp_list(language, town, lamps, search),
         {name: address(language, name, tenant=town.tenant.id) for name in ("lamps", "streets", "dim")},
         may(who, Role.OPERATOR))
@@ -124,6 +125,12 @@ def acknowledge(request: Request, town: Operating, who: Acting, at: Now, alarm: 
 def may(who: Actor | None, role: Role) -> bool:
     """Whether somebody is signed in who may do that."""
     return who is not None and who.may(role)
+
+
+def singles(lamps: Iterable[LuminaireView], zone: str) -> list[Override]:
+    """The overrides of single lamps in a zone, the one that ends last at the end."""
+    return sorted((view.override for view in lamps if view.lamp.zone == zone and view.override is not None
+                   and view.override.asset is not None), key=lambda wish: wish.end)
 
 
 def tonight(town: TenantStore, lamps: Sequence[LuminaireView], at: datetime) -> Tonight:

@@ -136,6 +136,7 @@ class ConsolePage:
     tonight: Tonight
     zones: Sequence[ZoneLightingView]
     zone: ZoneLightingView | None
+    zone_singles: Sequence[Override]
     zone_links: Sequence[Link]
     state_links: Sequence[Link]
     search: str

@@ -28,7 +28,8 @@ from city.store.ports import TenantStore
 
 MAX_LAMPS = 200  # single lamps in one wish; for more there are zones
 NAMED = 6  # names that are written out; of the others only how many
-_NOON, _LATE = time(12), time(23, 30)
+_LATE = DimForm().until  # where most programs dim
+_NEAR, _SOON = timedelta(hours=8), timedelta(minutes=30)
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Word = Annotated[str, Query(max_length=300)]
@@ -62,8 +63,7 @@ def dim(request: Request, town: Operating, who: Asking, at: Now, zone: Word = ""
         lamp: Words = []) -> Response:  # noqa: B006 - FastAPI's way
     """The dialog for a zone or some lamps."""
     target = target_of(town, zone, lamp)
-    later = _NOON <= at.astimezone(BERLIN).time() < _LATE  # after midnight nobody means the coming evening
-    form = DimForm(zone, tuple(lamp), str(max(50, target.floor)), "time" if later else "2h")
+    form = DimForm(zone, tuple(lamp), str(max(50, target.floor)), likely_end(town, at))
     return _dialog(request, town, who, at, form, target)
 
 
@@ -177,6 +177,14 @@ def ends_at(town: TenantStore, form: DimForm, at: datetime) -> datetime:
     local = at.astimezone(BERLIN)
     end = datetime.combine(local.date(), wanted.replace(tzinfo=None), BERLIN)
     return (end if end > local else end + timedelta(days=1)).astimezone(at.tzinfo)
+
+
+def likely_end(town: TenantStore, at: datetime) -> str:
+    """The end that the dialog offers first: 23:30 while that is near, in the night the sunrise, else two hours."""
+    if ends_at(town, DimForm(end="time", until=_LATE), at) - at <= _NEAR:
+        return "time"
+    name, turn = next_sun(town, at)
+    return "sunrise" if name == "sunrise" and turn - at >= _SOON else "2h"
 
 
 def next_sunrise(town: TenantStore, at: datetime) -> datetime:

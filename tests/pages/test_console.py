@@ -3,6 +3,8 @@
 import re
 from datetime import timedelta
 
+import pytest
+
 from city.ids import AssetId
 from city.lighting import Override
 from city.places import Restriction
@@ -108,10 +110,52 @@ async def test_dialog_tells_price_and_end(operator, world):
         world.lamp(f"L{n}")
     page = text((await operator.get("/stadt/betrieb/dimmen?zone=markt")).text)
     assert "markt dimmen" in page
-    assert re.search(r"3 Leuchten · 3 Funksprüche · letzte in ca\. \d+ s · endet heute 23:30, danach Programm Halbnacht", page)
+    assert re.search(r"3 Leuchten · 3 Funksprüche · letzte gehorcht in ca\. \d+ s · "
+                     r"endet heute 23:30, danach Programm Halbnacht", page)
     part = text((await operator.get("/stadt/betrieb/dimmen/preis?zone=markt&level=40&end=2h")).text)
     assert "endet heute 20:32" in part
     assert "3 Leuchten auf 40 %" in part
+
+
+@pytest.mark.parametrize(("hour", "offered"), [(9, "2h"), (13, "2h"), (15, "time"), (21, "time"),
+                                               (23, "sunrise"), (2, "sunrise"), (6, "2h")])
+async def test_dialog_offers_an_end_that_fits_the_hour(operator, world, hour, offered):
+    """23:30 while that is near, the sunrise in the night, else two hours; hours in UTC."""
+    world.lamp("L1")
+    world.clock.advance((NOW.replace(hour=hour, minute=45) - NOW).total_seconds() % (24 * 3600))
+    await sign_in(operator, "olga")
+    page = (await operator.get("/stadt/betrieb/dimmen?zone=markt")).text
+    checked, = re.findall(r'name="end" value="(\w+)" checked', page)
+    assert checked == offered
+
+
+async def test_refused_level_is_not_offered_on_the_button(operator, world):
+    world.lamp("L1")
+    part = text((await operator.get("/stadt/betrieb/dimmen/preis?zone=markt&level=140&end=2h")).text)
+    assert "nicht bei 140" in part
+    assert "auf 140" not in part
+
+
+async def test_zone_card_tells_overrides_of_the_zone_and_of_single_lamps(operator, world):
+    world.lamp("L1")
+    world.lamp("L2")
+
+    async def card() -> str:
+        part = await operator.get("/stadt/betrieb?zone=markt", headers={"hx-request": "true", "hx-target": "zonecard"})
+        return text(part.text)
+
+    assert "100 % Programm bestätigt" in await card()
+    await dim(operator, lamp="L1", until="22:15")
+    assert "40–100 % 1 Leuchte einzeln bis heute 22:15" in await card()
+    await dim(operator, zone="markt", level="50")
+    assert "Eingriff bis heute 23:30" in await card()
+
+
+async def test_a_zone_that_is_not_there_is_no_empty_town(operator, world):
+    world.lamp("L1")
+    page = text((await operator.get("/stadt/betrieb?zone=nirgends")).text)
+    assert "hat noch keine Leuchten" not in page
+    assert "Alle Leuchten zeigen" in page
 
 
 async def test_zone_is_dimmed_and_followed(operator, world):

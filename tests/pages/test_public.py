@@ -12,7 +12,7 @@ WORDS = re.compile(r"<[^>]+>|\s+")
 
 def text(html: str) -> str:
     """What a reader sees, on one line."""
-    return " ".join(part for part in WORDS.split(html) if part)
+    return " ".join(part for part in WORDS.split(html.replace("&nbsp;", " ").replace("\u00a0", " ")) if part)
 
 
 async def test_front_door_offers_both_pages_of_every_town(anybody):

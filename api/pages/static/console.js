@@ -78,14 +78,23 @@ function settled() {
 // ---- what changes
 const lamps = new Map();
 const pending = new Map();
+const missed = new Set();  // parts that changed while nobody looked
 let lastTook = 0;  // a town of 20,000 lamps takes the server a while: ask it less often then
 body.addEventListener("htmx:beforeRequest", (event) => { event.detail.xhr.began = performance.now(); });
 body.addEventListener("htmx:afterRequest", (event) => { lastTook = performance.now() - (event.detail.xhr.began ?? performance.now()); });
 function renew(id, least) {
   const wait = Math.max(least, id === "progress" ? 0 : 6 * lastTook);
-  if (pending.has(id)) return;
-  pending.set(id, setTimeout(() => { pending.delete(id); if (document.getElementById(id) && !document.hidden) htmx.trigger(`#${id}`, "renew"); }, wait));
+  const due = performance.now() + wait;
+  const waiting = pending.get(id);
+  if (waiting?.due <= due) return;
+  clearTimeout(waiting?.timer);
+  pending.set(id, { due, timer: setTimeout(() => { pending.delete(id); if (document.getElementById(id)) document.hidden ? missed.add(id) : htmx.trigger(`#${id}`, "renew"); }, wait) });
 }
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  for (const id of missed) renew(id, 0);
+  missed.clear();
+});
 
 function heard(items) {
   const shown = new Set([...document.querySelectorAll("[data-lamp]")].map((row) => row.dataset.lamp));
@@ -102,7 +111,7 @@ function heard(items) {
 function listen() {
   const source = new EventSource(at.events);
   source.addEventListener("lamps", (event) => heard(JSON.parse(event.data).lamps));
-  source.addEventListener("overrides", () => { renew("progress", 300); renew("tonight", 1000); });
+  source.addEventListener("overrides", () => { renew("progress", 300); renew("zonecard", 300); renew("lamps", 300); renew("tonight", 1000); });
   source.addEventListener("commands", () => renew("progress", 500));
   source.addEventListener("alarms", () => renew("tonight", 1000));
   source.addEventListener("reload", () => location.reload());
@@ -111,6 +120,10 @@ function listen() {
 
 async function start() {
   listen();
+  for (const chip of document.querySelectorAll(".chips--line [aria-current]")) {
+    const line = chip.closest("ul");
+    line.scrollLeft = chip.offsetLeft - line.offsetLeft - (line.clientWidth - chip.offsetWidth) / 2;
+  }
   if (!at.map) return;
   const [streets, feed, { LampMap }] = await Promise.all([
     fetch(at.streets).then((answer) => answer.json()), fetch(at.lamps).then((answer) => answer.json()), import("./lamp-map.js")]);

@@ -8,7 +8,7 @@
   addEventListener("DOMContentLoaded", () => {
     const button = document.getElementById("theme");
     if (!button) return;
-    const label = button.querySelector("span");
+    const label = button.querySelector("[data-now]");
     const show = () => { label.textContent = button.dataset[theme || "auto"]; };
     button.hidden = false;
     show();
