@@ -6,6 +6,7 @@ import hashlib
 import mimetypes
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from fastapi import Depends, FastAPI, Request
@@ -45,8 +46,9 @@ class StaticFiles:
         return len(file.packed or file.data)
 
 
+@cache
 def load(directory: Path = DIRECTORY) -> StaticFiles:
-    """Every file below `directory`, read once."""
+    """Every file below `directory`, read and packed once in a process."""
     files = {path: _read(directory / path) for path in sorted(_paths(directory))}
     digest = hashlib.sha256()
     for path, file in files.items():

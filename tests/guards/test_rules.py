@@ -23,7 +23,7 @@ DOORS = {
     "sqlite3": ("city/store/",),
     "paho": ("gateway_bridge/mqtt.py", "simulator/network.py", "simulator/broker.py"),
     "grpc": ("gateway_bridge/network_server.py",),
-    "fastapi": ("api/",),
+    "fastapi": ("api/", "simulator/demo.py"),
     "urllib3": ("city/store/influx.py",),
     "influxdb_client": ("city/store/influx.py",),
     "grafana_client": ("dashboards/provision.py",),

@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 
 from api.app import create_app
-from api.auth import new_account
 from city.clock import ManualClock
 from city.imports import parse
 from city.settings import Settings
 from city.store.opening import open_store
-from city.store.ports import Role
+from city.store.ports import Account, Role
 from city.store.readings import LocalLog
 from decoders.catalog import catalog
 from gateway_bridge.link import MemoryLink
@@ -25,6 +25,7 @@ from simulator.scenario import Scenario
 
 EVENING = datetime(2026, 11, 22, 18, tzinfo=UTC)  # dark, before the program reduces at 22:00 local time
 PASSWORD = "a long enough password"
+HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)  # cheap: there are many tests
 
 
 class Platform:
@@ -58,7 +59,7 @@ class Platform:
         rows, problems = parse(self.scenario.import_csv(), catalog())
         assert problems == []
         self.town.import_rows(rows)
-        self.store.put_account(new_account(name="anna", password=PASSWORD, role=Role.ADMIN, tenant=None))
+        self.store.put_account(Account("anna", Role.ADMIN, None, HASH))
 
     async def run(self, seconds, step=1.0):
         """Let virtual time pass: devices speak, the bridge listens and steers, commands go back."""

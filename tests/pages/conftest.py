@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 
 from api.app import create_app
-from api.auth import new_account
 from city.alarms import AlarmKind, begin
 from city.clock import ManualClock
 from city.ids import AssetId, CircuitId, DevEui, TenantId, ZoneId
@@ -19,11 +19,12 @@ from city.quantities import LAMP_LEVEL, LAMP_POWER
 from city.readings import DeviceState, Entry, Last, Place, Reading, to_ns
 from city.settings import Settings
 from city.store.opening import open_store
-from city.store.ports import Facts, Role, Store, TenantStore
+from city.store.ports import Account, Facts, Role, Store, TenantStore
 from city.store.readings import LocalLog
 
 NOW = datetime(2026, 11, 22, 17, 32, tzinfo=UTC)  # 18:32 in Berlin, dark
 PASSWORD = "operator-operator"
+HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)  # cheap: there are many tests
 HOSTILE = "<script>alert('x')</script> & \"Söhne\""
 
 
@@ -88,8 +89,7 @@ def world(tmp_path) -> Iterator[World]:
     for slug, name in (("stadt", "Musterstadt"), ("leer", HOSTILE)):
         store.put_tenant(Tenant(TenantId(slug), name, Site(51.0, 8.1)))
     for name, role, tenant in (("chief", Role.ADMIN, None), ("olga", Role.OPERATOR, "stadt"), ("vera", Role.VIEWER, "stadt")):
-        store.put_account(new_account(name=name, password=PASSWORD, role=role,
-                                      tenant=TenantId(tenant) if tenant else None))
+        store.put_account(Account(name, role, TenantId(tenant) if tenant else None, HASH))
     town = store.tenant(TenantId("stadt"))
     town.put_streets([Street("Hauptstraße", ((8.1, 51.0), (8.11, 51.01)))])
     yield World(store, log, ManualClock(NOW), town, store.tenant(TenantId("leer")))
