@@ -40,10 +40,10 @@ def main(argv: Sequence[str]) -> int:
 
 def server(app: FastAPI, config: settings.Settings, *, signals: bool = True) -> uvicorn.Server:
     """uvicorn as we want it: quiet, trusting a proxy only where one is configured, and quick to stop. Without `signals`
-    it leaves Ctrl-C to its caller, who sets `should_exit`."""
+    it is somebody's guest: silent, and Ctrl-C is its host's, who sets `should_exit`."""
     made = _Server if signals else _Guest
     return made(uvicorn.Config(
-        app, host=config.api.host, port=config.api.port, log_level="info", access_log=False, server_header=False,
+        app, host=config.api.host, port=config.api.port, log_level="info" if signals else "warning", access_log=False, server_header=False,
         proxy_headers=bool(config.api.public_url), timeout_graceful_shutdown=GRACE_S))
 
 
