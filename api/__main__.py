@@ -1,18 +1,16 @@
 """`stadtfunk api`: the web server as a process of its own."""
 
 import argparse
-import contextlib
 import gc
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.live import Hub
+from api.serving import Guest, Server
 from city import settings
 from city.clock import SystemClock
 from city.store.opening import open_store
@@ -24,8 +22,8 @@ GRACE_S = 5  # for answers under way when we are told to stop
 def main(argv: Sequence[str]) -> int:
     """Serve until told to stop (SIGINT, SIGTERM)."""
     parser = argparse.ArgumentParser(prog="stadtfunk api", description="The web server.")
-    parser.add_argument("--config", type=Path, help="settings file (default: ./stadtfunk.toml)")
-    config = settings.load(parser.parse_args(argv).config)
+    parser.add_argument("--settings", "--config", type=Path, metavar="FILE", help="settings (default: stadtfunk.toml)")
+    config = settings.load(parser.parse_args(argv).settings)
     store = open_store(config.database.url.reveal())
     log = LocalLog(Path(config.log.directory), keep_days=config.log.keep_days)
     gc.freeze()  # what is imported stays; and tens of thousands of lamps at once are no sign of garbage
@@ -38,29 +36,13 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def server(app: FastAPI, config: settings.Settings, *, signals: bool = True) -> uvicorn.Server:
+def server(app: FastAPI, config: settings.Settings, *, signals: bool = True) -> Server:
     """uvicorn as we want it: quiet, trusting a proxy only where one is configured, and quick to stop. Without `signals`
     it is somebody's guest: silent, and Ctrl-C is its host's, who sets `should_exit`."""
-    made = _Server if signals else _Guest
+    made = Server if signals else Guest
     return made(uvicorn.Config(
-        app, host=config.api.host, port=config.api.port, log_level="info" if signals else "warning", access_log=False, server_header=False,
-        proxy_headers=bool(config.api.public_url), timeout_graceful_shutdown=GRACE_S))
-
-
-class _Server(uvicorn.Server):
-    async def shutdown(self, sockets: list[Any] | None = None) -> None:
-        """Live streams never end by themselves: let them go before waiting for answers under way."""
-        app = self.config.app
-        if isinstance(app, FastAPI):
-            hub: Hub = app.state.hub
-            await hub.close()
-        await super().shutdown(sockets)
-
-
-class _Guest(_Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+        app, host=config.api.host, port=config.api.port, log_level="info" if signals else "warning", access_log=False,
+        server_header=False, proxy_headers=bool(config.api.public_url), timeout_graceful_shutdown=GRACE_S))
 
 
 if __name__ == "__main__":

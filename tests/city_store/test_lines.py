@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,7 +80,7 @@ def test_a_float_quantity_stays_a_float_even_where_the_log_gives_an_int():
 
 def test_a_reading_that_the_frame_dates_has_its_own_line():
     two = entry(good(LAMP_LEVEL, 40.0), good(LAMP_POWER, 31.5))
-    dated = replace(two, readings=(two.readings[0], replace(two.readings[1], at_ns=AT - 1)))
+    dated = replace(two, readings=(two.readings[0], msgspec.structs.replace(two.readings[1], at_ns=AT - 1)))
     assert [line.rsplit(b" ", 1)[1] for line in lines(dated)] == [b"%d" % AT, b"%d" % (AT - 1)]
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,14 +75,14 @@ def test_an_empty_log_says_nothing(log):
 def test_an_entry_comes_back_as_it_was(log):
     whole = replace(entry(0, (LAMP_LEVEL, 40.0), (LAMP_REASON, "manual"), (BAY_OCCUPIED, True), (RADIO_FCNT, 7)),
                     place=replace(PLACE, circuit=None))
-    whole = replace(whole, readings=tuple(replace(item, place=whole.place) for item in whole.readings))
+    whole = replace(whole, readings=tuple(msgspec.structs.replace(item, place=whole.place) for item in whole.readings))
     assert log.append([whole]) == 1
     assert shipped(log) == [whole]
     assert [type(reading.value) for reading in shipped(log)[0].readings] == [float, str, bool, int]
 
 
 def test_channels_qualities_and_own_times_come_back(log):
-    readings = tuple(replace(reading, at_ns=reading.at_ns + offset * NS, quality=quality, channel=channel)
+    readings = tuple(msgspec.structs.replace(reading, at_ns=reading.at_ns + offset * NS, quality=quality, channel=channel)
                      for reading, offset, quality, channel in zip(
                          entry(0, (LAMP_LEVEL, 1.5), (LAMP_LEVEL, -2.25), (LAMP_LEVEL, 3.0)).readings, (-7200, 0, 3600),
                          (Quality.LATE, Quality.IMPLAUSIBLE, Quality.GOOD), ("dali-9", "", "dali-9"), strict=True))
