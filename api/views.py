@@ -21,7 +21,7 @@ from city.orders import Resume, SetLevel
 from city.parking import BayState, ZoneOccupancy, bay_state, zone_occupancy
 from city.places import Device, Luminaire, ParkingBay, Restriction, Zone
 from city.planning import OWN_CALENDAR_GRACE
-from city.quantities import LAMP_LEVEL, LAMP_POWER, LAMP_REASON
+from city.quantities import LAMP_LEVEL, LAMP_POWER, LAMP_REASON, RADIO_DOWNLINK_SF
 from city.readings import DeviceState, Last, from_ns
 from city.store.ports import TenantStore
 from decoders.catalog import catalog
@@ -29,7 +29,7 @@ from decoders.codec import Codec
 
 ALL = 1_000_000  # a limit that means: every one
 LIVE = tuple(state for state in State if state.live)
-RX2_SF = 12  # ChirpStack's EU868 default for class C downlinks is RX2 at DR0
+RX2_SF = 12  # ChirpStack's EU868 default for class C downlinks is RX2 at DR0; assumed until a gateway has sent one
 FAULTS = frozenset({AlarmKind.LAMP_FAILURE, AlarmKind.DRIVER_SILENT, AlarmKind.METER_SILENT})
 OVERRIDE_GRACE = timedelta(minutes=3)
 NO_KINDS: frozenset[AlarmKind] = frozenset()
@@ -217,9 +217,11 @@ def estimate_for(town: TenantStore, lamps: Iterable[Luminaire]) -> Estimate:
     if not able:
         raise Unsupported("No lamp here has a controller that can dim it.", field="level", rule="can dim")
     states = town.states()
-    gateways = {state.gateway for device in able if (state := states.get(device.dev_eui)) and state.gateway}
+    known = [state for device in able if (state := states.get(device.dev_eui)) is not None]
+    gateways = {state.gateway for state in known if state.gateway}
+    used = [factor for state in known if isinstance(factor := state.value(RADIO_DOWNLINK_SF), int)]
     payload = max(_order_size(model) for model in {device.model for device in able})
-    return estimate(len(able), payload, RX2_SF, gateways=len(gateways) or 1)
+    return estimate(len(able), payload, max(used, default=RX2_SF), gateways=len(gateways) or 1)
 
 
 def dims(model: str) -> bool:

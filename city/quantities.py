@@ -168,6 +168,7 @@ RADIO_RSSI = _row("radio.rssi", "dB[mW]", F, "strongest reception of the uplink"
 RADIO_SNR = _row("radio.snr", "dB", F, "signal-to-noise ratio at the strongest gateway", -40, 40)
 RADIO_DR = _row("radio.dr", "", N, "data rate of the uplink", 0, 15)
 RADIO_FCNT = _row("radio.fcnt", "", N, "uplink counter", 0, 2**32 - 1)
+RADIO_DOWNLINK_SF = _row("radio.downlink_sf", "", N, "spreading factor of the last downlink to the device", 5, 12)
 RADIO_GATEWAYS = _row("radio.gateways", "", N, "gateways that heard the uplink", 0, 1000)
 
 del F, N, B, T

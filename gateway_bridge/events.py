@@ -53,9 +53,10 @@ class Uplink(_Event, frozen=True, kw_only=True):
 
 
 class Scheduled(_Event, frozen=True, kw_only=True):
-    """txack: a gateway has accepted a downlink for sending."""
+    """txack: a gateway has accepted a downlink for sending, at this spreading factor (0: not LoRa, or not said)."""
 
     queue_id: str
+    spreading_factor: int = 0
 
 
 class Acked(_Event, frozen=True, kw_only=True):
@@ -159,8 +160,21 @@ class _Up(_Header, kw_only=True):
     rx_info: list[_Rx] = []
 
 
+class _Lora(_Json):
+    spreading_factor: _Byte = 0
+
+
+class _Modulation(_Json):
+    lora: _Lora | None = None
+
+
+class _TxInfo(_Json):
+    modulation: _Modulation | None = None
+
+
 class _TxAck(_Header, kw_only=True):
     queue_item_id: _Word = ""
+    tx_info: _TxInfo | None = None
 
 
 class _Ack(_Header, kw_only=True):
@@ -240,6 +254,11 @@ def _up_fields(message: Any) -> dict[str, Any]:  # noqa: ANN401 - a protobuf mes
                         "nsTime": _rfc3339(rx.ns_time) if rx.HasField("ns_time") else ""} for rx in message.rx_info]}
 
 
+def _txack_fields(message: Any) -> dict[str, Any]:  # noqa: ANN401 - a protobuf message
+    lora = message.tx_info.modulation.lora
+    return {"txInfo": {"modulation": {"lora": {"spreadingFactor": lora.spreading_factor}}}}
+
+
 def _log_fields(message: Any) -> dict[str, Any]:  # noqa: ANN401 - a protobuf message
     return {"context": dict(message.context)}
 
@@ -279,7 +298,9 @@ def _uplink(up: _Up) -> Uplink:
 
 
 def _scheduled(ack: _TxAck) -> Scheduled:
-    return Scheduled(**_header(ack), queue_id=ack.queue_item_id)
+    modulation = ack.tx_info.modulation if ack.tx_info else None
+    lora = modulation.lora if modulation else None
+    return Scheduled(**_header(ack), queue_id=ack.queue_item_id, spreading_factor=lora.spreading_factor if lora else 0)
 
 
 def _acked(ack: _Ack) -> Acked:
@@ -371,5 +392,5 @@ _MESSAGES: Mapping[str, Any] = {
     "location": integration.LocationEvent,
 }
 _NESTED: Mapping[str, Callable[[Any], dict[str, Any]]] = {
-    "up": _up_fields, "log": _log_fields, "location": _location_fields}
+    "up": _up_fields, "txack": _txack_fields, "log": _log_fields, "location": _location_fields}
 _SCALARS = frozenset(range(1, 19)) - {10, 11, 12}  # neither groups, messages nor bytes

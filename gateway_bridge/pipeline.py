@@ -23,6 +23,7 @@ from city.quantities import (
     DEVICE_LATITUDE,
     DEVICE_LINK_MARGIN,
     DEVICE_LONGITUDE,
+    RADIO_DOWNLINK_SF,
     RADIO_DR,
     RADIO_FCNT,
     RADIO_GATEWAYS,
@@ -89,7 +90,7 @@ def handle(event: Event, known: Known, now: datetime) -> Handled:
         case Status() | Located():
             return _told(event, known, now)
         case Scheduled():
-            return _with_commands(Handled(known), confirm.after_txack(known.live, event.queue_id, now), now)
+            return _with_commands(_scheduled(event, known), confirm.after_txack(known.live, event.queue_id, now), now)
         case Acked():
             commands = confirm.after_ack(known.live, event.queue_id, event.acknowledged, now)
             return _with_commands(Handled(known), commands, now)
@@ -196,6 +197,14 @@ def _uplink(up: Uplink, known: Known, now: datetime) -> Handled:
                        [*_dated(said, up.at_ns), *_radio(up)], now, f_port=up.f_port, data=_keepable(up, known))
     commands = confirm.after_uplink(known.live, codec_of(known.device.model), up.at_ns, said, now) if known.live else ()
     return _with_commands(handled, commands, now)
+
+
+def _scheduled(event: Scheduled, known: Known) -> Handled:
+    """What the gateway did is remembered of the device, but says nothing of the device being alive."""
+    if not event.spreading_factor:
+        return Handled(known)
+    said = place([RADIO_DOWNLINK_SF(event.spreading_factor)], known.device, known.asset, event.at_ns)
+    return Handled(replace(known, state=remember(known.state, judge(said, known.state))))
 
 
 def _joined(join: Joined, known: Known, now: datetime) -> Handled:

@@ -249,3 +249,16 @@ def test_a_damaged_protobuf_event_is_read_or_malformed(data: st.DataObject) -> N
         payload[data.draw(st.integers(0, len(payload) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(MalformedEvent):
         parse(topic("up"), bytes(payload))
+
+
+def test_a_txack_tells_at_which_spreading_factor_it_went_out():
+    said = {"deviceInfo": {"devEui": EUI}, "time": TIME, "queueItemId": "q",
+            "txInfo": {"modulation": {"lora": {"bandwidth": 125000, "spreadingFactor": 9, "codeRate": "CR_4_5"}}}}
+    binary = integration.TxAckEvent(queue_item_id="q")
+    binary.device_info.dev_eui = EUI
+    binary.time.FromJsonString("2026-07-18T09:34:15Z")
+    binary.tx_info.modulation.lora.spreading_factor = 9
+    for payload in (encode(said), binary.SerializeToString()):
+        event = parse(topic("txack"), payload)
+        assert isinstance(event, Scheduled)
+        assert event.spreading_factor == 9

@@ -2,6 +2,9 @@
 
 from datetime import timedelta
 
+import pytest
+
+from city.airtime import time_on_air
 from city.commands import State
 from city.orders import SetLevel
 
@@ -32,6 +35,19 @@ async def test_a_click_becomes_a_downlink_that_every_lamp_confirms(platform):
     assert override["progress"]["applied"] == len(lamps)
     assert {round(p.chirpstack.lamps[lamp.id].level) for lamp in lamps} == {40}
     assert all(command.state is State.APPLIED for command in p.town.commands())
+
+
+async def test_the_estimate_learns_from_what_gateways_really_send(platform):
+    p = platform()
+    await p.run(700, step=20)
+    zone, _ = zone_with_dimmable_lamps(p)
+    async with p.browser() as browser:
+        first = (await dim(p, browser, zone)).json()["estimate"]
+        await p.run(60)
+        second = (await dim(p, browser, zone, level=50)).json()["estimate"]
+    frame = second["airtime_s"] / second["frames"]
+    assert first["airtime_s"] > 5 * second["airtime_s"]  # SF12 is assumed, the town's network sends at SF9
+    assert frame == pytest.approx(time_on_air(4, 9), rel=0.15)
 
 
 async def test_the_end_of_an_override_returns_the_lamps_to_their_program(platform):
