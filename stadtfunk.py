@@ -1,6 +1,7 @@
 """The console script: one name in front of each process. It imports what is asked for, and nothing else."""
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -36,6 +37,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run(words[1:])
     except CityError as error:
         print(f"stadtfunk {words[0]}: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # whoever read our output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else error
+        print(f"stadtfunk {words[0]}: {what}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

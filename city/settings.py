@@ -15,6 +15,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from city.errors import Invalid
 
 PREFIX = "STADTFUNK_"
+MAX_PORT = 65535
+LARGEST = 2**32 - 1  # what MQTT can say, and more than any time, size or rate here needs
 
 
 class Secret(str):
@@ -187,10 +189,18 @@ def _typed(hint: Any, value: object, name: str) -> object:  # noqa: ANN401 - a t
             return hint(value)
         if isinstance(value, bool):
             raise ValueError("not a number")
-        return hint(value)
+        return _bounded(hint(value), name)
     except (TypeError, ValueError):
         raise Invalid("The setting “{name}” takes {kind}, not “{value}”.", field=name, rule="type", name=name,
                       kind=hint.__name__, value="…" if hint is Secret else str(value)[:80]) from None
+
+
+def _bounded(number: float, name: str) -> float:
+    most = MAX_PORT if name.endswith("port") else LARGEST
+    if not 0 <= number <= most:
+        raise Invalid("The setting “{name}” lies between 0 and {most}, not at {value}.", field=name, rule="range",
+                      name=name, most=most, value=number)
+    return number
 
 
 def _truth(value: object) -> bool:

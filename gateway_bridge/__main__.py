@@ -24,7 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = parser.parse_args(argv)
     logging.basicConfig(level=logging.DEBUG if words.verbose else logging.INFO, stream=sys.stderr,
                         format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("paho").setLevel(logging.WARNING)
+    for chatty in ("paho", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     asyncio.run(_run(load(words.settings)))
     return 0
 

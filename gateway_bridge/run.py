@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from prometheus_client import start_http_server
 
 from city.clock import Clock
-from city.errors import BrokerDown, Unavailable
+from city.errors import BrokerDown, Conflict, Unavailable
 from city.settings import Settings
 from city.store.influx import open_sink
 from city.store.ports import DeadLetter, Facts, ReadingLog, Store
@@ -117,7 +117,11 @@ def _served(metrics: Metrics, port: int) -> Iterator[None]:
     if not port:
         yield
         return
-    server, thread = start_http_server(port, addr="127.0.0.1", registry=metrics.registry)
+    try:
+        server, thread = start_http_server(port, addr="127.0.0.1", registry=metrics.registry)
+    except (OSError, OverflowError) as error:
+        raise Conflict("Metrics cannot be served on 127.0.0.1:{port}: {what}", field="bridge.metrics_port", rule="free",
+                       port=port, what=str(error)) from error
     try:
         yield
     finally:

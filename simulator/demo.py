@@ -86,8 +86,10 @@ def _options(argv: Sequence[str]) -> Options:
     parser.add_argument("--history", type=float, metavar="HOURS", help="hours the town has lived already (6; less if large)")
     parser.add_argument("--seed", type=int, default=1, help="another number makes another day (1)")
     given = parser.parse_args(argv)
-    if given.speed <= 0:
-        parser.error("--speed must be above 0")
+    if not 0 < given.speed <= 100_000:
+        parser.error("--speed must lie between 0 and 100000")
+    if not 1 <= given.port <= 65535:
+        parser.error("--port must lie between 1 and 65535")
     if given.history is not None and not 0 <= given.history <= 48:
         parser.error("--history must lie between 0 and 48 hours")
     return Options(given.port, given.town, given.lamps, given.bays, given.speed, given.keep, given.history, given.seed)
