@@ -6,6 +6,7 @@ broker it stands still, and catches up with the clock afterwards.
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Iterable
 from datetime import timedelta
@@ -28,18 +29,23 @@ RETRY_S, RETRY_MOST_S = 0.2, 10.0
 CONNECT_S, KEEPALIVE_S = 5.0, 30
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 
+_log = logging.getLogger(__name__)
+
 
 async def drive(chirpstack: ChirpStack, settings: Mqtt, clock: Clock, stop: asyncio.Event) -> None:
     """Run the town at the clock's pace until `stop` is set. Raises Invalid on a URL that is none; a broker that is down
     is waited for."""
-    town, wait = _Pace(chirpstack, clock), RETRY_S
+    town, wait, said = _Pace(chirpstack, clock), RETRY_S, ""
     while not stop.is_set():
         broker = _Broker(settings, chirpstack.scenario.tenant.id)
         try:
             await broker.connect(chirpstack.command_topics)
-            wait = RETRY_S
+            wait, said = RETRY_S, ""
             await _run(town, broker, stop)
-        except BrokerDown:
+        except BrokerDown as error:
+            if str(error) != said and not stop.is_set():  # once, not at every attempt
+                said = str(error)
+                _log.warning("%s It is tried again.", said)
             town.outbox.extendleft(reversed(broker.unsent()))
             town.advance()
             await _pause(wait, stop)
@@ -113,7 +119,7 @@ class _Broker:
             self._watch(loop)
             await asyncio.wait_for(connected.wait(), CONNECT_S)
         except (OSError, ValueError) as error:  # TimeoutError is an OSError
-            raise BrokerDown("The broker at {host} does not answer: {what}", host=self._host, what=str(error)) from error
+            raise BrokerDown("The broker at {host} does not answer: {what}.", host=self._host, what=str(error)) from error
         self.check()
         self._client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in topics])
 
@@ -143,7 +149,7 @@ class _Broker:
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
             self._fail(str(code))
         if self._failed:
-            raise BrokerDown("The connection to the broker is gone: {what}", what=self._failed)
+            raise BrokerDown("The connection to the broker is gone: {what}.", what=self._failed)
 
     async def wait(self, seconds: float) -> None:
         """Until something came in, or so long."""
