@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from api import auth
 from city import settings
@@ -26,7 +27,7 @@ def main(argv: Sequence[str]) -> int:
     asked = _arguments().parse_args(argv)
     store = open_store(settings.load().database.url.reveal())
     try:
-        asked.run(store, asked, Console(highlight=False, soft_wrap=True))
+        asked.run(store, asked, Console(highlight=False, markup=False, soft_wrap=True))
     finally:
         store.close()
     return 0
@@ -53,8 +54,8 @@ def _town_add(store: Store, asked: argparse.Namespace, console: Console) -> None
 def _town_list(store: Store, _: argparse.Namespace, console: Console) -> None:
     table = Table("address", "name", "latitude", "longitude", "ChirpStack tenant")
     for town in store.tenants():
-        table.add_row(town.id, town.name, f"{town.site.latitude:.5f}", f"{town.site.longitude:.5f}",
-                      town.chirpstack_tenant or "not bound")
+        table.add_row(town.id, Text(town.name), f"{town.site.latitude:.5f}", f"{town.site.longitude:.5f}",
+                      Text(town.chirpstack_tenant or "not bound"))
     console.print(table)
 
 
@@ -63,7 +64,7 @@ def _account_add(store: Store, asked: argparse.Namespace, console: Console) -> N
     made = add_account(store, name=asked.name, role=Role(asked.role), tenant=_tenant(asked), password=typed)
     console.print(f"{asked.name} may sign in as {asked.role}")
     if typed is None:
-        console.print(f"password, shown only now: {made}", markup=False)
+        console.print(f"password, shown only now: {made}")
 
 
 def _token(store: Store, asked: argparse.Namespace, console: Console) -> None:
@@ -75,7 +76,7 @@ def _token(store: Store, asked: argparse.Namespace, console: Console) -> None:
     text, token = auth.new_token(name=asked.name, role=Role(asked.role), tenant=tenant, now=now,
                                  expires_at=now + timedelta(days=asked.days))
     store.put_token(token)
-    console.print(f"token, shown only now: {text}", markup=False)
+    console.print(f"token, shown only now: {text}")
 
 
 def _tenant(asked: argparse.Namespace) -> TenantId | None:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from city import settings
 from city.clock import SystemClock
 from city.errors import Invalid
 from city.ids import tenant_id
-from city.imports import MAX_BYTES, Problem, parse
+from city.imports import MAX_BYTES, ImportRow, Problem, parse
 from city.store.opening import open_store
 from city.store.ports import AuditLine, TenantStore
 from decoders.catalog import catalog
@@ -36,10 +37,21 @@ class Imported:
 def take(town: TenantStore, data: bytes, *, valid_only: bool) -> Imported:
     """Import the list: all of it, or nothing where a row has a problem; with `valid_only` the good rows.
     Raises Invalid where there is no list to read, Conflict where a device already serves another town."""
-    rows, problems = parse(data, frozenset(catalog()))
+    parsed, problems = parse(data, frozenset(catalog()))
+    problems += [found for row in parsed if (found := _misplaced(row))]
+    rows = [row for row in parsed if not _misplaced(row)]
     if problems and not valid_only:
         return Imported(0, tuple(problems))
     return Imported(town.import_rows(rows) if rows else 0, tuple(problems))
+
+
+def _misplaced(row: ImportRow) -> Problem | None:
+    """A lamp's controller at a parking bay, or a sensor of bays at a lamp: its words would mean nothing there."""
+    serves = catalog()[row.model].asset if row.model else row.kind
+    if serves == row.kind:
+        return None
+    return Problem(row.line, "model", "serves this kind", "“{model}” serves a {serves}, not a {kind}.",
+                   {"model": row.model, "serves": serves, "kind": row.kind})
 
 
 def main(argv: Sequence[str]) -> int:
@@ -70,12 +82,18 @@ def _read(file: Path) -> bytes:
 def _show(done: Imported, name: str) -> None:
     console = Console()
     if done.problems:
-        table = Table("line", "column", "rule", "what is wrong", title=name)
+        table = Table("line", "column", "rule", "what is wrong", title=_inert(name))
         for problem in done.problems[:MOST_SHOWN]:
-            table.add_row(str(problem.line), problem.column, problem.rule, problem.message.format(**problem.facts))
+            words = problem.column, problem.rule, problem.message.format(**problem.facts)
+            table.add_row(str(problem.line), *map(_inert, words))
         console.print(table)
     left = f", {done.bad_lines} lines have problems" if done.problems else ""
     console.print(f"{done.rows} assets imported{left}")
+
+
+def _inert(text: str) -> Text:
+    """Words of the file as they are: neither markup nor control characters act on the terminal."""
+    return Text("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))
 
 
 def _arguments() -> argparse.ArgumentParser:

@@ -110,3 +110,32 @@ def test_a_file_that_is_not_there_is_one_sentence(capsys):
     accounts.main(TOWN)
     assert stadtfunk.main(["import", "none.csv", "--tenant", "alt"]) == 1
     assert "none.csv cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("opened")
+def test_words_of_a_list_are_shown_as_they_are_and_never_steer_the_terminal(tmp_path, capsys):
+    """Neither rich's markup nor an escape sequence acts."""
+    accounts.main([*TOWN[:3], "[/b]", *TOWN[4:]])
+    accounts.main(["town", "list"])
+    (tmp_path / "bad.csv").write_text(HEAD + "A1,lamp,x,51,8,Z,,[/b],\x1b[31m,,,\n", encoding="utf-8")
+    assert importing.main([str(tmp_path / "bad.csv"), "--tenant", "alt"]) == 1
+    shown = capsys.readouterr().out
+    assert shown.count("[/b]") == 3
+    assert "\x1b[31m" not in shown
+
+
+def test_a_lamps_controller_cannot_serve_a_parking_bay(opened, tmp_path, capsys):
+    accounts.main(TOWN)
+    (tmp_path / "mixed.csv").write_text(
+        HEAD + "B1,bay,x,51,8,Z,,0000000000000001,nas/ul20xx,,,\nL1,lamp,x,51,8,Z,,0000000000000002,nas/ul20xx,,,\n",
+        encoding="utf-8")
+    assert importing.main([str(tmp_path / "mixed.csv"), "--tenant", "alt", "--valid-only"]) == 1
+    assert "serves a lamp" in " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert [lamp.id for lamp in opened.tenant("alt").luminaires()] == ["L1"]
+    assert not opened.tenant("alt").bays()
+
+
+def test_a_system_error_is_one_sentence(capsys):
+    """No traceback for a directory that is missing."""
+    assert stadtfunk.main(["simulate", "--csv", "/nowhere/list.csv"]) == 1
+    assert capsys.readouterr().err == "stadtfunk simulate: /nowhere/list.csv: No such file or directory\n"
