@@ -72,7 +72,7 @@ def console(request: Request, town: Viewing, who: Asking, at: Now, zone: str = "
     context = ConsolePage(
         page_of(request, who, town.tenant), tonight(town, lamps, at), zones,
         next((item for item in zones if item.zone.id == search.zone), None),
-        singles(lamps, search.zone), _zone_links(language, town, zones, search),
+        singles(lamps, search.zone), oldest_power(lamps, search.zone), _zone_links(language, town, zones, search),
         _state_links(language, town, search), search.text, search.state, lamp_list(language, town, lamps, search),
         {name: address(language, name, tenant=town.tenant.id) for name in ("lamps", "streets", "dim")},
         may(who, Role.OPERATOR))
@@ -131,6 +131,11 @@ def singles(lamps: Iterable[LuminaireView], zone: str) -> list[Override]:
     """The overrides of single lamps in a zone, the one that ends last at the end."""
     return sorted((view.override for view in lamps if view.lamp.zone == zone and view.override is not None
                    and view.override.asset is not None), key=lambda wish: wish.end)
+
+
+def oldest_power(lamps: Iterable[LuminaireView], zone: str) -> datetime | None:
+    """When the oldest power that stands in a zone's sum was measured."""
+    return min((view.power_at for view in lamps if view.lamp.zone == zone and view.power_at is not None), default=None)
 
 
 def tonight(town: TenantStore, lamps: Sequence[LuminaireView], at: datetime) -> Tonight:

@@ -137,6 +137,7 @@ class ConsolePage:
     zones: Sequence[ZoneLightingView]
     zone: ZoneLightingView | None
     zone_singles: Sequence[Override]
+    zone_measured: datetime | None
     zone_links: Sequence[Link]
     state_links: Sequence[Link]
     search: str

@@ -145,6 +145,7 @@ async def test_zone_card_tells_overrides_of_the_zone_and_of_single_lamps(operato
         return text(part.text)
 
     assert "100 % Programm bestätigt" in await card()
+    assert "zusammen, älteste vor 2 Min." in await card()
     await dim(operator, lamp="L1", until="22:15")
     assert "40–100 % 1 Leuchte einzeln bis heute 22:15" in await card()
     await dim(operator, zone="markt", level="50")
