@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
                                      "the place of ChirpStack: events out, downlink commands in.")
     parser.add_argument("--town", help=f"scenario file, or one of: {towns} (default: hilchenbach)")
     parser.add_argument("--lamps", type=int, help="how many lamps, 1 to 20000")
-    parser.add_argument("--bays", type=int, help="how many parking bays, 1 to 20000")
+    parser.add_argument("--bays", type=int, help="how many parking bays, 0 to 20000")
     parser.add_argument("--speed", type=_speed, default=1.0, help="virtual seconds a second (default: 1)")
     parser.add_argument("--start", type=_time, help="virtual time to start at, ISO 8601 with offset (default: now)")
     parser.add_argument("--seed", type=int, default=1, help="the same seed, the same town (default: 1)")

@@ -77,7 +77,7 @@ class Scenario:
         return build(plan, lamps=plan.town.lamps, bays=plan.town.bays)
 
     def sized(self, *, lamps: int | None = None, bays: int | None = None) -> "Scenario":
-        """The same town with that many lamps and bays, 1 to 20,000 each. Raises Invalid."""
+        """The same town with that many lamps (1 to 20,000) and bays (0 to 20,000). Raises Invalid."""
         return build(self.plan, lamps=len(self.lamps) if lamps is None else lamps,
                      bays=len(self.bays) if bays is None else bays)
 
@@ -108,11 +108,11 @@ class Scenario:
 
 
 def build(plan: Plan, *, lamps: int, bays: int) -> Scenario:
-    """The town of a plan with that many lamps and bays. Raises Invalid outside 1…20,000."""
-    for field, number in (("lamps", lamps), ("bays", bays)):
-        if not 1 <= number <= MOST:
-            raise Invalid("A simulated town has 1 to {most} {field}, not {number}.", field=field, rule=f"1…{MOST}",
-                          most=MOST, number=number)
+    """The town of a plan with that many lamps and bays. Raises Invalid outside 1…20,000 lamps, 0…20,000 bays."""
+    for field, least, number in (("lamps", 1, lamps), ("bays", 0, bays)):
+        if not least <= number <= MOST:
+            raise Invalid("A simulated town has {least} to {most} {field}, not {number}.", field=field,
+                          rule=f"{least}…{MOST}", least=least, most=MOST, number=number)
     whole = grown(plan, lamps=lamps, bays=bays)
     ground = Ground(plan.town)
     return Scenario(

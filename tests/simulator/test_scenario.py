@@ -17,12 +17,12 @@ TOWN_FILES = sorted(TOWNS.glob("*.toml"))
 
 
 @pytest.mark.parametrize("file", TOWN_FILES, ids=lambda path: path.stem)
-@pytest.mark.parametrize(("lamps", "bays"), [(None, None), (1, 1), (7, 5), (900, 400)])
+@pytest.mark.parametrize(("lamps", "bays"), [(None, None), (1, 1), (1, 0), (7, 5), (900, 400)])
 def test_every_town_imports_without_a_problem_at_any_size(file: Path, lamps: int | None, bays: int | None) -> None:
     town = Scenario.load(file).sized(lamps=lamps, bays=bays)
     rows, problems = parse(town.import_csv(), catalog())
     assert problems == []
-    assert len(rows) == len(town.lamps) + len(town.bays) == (lamps or len(town.lamps)) + (bays or len(town.bays))
+    assert len(rows) == len(town.lamps) + len(town.bays) == (lamps or len(town.lamps)) + (len(town.bays) if bays is None else bays)
 
 
 def test_the_largest_town_has_unique_names_and_grows_outwards() -> None:
@@ -65,7 +65,7 @@ def test_neighbouring_lamps_stand_a_few_dozen_metres_apart() -> None:
 
 @pytest.mark.parametrize(("field", "number"), [("lamps", 0), ("lamps", 20_001), ("bays", -1), ("bays", 1_000_000)])
 def test_impossible_sizes_are_refused(field: str, number: int) -> None:
-    with pytest.raises(Invalid, match="1 to 20000") as refused:
+    with pytest.raises(Invalid, match="to 20000") as refused:
         Scenario.load().sized(**{field: number})
     assert refused.value.field == field
 
