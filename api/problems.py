@@ -80,7 +80,8 @@ def problem(request: Request, error: CityError, extra: Mapping[str, object] | No
     status, title = status_of(error)
     refused = error if isinstance(error, Refused) else None
     body = {"field": refused.field if refused else "", "rule": refused.rule if refused else "", **(extra or {})}
-    return _answer(request, error.reason, status, title, translate(language_of(request), error.message, **error.facts),
+    facts = dict.fromkeys(error.facts, "…") if isinstance(error, Unavailable) else error.facts  # hosts, files: for our log
+    return _answer(request, error.reason, status, title, translate(language_of(request), error.message, **facts),
                    body, _headers(error))
 
 
