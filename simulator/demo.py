@@ -137,6 +137,7 @@ async def _run(options: Options, settings: Settings, console: Console) -> None:
         async with _closing(link), _serving(create_app(store, log, clock, settings), settings, stop), \
                 asyncio.TaskGroup() as tasks:
             tasks.create_task(run_bridge(settings, store=store, log=log, link=link, clock=clock, stop=stop))
+            await _listening(link, stop)
             for scenario in scenarios:
                 start = clock.now() - (timedelta(0) if known else _history(options, scenario))
                 tasks.create_task(drive(ChirpStack(scenario, seed=options.seed, start=start), settings.mqtt, clock, stop))
@@ -195,6 +196,13 @@ async def _serving(app: FastAPI, settings: Settings, stop: asyncio.Event) -> Asy
     finally:
         server.should_exit = True
         await task
+
+
+async def _listening(link: Link, stop: asyncio.Event) -> None:
+    """Until the bridge has subscribed: a broker keeps nothing for a session that it has never seen."""
+    while not (link.connected or stop.is_set()):
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 0.05)
 
 
 async def _awake(towns: Sequence[TenantStore], clock: Clock, console: Console, stop: asyncio.Event) -> None:

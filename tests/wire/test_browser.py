@@ -92,6 +92,16 @@ async def test_an_operator_dims_a_zone_and_sees_every_lamp_confirm_it(demo):
         await expect(done).to_be_visible(timeout=CONFIRMED_WITHIN_MS)
 
 
+async def test_every_bay_and_lamp_of_the_town_is_known_from_the_first_minute(demo):
+    address, password = demo
+    async with browser_page(address) as page:
+        await sign_in(page, address, password)
+        bays = await (await page.request.get(f"{address}/api/v1/tenants/hilchenbach/bays")).json()
+        lamps = (await (await page.request.get(f"{address}/api/v1/tenants/hilchenbach/luminaires")).json())["luminaires"]
+    assert [bay["id"] for bay in bays if bay["reason"] == "never heard"] == []
+    assert [lamp["id"] for lamp in lamps if lamp["state"] == "never_heard"] == []
+
+
 async def test_a_wrong_password_is_said_at_the_field(demo):
     address, _ = demo
     async with browser_page(address) as page:
