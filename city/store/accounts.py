@@ -21,10 +21,12 @@ class Accounts:
         return rows.account(row) if row else None
 
     def put_account(self, account: Account) -> None:
+        """A new account, or a new password for one: then whoever was signed in under the old one is not any more."""
         values = {"name": account.name, "role": account.role.value, "tenant": account.tenant,
                   "password_hash": account.password_hash}
         with self._database.write() as connection:
             connection.execute(self._database.upsert(tables.accounts), values)
+            connection.execute(delete(tables.sessions).where(tables.sessions.c.account == account.name))
 
     def put_session(self, session: Session) -> None:
         values = {"digest": session.digest, "account": session.account, "csrf": session.csrf,

@@ -137,7 +137,7 @@ def _put_devices(scope: Scope, connection: Connection, list_rows: Sequence[Impor
     among, listed, table = scope.database.among, scope.database.listed, tables.devices.c
     either = scope.select(tables.devices, or_(among(table.asset, "assets"), among(table.dev_eui, "euis")))
     old = connection.execute(either, listed(list(served), "assets") | listed(list(asset_of), "euis")).all()
-    moved = [row.dev_eui for row in old if asset_of.get(row.dev_eui, row.asset) != row.asset]
+    moved = [row.dev_eui for row in old if asset_of.get(row.dev_eui) != row.asset]  # to another asset, or to none
     connection.execute(scope.delete(tables.devices, among(table.dev_eui)), listed([row.dev_eui for row in old]))
     # what a moved device said and was told concerned the asset it served before
     connection.execute(scope.delete(tables.states, among(tables.states.c.device)), listed(moved))

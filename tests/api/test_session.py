@@ -137,3 +137,9 @@ def test_the_session_is_over_after_its_hours(anonymous, clock):
     sign_in(anonymous)
     clock.advance(12 * 3600 + 1)
     assert anonymous.get("/api/v1/tenants/alt/zones").status_code == 401
+
+
+def test_a_new_password_signs_out_everywhere(anonymous, store):
+    sign_in(anonymous)
+    store.put_account(store.account("alt-operator"))
+    assert anonymous.get(SESSION).status_code == 401

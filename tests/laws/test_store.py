@@ -173,6 +173,18 @@ def test_a_replaced_device_serves_nothing(store, town):
     assert set(store.view([D1, D3])) == {D3}
 
 
+def test_a_device_that_was_replaced_begins_anew_elsewhere(store, town):
+    """In its old town as in another one: nothing of what it said there goes with it, and it can be heard."""
+    store.commit(Facts(states=(said(D1, 1, lamp_level=40.0),)))
+    town.import_rows([row("L1", D3)])
+    assert town.state(D1) is None
+    other = store.tenant(B)
+    other.import_rows([row("X1", D1)])
+    assert store.view([D1])[D1].state == DeviceState(D1)
+    store.commit(Facts(states=(said(D1, 2, lamp_level=70.0),)))
+    assert other.state(D1).last["lamp.level"].value == 70.0
+
+
 def test_a_row_without_a_device_leaves_the_old_one(town):
     town.import_rows([row("L1")])
     assert town.device_of(AssetId("L1")).dev_eui == D1
