@@ -17,6 +17,7 @@ from city.places import Luminaire
 from city.store.ports import TenantStore
 
 MOST_MINUTES = 24 * 60
+_REACH = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Wish:
         if (self.until is None) == (self.minutes is None):
             raise Invalid("Say either until when, or for how many minutes.", field="until", rule="one of two")
         if self.minutes is None:
-            return (self.until or now).astimezone(UTC)
+            end = self.until or now
+            return end.astimezone(UTC) if abs(end - now) < _REACH else end  # year 1 and 9999 have no UTC to tell
         if not 1 <= self.minutes <= MOST_MINUTES:
             raise Invalid("An override lasts between 1 and {most} minutes.", field="minutes", rule=f"1…{MOST_MINUTES}",
                           most=MOST_MINUTES)

@@ -20,6 +20,8 @@ from city.places import Restriction, Site, Tenant
 from city.quantities import Value
 from city.store.ports import AuditLine, DeadLetter
 
+MAX_NAME = 80  # characters of a program's name
+
 
 def to_json(item: object) -> bytes:
     """Any of the classes below as JSON."""
@@ -335,7 +337,7 @@ class ReadingsOut(BaseModel):
 class ProgramIn(_In):
     """Levels through every night; the two times are local (Europe/Berlin)."""
 
-    name: str = Field(min_length=1, max_length=80)
+    name: str = Field(min_length=1, max_length=MAX_NAME)
     level: StrictInt = Field(ge=1, le=100)
     reduced_level: StrictInt = Field(ge=0, le=100)
     reduced_from: time

@@ -10,7 +10,7 @@ import time
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
@@ -64,6 +64,8 @@ class Shell:
                 await problems.problem(Request(scope), too_large(most))(scope, receive, answer.send)
                 return
             await self._app(scope, _counted(receive, most), answer.send)
+        except ClientDisconnect:
+            _log.info("%s %s: whoever asked has gone", scope["method"], scope["path"])
         except Exception:
             _log.exception("%s %s failed", scope["method"], scope["path"])
             if answer.started:

@@ -15,6 +15,9 @@ GatewayId = NewType("GatewayId", str)
 CommandId = NewType("CommandId", str)
 OverrideId = NewType("OverrideId", str)
 
+RESERVED = frozenset({  # first words of addresses of our own, in use or likely to be
+    "abmelden", "anmelden", "api", "assets", "datenschutz", "de", "docs", "en", "favicon", "healthz", "metrics", "privacy",
+    "readyz", "sign-in", "sign-out", "static"})
 _EUI = re.compile(r"[0-9a-f]{16}\Z")
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?\Z")
 _NAME = re.compile(r"[A-Za-z0-9ÄÖÜäöüß](?:[A-Za-z0-9ÄÖÜäöüß._-]{0,63})\Z")
@@ -31,10 +34,14 @@ def gateway_id(text: str) -> GatewayId:
 
 
 def tenant_id(text: str) -> TenantId:
-    """A tenant's slug, part of every address: 1-40 of a-z 0-9 and inner hyphens. Raises Invalid."""
+    """A tenant's slug, the first word of its addresses: 1-40 of a-z 0-9 and inner hyphens, none of RESERVED.
+    Raises Invalid."""
     if not _SLUG.match(text):
         raise Invalid("“{value}” is no town name for an address: use a-z, 0-9 and hyphens.",
                       field="tenant", rule="slug", value=text[:64])
+    if text in RESERVED:
+        raise Invalid("“{value}” cannot be a town's name: the platform uses that address itself.", field="tenant",
+                      rule="not reserved", value=text)
     return TenantId(text)
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
@@ -111,12 +112,15 @@ def _check_columns(names: list[str]) -> None:
     if unknown:
         raise Invalid("The column “{column}” is not known. Columns are: {known}.", field="file", rule="columns",
                       column=unknown[0][:64], known=", ".join(COLUMNS))
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise Invalid("The column “{column}” stands there twice.", field="file", rule="columns", column=twice[0])
 
 
 def _geojson(text: str) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         collection = msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Invalid("The file is not JSON: {what}.", field="file", rule="JSON", what=str(error)) from error
     features = collection.get("features") if isinstance(collection, dict) else None
     if not isinstance(features, list):
@@ -172,7 +176,7 @@ class _Cells:
 
 def _number(text: str, low: float, high: float) -> float | None:
     try:
-        value = float(text.replace(",", "."))
+        value = float(text.replace(",", ".").replace("_", "?"))  # Python reads 5_1 as 51
     except ValueError:
         raise Invalid("“{value}” is no number.", rule="number", value=text[:40]) from None
     if not (isfinite(value) and low <= value <= high):
@@ -243,9 +247,14 @@ def _repeated(line: int, named: Mapping[str, str], first_line: dict[tuple[str, s
     """A problem for each of asset and dev_eui that an earlier line has already named."""
     problems = []
     for column in ("asset", "dev_eui"):
-        value = named.get(column, "").lower()
+        value = _compared(column, named.get(column, "").lower())
         first = first_line.setdefault((column, value), line) if value else line
         if first != line:
             problems.append(Problem(line, column, "unique", "“{value}” stands in line {first} already.",
                                     {"value": value[:64], "first": first}))
     return problems
+
+
+def _compared(column: str, text: str) -> str:
+    """A DevEUI is the same however it is separated."""
+    return re.sub("[-: ]", "", text) if column == "dev_eui" else text

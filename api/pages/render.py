@@ -12,6 +12,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.exceptions import HTTPException as Unread
+from starlette.requests import ClientDisconnect
 
 from api.auth import Actor
 from api.deps import platform
@@ -20,7 +22,18 @@ from api.pages import labels
 from api.pages.addresses import address, is_local, translated
 from api.pages.contexts import ErrorPage, Page, PageContext
 from api.pages.static_files import StaticFiles
-from city.errors import CityError, Conflict, Forbidden, Invalid, NotFound, Refused, SignInNeeded, Unavailable, Unsupported
+from city.errors import (
+    CityError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Refused,
+    SignInNeeded,
+    TooLarge,
+    Unavailable,
+    Unsupported,
+)
 from city.places import Tenant
 
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
@@ -100,6 +113,10 @@ class PageRoute(APIRoute):
                 return error_page(request, error)
             except RequestValidationError:
                 return error_page(request, Invalid(_("This address cannot be read."), field="address", rule="form"))
+            except Unread as error:  # the framework's own: a body that is no form, or too large a one
+                return error_page(request, _unread(error), error.status_code)
+            except ClientDisconnect:
+                raise  # nobody is there to read a page
             except Exception as error:  # a person gets a page in words, the log gets the whole story
                 _log.exception("%s %s failed", request.method, request.url.path)
                 return error_page(request, error)
@@ -116,6 +133,12 @@ def error_page(request: Request, error: Exception, status: int | None = None) ->
     page = page_of(request)
     return html(request, ErrorPage(page, translate(language, title), sentence, translate(language, advice)),
                 status=status)
+
+
+def _unread(error: Unread) -> Refused:
+    if error.status_code == 413:
+        return TooLarge("The request is too large.", field="body", rule="size")
+    return Refused("The request cannot be read.", field="body", rule="form")
 
 
 def _to_sign_in(request: Request) -> Response:

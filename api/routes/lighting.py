@@ -11,6 +11,7 @@ from api.intents import Wish
 from api.problems import RESPONSES
 from api.routes.common import TENANT, tagged
 from api.schemas import (
+    MAX_NAME,
     AcceptedOut,
     EndedOut,
     EstimateOut,
@@ -24,6 +25,7 @@ from api.schemas import (
 )
 from api.views import LampWord
 from city.airtime import Estimate
+from city.errors import Invalid
 from city.ids import AssetId, OverrideId, ZoneId
 from city.lighting import Override, Program
 from city.store.ports import TenantStore
@@ -112,11 +114,20 @@ def program(town: Viewing) -> ProgramOut:
 @router.put("/program", summary="Change the nightly program")
 def put_program(town: Engineering, who: Acting, now: Now, body: ProgramIn) -> ProgramOut:
     """Applies from now on."""
-    new = Program(**body.model_dump())
+    new = _program(body)
     record(town, who, now, "program", new.name, f"{new.level} %, {new.reduced_level} % from {new.reduced_from} "
                                                 f"until {new.reduced_until}")
     town.put_program(new)
     return ProgramOut.of(new)
+
+
+def _program(body: ProgramIn) -> Program:
+    for name in ("reduced_from", "reduced_until"):
+        if getattr(body, name).tzinfo is not None:
+            raise Invalid("The program's times are local: give them without an offset.", field=name, rule="local time")
+    if not body.name.isprintable():
+        raise Invalid("A name has at most {most} printable characters.", field="name", rule="name", most=MAX_NAME)
+    return Program(**body.model_dump())
 
 
 def _wish(body: OverrideIn) -> Wish:

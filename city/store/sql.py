@@ -6,7 +6,7 @@ from sqlalchemy import and_, delete, func, select, text
 
 from city.commands import Command
 from city.errors import NotFound
-from city.ids import DevEui, TenantId
+from city.ids import DevEui, TenantId, tenant_id
 from city.places import Tenant
 from city.store import rows, tables
 from city.store.accounts import Accounts
@@ -49,6 +49,8 @@ class SqlStore(Accounts):
         return SqlTenantStore(Scope(self._database, rows.tenant(row)))
 
     def put_tenant(self, tenant: Tenant) -> None:
+        """Raises Invalid for an id that cannot be the first word of the town's addresses."""
+        tenant_id(tenant.id)
         counter = self._database.insert(tables.counters).on_conflict_do_nothing(index_elements=["tenant", "name"])
         with self._database.write() as connection:
             connection.execute(self._database.upsert(tables.tenants), rows.tenant_row(tenant))

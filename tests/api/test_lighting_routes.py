@@ -185,3 +185,17 @@ def test_viewers_look_and_do_not_touch(as_role):
     viewer = as_role(Role.VIEWER)
     assert viewer.get(f"{BASE}/zones").status_code == 200
     assert viewer.put(f"{BASE}/zones/markt/override", json=WISH).status_code == 403
+
+
+@pytest.mark.parametrize("until", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
+def test_an_end_at_the_edge_of_time_is_refused(operator, until):
+    answer = operator.put("/api/v1/tenants/alt/zones/markt/override", json={"level": 40, "until": until})
+    assert (answer.status_code, answer.json()["field"]) == (422, "until")
+
+
+@pytest.mark.parametrize(("field", "value"), [("reduced_from", "22:00+02:00"), ("reduced_until", "05:00Z"),
+                                              ("name", "Nacht\u202etxt"), ("name", "Nacht\x00")])
+def test_a_program_has_local_times_and_a_printable_name(engineer, field, value):
+    whole = {"name": "Nacht", "level": 100, "reduced_level": 50, "reduced_from": "22:00", "reduced_until": "05:00"}
+    answer = engineer.put("/api/v1/tenants/alt/program", json={**whole, field: value})
+    assert (answer.status_code, answer.json()["field"]) == (422, field)

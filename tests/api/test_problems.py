@@ -5,8 +5,11 @@ import logging
 import pytest
 from fastapi.testclient import TestClient
 
+from api.pages.addresses import _PAGES
 from city import errors
 from city.errors import CityError, StoreDown
+from city.ids import RESERVED, TenantId
+from city.places import Site, Tenant
 
 PROBLEM = "application/problem+json"
 
@@ -114,3 +117,29 @@ def test_german_is_spoken_to_germans(anonymous):
     answer = anonymous.get("/api/v1/tenants/alt/zones", headers={"Accept-Language": "de-DE"})
     assert answer.headers["content-language"] == "de"
     assert answer.headers["vary"] == "Accept-Language"
+
+
+def test_no_town_can_take_an_address_of_the_platform(app):
+    first = {route.split("/")[1] for route in app.openapi()["paths"]} | {
+        spelled.split("/")[1] for pair in _PAGES.values() for spelled in pair}
+    assert {word for word in first if word and not word.startswith("{")} <= RESERVED
+
+
+def test_a_town_of_a_reserved_name_is_not_made(store):
+    with pytest.raises(errors.Invalid):
+        store.put_tenant(Tenant(TenantId("api"), "Api", Site(51.0, 8.1)))
+
+
+async def test_a_caller_who_has_gone_is_no_failure_of_ours(app, caplog):
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        """Nobody is there."""
+
+    for path in (b"/api/v1/session", b"/anmelden"):
+        scope = {"type": "http", "method": "POST", "path": path.decode(), "raw_path": path, "query_string": b"",
+                 "headers": [(b"content-type", b"application/x-www-form-urlencoded")], "client": ("127.0.0.1", 1),
+                 "server": ("x", 80), "scheme": "http", "http_version": "1.1", "asgi": {"version": "3.0"}, "root_path": ""}
+        await app(scope, receive, send)
+    assert "failed" not in caplog.text

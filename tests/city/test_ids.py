@@ -38,3 +38,9 @@ def test_an_asset_bears_the_number_on_its_pole(text):
 def test_hostile_asset_names_are_refused(text):
     with pytest.raises(Invalid):
         ids.asset_id(text)
+
+@pytest.mark.parametrize("text", sorted(ids.RESERVED))
+def test_addresses_of_the_platform_are_no_towns(text):
+    with pytest.raises(Invalid) as caught:
+        ids.tenant_id(text)
+    assert caught.value.rule in ("not reserved", "slug")

@@ -84,3 +84,24 @@ def test_no_bytes_raise_anything_else(data):
     for head in (b"", HEAD.encode(), b'{"features":[', b"{"):
         with suppress(Invalid):
             parse(head + data, MODELS)
+
+
+def test_one_device_written_in_two_ways_is_found_twice():
+    again = GOOD.replace("L1", "L2").replace("70B3D57ED0000042", "70-b3-d5-7e-d0-00-00-42")
+    assert problems_of(GOOD + again) == [(3, "dev_eui", "unique")]
+
+
+def test_a_number_with_a_slip_of_the_finger_is_no_number():
+    assert problems_of(GOOD.replace("50.99", "5_0.99")) == [(2, "latitude", "number")]
+
+
+def test_a_column_that_stands_there_twice_is_refused():
+    with pytest.raises(Invalid) as caught:
+        parse(b"asset,asset,kind,latitude,longitude,zone\nL1,L2,lamp,51,8,m\n", MODELS)
+    assert caught.value.facts["column"] == "asset"
+
+
+def test_geojson_that_is_nested_without_end_is_refused():
+    with pytest.raises(Invalid) as caught:
+        parse(b'{"features":' + b"[" * 200_000, MODELS)
+    assert caught.value.rule == "JSON"

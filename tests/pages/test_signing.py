@@ -50,3 +50,20 @@ async def test_sign_out_needs_the_form_and_ends_the_session(operator):
 
 async def test_another_town_looks_like_none(operator):
     assert (await operator.get("/leer/betrieb")).status_code == 404
+
+
+@pytest.mark.parametrize("type", ["multipart/form-data", "multipart/form-data; boundary=x"])
+async def test_a_body_that_is_no_form_is_refused_in_words(anybody, type):
+    answer = await anybody.post("/anmelden", content=b"--x\r\nfoo\r\n\r\n", headers={"Content-Type": type})
+    assert answer.status_code == 400
+    assert "Die Anfrage ist nicht lesbar." in answer.text
+
+
+async def test_a_form_that_is_too_large_is_refused_in_words(anybody):
+    async def body():
+        for _ in range(20):
+            yield b"a" * 100_000
+
+    answer = await anybody.post("/en/sign-in", content=body(), headers={"Content-Type": "application/x-www-form-urlencoded"})
+    assert answer.status_code == 413
+    assert "The request is too large." in answer.text
