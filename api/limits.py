@@ -1,7 +1,7 @@
 """How often one may try to sign in: after a few failures each further try has to wait longer."""
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from datetime import datetime, timedelta
 
 from city.errors import TooOften
@@ -19,14 +19,18 @@ class SignInLimiter:
 
     def __init__(self) -> None:
         self._failures: OrderedDict[tuple[str, str], tuple[int, datetime]] = OrderedDict()
+        self._trying: Counter[tuple[str, str]] = Counter()  # tries under way: they count as if they had failed
         self._lock = threading.Lock()
         self.hashing = threading.BoundedSemaphore(HASHES_AT_ONCE)
 
     def check(self, name: str, address: str, now: datetime) -> None:
-        """Raises TooOften where this name or this address has to wait."""
+        """A try begins; `failed`, `succeeded` or `released` ends it. Raises TooOften where this name or this address
+        has to wait."""
         with self._lock:
             wait = max(self._wait((name[:64], address), FREE_TRIES, now),
                        self._wait(("", address), FREE_TRIES_OF_ADDRESS, now))
+            if wait <= timedelta(0):
+                self._trying.update(_keys(name, address))
         if wait > timedelta(0):
             raise TooOften("Too many attempts: wait {seconds} seconds.", field="name", rule="attempts",
                            seconds=int(wait.total_seconds()) + 1)
@@ -34,7 +38,8 @@ class SignInLimiter:
     def failed(self, name: str, address: str, now: datetime) -> None:
         """A sign-in was wrong."""
         with self._lock:
-            for key in ((name[:64], address), ("", address)):
+            self._end(name, address)
+            for key in _keys(name, address):
                 count, last = self._failures.pop(key, (0, now))
                 self._failures[key] = (1 if now - last > FORGET else count + 1, now)
             while len(self._failures) > MOST_KEYS:
@@ -43,11 +48,31 @@ class SignInLimiter:
     def succeeded(self, name: str, address: str) -> None:
         """A sign-in was right: this name may err anew from here."""
         with self._lock:
+            self._end(name, address)
             self._failures.pop((name[:64], address), None)
+
+    def released(self, name: str, address: str) -> None:
+        """A try came to nothing, neither right nor wrong."""
+        with self._lock:
+            self._end(name, address)
+
+    def _end(self, name: str, address: str) -> None:
+        for key in _keys(name, address):
+            self._trying[key] -= 1
+            if self._trying[key] <= 0:
+                del self._trying[key]
 
     def _wait(self, key: tuple[str, str], free: int, now: datetime) -> timedelta:
         count, last = self._failures.get(key, (0, now))
-        if count < free or now - last > FORGET:
+        count = 0 if now - last > FORGET else count
+        trying = self._trying[key]
+        if count + trying < free:
             return timedelta(0)
+        if trying:  # beyond the free tries one at a time
+            return timedelta(seconds=1)
         pause = min(timedelta(seconds=2 ** min(count - free + 1, 12)), LONGEST)
         return last + pause - now
+
+
+def _keys(name: str, address: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    return (name[:64], address), ("", address)

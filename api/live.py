@@ -34,6 +34,12 @@ class Hub:
         self._clock, self._metrics, self._pace = clock, metrics, pace or SystemClock()
         self._towns: dict[TenantId, _Town] = {}
 
+    def admit(self, town: TenantStore) -> None:
+        """Raises TooOften where the town has as many listeners as it may: to be asked before an answer begins."""
+        here = self._towns.get(town.tenant.id)
+        if (here.listeners if here else 0) >= MOST_LISTENERS:
+            raise _too_many()
+
     async def listen(self, town: TenantStore, *, since: int | None, sees_bays: bool) -> AsyncIterator[bytes]:
         """Messages from revision `since` on (None: from now), for ever or until this listener is let go."""
         here = self._towns.get(town.tenant.id)
@@ -87,9 +93,13 @@ class _Town:
         self._loading = asyncio.ensure_future(run_in_threadpool(Feed, town, clock))
         self._task = asyncio.create_task(self._poll(), name=f"live {town.tenant.id}")
 
+    @property
+    def listeners(self) -> int:
+        return len(self._queues)
+
     def join(self) -> "asyncio.Queue[Batch | None]":
-        if len(self._queues) >= MOST_LISTENERS:
-            raise TooOften("Too many pages are open: try again in {seconds} seconds.", rule="listeners", seconds=60)
+        if self.listeners >= MOST_LISTENERS:
+            raise _too_many()
         queue: asyncio.Queue[Batch | None] = asyncio.Queue(QUEUE)
         self._queues.add(queue)
         return queue
@@ -110,6 +120,16 @@ class _Town:
             self._let_go(queue)
 
     async def _poll(self) -> None:
+        """Look for changes for ever. What should not happen ends every stream: their browsers come back to a new one,
+        where a silent stream would show old lamps as if they were of now."""
+        try:
+            await self._look_on()
+        except Exception:
+            _log.exception("live changes end")
+            for queue in list(self._queues):
+                self._let_go(queue)
+
+    async def _look_on(self) -> None:
         source = await self.feed()
         while True:
             try:
@@ -134,3 +154,7 @@ class _Town:
         while not queue.empty():
             queue.get_nowait()
         queue.put_nowait(None)
+
+
+def _too_many() -> TooOften:
+    return TooOften("Too many pages are open: try again in {seconds} seconds.", rule="listeners", seconds=60)

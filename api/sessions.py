@@ -26,6 +26,9 @@ def sign_in(request: Request, response: Response, *, name: str, password: str) -
         limiter.failed(name, address, now)
         metrics.sign_ins.labels("refused").inc()
         raise
+    except BaseException:
+        limiter.released(name, address)
+        raise
     limiter.succeeded(name, address)
     metrics.sign_ins.labels("accepted").inc()
     response.set_cookie(COOKIE, cookie, max_age=hours * 3600, httponly=True, samesite="lax",

@@ -24,6 +24,7 @@ async def events(request: Request, town: Viewing, who: Acting,
     """Whole items as they change, in `lamps`, `commands`, `alarms`, `overrides` and, from operators on, `bays`; then
     `revision`, whose id resumes the stream (Last-Event-ID, or `since`). On `reload` begin anew."""
     hub: Hub = request.app.state.hub
+    hub.admit(town)
     resumed = int(last_event_id) if last_event_id.isascii() and last_event_id.isdigit() else since
     stream = hub.listen(town, since=resumed, sees_bays=who.may(Role.OPERATOR))
     return StreamingResponse(stream, media_type="text/event-stream",

@@ -66,3 +66,18 @@ def test_too_often_names_no_negative_wait():
         limiter.failed("eva", "a", NOW)
     with pytest.raises(TooOften):
         limiter.check("eva", "a", NOW + timedelta(seconds=1))
+
+
+def test_tries_at_the_same_time_count_before_they_have_failed():
+    limiter = SignInLimiter()
+    assert [wait(limiter, "eva", "1.2.3.4", NOW) for _ in range(7)] == [0, 0, 0, 0, 0, 2, 2]
+    limiter.released("eva", "1.2.3.4")  # the database was down: nobody has erred
+    assert wait(limiter, "eva", "1.2.3.4", NOW) == 0
+
+
+def test_beyond_the_free_tries_there_is_one_at_a_time():
+    limiter = SignInLimiter()
+    for _ in range(limits.FREE_TRIES):
+        limiter.failed("eva", "1.2.3.4", NOW)
+    later = NOW + timedelta(seconds=5)
+    assert [wait(limiter, "eva", "1.2.3.4", later) > 0 for _ in range(3)] == [False, True, True]

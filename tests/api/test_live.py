@@ -250,3 +250,27 @@ async def test_the_route_streams(app, token):
     assert sent[0]["status"] == 200
     assert (b"content-type", b"text/event-stream; charset=utf-8") in sent[0]["headers"]
     assert b"event: revision" in b"".join(message.get("body", b"") for message in sent)
+
+
+def test_one_page_too_many_is_told_before_the_stream_begins(operator, monkeypatch):
+    monkeypatch.setattr(live, "MOST_LISTENERS", 0)
+    answer = operator.get("/api/v1/tenants/alt/events")
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "60")
+
+
+@pytest.mark.usefixtures("running")
+async def test_what_should_not_happen_ends_the_stream_instead_of_leaving_it_silent(town, clock, pace, monkeypatch):
+    hub = Hub(clock, Metrics(), pace)
+    stream = hub.listen(town, since=None, sees_bays=True)
+    await take(stream, 2)
+
+    def look(_):
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(Feed, "look", look)
+    with pytest.raises(StopAsyncIteration):
+        await take(stream, 1)
+    monkeypatch.undo()
+    again = hub.listen(town, since=None, sees_bays=True)
+    assert b"revision" in await take(again, 2)
+    await again.aclose()
