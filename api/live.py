@@ -5,6 +5,7 @@ A listener that cannot keep up is let go; its browser comes back with Last-Event
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -33,26 +34,29 @@ class Hub:
     def __init__(self, clock: Clock, metrics: Metrics, pace: Clock | None = None) -> None:
         self._clock, self._metrics, self._pace = clock, metrics, pace or SystemClock()
         self._towns: dict[TenantId, _Town] = {}
+        self._open: Counter[TenantId] = Counter()  # also those that were let go and do not read that they were
 
     def admit(self, town: TenantStore) -> None:
         """Raises TooOften where the town has as many listeners as it may: to be asked before an answer begins."""
-        here = self._towns.get(town.tenant.id)
-        if (here.listeners if here else 0) >= MOST_LISTENERS:
-            raise _too_many()
+        if self._open[town.tenant.id] >= MOST_LISTENERS:
+            raise TooOften("Too many pages are open: try again in {seconds} seconds.", rule="listeners", seconds=60)
 
     async def listen(self, town: TenantStore, *, since: int | None, sees_bays: bool) -> AsyncIterator[bytes]:
         """Messages from revision `since` on (None: from now), for ever or until this listener is let go."""
+        self.admit(town)
         here = self._towns.get(town.tenant.id)
         if here is None:
             here = self._towns[town.tenant.id] = _Town(town, self._clock, self._pace)
         gauge = self._metrics.listeners.labels(town.tenant.id)
         queue = here.join()
         gauge.inc()
+        self._open[town.tenant.id] += 1
         try:
             async for message in self._stream(here, queue, since, sees_bays):
                 yield message
         finally:
             gauge.dec()
+            self._open[town.tenant.id] -= 1
             if here.leave(queue) and self._towns.get(town.tenant.id) is here:
                 del self._towns[town.tenant.id]
 
@@ -93,13 +97,7 @@ class _Town:
         self._loading = asyncio.ensure_future(run_in_threadpool(Feed, town, clock))
         self._task = asyncio.create_task(self._poll(), name=f"live {town.tenant.id}")
 
-    @property
-    def listeners(self) -> int:
-        return len(self._queues)
-
     def join(self) -> "asyncio.Queue[Batch | None]":
-        if self.listeners >= MOST_LISTENERS:
-            raise _too_many()
         queue: asyncio.Queue[Batch | None] = asyncio.Queue(QUEUE)
         self._queues.add(queue)
         return queue
@@ -154,7 +152,3 @@ class _Town:
         while not queue.empty():
             queue.get_nowait()
         queue.put_nowait(None)
-
-
-def _too_many() -> TooOften:
-    return TooOften("Too many pages are open: try again in {seconds} seconds.", rule="listeners", seconds=60)

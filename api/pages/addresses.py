@@ -62,6 +62,8 @@ def _matched(spelled: list[str], words: list[str]) -> dict[str, str] | None:
     parts: dict[str, str] = {}
     for pattern, word in zip(spelled, words, strict=True):
         if pattern.startswith("{"):
+            if not word:
+                return None  # its translation would begin with //, another host's address
             parts[pattern.strip("{}")] = word
         elif pattern != word:
             return None

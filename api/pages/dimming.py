@@ -5,7 +5,7 @@ Every step is a page of its own that works without JavaScript; the console shows
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
@@ -174,9 +174,16 @@ def ends_at(town: TenantStore, form: DimForm, at: datetime) -> datetime:
         wanted = time.fromisoformat(form.until.strip().rjust(5, "0"))
     except ValueError:
         raise Invalid(_("Give the end as a time, like 23:30."), field="until", rule="time") from None
-    local = at.astimezone(BERLIN)
-    end = datetime.combine(local.date(), wanted.replace(tzinfo=None), BERLIN)
-    return (end if end > local else end + timedelta(days=1)).astimezone(at.tzinfo)
+    today = at.astimezone(BERLIN).date()
+    return min(end for days in (0, 1) for end in _shown(today + timedelta(days), wanted) if end > at)
+
+
+def _shown(day: date, wanted: time) -> tuple[datetime, datetime]:
+    """When Berlin's clocks show a time on that day, UTC: in the night that repeats an hour twice, else the same twice.
+    A time that is skipped in spring is taken an hour later."""
+    first, second = (datetime.combine(day, wanted.replace(tzinfo=None, fold=fold), BERLIN).astimezone(UTC)
+                     for fold in (0, 1))
+    return first, max(first, second)
 
 
 def likely_end(town: TenantStore, at: datetime) -> str:

@@ -13,7 +13,7 @@ from api.shell import Metrics
 from city import lighting
 from city.alarms import AlarmKind, begin
 from city.clock import ManualClock
-from city.errors import StoreDown
+from city.errors import StoreDown, TooOften
 from city.ids import AssetId, OverrideId, TenantId
 from city.readings import DeviceState
 from city.store.ports import Facts, Role
@@ -274,3 +274,23 @@ async def test_what_should_not_happen_ends_the_stream_instead_of_leaving_it_sile
     again = hub.listen(town, since=None, sees_bays=True)
     assert b"revision" in await take(again, 2)
     await again.aclose()
+
+
+@pytest.mark.usefixtures("running")
+async def test_who_does_not_read_still_counts(town, clock, hears, pace, monkeypatch):
+    """Let go or not: as long as its connection is open, another one may not take its place."""
+    monkeypatch.setattr(live, "MOST_LISTENERS", 2)
+    monkeypatch.setattr(live, "QUEUE", 1)
+    hub = Hub(clock, Metrics(), pace)
+    idle, awake = (hub.listen(town, since=None, sees_bays=True) for _ in range(2))
+    await take(idle, 2)
+    await take(awake, 2)
+    for level in (10.0, 20.0, 30.0):
+        clock.advance(1)
+        hears("L1", clock.now(), level=level)
+        await take(awake, 1)
+    with pytest.raises(TooOften):
+        hub.admit(town)
+    await idle.aclose()
+    hub.admit(town)
+    await awake.aclose()

@@ -1,10 +1,12 @@
 """What operators see and do."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from api.pages.contexts import DimForm
+from api.pages.dimming import ends_at
 from city.ids import AssetId
 from city.lighting import Override
 from city.places import Restriction
@@ -295,3 +297,24 @@ async def test_english_console_is_english(operator, world):
     assert "1 of 1 report" in page
     assert 'href="/stadt/betrieb?zone=markt"' in page
     assert "Leuchte " not in text(page)
+
+
+@pytest.mark.parametrize(("now", "typed", "end"), [
+    ("2026-10-25T01:30", "02:45", "2026-10-25T01:45"),  # 02:30 for the second time
+    ("2026-10-25T00:30", "02:15", "2026-10-25T01:15"),  # 02:30 for the first time: 02:15 comes again
+    ("2026-10-25T00:30", "02:45", "2026-10-25T00:45"),
+    ("2026-03-29T00:30", "02:30", "2026-03-29T01:30"),  # skipped: an hour later
+    ("2026-11-22T17:32", "18:31", "2026-11-23T17:31"),
+    ("2026-11-22T17:32", "23:30", "2026-11-22T22:30")])
+def test_a_typed_end_is_the_next_time_that_clocks_show_it(world, now, typed, end):
+    at, wanted = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (now, end))
+    assert ends_at(world.town, DimForm(end="time", until=typed), at) == wanted
+
+
+async def test_the_card_of_a_zone_that_is_not_there_is_empty(operator):
+    answer = await operator.get("/stadt/betrieb?zone=nirgends", headers={"HX-Request": "true", "HX-Target": "zonecard"})
+    assert (answer.status_code, answer.text.strip()) == (200, "")
+
+
+async def test_no_address_leads_to_another_host_by_another_language(anybody):
+    assert 'href="//' not in (await anybody.get("/en//operations/lamp/x")).text
