@@ -17,6 +17,7 @@ from city.sun import night
 BERLIN = ZoneInfo("Europe/Berlin")
 MAX_OVERRIDE = timedelta(hours=24)
 MAX_REASON = 200
+_Span = tuple[datetime, datetime, datetime, datetime]  # noon, sunset, sunrise, next noon
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,21 +103,26 @@ def setpoint(lamp: Luminaire, overrides: Iterable[Override], program: Program, s
 
 def program_setpoint(program: Program, site: Site, now: datetime, floor: int = 0) -> Setpoint:
     """What the program wants at a site now; at night never less than `floor`."""
-    steps = program_steps(program, site, now)
+    span = _night(site, now)
+    steps = _steps(program, _evening(now), span)
     index = max(i for i, (at, _) in enumerate(steps[:-1]) if at <= now)
     at, level = steps[index]
-    dark = level > 0
-    return Setpoint(max(level, floor) if dark else level, "program", "program", at, steps[index + 1][0])
+    _, on, off, _ = span
+    return Setpoint(max(level, floor) if on <= at < off else level, "program", "program", at, steps[index + 1][0])
 
 
 def program_steps(program: Program, site: Site, now: datetime) -> tuple[tuple[datetime, int], ...]:
     """The (UTC time, level) steps of the noon-to-noon night around `now`; the last one only marks the next noon."""
-    local = now.astimezone(BERLIN)
-    evening = local.date() if local.hour >= 12 else local.date() - timedelta(days=1)
-    noon = datetime.combine(evening, time(12), BERLIN).astimezone(UTC)
-    next_noon = datetime.combine(evening + timedelta(days=1), time(12), BERLIN).astimezone(UTC)
-    sunset, sunrise = night(site, evening)
-    on, off = max(sunset, noon), min(sunrise, next_noon)
+    return _steps(program, _evening(now), _night(site, now))
+
+
+def lamp_floor(lamp: Luminaire) -> int:
+    """The lowest lawful level of a burning lamp, per cent: its own, or 100 at a crosswalk (DIN 67523)."""
+    return 100 if lamp.restriction is Restriction.CROSSWALK else lamp.min_level
+
+
+def _steps(program: Program, evening: date, span: _Span) -> tuple[tuple[datetime, int], ...]:
+    noon, on, off, next_noon = span
     levels = {noon: 0}
     if on < off:
         low, high = (min(max(_tonight(at, evening), on), off) for at in (program.reduced_from, program.reduced_until))
@@ -128,9 +134,18 @@ def program_steps(program: Program, site: Site, now: datetime) -> tuple[tuple[da
     return (*sorted(levels.items()), (next_noon, 0))
 
 
-def lamp_floor(lamp: Luminaire) -> int:
-    """The lowest lawful level of a burning lamp, per cent: its own, or 100 at a crosswalk (DIN 67523)."""
-    return 100 if lamp.restriction is Restriction.CROSSWALK else lamp.min_level
+def _night(site: Site, now: datetime) -> _Span:
+    """Noon, sunset, sunrise and the next noon of the night around `now`, UTC, in this order."""
+    evening = _evening(now)
+    noon = datetime.combine(evening, time(12), BERLIN).astimezone(UTC)
+    next_noon = datetime.combine(evening + timedelta(days=1), time(12), BERLIN).astimezone(UTC)
+    sunset, sunrise = night(site, evening)
+    return noon, max(sunset, noon), min(sunrise, next_noon), next_noon
+
+
+def _evening(now: datetime) -> date:
+    local = now.astimezone(BERLIN)
+    return local.date() if local.hour >= 12 else local.date() - timedelta(days=1)
 
 
 def _tonight(local: time, evening: date) -> datetime:

@@ -98,3 +98,10 @@ def test_at_night_the_program_never_goes_below_a_lamps_floor():
     want = setpoint(CROSSWALK, [], Program(), SITE, datetime(2026, 11, 22, 23, tzinfo=UTC))
     assert (want.level, lamp_floor(CROSSWALK)) == (100, 100)
     assert setpoint(CROSSWALK, [], Program(), SITE, datetime(2026, 11, 22, 12, tzinfo=UTC)).level == 0
+
+
+def test_a_crosswalk_lamp_burns_though_the_program_puts_the_others_out():
+    night, day = datetime(2026, 11, 22, 23, tzinfo=UTC), datetime(2026, 11, 22, 12, tzinfo=UTC)
+    for out in (Program(reduced_level=0), Program(reduced_level=0, reduced_from=time(12), reduced_until=time(11, 50))):
+        assert [setpoint(lamp, [], out, SITE, night).level for lamp in (LAMP, CROSSWALK)] == [0, 100]
+        assert setpoint(CROSSWALK, [], out, SITE, day).level == 0
