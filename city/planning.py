@@ -99,7 +99,8 @@ def _needed(wanted: Wanted, now: datetime) -> Order | None:
     held = _held_until(wanted, now)
     if want.reason == "program" and want.level in (0, 100):
         return _own_calendar(wanted, held, now)
-    if wanted.level is not None and round(wanted.level) == want.level and _holds_long_enough(wanted, held, now):
+    reported = wanted.level is not None and round(wanted.level) == want.level
+    if reported and _holds_long_enough(wanted, held, now) and not _others_under_way(wanted):
         return None
     return SetLevel(want.level, _minutes(wanted, now))
 
@@ -108,6 +109,8 @@ def _own_calendar(wanted: Wanted, held: datetime | None, now: datetime) -> Order
     """On at dusk and off at dawn is the lamp's own doing: release it if it is held, correct it only if it fails to."""
     want, last = wanted.setpoint, wanted.last_applied
     if held is not None and last is not None and isinstance(last.order, SetLevel) and last.order.level != want.level:
+        return Resume()
+    if any(isinstance(live.order, SetLevel) and live.order.level != want.level for live in _others_under_way(wanted)):
         return Resume()
     reported = wanted.level is not None and wanted.level_at is not None and wanted.level_at >= want.since
     if not reported or round(wanted.level or 0) == want.level or now - want.since < OWN_CALENDAR_GRACE:
@@ -147,6 +150,13 @@ def _serves(live: Command, wanted: Wanted) -> bool:
     if isinstance(live.order, SetLevel):
         return live.order.level == wanted.setpoint.level
     return isinstance(live.order, Resume) and wanted.setpoint.level in (0, 100)
+
+
+def _others_under_way(wanted: Wanted) -> list[Command]:
+    """Live orders for the lamp's light that ask for something else and were handed over: it may still obey them, and
+    what it has reported was before."""
+    return [live for live in wanted.live
+            if live.attempts and isinstance(live.order, SetLevel | Resume) and not _serves(live, wanted)]
 
 
 def _is_to_be_asked(wanted: Wanted, now: datetime) -> bool:

@@ -74,6 +74,23 @@ def test_when_an_override_ends_early_the_lamp_is_released():
     assert plan([wanted(program_of(100), level=40.0, last=held, live=result.commands)], at).commands == ()
 
 
+def test_an_override_ended_while_its_order_is_on_its_way_is_taken_back_though_the_lamp_still_reports_as_wanted():
+    (old,) = plan([wanted(override_to(40))], NOW).commands
+    lost = advance(sent(old), Event.LOSE, NOW)
+    for on_its_way in (sent(old), lost):
+        result = plan([wanted(program_of(100), live=(on_its_way,))], NOW)
+        assert [c.order for c in result.commands] == [Resume()]
+        assert plan([wanted(program_of(100), live=result.commands)], NOW).commands == ()
+    assert plan([wanted(program_of(100), live=(old,))], NOW).commands == ()  # never sent: nothing to take back
+
+
+def test_a_lamp_that_is_held_as_wanted_is_told_again_when_another_order_is_on_its_way():
+    held = applied(plan([wanted(program_of(50))], NOW).commands[0])
+    (old,) = plan([wanted(override_to(100), level=50.0, last=held)], NOW).commands
+    result = plan([wanted(program_of(50), level=50.0, last=held, live=(sent(old),))], NOW)
+    assert [c.order for c in result.commands] == [SetLevel(50, 180)]
+
+
 def test_a_program_step_that_the_lamp_cannot_know_is_ordered():
     assert [c.order for c in plan([wanted(program_of(50))], NOW).commands] == [SetLevel(50, 180)]
 
