@@ -30,6 +30,10 @@ class Said:
         return [item.value for item in self.measurements
                 if item.quantity is quantity and (channel is None or item.channel == channel)]
 
+    def of(self, quantity: Quantity, channel: str) -> list[Value]:
+        """The last value of a channel; of a whole lamp that only speaks of its parts, those of all parts."""
+        return self.values(quantity, channel)[-1:] or ([] if channel else self.values(quantity))
+
 
 def after_uplink(live: Iterable[Command], codec: Codec, at_ns: int, measurements: Sequence[Measurement],
                  now: datetime) -> tuple[Command, ...]:
@@ -125,11 +129,11 @@ def _obeyed(command: Command, said: Said) -> bool | None:
     """Whether the device does what it was told; None where the uplink does not tell."""
     match command.order:
         case SetLevel(channel=channel):
-            levels = [value for value in said.values(LAMP_LEVEL, channel) if isinstance(value, int | float)]
-            return is_applied(command.order, levels[-1]) if levels else None
+            levels = [value for value in said.of(LAMP_LEVEL, channel) if isinstance(value, int | float)]
+            return all(is_applied(command.order, level) for level in levels) if levels else None
         case Resume(channel=channel):
-            reasons = said.values(LAMP_REASON, channel)
-            return reasons[-1] != BY_HAND if reasons else None
+            reasons = said.of(LAMP_REASON, channel)
+            return BY_HAND not in reasons if reasons else None
         case ReadStatus(status=True):
             return True if said.values(LAMP_LEVEL) else None
         case ReadStatus():

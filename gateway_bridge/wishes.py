@@ -85,9 +85,12 @@ def configuring(town: Town, wishes: Mapping[DevEui, ConfigWish], live: Mapping[D
 
 def not_held_off(commands: Iterable[Command], failed: Iterable[Command], states: Mapping[DevEui, DeviceState],
                  now: datetime) -> list[Command]:
-    """The commands whose like has not failed a moment ago; a device that has restarted since is tried at once."""
+    """The commands whose like has not failed a moment ago; a device that has restarted since is tried at once, and so is
+    one that was never told because no broker was there, or no time."""
     last: dict[tuple[DevEui, str, bytes], datetime] = {}
     for item in failed:
+        if _was_never_sent(item):
+            continue
         key = (item.device, item.origin, _essence(item.order))
         last[key] = max(last.get(key, item.created_at), item.changed_at or item.created_at)
     return [item for item in commands if _may_try(item, last, states.get(item.device), now)]
@@ -121,9 +124,11 @@ def claim(live: Iterable[Command], last_sent: Mapping[DevEui, datetime], most: i
 
 
 def failure_alarms(commands: Iterable[Command], open_alarms: Iterable[Alarm], now: datetime) -> list[Alarm]:
-    """A COMMAND_FAILED alarm for each asset whose order came to nothing and that has none open."""
+    """A COMMAND_FAILED alarm for each asset whose order came to nothing and that has none open. An order that waited
+    for the broker until it expired says nothing of the asset."""
     running = {alarm.asset for alarm in open_alarms if alarm.open and alarm.kind is AlarmKind.COMMAND_FAILED}
-    failed = {item.asset: item for item in commands if item.state in (State.FAILED, State.EXPIRED)}
+    failed = {item.asset: item for item in commands if item.state in (State.FAILED, State.EXPIRED)
+              and not _was_never_sent(item)}
     return [begin(item.tenant, asset, AlarmKind.COMMAND_FAILED, now) for asset, item in sorted(failed.items())
             if asset not in running]
 
@@ -181,10 +186,12 @@ def _setpoint(lamp: Luminaire, overrides: Sequence[Override], program: Program, 
 
 
 def _level(state: DeviceState, want: Setpoint, now: datetime) -> float | None:
-    """What the lamp reports; nothing yet where it starts up and is left to its own program."""
-    restarted = state.at(DEVICE_BOOT)
-    if want.reason == "program" and restarted is not None and now - restarted < STARTING:
-        return None
+    """What the lamp reports, nothing yet since it has restarted, or where it starts up and is left to its own program."""
+    restarted, reported = state.at(DEVICE_BOOT), state.at(LAMP_LEVEL)
+    if restarted is not None and reported is not None:
+        left_alone = want.reason == "program" and want.level in (0, 100)
+        if reported < restarted or (left_alone and now - restarted < STARTING):
+            return None
     level = state.value(LAMP_LEVEL)
     return float(level) if isinstance(level, int | float) else None
 
@@ -215,6 +222,10 @@ def _config_command(town: Town, item: Served, order: Setting, now: datetime) -> 
     lasts = CONFIG_EXPIRES if item.codec.device_class != "A" else 2 * (item.codec.heartbeat + AFTER_HEARTBEAT)
     return command(tenant=town.tenant.id, device=item.device, asset=item.asset, order=order, origin=CONFIG,
                    priority=Priority.CONFIG, now=now, expires_at=now + lasts)
+
+
+def _was_never_sent(item: Command) -> bool:
+    return item.state is State.EXPIRED and not item.attempts
 
 
 def _may_try(item: Command, last: Mapping[tuple[DevEui, str, bytes], datetime], state: DeviceState | None,

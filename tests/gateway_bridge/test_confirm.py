@@ -56,6 +56,13 @@ def test_a_level_heard_before_the_sending_proves_nothing():
     assert state_after(told(SetLevel(40, 60)), LAMP_LEVEL(40), seconds=-1) is State.SENT
 
 
+@pytest.mark.parametrize(("one", "other", "state"), [
+    (40, 40, State.APPLIED), (40, 100, State.PLANNED), (100, 40, State.PLANNED)])
+def test_a_lamp_that_speaks_of_its_parts_only_obeys_when_all_do(one, other, state):
+    made = told(SetLevel(40, 60), *ACKED)
+    assert state_after(made, LAMP_LEVEL(one, "dali-1"), LAMP_LEVEL(other, "dali-2")) is state
+
+
 def test_another_level_has_the_order_sent_again():
     assert state_after(told(SetLevel(40, 60), *ACKED), LAMP_LEVEL(100)) is State.PLANNED
 

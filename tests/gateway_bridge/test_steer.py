@@ -210,6 +210,20 @@ async def test_with_the_broker_away_nothing_is_claimed_and_no_attempt_is_spent(t
     assert len(lamp.downs()) == 1
 
 
+async def test_an_order_that_waited_for_the_broker_until_it_expired_is_no_alarm_and_goes_when_it_is_back(
+        town: Town, lamp: Lamp) -> None:
+    await lamp.report(0, PROFILE)
+    town.wish(40)
+    town.link.connected = False
+    for _ in range(8):
+        await tick(town, 60)
+    assert State.EXPIRED in {command.state for command in town.commands()}
+    assert list(town.own.alarms()) == []
+    town.link.connected = True
+    await tick(town)
+    assert len(town.link.published) == 1
+
+
 async def test_a_broker_that_goes_while_publishing_costs_no_attempt(town: Town, lamp: Lamp) -> None:
     class Breaking:
         connected = True
@@ -283,6 +297,44 @@ async def test_a_lamp_that_starts_up_is_given_time_before_it_is_corrected(town: 
     order = only(town).order
     assert isinstance(order, SetLevel)
     assert order.level == 0
+
+
+async def test_a_lamp_that_restarts_in_the_reduced_hours_is_told_once(town: Town, lamp: Lamp) -> None:
+    town.clock.advance(14 * 3600)  # between 22:00 and 05:00
+    await lamp.report(50, PROFILE)
+    await town.hear("join", other(time=town.stamp(), devAddr="01aabbcc"))
+    town.clock.advance(3)
+    await lamp.report(100, PROFILE)
+    await tick(town)
+    await lamp.echo()
+    town.clock.advance(1)
+    await lamp.report(50)
+    for _ in range(20):
+        await tick(town, 10)
+    assert only(town).state is State.APPLIED
+    assert len(town.link.published) == 1
+
+
+async def test_a_lamp_that_speaks_of_its_two_drivers_only_is_released_without_many_questions(
+        town: Town, lamp: Lamp) -> None:
+    async def report(level: int, reason: str) -> None:
+        await lamp._send(23, bytes.fromhex(f"{OFF}02{reason}{level:02x}0004{reason}{level:02x}00"))
+
+    town.wish(40)
+    await tick(town)
+    town.clock.advance(2)
+    await report(40, MANUAL)
+    assert only(town).state is State.APPLIED
+    town.own.end_overrides(asset=LAMP, now=town.clock.now())
+    await tick(town, 6)
+    await lamp.echo()
+    town.clock.advance(1)
+    await report(0, PROFILE)
+    for _ in range(30):
+        await tick(town, 10)
+    assert {(command.order, command.state) for command in town.commands()} \
+        == {(SetLevel(40, 60), State.APPLIED), (Resume(), State.APPLIED)}
+    assert len(town.link.published) == 2
 
 
 async def test_release_is_confirmed_by_any_reason_but_manual(town: Town, lamp: Lamp) -> None:
