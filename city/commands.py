@@ -118,16 +118,18 @@ def command(*, tenant: TenantId, device: DevEui, asset: AssetId, order: Order, o
 
 
 def advance(command: Command, event: Event, now: datetime, note: str = "") -> Command:
-    """The command after `event`; raises Conflict where TRANSITIONS has no such step."""
+    """The command after `event`; raises Conflict where TRANSITIONS has no such step. It never changes before it last did,
+    even where the clock was set back: storage takes the newest word."""
     state = TRANSITIONS.get((command.state, event))
     if state is None:
         raise Conflict("A command that is {state} cannot be told that {event}.", field="command", rule="transition",
                        state=command.state.value, event=event.value)
+    changed_at = max(now, command.changed_at or now)
     if event is Event.SEND:
         minutes = getattr(command.order, "minutes", None)
-        return replace(command, state=state, changed_at=now, sent_at=now, attempts=command.attempts + 1, note=note,
+        return replace(command, state=state, changed_at=changed_at, sent_at=now, attempts=command.attempts + 1, note=note,
                        holds_until=now + timedelta(minutes=minutes) if minutes is not None else None)
-    return replace(command, state=state, changed_at=now, note=note or command.note)
+    return replace(command, state=state, changed_at=changed_at, note=note or command.note)
 
 
 def can(command: Command, event: Event) -> bool:

@@ -55,6 +55,11 @@ def test_a_timed_order_holds_from_when_it_was_sent():
     assert after(Event.SEND).holds_until == NOW + timedelta(minutes=60)
 
 
+def test_a_clock_set_back_does_not_make_a_command_older_than_it_is():
+    sent = advance(a_command(), Event.SEND, NOW + timedelta(hours=1))
+    assert advance(sent, Event.ACK, NOW).changed_at == NOW + timedelta(hours=1)
+
+
 def test_planning_the_same_twice_gives_the_same_command():
     assert a_command() == a_command()
     assert a_command(SetLevel(41, 60)).id != a_command().id
