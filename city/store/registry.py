@@ -139,8 +139,7 @@ def _put_devices(scope: Scope, connection: Connection, list_rows: Sequence[Impor
     old = connection.execute(either, listed(list(served), "assets") | listed(list(asset_of), "euis")).all()
     moved = [row.dev_eui for row in old if asset_of.get(row.dev_eui) != row.asset]  # to another asset, or to none
     connection.execute(scope.delete(tables.devices, among(table.dev_eui)), listed([row.dev_eui for row in old]))
-    # what a moved device said and was told concerned the asset it served before
-    connection.execute(scope.delete(tables.states, among(tables.states.c.device)), listed(moved))
-    connection.execute(scope.delete(tables.applied, among(tables.applied.c.device)), listed(moved))
+    for of in (tables.states, tables.applied, tables.wishes):  # all of that concerned the asset it served before
+        connection.execute(scope.delete(of, among(of.c.device)), listed(moved))
     connection.execute(tables.devices.insert(), [
         scope.row({"dev_eui": row.dev_eui, "asset": row.asset, "model": row.model}) for row in served.values()])

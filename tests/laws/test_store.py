@@ -160,7 +160,9 @@ def test_importing_again_updates_and_keeps_what_people_set(town):
 
 def test_devices_may_change_places_and_forget_what_they_said_there(store, town):
     store.commit(Facts(states=(said(D1, 1, lamp_level=40.0), said(BAY, 1, bay_occupied=True))))
+    town.put_config_wish(ConfigWish(D1, b'{"position":{}}', "anna", NOW))
     town.import_rows([row("L1", D2), row("L2", D1)])
+    assert town.config_wish(D1) is None
     assert (town.device_of(AssetId("L1")).dev_eui, town.device_of(AssetId("L2")).dev_eui) == (D2, D1)
     assert town.state(D1) is None
     assert town.state(BAY) is not None
