@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from city.clock import Clock, SystemClock
-from city.errors import NotFound, StoreDown
+from city.errors import NotFound, StoreDown, Unsupported
 from city.settings import load
 from city.store.opening import open_store
 from city.store.ports import DeadLetter, ReadingLog, Store
 from city.store.readings import LocalLog
 from gateway_bridge.mend import REQUESTED, replay, request
+from gateway_bridge.ship import TOPIC as LINES
 
 MOST = 100_000
 PREVIEW = 2000
@@ -56,10 +57,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _chosen(store: Store, words: argparse.Namespace) -> Sequence[DeadLetter]:
-    """Oldest first, as the events came."""
+    """Oldest first, as the events came; lines that InfluxDB has refused are not events. Raises NotFound, Unsupported."""
     if words.id:
-        return [store.letter(words.id)]
-    return sorted(store.all_letters(MOST, words.reason), key=lambda letter: letter.received_at)
+        letter = store.letter(words.id)
+        if letter.topic == LINES:
+            raise Unsupported("This is a line that InfluxDB has refused: `stadtfunk ship replay` sends it again.")
+        return [letter]
+    return sorted((letter for letter in store.all_letters(MOST, words.reason) if letter.topic != LINES),
+                  key=lambda letter: letter.received_at)
 
 
 def _list(store: Store, limit: int, reason: str | None) -> int:

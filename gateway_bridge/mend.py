@@ -5,11 +5,13 @@ bridge takes it from there. What still cannot be read is a letter again, with it
 """
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from city.clock import Clock
+from city.errors import Unavailable
 from city.store.ports import DeadLetter, Facts, ReadingLog, Store
 from gateway_bridge.link import Message
 from gateway_bridge.listen import parse_all, store_facts
@@ -18,6 +20,8 @@ from gateway_bridge.waiting import unbroken
 
 REQUESTED = "ReplayRequested"
 AT_ONCE = 100
+
+_log = logging.getLogger(__name__)
 
 
 class Mender:
@@ -36,7 +40,14 @@ class Mender:
 
     async def _mend(self, letter: DeadLetter) -> None:
         async with self._turn:
-            await asyncio.to_thread(replay, self._store, self._log, letter, self._clock.now())
+            try:
+                await asyncio.to_thread(replay, self._store, self._log, letter, self._clock.now())
+            except Unavailable:
+                raise
+            except Exception as error:  # one that storage cannot take must not stand before the others for ever
+                _log.exception("the letter %s could not be replayed", letter.id)
+                failed = replace(letter, reason="InternalError", detail=f"{type(error).__name__}: {error}"[:1000])
+                await asyncio.to_thread(_put, self._store, failed, self._clock.now())
 
 
 def replay(store: Store, log: ReadingLog, letter: DeadLetter, now: datetime) -> str:
@@ -61,5 +72,7 @@ def request(store: Store, letters: Iterable[DeadLetter], now: datetime) -> None:
 
 
 def _put(store: Store, letter: DeadLetter, now: datetime) -> None:
-    """The same letter with another reason: it has not come once more, so it is not counted once more."""
-    store.commit(Facts(letters=(replace(letter, received_at=max(now, letter.received_at), count=0),)))
+    """The same letter with another reason: it has not come once more, so it is not counted once more. Storage passes over
+    what it has seen at that time, so it is dated after that even where a clock was set back."""
+    at = max(now, letter.received_at + timedelta(microseconds=1))
+    store.commit(Facts(letters=(replace(letter, received_at=at, count=0),)))

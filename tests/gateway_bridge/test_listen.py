@@ -1,5 +1,6 @@
 """The listening loop on a real store and log: once stored, once counted, acknowledged only afterwards."""
 
+import argparse
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from city.alarms import AlarmKind, begin
-from city.errors import BrokerDown, StoreDown
+from city.errors import BrokerDown, StoreDown, Unsupported
 from city.ids import TenantId
 from city.orders import MulticastGroup
 from city.quantities import (
@@ -25,10 +26,12 @@ from city.quantities import (
 )
 from city.readings import Entry
 from city.settings import Bridge
-from city.store.ports import Facts
+from city.store.ports import DeadLetter, Facts
 from decoders.catalog import codec_of
+from gateway_bridge.letters import _chosen as chosen
 from gateway_bridge.listen import Listener
 from gateway_bridge.mend import REQUESTED, Mender, replay, request
+from gateway_bridge.ship import TOPIC as LINES
 from tests.gateway_bridge.samples import EUI, TIME, TIME_NS, encode, other, topic, up
 from tests.gateway_bridge.town import BAY, BAY_EUI, LAMP, NOW, Town, register_assets, small_town
 
@@ -263,6 +266,26 @@ async def test_a_requested_letter_is_replayed_by_the_bridge_or_told_why_not(tmp_
         (left,) = town.store.all_letters()
         assert (left.reason, left.count, left.payload) == ("MalformedEvent", 1, b"{")
         assert [point.value for point in town.history(LAMP_LEVEL)] == [25.0]
+
+
+async def test_a_letter_that_storage_cannot_take_does_not_stand_before_the_others(tmp_path: Path) -> None:
+    with small_town(tmp_path, register=False) as town:
+        await town.hear("up", up())
+        register_assets(town.own)
+        request(town.store, town.store.all_letters(), NOW + timedelta(seconds=1))
+        broken = BrokenLog(town, RuntimeError("no such thing"))
+        mender = Mender(town.store, broken, town.clock, asyncio.Lock())  # type: ignore[arg-type]
+        assert await mender.step() == 1
+        assert await mender.step() == 0
+        (left,) = town.store.all_letters()
+        assert (left.reason, left.detail) == ("InternalError", "RuntimeError: no such thing")
+
+
+async def test_a_line_that_influxdb_refused_is_not_replayed_as_an_event(town: Town) -> None:
+    town.store.commit(Facts(letters=(DeadLetter("l1", NOW, LINES, b"lamp level=1 5", "RejectedLines", "no"),)))
+    with pytest.raises(Unsupported, match="ship replay"):
+        chosen(town.store, argparse.Namespace(id="l1", all=False, reason=None))
+    assert chosen(town.store, argparse.Namespace(id=None, all=True, reason=None)) == []
 
 
 async def test_the_echo_of_a_key_is_not_kept_in_the_log(town: Town) -> None:
