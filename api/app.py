@@ -39,7 +39,7 @@ def create_app(store: Store, log: ReadingLog, clock: Clock, settings: Settings) 
                   redoc_url=None, openapi_url="/api/v1/openapi.json", redirect_slashes=False)
     app.state.platform = Platform(store, log, clock, settings)
     app.state.limiter, app.state.metrics, app.state.hub = SignInLimiter(), metrics, hub
-    app.add_middleware(Shell, metrics=metrics, secure=settings.api.secure_cookies,
+    app.add_middleware(Shell, metrics=metrics, secure=settings.api.https,
                        max_upload=settings.api.max_body_mb * 2**20)
     problems.install(app)
     for module in ROUTERS:

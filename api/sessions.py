@@ -32,7 +32,7 @@ def sign_in(request: Request, response: Response, *, name: str, password: str) -
     limiter.succeeded(name, address)
     metrics.sign_ins.labels("accepted").inc()
     response.set_cookie(COOKIE, cookie, max_age=hours * 3600, httponly=True, samesite="lax",
-                        secure=here.settings.api.secure_cookies)
+                        secure=here.settings.api.https)
     return session, account
 
 
@@ -42,7 +42,7 @@ def sign_out(request: Request, response: Response, who: Actor | None) -> None:
     if who is not None and who.by == "session" and cookie:
         platform(request).store.end_session(auth.digest(cookie))
     response.delete_cookie(COOKIE, httponly=True, samesite="lax",
-                           secure=platform(request).settings.api.secure_cookies)
+                           secure=platform(request).settings.api.https)
 
 
 def _limiter(request: Request) -> SignInLimiter:

@@ -113,8 +113,13 @@ class Api:
     port: int = _setting(8080, "port to listen on")
     public_url: str = _setting("", "address people use, where a proxy stands in front: https://…")
     session_hours: int = _setting(12, "how long a sign-in lasts")
-    secure_cookies: bool = _setting(False, "send cookies only over https (set it behind TLS)")
+    secure_cookies: bool = _setting(False, "send cookies only over https; always so where public_url is https://")
     max_body_mb: int = _setting(16, "largest request body")
+
+    @property
+    def https(self) -> bool:
+        """Whether people come over https."""
+        return self.secure_cookies or self.public_url.startswith("https://")
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,9 @@ def test_the_cookie_is_for_http_only_and_not_for_other_sites(anonymous):
     assert answer.json()["tenant"] == "alt"
 
 
-def test_behind_tls_the_cookie_is_secure_and_the_browser_is_told_to_stay(store, log, clock):
-    app = create_app(store, log, clock, Settings(api=Api(secure_cookies=True)))
+@pytest.mark.parametrize("settings", [Api(secure_cookies=True), Api(public_url="https://stadt.example")])
+def test_behind_tls_the_cookie_is_secure_and_the_browser_is_told_to_stay(store, log, clock, settings):
+    app = create_app(store, log, clock, Settings(api=settings))
     answer = TestClient(app).post(SESSION, json={"name": "alt-operator", "password": PASSWORD})
     assert "Secure" in answer.headers["set-cookie"]
     assert "max-age=" in answer.headers["strict-transport-security"]
