@@ -35,7 +35,7 @@ from gateway_bridge.wishes import Served, Town
 
 REGISTRY_EVERY = timedelta(seconds=30)
 ALARMS_EVERY = timedelta(seconds=60)
-MOST_ALARMS = 100_000
+MOST_ALARMS = MOST_COMMANDS = 100_000
 
 _log = logging.getLogger(__name__)
 
@@ -128,7 +128,9 @@ class Steerer:
         settings, unwanted = wishes.configuring(town, self._store.config_wishes(town.tenant.id), live, now)
         new = [*planned.commands, *settings]
         if new:
-            new = wishes.not_held_off(new, own.commands(states=(State.FAILED, State.EXPIRED)), town.states, now)
+            failed = own.commands(states=(State.FAILED, State.EXPIRED), changed_since=now - wishes.HOLD_OFF,
+                                  limit=MOST_COMMANDS)
+            new = wishes.not_held_off(new, failed, town.states, now)
         return new, [*planned.superseded, *unwanted]
 
     def _claim(self, commands: Iterable[Command], town: Town, replaced: set[DevEui], most: int,

@@ -1,6 +1,7 @@
 """What happened in a town, as people ask for it. Only city.store.commits writes these."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, Table
 
@@ -12,6 +13,7 @@ from city.store import rows, tables
 from city.store.ports import Changes, DeadLetter
 from city.store.scope import Scope
 
+LONGEST_LIFE = timedelta(days=4)  # of a command, a setting for a sensor that listens once a day included
 MOST_CHANGES = 5000  # of commands in one answer; who is further behind reads the newest
 
 
@@ -35,7 +37,7 @@ class FactsPart:
             return rows.command(self._scope.one(connection, tables.commands, "command", tables.commands.c.id == id))
 
     def commands(self, *, asset: AssetId | None = None, origin: str | None = None, states: Collection[State] = (),
-                 limit: int = 1000) -> Sequence[Command]:
+                 changed_since: datetime | None = None, limit: int = 1000) -> Sequence[Command]:
         table = tables.commands.c
         wanted: list[ColumnElement[bool]] = []
         if asset is not None:
@@ -44,6 +46,8 @@ class FactsPart:
             wanted.append(table.origin == origin)
         if states:
             wanted.append(table.state.in_([state.value for state in states]))
+        if changed_since is not None:
+            wanted += [table.changed_at >= changed_since, table.created_at >= changed_since - LONGEST_LIFE]
         query = self._scope.select(tables.commands, *wanted).order_by(table.created_at.desc(), table.id).limit(limit)
         with self._scope.database.read() as connection:
             found = connection.execute(query).all()

@@ -438,6 +438,7 @@ def test_commands_are_found_by_asset_origin_and_state_newest_first(store, town):
     assert [item.id for item in town.commands(asset=AssetId("L1"), limit=2)] == [ones[2].id, ones[1].id]
     assert [item.id for item in town.commands(origin="config")] == [other.id]
     assert [item.id for item in town.commands(states={State.FAILED})] == [other.id]
+    assert [item.id for item in town.commands(changed_since=later(1))] == [ones[2].id, ones[1].id]
 
 
 @pytest.mark.usefixtures("town")

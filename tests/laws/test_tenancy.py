@@ -244,7 +244,8 @@ def test_what_is_public_shows_no_single_bay_lamp_or_person(world: World) -> None
 # --- the store --------------------------------------------------------------------------------------------------------
 
 ARGUMENTS: dict[str, object] = {
-    "now": NOW, "limit": 1000, "open_only": False, "since": 0, "blocked": True, "actor": "me", "zone": ZoneId("SECRET-zone"),
+    "now": NOW, "limit": 1000, "open_only": False, "since": 0, "changed_since": NOW - timedelta(days=1),
+    "blocked": True, "actor": "me", "zone": ZoneId("SECRET-zone"),
     "asset": AssetId("SECRET-L1"), "bay": AssetId("SECRET-B1"), "circuit": None, "states": (),
     "program": lighting.Program(name="mine"),
     "line": AuditLine(NOW, "me", "did", "this"), "streets": [], "rows": []}
