@@ -27,7 +27,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 HSTS = "max-age=31536000; includeSubDomains"
-UPLOADS = "/imports"
+UPLOADS, STREAMS = "/imports", "/events"
 MAX_BODY = 2**20  # bytes, of all other requests
 _log = logging.getLogger(__name__)
 
@@ -57,6 +57,8 @@ class Shell:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["method"] == "HEAD" and not scope["path"].endswith(STREAMS):  # a probe: all of a GET but its body
+            scope, send = {**scope, "method": "GET"}, _bodiless(send)
         answer = _Answer(scope, send, self._headers, self._metrics)
         most = self._max_upload if scope["path"].endswith(UPLOADS) else min(MAX_BODY, self._max_upload)
         try:
@@ -76,6 +78,14 @@ class Shell:
 def too_large(most: int) -> TooLarge:
     """What is said of a body of more than `most` bytes."""
     return TooLarge("The request is larger than {most} kB.", field="body", rule="size", most=most // 1024)
+
+
+def _bodiless(send: Send) -> Send:
+    """`send` that leaves every body away."""
+    async def sending(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return sending
 
 
 def _announced(scope: Scope) -> int:

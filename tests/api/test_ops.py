@@ -58,3 +58,12 @@ def test_the_openapi_document_describes_every_route_and_answer(app, anonymous):
             good = {status: answer for status, answer in operation["responses"].items() if status.startswith("2")}
             assert good, (method, path)
     assert "Problem" in document["components"]["schemas"]
+
+
+def test_a_probe_may_ask_for_the_head_alone(anonymous):
+    for path in ("/", "/healthz", "/alt/parken", "/api/v1/tenants"):
+        whole, head = anonymous.get(path), anonymous.head(path)
+        assert (head.status_code, head.content) == (whole.status_code, b"")
+        assert head.headers["content-type"] == whole.headers["content-type"]
+    assert anonymous.head("/api/v1/tenants/alt/events").status_code in (401, 405)
+    assert anonymous.head("/api/v1/tenants/alt/luminaires").status_code == 401
