@@ -208,14 +208,18 @@ def test_kill_9_at_random_moments_loses_nothing_and_stores_nothing_twice(bridge:
     assert interrupted, "every kill came too late to prove anything"
 
 
+RETRIED_WITHIN_S = 120.0  # nobody answers here: what a broker loses is sent again after 45 s, and again
+
+
 def test_an_override_becomes_a_downlink_on_the_broker(bridge: Bridge, publisher: Publisher) -> None:
     now = datetime.now(UTC)
     bridge.start()
     until(lambda: "connected to" in bridge.said())
     publisher.publish(topic("up"), event(1))
+    until(lambda: f_cnt(bridge) == 1)
     bridge.store.tenant(TOWN).add_override(Override(OverrideId("wish"), TOWN, 40, now, now + timedelta(hours=1), "",
                                                     "ada", now, asset=LAMP))
-    until(lambda: publisher.commands)
+    until(lambda: publisher.commands, RETRIED_WITHIN_S)
     where, payload = publisher.commands[0]
     assert where.endswith(f"/device/{EUI}/command/down")
     assert json.loads(payload)["fPort"] == 60
