@@ -28,6 +28,7 @@ class AlarmKind(Enum):
     BATTERY_LOW = "battery_low"
     DEVICE_SILENT = "device_silent"
     COMMAND_FAILED = "command_failed"
+    SCRIPT_OFF = "script_off"
 
 
 SENTENCES = {
@@ -38,6 +39,7 @@ SENTENCES = {
     AlarmKind.BATTERY_LOW: "The battery is low.",
     AlarmKind.DEVICE_SILENT: "No sign of life for longer than it should be.",
     AlarmKind.COMMAND_FAILED: "An order was not carried out after every attempt.",
+    AlarmKind.SCRIPT_OFF: "The script of this device's model broke its limits repeatedly and was switched off.",
 }
 
 _BY_READING: tuple[tuple[Quantity, bool, AlarmKind], ...] = (

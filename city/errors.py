@@ -8,11 +8,15 @@ CityError
     FromTheFuture  TooOld   an event dated where no event can be
     DecodeError        the codec cannot read the frame
       Truncated  Trailing  OutOfRange  UnknownPort  UnknownVersion
+      ScriptError        a town's own script threw, or said that it cannot read the frame
+      ScriptBreach       it broke a limit of time, memory or size and was stopped
+      ScriptOff          it has been switched off
+      TooManySeries      it says more different things than are kept of one device
   Refused       the caller may not have this: a problem+json answer that names the field and the rule
     NotFound  Forbidden  Conflict  Unsupported  Invalid
     SignInNeeded  TooOften  TooLarge
   Unavailable   a neighbour is down: back off, do not acknowledge
-    BrokerDown  StoreDown  NetworkServerDown  InfluxDown
+    BrokerDown  StoreDown  NetworkServerDown  InfluxDown  SandboxDown
 
 A message is one English sentence with {named} places, filled from `facts`. It is also the key of the translation:
 whoever shows it to a person translates `message` first and fills in `facts` afterwards.
@@ -84,6 +88,22 @@ class UnknownVersion(DecodeError):
     """A header or firmware generation that the codec does not know."""
 
 
+class ScriptError(DecodeError):
+    """A town's own script threw, returned nothing usable, or said itself that it cannot read the frame."""
+
+
+class ScriptBreach(ScriptError):
+    """The script broke a limit of time, memory or size and was stopped."""
+
+
+class ScriptOff(ScriptError):
+    """The script has been switched off for this town."""
+
+
+class TooManySeries(DecodeError):
+    """The device has said more different raw values than are kept of one device."""
+
+
 class Refused(CityError):
     """The caller may not have this. `field` names the input at fault, `rule` the rule it breaks."""
 
@@ -143,3 +163,7 @@ class NetworkServerDown(Unavailable):
 
 class InfluxDown(Unavailable):
     """InfluxDB does not answer, or not now."""
+
+
+class SandboxDown(Unavailable):
+    """No process can be started in which scripts run."""

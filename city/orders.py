@@ -176,8 +176,21 @@ class DataRate(_Order, frozen=True):
         _between("dr", self.dr, 0, 5)
 
 
+class Parameters(_Order, frozen=True):
+    """Settings that only one model has, as (name, whole number) pairs in the order of their names; the model's codec and
+    its page name them, their ranges and their document."""
+
+    values: tuple[tuple[str, int], ...]
+
+    def __post_init__(self) -> None:
+        names = [name for name, _ in self.values]
+        if names != sorted(set(names)):
+            raise Invalid("Parameters are named once each, in the order of their names.", field="values", rule="order")
+
+
 Setting = (StatusInterval | UsageInterval | Clock | BootDelay | FallbackLevel | AlarmLimits | Position | SunCalendar
-           | Profile | Holidays | LevelNotice | MulticastGroup | UplinkConfirmation | DataRate)
+           | Profile | Holidays | LevelNotice | MulticastGroup | UplinkConfirmation | DataRate
+           | Parameters)
 Order = SetLevel | Resume | ReadStatus | Reboot | Setting
 
 

@@ -4,10 +4,12 @@ A name is `<measurement>.<field>`: the part before the dot is the InfluxDB measu
 A quantity keeps its type for ever. Units are UCUM codes.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 from math import isfinite
 
 import msgspec
@@ -104,6 +106,10 @@ def _counter(name: str, unit: str, kind: Kind, help: str) -> Quantity:
     return _row(name, unit, kind, help, 0, 2**32 - 1, counts_up=True)
 
 
+RAW = "raw/"
+_RAW_NAME = re.compile(r"raw/[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9_-]*\.[^\x00-\x1f\x7f\\\\]{1,100}")
+_RAW_KINDS = {"flag": Kind.BOOL, "text": Kind.TEXT}
+
 F, N, B, T = Kind.FLOAT, Kind.INT, Kind.BOOL, Kind.TEXT
 
 LAMP_LEVEL = _row("lamp.level", "%", F, "light level the controller says it obeys", 0, 100)
@@ -132,12 +138,26 @@ LAMP_ILLUMINANCE = _row("lamp.illuminance", "lx", F, "illuminance at the luminai
 LAMP_LDR = _row("lamp.ldr", "", N, "raw value of the light-dependent resistor", 0, 65535)
 LAMP_TILT = _row("lamp.tilt", "deg", F, "tilt of the luminaire", 0, 180)
 LAMP_INPUT = _row("lamp.input", "", B, "state of the digital input")
+LAMP_LIT = _row("lamp.lit", "", B, "the driver reports that the lamp burns")
+LAMP_ORDERED_LEVEL = _row("lamp.ordered_level", "%", F, "the last level the controller was told by radio", 0, 100)
+LAMP_DALI_LEVEL = _row("lamp.dali_level", "", N, "DALI arc power level (IEC 62386-102), logarithmic", 0, 255)
+LAMP_FREQUENCY = _row("lamp.frequency", "Hz", F, "mains frequency", 40, 70)
+LAMP_SUNRISE = _row("lamp.sunrise", "s", F, "sunrise the controller has computed, seconds of its day", 0, 86_400)
+LAMP_SUNSET = _row("lamp.sunset", "s", F, "sunset the controller has computed, seconds of its day", 0, 86_400)
+LAMP_STARTS = _counter("lamp.starts", "", N, "switchings of the lamp or relay, a counter")
+LAMP_MODE = _row("lamp.mode", "", T, "what the controller switches by: clock, light, sun, by hand …")
 LAMP_INPUT_COUNT = _counter("lamp.input_count", "", N, "switchings of the digital input, a counter")
 
 BAY_OCCUPIED = _row("bay.occupied", "", B, "a vehicle stands in the bay")
 BAY_PREVIOUS_MINUTES = _row("bay.previous_minutes", "min", F, "how long the previous state lasted", 0, 1_000_000)
 BAY_STATE_CHANGES = _counter("bay.state_changes", "", N, "changes of state, a counter")
 BAY_OCCUPIED_TIME = _counter("bay.occupied_time", "s", F, "time occupied, a counter")
+BAY_PREVIOUS_ERROR = _row("bay.previous_error", "min", F, "by how much the previous state may have lasted longer", 0, 1_000_000)
+BAY_VEHICLES = _row("bay.vehicles", "", N, "vehicles counted", 0, 65_535)
+BAY_OBSTRUCTED = _row("bay.obstructed", "", B, "something that is no vehicle covers the sensor")
+BAY_NUMBER = _row("bay.number", "", N, "the number the sensor itself bears", 0, 65_535)
+BAY_FIELD = _row("bay.field", "", N, "magnetic field as the sensor counts it; the channel names the axis", -32_768, 32_767)
+BAY_BASELINE = _row("bay.baseline", "", N, "magnetic field of the empty bay; the channel names the axis", -32_768, 32_767)
 
 DEVICE_TEMPERATURE = _row("device.temperature", "Cel", F, "temperature inside the device", -60, 125)
 DEVICE_BATTERY = _row("device.battery", "%", F, "battery level", 0, 100)
@@ -162,6 +182,12 @@ DEVICE_LONGITUDE = _row("device.longitude", "deg", F, "position by the device's 
 DEVICE_REJECTED = _row("device.rejected", "", T, "a downlink the device refused: its port and the error code, port:hex")
 DEVICE_ECHO = _row("device.echo", "", T, "a downlink the device confirmed by repeating it: port:hex")
 DEVICE_DEBUG = _row("device.debug", "", T, "bytes the maker does not document, as hex")
+DEVICE_EVENT = _row("device.event", "", T, "something the device reports at once, as a word")
+DEVICE_FAULT = _row("device.fault", "", T, "a fault the device reports of itself, as a word")
+DEVICE_HEALTH = _row("device.health", "", N, "the maker's health bits; 0 is healthy", 0, 255)
+DEVICE_CURRENT = _row("device.current", "A", F, "current the device draws", 0, 32)
+DEVICE_COUNTER = _row("device.counter", "", N, "the device's own number of the frame, by which lost ones show", 0, 2**32 - 1)
+DEVICE_HUMIDITY = _row("device.humidity", "%", F, "relative humidity at the device", 0, 100)
 DEVICE_HEARTBEAT = _row("device.heartbeat", "", B, "this was a periodic sign of life, not a change")
 
 RADIO_RSSI = _row("radio.rssi", "dB[mW]", F, "strongest reception of the uplink", -200, 10)
@@ -175,10 +201,26 @@ del F, N, B, T
 
 
 def quantity(name: str) -> Quantity:
-    """The row of that name; KeyError if the table has none."""
-    return _TABLE[name]
+    """The row of that name, or the raw quantity that the name spells out; KeyError if it is neither."""
+    known = _TABLE.get(name)
+    return known if known is not None else _raw(name)
+
+
+def raw(model: str, leaf: str, value: Value) -> Measurement:
+    """What a script says and nobody has mapped, under the script's name: raw/acme/x1.sensor.t. Numbers all are FLOAT;
+    text and truth have a name of their own (…:text, …:flag), so that no name ever changes its type."""
+    suffix, typed = (":flag", value) if isinstance(value, bool) else (":text", value) if isinstance(value, str) \
+        else ("", float(value))
+    return Measurement(_raw(f"{RAW}{model}.{leaf}{suffix}"), typed)
 
 
 def quantities() -> Iterator[Quantity]:
     """All rows in the order of the table."""
     return iter(_TABLE.values())
+
+
+@lru_cache(maxsize=8192)
+def _raw(name: str) -> Quantity:
+    if not _RAW_NAME.fullmatch(name):
+        raise KeyError(name)
+    return Quantity(name, "", _RAW_KINDS.get(name.rpartition(":")[2], Kind.FLOAT), "said by the town's own script, not mapped")

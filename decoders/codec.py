@@ -50,6 +50,33 @@ def no_order(frame: Frame) -> Order:
     raise UnknownPort("This model takes no downlink on FPort {port}.", port=frame.port)
 
 
+def unknown_uplink(title: str, port: int) -> UnknownPort:
+    """For an uplink on a port of which the maker's documents say nothing."""
+    return UnknownPort("A {model} sends nothing documented on FPort {port}.", model=title, port=port)
+
+
+def unknown_downlink(title: str, port: int) -> UnknownPort:
+    """For a downlink on a port of which the maker's documents say nothing."""
+    return UnknownPort("A {model} takes nothing documented on FPort {port}.", model=title, port=port)
+
+
+def unsupported(title: str, order: Order) -> Unsupported:
+    """For an order that the model has no documented words for."""
+    return Unsupported("A {model} takes no {order}.", field="order", rule="model", model=title,
+                       order=type(order).__name__)
+
+
+def unsayable(title: str, port: int, what: str) -> Unsupported:
+    """For measurements that a frame of this model on this port cannot say, or lacks."""
+    return Unsupported("A {model} cannot say this on FPort {port}: {what}.", field="measurements", rule="FPort",
+                       model=title, port=port, what=what)
+
+
+def whole(frame: Frame) -> bytes:
+    """All bytes of an uplink may be kept: nothing in it is about a person."""
+    return frame.data
+
+
 @dataclass(frozen=True, slots=True)
 class Codec:
     """One model. All functions are pure.
@@ -58,7 +85,8 @@ class Codec:
     does not have. `decode_downlink` is its inverse. `encode_uplink` is the device's side, for the simulator: the frame
     on `port` that says these measurements; raises Unsupported where the port cannot say them. `echo` is what
     DEVICE_ECHO will say once the device has confirmed a downlink by repeating it; keys in it are hashed. What the maker's
-    documents leave open stands in `leaves_open` and is not guessed.
+    documents leave open stands in `leaves_open` and is not guessed. `keepable` is the bytes of an uplink without what is
+    about persons (tag ids, beacons): zeros stand in its place.
     """
 
     model: str
@@ -77,3 +105,4 @@ class Codec:
     heartbeat: timedelta = timedelta(hours=24)
     leaves_open: tuple[str, ...] = ()
     echo: Callable[[Frame], str] = plain_echo
+    keepable: Callable[[Frame], bytes] = whole

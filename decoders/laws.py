@@ -1,11 +1,14 @@
 """What every codec must keep, whatever its vectors say. Tests run these with more bytes than `check` does."""
 
+from collections.abc import Sequence, Set
 from random import Random
 
 from city.errors import DecodeError, UnknownPort
+from city.quantities import DEVICE_DEBUG, DEVICE_ECHO, Measurement
 from decoders.codec import Codec, Frame
-from decoders.vectors import Finding, Vectors, reads_of
+from decoders.vectors import Finding, Uplink, Vectors, reads_of
 
+_OPAQUE = (DEVICE_DEBUG, DEVICE_ECHO)
 LONGEST = 51  # bytes that the slowest data rate carries
 
 
@@ -33,11 +36,32 @@ def only_decode_errors(codec: Codec, frame: Frame) -> Finding | None:
 
 
 def beginnings(codec: Codec, vectors: Vectors) -> list[Finding]:
-    """A frame that was cut short on the air is read, or raises DecodeError and nothing else."""
-    frames = [vector.frame for vector in vectors.uplinks]
-    frames += [vector.frame for vector in vectors.downlinks if vector.frame is not None]
-    cut = [Frame(frame.port, frame.data[:length]) for frame in frames for length in range(len(frame.data))]
-    return [found for frame in cut if (found := only_decode_errors(codec, frame))]
+    """A frame that was cut short raises DecodeError, unless the cut frame is a vector itself, or the vector says that it
+    may end there, or all it says is bytes kept as they are."""
+    known = {(vector.frame.port, vector.frame.data) for vector in vectors.uplinks if vector.reads is not None}
+    findings = [_cut(codec, vector, length, known) for vector in vectors.uplinks for length in range(len(vector.frame.data))]
+    downlinks = [vector.frame for vector in vectors.downlinks if vector.frame is not None]
+    cut = [Frame(frame.port, frame.data[:length]) for frame in downlinks for length in range(len(frame.data))]
+    return [found for found in (*findings, *(only_decode_errors(codec, frame) for frame in cut)) if found]
+
+
+def _cut(codec: Codec, vector: Uplink, length: int, known: Set[tuple[int, bytes]]) -> Finding | None:
+    frame = Frame(vector.frame.port, vector.frame.data[:length])
+    about = f"{vector.says}, cut to {length} bytes"
+    try:
+        said = codec.decode_uplink(frame)
+    except DecodeError:
+        return Finding(about, "fails, though may_end allows it") if length in vector.may_end else None
+    except Exception as error:  # whatever it is, it breaks the law
+        return Finding(about, f"raises {type(error).__name__}: {error}")
+    if length in vector.may_end or (frame.port, frame.data) in known or _is_opaque(said):
+        return None
+    return Finding(about, f"reads {reads_of(said)}, but is no vector, and may_end does not list it")
+
+
+def _is_opaque(said: Sequence[Measurement]) -> bool:
+    """Bytes that are kept as they are have no end of their own."""
+    return bool(said) and all(one.quantity in _OPAQUE for one in said)
 
 
 def round_trips(codec: Codec, vectors: Vectors) -> list[Finding]:

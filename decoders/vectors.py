@@ -12,6 +12,7 @@
     port = 10
     hex = "28"
 
+`may_end = [4, 8]` lists the shorter lengths at which the frame may end too.
 `canonical = false` marks a frame that is read, but not what we (or our simulated device) would write for it.
 """
 
@@ -45,6 +46,7 @@ class Uplink:
     reads: Reads | None
     fails: str
     canonical: bool
+    may_end: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +131,11 @@ def _shown(reads: Reads, name: str) -> str:
 
 
 def _uplink(table: Mapping[str, Any]) -> Uplink:
-    _only(table, {"says", "port", "hex", "reads", "fails", "canonical"})
+    _only(table, {"says", "port", "hex", "reads", "fails", "canonical", "may_end"})
     if ("reads" in table) == ("fails" in table):
         raise VectorsError(f"“{table['says']}” needs either reads or fails")
     return Uplink(str(table["says"]), _frame(table), table.get("reads"), str(table.get("fails", "")),
-                  bool(table.get("canonical", True)))
+                  bool(table.get("canonical", True)), tuple(map(int, table.get("may_end", []))))
 
 
 def _downlink(table: Mapping[str, Any]) -> Downlink:
