@@ -15,9 +15,10 @@ from city.quantities import Measurement
 from decoders import devices, laws, template, vectors
 from decoders.bits import Field
 from decoders.catalog import catalog, codec_of, vectors_path
-from decoders.codec import Codec, TracedFrame
+from decoders.codec import ANY_PORT, Codec, Frame, TracedFrame
 
 OK, FAILED, USAGE = 0, 1, 2
+MOST_EXPLAINED = 3  # frames that are shown field by field, where several models read one
 
 
 def main(argv: Sequence[str] | None = None, console: Console | None = None) -> int:
@@ -78,16 +79,67 @@ def _check_one(model: str, directory: Path | None, console: Console) -> int:
 
 
 def _explain(arguments: argparse.Namespace, console: Console) -> int:
-    codec = codec_of(arguments.model, arguments.devices)
     text = "".join(arguments.hex).replace(" ", "").removeprefix("0x")
     try:
-        frame = TracedFrame(arguments.port, bytes.fromhex(text))
+        data = bytes.fromhex(text)
     except ValueError:
         console.print(f"[red]“{escape(text)}” is no hex: an even number of digits 0-9 and a-f is needed.[/]")
         return USAGE
-    way = "downlink" if arguments.down else "uplink"
-    console.print(f"{codec.vendor} {codec.title}, {way} on FPort {frame.port}, {len(frame.data)} bytes")
-    return _tell(codec, frame, arguments.down, console)
+    codecs = [codec_of(arguments.model, arguments.devices)] if arguments.model else list(catalog().values())
+    if len(codecs) == 1 and arguments.port is not None:
+        return _explain_one(codecs[0], arguments.port, data, arguments.down, console)
+    readable = _readable(codecs, arguments.port, data, down=arguments.down)
+    if not readable:
+        console.print("[red]None of the models asked reads this frame. With --model and --port its fields are shown as far "
+                      "as they can be read.[/]")
+        return FAILED
+    if len(readable) > MOST_EXPLAINED:
+        console.print(_candidates(readable, data, arguments.down))
+        console.print("With --model and --port each field is shown.")
+        return OK
+    return max(_explain_one(codec, port, data, arguments.down, console) for codec, port in readable)
+
+
+def _readable(codecs: Sequence[Codec], port: int | None, data: bytes, *, down: bool) -> list[tuple[Codec, int]]:
+    """Models and ports that read the bytes to the end; those that only keep them as they are count where no other does."""
+    found = [(codec, at) for codec in codecs for at in _ports(codec, port, down=down)
+             if not _outcome(codec, Frame(at, data), down).startswith("✗")]
+    understood = [(codec, at) for codec, at in found if down or not laws.is_opaque(codec.decode_uplink(Frame(at, data)))]
+    return understood or found
+
+
+def _ports(codec: Codec, port: int | None, *, down: bool) -> Sequence[int]:
+    """The ports to try: the one asked for, or all; one stands for all where the port means nothing."""
+    ports = codec.downlink_ports if down else codec.uplink_ports
+    if port is not None:
+        return [port] if port in ports else []
+    return ports[:1] if ports == ANY_PORT else ports
+
+
+def _outcome(codec: Codec, frame: Frame, down: bool) -> str:
+    """What the frame says, on one line; ✗ and the reason where it cannot be read."""
+    try:
+        if down:
+            return repr(codec.decode_downlink(frame))
+        return ", ".join(f"{name} = {value}" for name, value in vectors.reads_of(codec.decode_uplink(frame)).items())
+    except DecodeError as error:
+        return f"✗ {error.reason}: {error}"
+
+
+def _candidates(readable: Sequence[tuple[Codec, int]], data: bytes, down: bool) -> Table:
+    table = Table(title="Read by", title_justify="left")
+    for head in ("model", "FPort", "says"):
+        table.add_column(head, overflow="fold")
+    for codec, port in readable:
+        table.add_row(codec.model, str(port), escape(_outcome(codec, Frame(port, data), down)[:300]))
+    return table
+
+
+def _explain_one(codec: Codec, port: int, data: bytes, down: bool, console: Console) -> int:
+    frame = TracedFrame(port, data)
+    way = "downlink" if down else "uplink"
+    console.print(f"{codec.vendor} {codec.title} ({codec.model}), {way} on FPort {port}, {len(data)} bytes")
+    return _tell(codec, frame, down, console)
 
 
 def _tell(codec: Codec, frame: TracedFrame, down: bool, console: Console) -> int:
@@ -135,7 +187,7 @@ def _order(order: Order) -> str:
 
 
 def _numbers(ports: Sequence[int]) -> str:
-    return ", ".join(map(str, ports))
+    return "any" if tuple(ports) == ANY_PORT else ", ".join(map(str, ports))
 
 
 def _port(text: str) -> int:
@@ -159,8 +211,8 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(run=_check)
     explain = commands.add_parser("explain", parents=[where], help="what each byte of a frame means")
     explain.add_argument("hex", nargs="+", help="with or without spaces")
-    explain.add_argument("--port", type=_port, required=True, help="FPort")
-    explain.add_argument("--model", required=True, help="for example nas/ul20xx")
+    explain.add_argument("--port", type=_port, help="FPort; without it, every port that reads the frame")
+    explain.add_argument("--model", help="for example nas/ul20xx; without it, every model that reads the frame")
     explain.add_argument("--down", action="store_true", help="a downlink, not an uplink")
     explain.set_defaults(run=_explain)
     return parser

@@ -12,6 +12,8 @@ from city.quantities import Measurement
 from decoders.bits import Field, Reader, Tracer
 from decoders.bits import Order as ByteOrder
 
+ANY_PORT = tuple(range(1, 224))  # for models whose frames do not depend on the FPort
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:

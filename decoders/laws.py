@@ -54,12 +54,12 @@ def _cut(codec: Codec, vector: Uplink, length: int, known: Set[tuple[int, bytes]
         return Finding(about, "fails, though may_end allows it") if length in vector.may_end else None
     except Exception as error:  # whatever it is, it breaks the law
         return Finding(about, f"raises {type(error).__name__}: {error}")
-    if length in vector.may_end or (frame.port, frame.data) in known or _is_opaque(said):
+    if length in vector.may_end or (frame.port, frame.data) in known or is_opaque(said):
         return None
     return Finding(about, f"reads {reads_of(said)}, but is no vector, and may_end does not list it")
 
 
-def _is_opaque(said: Sequence[Measurement]) -> bool:
+def is_opaque(said: Sequence[Measurement]) -> bool:
     """Bytes that are kept as they are have no end of their own."""
     return bool(said) and all(one.quantity in _OPAQUE for one in said)
 

@@ -115,3 +115,20 @@ def test_check_of_a_model_without_vectors_fails(tmp_path):
     call("new", "acme/sl-100", "--devices", str(tmp_path))
     (tmp_path / "acme_sl100.toml").unlink()
     assert call("check", "acme/sl-100", "--devices", str(tmp_path))[0] == 1
+
+
+def test_explain_finds_model_and_port_of_a_downlink_by_itself():
+    code, out = call("explain", "--down", "09FE6405")
+    assert code == 0
+    assert "nas/ul20xx" in out
+    assert "minutes=5" in out
+
+
+def test_explain_without_a_port_tries_every_port_of_the_model():
+    code, out = call("explain", *STATUS, *NAS)
+    assert (code, "FPort 23" in out) == (0, True)
+
+
+def test_explain_says_that_nobody_reads_a_frame():
+    code, out = call("explain", "fe" * 60, *NAS)
+    assert (code, "None of the models" in out) == (1, True)
