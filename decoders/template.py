@@ -33,19 +33,19 @@ CODEC = '''"""{model}: what it is, and which document and firmware this follows.
 
 from collections.abc import Sequence
 
-from city.errors import UnknownPort, Unsupported
 from city.orders import Order, SetLevel
 from city.planning import Abilities
 from city.quantities import LAMP_LEVEL, LAMP_POWER, Measurement
 from decoders.bits import Writer
-from decoders.codec import Codec, Frame
+from decoders.codec import Codec, Frame, unknown_downlink, unknown_uplink, unsayable, unsupported
 
+TITLE = "{model}"
 STATUS, DIM = 1, 10  # FPorts
 
 
 def decode_uplink(frame: Frame) -> list[Measurement]:
     if frame.port != STATUS:
-        raise UnknownPort("There is nothing on FPort {{port}}.", port=frame.port)
+        raise unknown_uplink(TITLE, frame.port)
     read = frame.reader("big")
     level = read.u8("level", max=100, means=lambda raw: f"{{raw}} %")
     power = read.u16("power", means=lambda raw: f"{{raw / 10}} W")
@@ -56,7 +56,7 @@ def decode_uplink(frame: Frame) -> list[Measurement]:
 def encode_uplink(port: int, measurements: Sequence[Measurement]) -> Frame:
     said = {{one.quantity.name: one.value for one in measurements}}
     if port != STATUS or not {{"lamp.level", "lamp.power"}} <= said.keys():
-        raise Unsupported("This lamp cannot say this on FPort {{port}}.", field="port", rule="FPort", port=port)
+        raise unsayable(TITLE, port, "level and power are needed")
     write = Writer("big").u8("level", round(float(said["lamp.level"])), max=100)
     return Frame(port, write.u16("power", round(float(said["lamp.power"]) * 10)).written())
 
@@ -65,12 +65,12 @@ def encode_downlink(order: Order) -> Frame:
     match order:
         case SetLevel(level=level, minutes=None, channel=""):
             return Frame(DIM, bytes([level]))
-    raise Unsupported("This lamp takes no {{order}}.", field="order", rule="model", order=type(order).__name__)
+    raise unsupported(TITLE, order)
 
 
 def decode_downlink(frame: Frame) -> Order:
     if frame.port != DIM:
-        raise UnknownPort("This lamp takes nothing on FPort {{port}}.", port=frame.port)
+        raise unknown_downlink(TITLE, frame.port)
     read = frame.reader()
     order = SetLevel(read.u8("level", max=100))
     read.end()
@@ -80,7 +80,7 @@ def decode_downlink(frame: Frame) -> Order:
 CODEC = Codec(
     model="{model}",
     vendor="{vendor}",
-    title="{model}",
+    title=TITLE,
     asset="lamp",
     device_class="C",
     source="name, version and chapter of the maker's document",
