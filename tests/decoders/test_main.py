@@ -130,5 +130,5 @@ def test_explain_without_a_port_tries_every_port_of_the_model():
 
 
 def test_explain_says_that_nobody_reads_a_frame():
-    code, out = call("explain", "fe" * 60, *NAS)
+    code, out = call("explain", "--down", "fd" * 60, *NAS)
     assert (code, "None of the models" in out) == (1, True)
