@@ -147,6 +147,9 @@ LAMP_SUNSET = _row("lamp.sunset", "s", F, "sunset the controller has computed, s
 LAMP_STARTS = _counter("lamp.starts", "", N, "switchings of the lamp or relay, a counter")
 LAMP_MODE = _row("lamp.mode", "", T, "what the controller switches by: clock, light, sun, by hand …")
 LAMP_INPUT_COUNT = _counter("lamp.input_count", "", N, "switchings of the digital input, a counter")
+LAMP_DALI_VERSION = _row("lamp.dali_version", "", N, "answer of the driver to DALI QUERY VERSION NUMBER", 0, 255)
+LAMP_DALI_DEVICE_TYPE = _row("lamp.dali_device_type", "", N, "answer of the driver to DALI QUERY DEVICE TYPE", 0, 255)
+LAMP_TASK = _row("lamp.task", "", T, "a dimming task that the controller holds, as its order in JSON; the channel names the slot")
 
 BAY_OCCUPIED = _row("bay.occupied", "", B, "a vehicle stands in the bay")
 BAY_PREVIOUS_MINUTES = _row("bay.previous_minutes", "min", F, "how long the previous state lasted", 0, 1_000_000)
@@ -189,6 +192,12 @@ DEVICE_CURRENT = _row("device.current", "A", F, "current the device draws", 0, 3
 DEVICE_COUNTER = _row("device.counter", "", N, "the device's own number of the frame, by which lost ones show", 0, 2**32 - 1)
 DEVICE_HUMIDITY = _row("device.humidity", "%", F, "relative humidity at the device", 0, 100)
 DEVICE_HEARTBEAT = _row("device.heartbeat", "", B, "this was a periodic sign of life, not a change")
+DEVICE_HARDWARE = _row("device.hardware", "", T, "hardware version, major.minor")
+DEVICE_TIME_OF_DAY = _row("device.time_of_day", "s", F, "the device's own time of day, seconds since midnight UTC", 0, 86_400)
+DEVICE_NEXT_WINDOW = _row("device.next_window", "min", F, "when the device will listen again, as it announces", 0, 100_000)
+DEVICE_MAINTENANCE = _row("device.maintenance", "", B, "somebody works at the device: it is switched by hand on the spot")
+DEVICE_GNSS_FIX = _row("device.gnss_fix", "", B, "the device's own receiver knows its position")
+DEVICE_CONFIG_CHECKSUM = _row("device.config_checksum", "", N, "checksum of the settings that the device runs", 0, 2**32 - 1)
 
 RADIO_RSSI = _row("radio.rssi", "dB[mW]", F, "strongest reception of the uplink", -200, 10)
 RADIO_SNR = _row("radio.snr", "dB", F, "signal-to-noise ratio at the strongest gateway", -40, 40)
