@@ -5,7 +5,8 @@ Levels are per cent 0-100. `channel` is the part of the device that is meant, ""
 `Measurement.channel` ("dali-9", "group-2").
 """
 
-from datetime import datetime
+from datetime import date, datetime
+from typing import Literal
 
 import msgspec
 
@@ -188,10 +189,90 @@ class Parameters(_Order, frozen=True):
             raise Invalid("Parameters are named once each, in the order of their names.", field="values", rule="order")
 
 
+class DayTime(msgspec.Struct, frozen=True):
+    """A time of each day: `minutes` after midnight (0-1439), or after sunrise or sunset (-60 to 60) as the device reckons
+    them from its position."""
+
+    minutes: int
+    after: Literal["midnight", "sunrise", "sunset"] = "midnight"
+
+    def __post_init__(self) -> None:
+        low, high = (0, 1439) if self.after == "midnight" else (-60, 60)
+        _between("minutes", self.minutes, low, high)
+
+
+class DimWindow(msgspec.Struct, frozen=True):
+    """From `begin` to `end` burn at `level` per cent; a window may pass midnight."""
+
+    begin: DayTime
+    end: DayTime
+    level: int
+
+    def __post_init__(self) -> None:
+        _between("level", self.level, 0, 100)
+        if self.begin == self.end:
+            raise Invalid("A window ends at another time than it begins.", field="end", rule="≠ begin")
+
+
+class DimTask(_Order, frozen=True):
+    """A lamp's own program: on its days, from `first_day` to `last_day` (None: for ever), these one to four windows.
+
+    The device knows it by `task` (any 32-bit number). Where tasks meet, the smaller `priority` (1-5) goes first. `days`:
+    "daily" but for `days_off` (1 = Monday … 7 = Sunday), on "odd" or "even" days of the month, or once in a "cycle" of
+    `cycle` days (1-255). `output` is what the task drives (1-17, 1 is the light level). `replaces`: a task of that number
+    is there and gives way; otherwise it is new.
+    """
+
+    task: int
+    first_day: date
+    windows: tuple[DimWindow, ...]
+    last_day: date | None = None
+    priority: int = 1
+    days: Literal["daily", "odd", "even", "cycle"] = "daily"
+    days_off: tuple[int, ...] = ()
+    cycle: int = 0
+    output: int = 1
+    replaces: bool = False
+
+    def __post_init__(self) -> None:
+        _between("task", self.task, -2**31, 2**31 - 1)
+        _between("windows", len(self.windows), 1, 4)
+        _between("priority", self.priority, 1, 5)
+        _between("output", self.output, 1, 17)
+        _between("cycle", self.cycle, *((1, 255) if self.days == "cycle" else (0, 0)))
+        for day in self.days_off:
+            _between("days_off", day, 1, 7)
+        if self.days_off != tuple(sorted(set(self.days_off))) or (self.days_off and self.days != "daily"):
+            raise Invalid("Days off are named once each, in the order of the week, for a daily task.", field="days_off",
+                          rule="1…7, ascending")
+        if self.last_day is not None and self.last_day < self.first_day:
+            raise Invalid("A task's last day is not before its first.", field="last_day", rule="≥ first_day")
+
+
+class RemoveTask(_Order, frozen=True):
+    """Forget the task of this number, for the same `output` as DimTask's."""
+
+    task: int
+    output: int = 1
+
+    def __post_init__(self) -> None:
+        _between("task", self.task, -2**31, 2**31 - 1)
+        _between("output", self.output, 1, 17)
+
+
+class ReadTask(_Order, frozen=True):
+    """Report the task that lies in the device's `slot` (0-255; the model knows how many there are)."""
+
+    slot: int
+
+    def __post_init__(self) -> None:
+        _between("slot", self.slot, 0, 255)
+
+
 Setting = (StatusInterval | UsageInterval | Clock | BootDelay | FallbackLevel | AlarmLimits | Position | SunCalendar
            | Profile | Holidays | LevelNotice | MulticastGroup | UplinkConfirmation | DataRate
-           | Parameters)
-Order = SetLevel | Resume | ReadStatus | Reboot | Setting
+           | Parameters | DimTask | RemoveTask)
+Order = SetLevel | Resume | ReadStatus | ReadTask | Reboot | Setting
 
 
 def to_json(order: Order) -> bytes:
