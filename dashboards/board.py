@@ -109,10 +109,15 @@ UNITS: Mapping[str, Unit] = MappingProxyType({  # UCUM, as in the Quantity table
     "Cel": Unit("celsius", 1),
     "dB": Unit("dB", 1),
     "dB[mW]": Unit("dBm", 0),
+    "Hz": Unit("rothz", 2),
+    "hPa": Unit("pressurehpa", 1),
+    "m": Unit("lengthm", 2),
+    "[ppm]": Unit("ppm", 0),
 })
 
 
 def unit_of(quantity: Quantity) -> Unit:
-    """How Grafana shows the quantity; whole numbers and truth have no digits behind the point."""
-    unit = UNITS[quantity.unit]
+    """How Grafana shows the quantity; whole numbers and truth have no digits behind the point. A unit that Grafana has no
+    name for stands behind the number as it is."""
+    unit = UNITS.get(quantity.unit) or Unit(f"suffix: {quantity.unit}", 2)
     return unit if quantity.kind is Kind.FLOAT else Unit(unit.grafana, 0)
