@@ -1,7 +1,7 @@
 """A town's asset list into the store: for `POST imports` and for `stadtfunk import FILE --tenant T`."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from city.clock import SystemClock
 from city.errors import Invalid
 from city.ids import tenant_id
 from city.imports import MAX_BYTES, ImportRow, Problem, parse
+from city.places import AssetKind
 from city.store.opening import open_store
 from city.store.ports import AuditLine, TenantStore
 from decoders.catalog import catalog
@@ -37,17 +38,24 @@ class Imported:
 def take(town: TenantStore, data: bytes, *, valid_only: bool) -> Imported:
     """Import the list: all of it, or nothing where a row has a problem; with `valid_only` the good rows.
     Raises Invalid where there is no list to read, Conflict where a device already serves another town."""
-    parsed, problems = parse(data, frozenset(catalog()))
-    problems += [found for row in parsed if (found := _misplaced(row))]
-    rows = [row for row in parsed if not _misplaced(row)]
+    serves = _models(town)
+    parsed, problems = parse(data, serves.keys())
+    problems += [found for row in parsed if (found := _misplaced(row, serves))]
+    rows = [row for row in parsed if not _misplaced(row, serves)]
     if problems and not valid_only:
         return Imported(0, tuple(problems))
     return Imported(town.import_rows(rows) if rows else 0, tuple(problems))
 
 
-def _misplaced(row: ImportRow) -> Problem | None:
+def _models(town: TenantStore) -> dict[str, AssetKind]:
+    """What each model serves: those of the town's own scripts, and ours, which come first."""
+    own = {script.model: script.asset for script in town.scripts()}
+    return own | {model: codec.asset for model, codec in catalog().items()}
+
+
+def _misplaced(row: ImportRow, models: Mapping[str, AssetKind]) -> Problem | None:
     """A lamp's controller at a parking bay, or a sensor of bays at a lamp: its words would mean nothing there."""
-    serves = catalog()[row.model].asset if row.model else row.kind
+    serves = models[row.model] if row.model else row.kind
     if serves == row.kind:
         return None
     return Problem(row.line, "model", "serves this kind", "“{model}” serves a {serves}, not a {kind}.",

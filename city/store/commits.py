@@ -15,16 +15,15 @@ from city.alarms import Alarm
 from city.commands import Command, State
 from city.ids import DevEui, TenantId
 from city.orders import Resume, SetLevel
-from city.places import Asset, Device, Tenant
+from city.places import Device
 from city.readings import DeviceState, Last
 from city.store import rows, tables
 from city.store.database import Database, Insert, counted
-from city.store.ports import DeadLetter, Facts, Known, View
+from city.store.ports import DeadLetter, Facts, Known, Registered, View
 from city.store.registry import REGISTRY, WHOLE
 from city.store.scope import REVISION
 
 MOST_LETTERS = 50_000  # the oldest give way: a broken device must not fill the disk
-Registered = tuple[Tenant, Device, Asset]
 
 
 @dataclass(slots=True)
@@ -48,6 +47,11 @@ class Commits:
         self._put_applied = _put_applied(database)
         self._put_alarm = _put_alarm(database)
         self._put_letter = _put_letter(database)
+
+    def registered(self, devices: Collection[DevEui]) -> Mapping[DevEui, Registered]:
+        """Town, device and asset of each of these devices that serves one."""
+        with self._database.read() as connection:
+            return self._registered(connection, sorted(set(devices)))
 
     def view(self, devices: Collection[DevEui]) -> View:
         """What is known of these devices; those without an asset are missing from it."""

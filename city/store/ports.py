@@ -18,6 +18,7 @@ from city.lighting import Override, Program
 from city.places import Asset, Circuit, Device, Luminaire, ParkingBay, Street, Tenant, Zone
 from city.quantities import Quantity, Value
 from city.readings import DeviceState, Entry
+from city.scripts import Script
 
 
 class Role(Enum):
@@ -111,6 +112,7 @@ class Known:
 
 
 View = Mapping[DevEui, Known]
+Registered = tuple[Tenant, Device, Asset]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,20 @@ class TenantStore(Protocol):
     def import_rows(self, rows: Sequence[ImportRow]) -> int:
         """Create or update zones, circuits, assets and devices in one transaction; returns how many rows.
         Raises Conflict, naming the line, where a dev_eui already serves another tenant's asset."""
+        ...
+
+    # its own codecs
+    def scripts(self) -> Sequence[Script]: ...
+    def script(self, model: str) -> Script: ...
+    def put_script(self, script: Script) -> None:
+        """Add it, or a new version of it. Raises Conflict where a device of the model serves another kind of asset,
+        Invalid where it is too large."""
+        ...
+    def remove_script(self, model: str) -> None:
+        """Raises Conflict while the town has devices of the model."""
+        ...
+    def switch_script(self, model: str, off: str, actor: str, now: datetime) -> Script:
+        """Off for the reason `off`, or on where that is ""; returns it as it is then."""
         ...
 
     # intents
@@ -208,6 +224,15 @@ class Store(Protocol):
     def token(self, digest: str, now: datetime) -> Token | None: ...
 
     # the bridge
+    def scripts(self) -> Sequence[Script]:
+        """Those of all towns."""
+        ...
+    def scripts_revision(self) -> int:
+        """A number that rises with any change of any town's script; cheap to ask for."""
+        ...
+    def registered(self, devices: Collection[DevEui]) -> Mapping[DevEui, Registered]:
+        """Town, device and asset of these devices, from memory as long as no registry has changed."""
+        ...
     def view(self, devices: Collection[DevEui]) -> View:
         """What is known of these devices, in one query a table; devices without an asset are missing from it."""
         ...

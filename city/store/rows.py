@@ -1,5 +1,6 @@
 """Rows of the city database to the city's types and back; nothing here runs a statement."""
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -7,15 +8,19 @@ from sqlalchemy import Row
 
 from city.alarms import Alarm, AlarmKind
 from city.commands import Command, Priority, State
+from city.errors import Invalid
 from city.lighting import Override, Program
 from city.orders import from_json, to_json
 from city.places import Asset, Device, Luminaire, ParkingBay, Restriction, Site, Street, Tenant
 from city.readings import DeviceState
+from city.scripts import LeafMapping, Script
 from city.store.database import plain
 from city.store.ports import Account, AuditLine, ConfigWish, DeadLetter, Role, Session, Token
 
 R = Row[*tuple[Any, ...]]
 _STATE = msgspec.json.Decoder(DeviceState)
+_MAPPING = msgspec.json.Decoder(LeafMapping)
+_VARIABLES = msgspec.json.Decoder(dict[str, str])
 _POINTS = msgspec.json.Decoder(tuple[tuple[float, float], ...])
 
 
@@ -126,6 +131,22 @@ def letter_row(dead: DeadLetter) -> dict[str, object]:
             "payload": dead.payload, "reason": plain(dead.reason), "detail": plain(dead.detail), "times": dead.count}
 
 
+def script(row: R) -> Script:
+    return Script(tenant=row.tenant, model=row.model, title=row.title, asset=row.asset, source=row.source,
+                  mapping=_MAPPING.decode(row.mapping), vendor=row.vendor, device_class=row.device_class,
+                  heartbeat=timedelta(microseconds=row.heartbeat_us), max_minutes=row.max_minutes,
+                  normalized=row.normalized, variables=_VARIABLES.decode(row.variables), off=row.off,
+                  changed_at=row.changed_at, changed_by=row.changed_by)
+
+
+def script_row(own: Script) -> dict[str, object]:
+    return {"tenant": own.tenant, "model": own.model, "title": plain(own.title), "asset": own.asset,
+            "source": plain(own.source), "mapping": _json(own.mapping), "vendor": plain(own.vendor),
+            "device_class": plain(own.device_class)[:16], "heartbeat_us": own.heartbeat // timedelta(microseconds=1),
+            "max_minutes": own.max_minutes, "normalized": own.normalized, "variables": _json(own.variables),
+            "off": plain(own.off), "changed_at": own.changed_at, "changed_by": plain(own.changed_by)}
+
+
 def account(row: R) -> Account:
     return Account(row.name, Role(row.role), row.tenant, row.password_hash)
 
@@ -136,3 +157,11 @@ def session(row: R) -> Session:
 
 def token(row: R) -> Token:
     return Token(row.prefix, row.name, Role(row.role), row.tenant, row.digest, row.created_at, row.expires_at)
+
+
+def _json(value: object) -> str:
+    """Raises Invalid where it holds half of a character, or a number that JSON cannot say."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except (UnicodeEncodeError, OverflowError, TypeError) as error:
+        raise Invalid("The database cannot hold this value.", field="mapping", rule="data") from error

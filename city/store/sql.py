@@ -8,18 +8,20 @@ from city.commands import Command
 from city.errors import NotFound
 from city.ids import DevEui, TenantId, tenant_id
 from city.places import Tenant
+from city.scripts import Script
 from city.store import rows, tables
 from city.store.accounts import Accounts
 from city.store.commits import Commits
 from city.store.database import Database
 from city.store.facts import FactsPart
 from city.store.intents import IntentsPart
-from city.store.ports import ConfigWish, DeadLetter, Facts, TenantStore, View
+from city.store.ports import ConfigWish, DeadLetter, Facts, Registered, TenantStore, View
 from city.store.registry import RegistryPart, registry_changed
 from city.store.scope import REVISION, Scope
+from city.store.scripts import ScriptsPart, all_scripts, scripts_revision
 
 
-class SqlTenantStore(RegistryPart, IntentsPart, FactsPart):
+class SqlTenantStore(RegistryPart, ScriptsPart, IntentsPart, FactsPart):
     """One tenant's half of the database; see city.store.ports.TenantStore."""
 
     def __init__(self, scope: Scope) -> None:
@@ -56,6 +58,15 @@ class SqlStore(Accounts):
             connection.execute(self._database.upsert(tables.tenants), rows.tenant_row(tenant))
             connection.execute(counter, {"tenant": tenant.id, "name": REVISION, "value": 0})
             registry_changed(self._database, connection)
+
+    def scripts(self) -> Sequence[Script]:
+        return all_scripts(self._database)
+
+    def scripts_revision(self) -> int:
+        return scripts_revision(self._database)
+
+    def registered(self, devices: Collection[DevEui]) -> Mapping[DevEui, Registered]:
+        return self._commits.registered(devices)
 
     def view(self, devices: Collection[DevEui]) -> View:
         return self._commits.view(devices)

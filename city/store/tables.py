@@ -117,6 +117,25 @@ devices = Table(
     UniqueConstraint("tenant", "asset"),
 )
 
+scripts = Table(
+    "scripts", metadata,
+    _tenant(),
+    Column("model", String, primary_key=True),
+    Column("title", String, nullable=False),
+    Column("asset", String, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("mapping", Text, nullable=False),
+    Column("vendor", String, nullable=False),
+    Column("device_class", String, nullable=False),
+    Column("heartbeat_us", BigInteger, nullable=False),
+    Column("max_minutes", Integer),
+    Column("normalized", Boolean, nullable=False),
+    Column("variables", Text, nullable=False),
+    Column("off", Text, nullable=False),
+    Column("changed_at", Moment),
+    Column("changed_by", String, nullable=False),
+)
+
 streets = Table(
     "streets", metadata,
     _tenant(),

@@ -24,6 +24,7 @@ from city.imports import ImportRow
 from city.lighting import Override, Program
 from city.places import AssetKind, Luminaire, ParkingBay, Restriction, Site, Street, Tenant
 from city.readings import DeviceState, Last, to_ns
+from city.scripts import MAX_RULES, MAX_SOURCE, LeafMapping, Rule, Script
 from city.store.database import Database
 from city.store.opening import open_store
 from city.store.ports import Account, AuditLine, ConfigWish, DeadLetter, Facts, Role, Session, Store, TenantStore, Token
@@ -124,6 +125,111 @@ def wish(id: str, *, zone: str | None = None, asset: str | None = None, tenant: 
 
 def letter(id: str = "l1", *, at: datetime = NOW, tenant: TenantId | None = None, reason: str = "Truncated") -> DeadLetter:
     return DeadLetter(id, at, "application/1/device/2/event/up", b"\0{", reason, "too\0short \ud800", tenant)
+
+
+# towns' own codecs
+
+MAPPING = LeafMapping(rules=(Rule(leaf="lamp.power_w", quantity="lamp.power", scale=0.5, offset=-1.0),
+                             Rule(leaf="state", quantity="bay.occupied", words={"occupied": True, "0": False})),
+                      dropped=("tag",), orders={"SetLevel": {"dim": "$level", "deep": {"list": [1, None, "x"]}}})
+
+
+def script(model: str = "acme/x1", *, tenant: TenantId = A, **more: object) -> Script:
+    values = {"title": "X1 – Lampe", "asset": "lamp", "source": "function decodeUplink(i) { return {data: {}}; } // \u00e4",
+              "mapping": MAPPING, "vendor": "ACME", "device_class": "C", "heartbeat": timedelta(minutes=90),
+              "max_minutes": 240, "normalized": True, "variables": {"k": "v"}, "changed_at": NOW, "changed_by": "anna"}
+    return Script(tenant, model, **{**values, **more})
+
+
+def test_a_script_is_read_back_as_it_was_put(store, town):
+    plain = Script(A, "acme/plain", "Plain", "bay")
+    town.put_script(script())
+    town.put_script(plain)
+    assert list(town.scripts()) == [plain, script()]
+    assert town.script("acme/x1") == script()
+    assert list(store.scripts()) == [plain, script()]
+
+
+def test_a_new_version_takes_the_place_of_the_old_one(town):
+    town.put_script(script(off="once"))
+    town.put_script(script(source="", off=""))
+    assert list(town.scripts()) == [script(source="")]
+
+
+def test_each_change_of_a_script_is_seen_by_its_number(store, town):
+    seen = [store.scripts_revision()]
+    for change in (lambda: town.put_script(script()), lambda: town.switch_script("acme/x1", "slow", "bridge", NOW),
+                   lambda: store.tenant(B).put_script(script(tenant=B)), lambda: town.remove_script("acme/x1")):
+        change()
+        seen.append(store.scripts_revision())
+        assert store.scripts_revision() == seen[-1]
+    assert seen == sorted(set(seen))
+    assert [item.tenant for item in store.scripts()] == [B]
+
+
+def test_a_script_is_switched_off_and_on_again(town):
+    town.put_script(script())
+    off = town.switch_script("acme/x1", "it broke its limits", "bridge", later(5))
+    assert off == town.script("acme/x1") == script(off="it broke its limits", changed_at=later(5), changed_by="bridge")
+    assert town.switch_script("acme/x1", "", "anna", later(9)).off == ""
+
+
+def test_scripts_belong_to_their_town(store, town):
+    town.put_script(script())
+    other = store.tenant(B)
+    assert list(other.scripts()) == []
+    for act in (lambda: other.script("acme/x1"), lambda: other.remove_script("acme/x1"),
+                lambda: other.switch_script("acme/x1", "off", "eve", NOW)):
+        with pytest.raises(NotFound):
+            act()
+    with pytest.raises(Forbidden):
+        other.put_script(script())
+    other.put_script(script(tenant=B, source="", title="another"))
+    assert town.script("acme/x1") == script()
+
+
+def test_a_script_in_use_stays_and_keeps_its_kind_of_asset(store, town):
+    town.put_script(script())
+    town.import_rows([row("L7", D3, model="acme/x1")])
+    with pytest.raises(Conflict) as used:
+        town.remove_script("acme/x1")
+    assert used.value.facts["count"] == 1
+    with pytest.raises(Conflict):
+        town.put_script(script(asset="bay"))
+    assert town.script("acme/x1") == script()
+    store.tenant(B).put_script(script(tenant=B, asset="bay"))
+    store.tenant(B).remove_script("acme/x1")
+    town.import_rows([row("L7", D3)])
+    town.remove_script("acme/x1")
+    with pytest.raises(NotFound):
+        town.remove_script("acme/x1")
+
+
+@pytest.mark.parametrize("wrong", [
+    {"source": "x" * (MAX_SOURCE + 1)}, {"source": "ä" * (MAX_SOURCE // 2 + 1)}, {"title": "t" * 401},
+    {"variables": {"k": "v" * 20_000}}, {"model": "ACME/X1"}, {"model": "x"},
+    {"mapping": LeafMapping(rules=(Rule(leaf="a", quantity="lamp.power"),) * (MAX_RULES + 1))},
+    {"mapping": LeafMapping(orders={"SetLevel": {"dim": "x" * MAX_SOURCE}})},
+    {"mapping": LeafMapping(orders={"SetLevel": {"dim": "\ud800"}})}])
+def test_a_script_that_is_too_large_or_wrongly_named_is_refused(town, wrong):
+    with pytest.raises(Invalid):
+        town.put_script(script(**wrong))
+    assert list(town.scripts()) == []
+
+
+def test_a_source_of_the_largest_size_and_with_any_character_is_kept(town):
+    town.put_script(script(source="x" * MAX_SOURCE))
+    assert len(town.script("acme/x1").source) == MAX_SOURCE
+    town.put_script(script(source="\0 \ud800 \U0001f600", title="\0"))
+    assert "\U0001f600" in town.script("acme/x1").source
+
+
+def test_the_bridge_knows_which_device_serves_what(store, town):
+    town.put_script(script())
+    town.import_rows([row("L7", D3, model="acme/x1")])
+    known = store.registered([D1, D3, DevEui("00000000000000ff")])
+    assert {eui: (place.id, device.model, asset.id) for eui, (place, device, asset) in known.items()} == {
+        D1: (A, "nas/ul20xx", "L1"), D3: (A, "acme/x1", "L7")}
 
 
 # towns and registry

@@ -30,6 +30,7 @@ from city.lighting import Override
 from city.orders import SetLevel
 from city.places import Site, Street, Tenant
 from city.readings import DeviceState, to_ns
+from city.scripts import LeafMapping, Rule, Script
 from city.settings import Settings
 from city.store.opening import open_store
 from city.store.ports import Account, AuditLine, ConfigWish, DeadLetter, Facts, Role, Store, TenantStore
@@ -78,10 +79,16 @@ def _populate(store: Store, id: TenantId, seed: str, mark: str) -> tuple[Overrid
                        letters=(DeadLetter(f"{mark}-letter", NOW, mark, b"x", "Truncated", mark, id),)))
     town.put_config_wish(ConfigWish(device, b'{"fallback_level":77}', mark, NOW))
     town.put_streets([Street(f"{mark} Straße", ((8.0, 51.0), (8.1, 51.1)))])
+    town.put_script(_script(id, mark))
     town.audit(AuditLine(NOW, mark, mark, mark))
     for role in Role:
         store.put_account(Account(f"{id}-{role.value}", role, id, HASH))
     return wish, order, alarm.id
+
+
+def _script(tenant: TenantId, mark: str) -> Script:
+    return Script(tenant, f"{mark.lower()}/x1", f"{mark} Skript", "lamp", f"// {mark}", LeafMapping(
+        rules=(Rule(leaf=mark, quantity="lamp.power"),)), changed_by=mark)
 
 
 @pytest.fixture
@@ -161,7 +168,8 @@ def _fingerprint(world: World) -> object:
     town = world.store.tenant(OTHER)
     device = town.devices()[0].dev_eui
     return (town.revision(), list(town.luminaires()), list(town.bays()), town.program(), list(town.overrides(NOW)),
-            list(town.alarms()), list(town.audit_lines()), town.config_wish(device), list(town.streets()))
+            list(town.alarms()), list(town.audit_lines()), town.config_wish(device), list(town.streets()),
+            list(town.scripts()))
 
 
 def _token(store: Store, role: Role) -> dict[str, str]:
@@ -248,7 +256,8 @@ ARGUMENTS: dict[str, object] = {
     "blocked": True, "actor": "me", "zone": ZoneId("SECRET-zone"),
     "asset": AssetId("SECRET-L1"), "bay": AssetId("SECRET-B1"), "circuit": None, "states": (),
     "program": lighting.Program(name="mine"),
-    "line": AuditLine(NOW, "me", "did", "this"), "streets": [], "rows": []}
+    "line": AuditLine(NOW, "me", "did", "this"), "streets": [], "rows": [],
+    "model": "secret/x1", "off": "switched off from outside"}
 
 
 def _argument(name: str, method: str, world: World) -> object:
@@ -257,6 +266,7 @@ def _argument(name: str, method: str, world: World) -> object:
     special = {"id": {"zone": ZoneId("SECRET-zone"), "asset": AssetId("SECRET-L1"), "override": world.override.id,
                       "command": world.order.id, "acknowledge_alarm": world.alarm}.get(method),
                "device": device, "override": replace(world.override, id=OverrideId("c" * 8)),
+               "script": theirs.script("secret/x1") if method == "put_script" else None,
                "origin": world.order.origin, "wish": ConfigWish(device, b"{}", "me", NOW)}
     return special[name] if name in special else ARGUMENTS[name]
 
@@ -277,7 +287,8 @@ def test_no_method_of_a_tenant_store_reaches_another_town(world: World, method: 
         said = ""
     except CityError as error:
         pytest.fail(f"{method} says {error.reason} where it should not know the thing at all")
-    for theirs in ("SECRET", "b000000000000001", "b000000000000002", world.order.id, world.alarm):
+    for theirs in ("SECRET", "b000000000000001", "b000000000000002", world.order.id, world.alarm,
+                   "secret/x1"):
         assert theirs not in said, f"{method} shows {theirs}"
     assert _fingerprint(world) == before, f"{method} changed another town"
 
