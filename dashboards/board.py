@@ -109,6 +109,8 @@ UNITS: Mapping[str, Unit] = MappingProxyType({  # UCUM, as in the Quantity table
     "Cel": Unit("celsius", 1),
     "dB": Unit("dB", 1),
     "dB[mW]": Unit("dBm", 0),
+    "[g]": Unit("accG", 2),
+    "deg/s": Unit("rotdegs", 1),
     "Hz": Unit("rothz", 2),
     "hPa": Unit("pressurehpa", 1),
     "m": Unit("lengthm", 2),
