@@ -1,7 +1,8 @@
 """Entries as InfluxDB line protocol. Pure, and the only place that knows how a reading is named in InfluxDB.
 
-measurement  the part of the quantity's name before its dot: lamp, bay, device, radio
-field        the part after it; one type for ever, by the quantity's kind
+measurement  the part of the quantity's name before its dot: lamp, bay, device, radio; of a raw quantity raw/vendor/model
+field        the part after it; one type for ever, by the quantity's kind. A raw one comes from outside: what line
+             protocol cannot say is replaced, and a name that InfluxDB or our tags have taken gets a _ behind it
 tags         tenant, zone, circuit (where there is one), asset, device; channel for a part of the asset ("dali-9")
 time         the reading's own, ns: a pure function of the event, so that sending twice changes nothing
 
@@ -13,16 +14,16 @@ late readings are true of their time, implausible ones stay in the local log alo
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from math import isfinite
-from types import MappingProxyType
 from typing import NamedTuple
 
-from city.quantities import Kind, Quantity, Value, quantities
+from city.quantities import Kind, Quantity, Value, quantities, quantity
 from city.readings import Entry, Place, Quality
 
 PLACES_CACHED = 100_000
 _FACETS = frozenset({"device", "radio"})
 _IMPLAUSIBLE = Quality.IMPLAUSIBLE
 _INT64 = 2**63
+_TAKEN = frozenset({"", "time", "measurement", "field", "asset", "channel", "circuit", "device", "tenant", "zone"})
 
 
 def lines(entry: Entry) -> list[bytes]:
@@ -91,6 +92,14 @@ def _facet(field: str, channel: str) -> str:
     return f"{field}_{tag(channel)}"
 
 
+@lru_cache(maxsize=8192)
+def _raw_column(name: str) -> "_Column":
+    """Raises KeyError where the name is no quantity's."""
+    row = quantity(name)
+    free = f"{row.field}_" if row.field.strip("_") in _TAKEN else row.field
+    return _Column(tag(row.measurement), tag(free.replace('"', "'")), False, _WRITERS[row.kind])
+
+
 def _float(value: Value) -> str | None:
     number = value if type(value) is float else float(value)
     return repr(number) if isfinite(number) else None
@@ -111,6 +120,14 @@ def _text(value: Value) -> str | None:
 
 
 _WRITERS = {Kind.FLOAT: _float, Kind.INT: _int, Kind.BOOL: _bool, Kind.TEXT: _text}
-_COLUMNS = MappingProxyType({
-    row.name: _Column(row.measurement, row.field, row.measurement in _FACETS, _WRITERS[row.kind])
-    for row in quantities()})
+
+
+class _Columns(dict[str, _Column]):
+    """The table's quantities, made once; raw ones as they come."""
+
+    def __missing__(self, name: str) -> _Column:
+        return _raw_column(name)
+
+
+_COLUMNS = _Columns({row.name: _Column(row.measurement, row.field, row.measurement in _FACETS, _WRITERS[row.kind])
+                     for row in quantities()})

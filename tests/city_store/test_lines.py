@@ -1,7 +1,6 @@
 """Line protocol: read back by a parser of its own, an entry says what its readings said, and nothing else."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -22,11 +21,11 @@ from city.quantities import (
     Kind,
     quantities,
     quantity,
+    raw,
 )
 from city.readings import Entry, Place, Quality, Reading
 from city.store.lines import column, lines, tag
-from decoders import devices
-from decoders.catalog import catalog
+from decoders.catalog import catalog, vectors_path
 from decoders.vectors import load
 
 PLACE = Place(TenantId("ahausen"), AssetId("L-0001"), "lamp", ZoneId("Altstadt"), CircuitId("K1"),
@@ -130,6 +129,39 @@ def test_debug_bytes_come_through_quotes_and_backslashes(text):
     assert parse(line.decode())[2] == {"debug": text}
 
 
+def test_raw_readings_are_fields_of_their_models_own_measurement():
+    said = lines(entry(*(good(m.quantity, m.value) for m in (
+        raw("acme/x1", "temp", 21.5), raw("acme/x1", "temp", "warm"), raw("acme/x1", "temp", True),
+        raw("acme/x1", "sensor.t 1", 4)))))
+    tags = b"asset=L-0001,circuit=K1,device=70b3d5e75e000001,tenant=ahausen,zone=Altstadt"
+    assert said == [b"raw/acme/x1," + tags + b' temp=21.5,temp:text="warm",temp:flag=true,sensor.t\\ 1=4.0 1769000000123456789']
+    assert column(quantity("raw/acme/x1.temp:text")) == ("raw/acme/x1", "temp:text")
+
+
+@pytest.mark.parametrize("name", ["time", "zone", "device", "_time", "zone_"])
+def test_a_raw_name_that_is_taken_in_influxdb_gets_another_one_of_its_own(name):
+    names = {column(raw("acme/x1", leaf, 1.0).quantity)[1] for leaf in (name, f"{name}_")}
+    assert names == {f"{name}_", f"{name}__"}
+
+
+awkward = st.text('a,= "\'\t;#\u2028{}[]:.é', min_size=1, max_size=20)
+leaves = st.text(st.characters(codec="utf-8"), min_size=1, max_size=60) | awkward
+
+
+@given(leaves, st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.booleans(), texts), leaves)
+def test_no_raw_name_breaks_a_line(leaf, value, other):
+    try:
+        said = [raw("acme/x1", name, given) for name, given in ((leaf, value), (other, 1.5))]
+    except KeyError:  # no name at all
+        return
+    [line] = lines(entry(*(good(item.quantity, item.value) for item in said)))
+    measurement, tags, fields, at = parse(line.decode())
+    assert (measurement, tags["zone"], at) == ("raw/acme/x1", "Altstadt", AT)
+    expected = {unescaped(column(item.quantity)[1]): item.value for item in said}
+    assert fields == expected
+    assert all(char.isprintable() for name in fields for char in name)
+
+
 def unescaped(text):
     return text.replace(r"\,", ",").replace(r"\=", "=").replace(r"\ ", " ")
 
@@ -187,7 +219,7 @@ def typed(text):
 @pytest.mark.parametrize("model", sorted(catalog()))
 def test_a_device_is_few_series_whatever_it_says(model):
     """Everything its maker's documents have it say makes at most ten series, parts of the asset included."""
-    file = Path(devices.__file__).with_name(f"{model.replace('/', '_')}.toml")
+    file = vectors_path(model)
     said = [Reading(PLACE, quantity(name), quantity(name).typed(value), AT, channel)
             for vector in load(file).uplinks if vector.reads
             for key, value in vector.reads.items() for name, _, channel in [key.partition("@")]]

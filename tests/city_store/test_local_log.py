@@ -14,7 +14,7 @@ import pytest
 
 from city.errors import Invalid, OutOfRange, StoreDown
 from city.ids import AssetId, DevEui, TenantId, ZoneId
-from city.quantities import LAMP_LEVEL, RADIO_FCNT
+from city.quantities import LAMP_LEVEL, RADIO_FCNT, quantity, raw
 from city.readings import NS, Entry, Place, Reading, from_ns, to_ns
 from city.store import days
 from city.store.days import DAY_NS, PART_NS
@@ -46,6 +46,20 @@ def log(tmp_path):
     opened = LocalLog(tmp_path)
     yield opened
     opened.close()
+
+
+def test_raw_readings_come_back_by_their_name_and_type_after_opening_again(log, tmp_path):
+    said = [raw("acme/x1", "sensor.t 1", 4), raw("acme/x1", "state", "open"), raw("acme/x1", "state", True)]
+    kept = Entry(PLACE, START, "k", tuple(Reading(PLACE, item.quantity, item.value, START) for item in said))
+    log.append([kept])
+    log.close()
+    again = LocalLog(tmp_path)
+    until = from_ns(START + 1000)
+    for item in said:
+        [point] = again.history(PLACE.tenant, PLACE.asset, quantity(item.quantity.name), from_ns(START), until)
+        assert (point.value, type(point.value)) == (item.value, type(item.value))
+    assert [entry for _, entry in again.after(0, 10)] == [kept]
+    again.close()
 
 
 def test_each_utc_day_has_its_table(log, tmp_path):
