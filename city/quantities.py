@@ -162,6 +162,7 @@ BAY_OBSTRUCTED = _row("bay.obstructed", "", B, "something that is no vehicle cov
 BAY_NUMBER = _row("bay.number", "", N, "the number the sensor itself bears", 0, 65_535)
 BAY_FIELD = _row("bay.field", "", N, "magnetic field as the sensor counts it; the channel names the axis", -32_768, 32_767)
 BAY_BASELINE = _row("bay.baseline", "", N, "magnetic field of the empty bay; the channel names the axis", -32_768, 32_767)
+BAY_RADAR = _row("bay.radar", "", B, "the radar took part in this reading")
 
 DEVICE_TEMPERATURE = _row("device.temperature", "Cel", F, "temperature inside the device", -60, 125)
 DEVICE_BATTERY = _row("device.battery", "%", F, "battery level", 0, 100)
@@ -195,6 +196,8 @@ DEVICE_HUMIDITY = _row("device.humidity", "%", F, "relative humidity at the devi
 DEVICE_SETTING = _row("device.setting", "", F, "a setting the device reports; the channel names it")
 DEVICE_HEARTBEAT = _row("device.heartbeat", "", B, "this was a periodic sign of life, not a change")
 DEVICE_HARDWARE = _row("device.hardware", "", T, "hardware version, major.minor")
+DEVICE_FIRMWARE_DATE = _row("device.firmware_date", "", T, "the day the firmware was made, year-month-day")
+DEVICE_SETTINGS = _row("device.settings", "", T, "settings the device says it has: name=value, in the order of their names")
 DEVICE_TIME_OF_DAY = _row("device.time_of_day", "s", F, "the device's own time of day, seconds since midnight UTC", 0, 86_400)
 DEVICE_NEXT_WINDOW = _row("device.next_window", "min", F, "when the device will listen again, as it announces", 0, 100_000)
 DEVICE_MAINTENANCE = _row("device.maintenance", "", B, "somebody works at the device: it is switched by hand on the spot")
