@@ -1,0 +1,176 @@
+"""SLS Corp (Vialights) VOLC2180 street light controller, NEMA, 0-10 V or PWM. Class C.
+
+Documents: the maker's decoder and profile in The Things Network's device library (vendor/slscorp, firmware
+“LoRaWAN_End_Node v0501”), which also lists the opcodes of requests. Numbers are big-endian; the first byte is an opcode,
+the FPort says nothing.
+"""
+
+from collections.abc import Callable, Sequence
+
+from city.errors import UnknownVersion
+from city.orders import Order, ReadStatus
+from city.planning import Abilities
+from city.quantities import (
+    DEVICE_DEBUG,
+    DEVICE_TEMPERATURE,
+    LAMP_CURRENT,
+    LAMP_ENERGY,
+    LAMP_LDR,
+    LAMP_LEVEL,
+    LAMP_POWER,
+    LAMP_POWER_FACTOR,
+    LAMP_VOLTAGE,
+    Measurement,
+)
+from decoders.bits import Part, Reader, Record, Writer
+from decoders.codec import ANY_PORT, Codec, Frame, unknown_downlink, unknown_uplink, unsupported
+from decoders.devices._lamps import HIGHEST_PORT, Saying, echoed, status_alone
+
+TITLE = "VOLC2180"
+FIRST_PORT = 1  # any FPort does; orders go to this one
+TRAP, METER_REQUEST, METER, LDR = 0x00, 0x57, 0x58, 0x6A
+_STEPS_PER_CENT = 2.5  # a dimming value of 250 is 100 %
+
+
+def decode_uplink(frame: Frame) -> list[Measurement]:
+    if not 1 <= frame.port <= HIGHEST_PORT:
+        raise unknown_uplink(TITLE, frame.port)
+    if frame.data == _METER_FRAME:
+        return echoed(frame, decode_downlink)
+    read = frame.reader("big")
+    opcode = read.u8("opcode", means=_means_opcode)
+    says = _SAYS.get(opcode)
+    said = says(read) if says is not None else _undocumented(read, opcode, frame)
+    read.end()
+    return said
+
+
+def encode_uplink(port: int, measurements: Sequence[Measurement]) -> Frame:
+    """Any FPort: bytes as they are, the LDR, or the meter (with a temperature: a trap)."""
+    say = Saying(TITLE, port, measurements)
+    if say.get(DEVICE_DEBUG) is not None:
+        return Frame(port, say.hex(DEVICE_DEBUG))
+    if say.get(LAMP_LDR) is not None:
+        return Frame(port, Writer("big").u8("opcode", LDR).u16("LDR", say.number(LAMP_LDR)).written())
+    is_trap = say.get(DEVICE_TEMPERATURE) is not None
+    write = Writer("big").u8("opcode", TRAP if is_trap else METER)
+    write.u8("dimming", say.number(LAMP_LEVEL, _STEPS_PER_CENT), max=250).u16("power", say.number(LAMP_POWER))
+    write.u24("energy", say.number(LAMP_ENERGY)).u16("power factor", say.number(LAMP_POWER_FACTOR, 1000))
+    write.u16("current", say.number(LAMP_CURRENT, 1000)).u32("voltage", say.number(LAMP_VOLTAGE, 1000))
+    if is_trap:
+        write.u8("temperature", say.number(DEVICE_TEMPERATURE))
+    return Frame(port, write.written())
+
+
+def encode_downlink(order: Order) -> Frame:
+    """Only the request for the meter: the bytes of the other orders are not published."""
+    if not isinstance(order, ReadStatus):
+        raise unsupported(TITLE, order)
+    status_alone(TITLE, order)
+    return Frame(FIRST_PORT, _METER_FRAME)
+
+
+def decode_downlink(frame: Frame) -> Order:
+    if not 1 <= frame.port <= HIGHEST_PORT:
+        raise unknown_downlink(TITLE, frame.port)
+    read = frame.reader("big")
+    opcode = read.u8("opcode", means=_means_opcode)
+    if opcode != METER_REQUEST:
+        raise UnknownVersion("There is no order for opcode {opcode}.", opcode=f"{opcode:02x}")
+    read.end()
+    return ReadStatus()
+
+
+def _meter(read: Reader) -> list[Measurement]:
+    level = read.u8("dimming", max=250, means=_means_level)
+    power, = read.record(_POWER)
+    energy = read.u24("energy", means=_means_energy)
+    factor, current, voltage = read.record(_SUPPLY)
+    return [LAMP_LEVEL(level / _STEPS_PER_CENT), LAMP_POWER(float(power)), LAMP_ENERGY(float(energy)),
+            LAMP_POWER_FACTOR(factor / 1000), LAMP_CURRENT(current / 1000), LAMP_VOLTAGE(voltage / 1000)]
+
+
+def _trap(read: Reader) -> list[Measurement]:
+    said = _meter(read)
+    said.append(DEVICE_TEMPERATURE(float(read.u8("temperature", means=_means_celsius))))
+    return said
+
+
+def _ldr(read: Reader) -> list[Measurement]:
+    return [LAMP_LDR(read.u16("LDR count"))]
+
+
+def _undocumented(read: Reader, opcode: int, frame: Frame) -> list[Measurement]:
+    """Answers whose fields have names but no unit or meaning, or not even names: kept as they are."""
+    if opcode in _NAMED:
+        read.record(_NAMED[opcode])
+    elif opcode in _UNNAMED:
+        read.rest("not documented")
+    else:
+        raise UnknownVersion("A VOLC2180 sends nothing documented with opcode {opcode}.", opcode=f"{opcode:02x}")
+    return [DEVICE_DEBUG(frame.data.hex())]
+
+
+def _means_opcode(opcode: int) -> str:
+    return _OPCODES.get(opcode, "not documented")
+
+
+def _means_level(raw: int) -> str:
+    return f"{raw / _STEPS_PER_CENT:g} %"
+
+
+def _means_energy(raw: int) -> str:
+    return f"{raw / 1000:g} kWh"
+
+
+def _means_celsius(raw: int) -> str:
+    return f"{raw} °C"
+
+
+_METER_FRAME = bytes([METER_REQUEST])
+_POWER = Record("big", Part("power", "H", lambda raw: f"{raw} W"))
+_SUPPLY = Record("big", Part("power factor", "H", lambda raw: f"{raw / 1000:g}"),
+                 Part("current", "H", lambda raw: f"{raw / 1000:g} A"), Part("voltage", "I", lambda raw: f"{raw / 1000:g} V"))
+_COMMISSIONING = Record(
+    "big", Part("latitude, unit not documented", "i"), Part("longitude, unit not documented", "i"),
+    Part("operation mode", "B"), Part("device mode", "B"), Part("time zone", "I"), Part("alarm mask", "H"),
+    Part("high voltage", "H"), Part("low voltage", "H"), Part("high current", "H"), Part("low current", "H"),
+    Part("low power factor", "B"), Part("burning hours", "H"), Part("temperature", "B"))
+_RADIO = Record("big", Part("transmit power", "B"), Part("data rate", "B"))
+_JOIN_INTERVAL = Record("big", Part("join accept uplink interval", "H"))
+_NAMED = {0x05: _RADIO, 0x07: _RADIO, 0x27: Record("big", Part("adaptive data rate", "B")),
+          0x29: Record("big", Part("adaptive data rate", "B")), 0x37: _COMMISSIONING, 0x39: _COMMISSIONING,
+          0x3F: _JOIN_INTERVAL, 0x41: _JOIN_INTERVAL, 0x5E: Record("big", Part("EEPROM erased", "B"))}
+_UNNAMED = frozenset({0x0E, 0x11, 0x14})
+_OPCODES = {TRAP: "meter, unasked", 0x05: "radio", 0x07: "radio set", 0x0E: "device property", 0x11: "light on or off",
+            0x14: "brightness", 0x27: "ADR", 0x29: "ADR set", 0x37: "commissioning", 0x39: "commissioning set",
+            0x3F: "join interval", 0x41: "join interval set", METER_REQUEST: "meter, please", METER: "meter",
+            0x5E: "EEPROM erased", LDR: "LDR"}
+_SAYS: dict[int, Callable[[Reader], list[Measurement]]] = {TRAP: _trap, METER: _meter, LDR: _ldr}
+
+CODEC = Codec(
+    model="slscorp/volc2180",
+    vendor="SLS Corp",
+    title="VOLC2180 street light controller",
+    asset="lamp",
+    device_class="C",
+    source="The Things Network device library, vendor/slscorp: volc2180.js and volc2180.yaml",
+    decode_uplink=decode_uplink,
+    encode_downlink=encode_downlink,
+    decode_downlink=decode_downlink,
+    encode_uplink=encode_uplink,
+    uplink_ports=ANY_PORT,
+    downlink_ports=ANY_PORT,
+    abilities=Abilities(dims=False, max_minutes=None, reports_on_demand=True),
+    leaves_open=(
+        "How it is told a level: the opcodes 12 and 15 are published, not their bytes. It is never told one.",
+        "Its FPorts: the maker's decoder looks at none. Any FPort is read; the request for the meter goes to FPort 1.",
+        "Whether a request is its opcode alone, as its list of opcodes suggests.",
+        "Units of the commissioning (37, 39: position, time zone, alarm limits): kept as device.debug.",
+        "Units of the answers on radio (05, 07), ADR (27, 29), join interval (3F, 41), EEPROM (5E): kept as device.debug.",
+        "The bytes of the answers 0E, 11 and 14: kept as device.debug.",
+        "Temperatures below 0 °C: the maker's decoder knows none; the byte is read as 0 to 255.",
+        "How often it reports by itself. It is taken as silent after a day.",
+        "Whether it repeats requests; if it does, that counts as having heard them.",
+    ),
+)
