@@ -197,7 +197,6 @@ DEVICE_SETTING = _row("device.setting", "", F, "a setting the device reports; th
 DEVICE_HEARTBEAT = _row("device.heartbeat", "", B, "this was a periodic sign of life, not a change")
 DEVICE_HARDWARE = _row("device.hardware", "", T, "hardware version, major.minor")
 DEVICE_FIRMWARE_DATE = _row("device.firmware_date", "", T, "the day the firmware was made, year-month-day")
-DEVICE_SETTINGS = _row("device.settings", "", T, "settings the device says it has: name=value, in the order of their names")
 DEVICE_TIME_OF_DAY = _row("device.time_of_day", "s", F, "the device's own time of day, seconds since midnight UTC", 0, 86_400)
 DEVICE_NEXT_WINDOW = _row("device.next_window", "min", F, "when the device will listen again, as it announces", 0, 100_000)
 DEVICE_MAINTENANCE = _row("device.maintenance", "", B, "somebody works at the device: it is switched by hand on the spot")
