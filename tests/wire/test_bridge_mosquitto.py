@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -96,10 +97,13 @@ class Publisher:
         self.client.max_inflight_messages_set(100)
         self.commands: list[tuple[str, bytes]] = []
         self.client.on_message = lambda _client, _data, message: self.commands.append((message.topic, message.payload))
-        self.client.connect("127.0.0.1", broker.port)
-        self.client.subscribe("application/+/device/+/command/+", qos=1)
-        self.client.loop_start()
         self._open: list[paho.MQTTMessageInfo] = []
+        subscribed = threading.Event()
+        self.client.on_connect = lambda client, *_: client.subscribe("application/+/device/+/command/+", qos=1)
+        self.client.on_subscribe = lambda *_: subscribed.set()
+        self.client.connect("127.0.0.1", broker.port)
+        self.client.loop_start()
+        assert subscribed.wait(20)
 
     def publish(self, where: str, payload: bytes) -> None:
         self._open.append(self.client.publish(where, payload, qos=1))
