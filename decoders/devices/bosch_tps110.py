@@ -1,4 +1,4 @@
-"""Bosch Parking Lot Sensor TPS110 and TPL110, firmware 0.23 to 0.39. Class A, magnetometer and radar.
+"""Bosch Parking Lot Sensor TPS110 (and TPL110, see `bosch_tpl110`), firmware 0.23 to 0.39. Class A, magnetometer and radar.
 
 Documents: Bosch “Communication Interface v0.23.3”; for newer firmware the decoders in The Things Network's and
 akenza's device libraries (FPort 2 with temperature from 0.29, FPort 5 from 0.39). Numbers are big-endian.
@@ -17,7 +17,6 @@ from city.quantities import (
     DEVICE_BOOT,
     DEVICE_DEBUG,
     DEVICE_FIRMWARE,
-    DEVICE_HEARTBEAT,
     DEVICE_INSTALLED_TIME,
     DEVICE_RADAR_TRIGGERS,
     DEVICE_RESETS,
@@ -30,6 +29,7 @@ from city.quantities import (
 )
 from decoders.bits import Reader, Writer
 from decoders.codec import Codec, Frame
+from decoders.devices._bays import CHANGED, UNCHANGED, state
 
 STATUS, HEARTBEAT, START, INFO, USAGE, DEBUG, CONFIRMATION, DATA_RATE = 1, 2, 3, 4, 5, 6, 51, 52  # FPorts
 
@@ -41,7 +41,6 @@ _USAGE_NAMES = {0: "changes of state", 1: "time occupied", 2: "uplinks by data r
 _RESET_CAUSES = ("brown-out", "lockup", "external-pin", "power-on", "watchdog")
 _BOOTS = {1: "watchdog", 2: "power-on", 3: "system-request", 4: "other"}
 _BOOTS_SINCE_39 = _BOOTS | {4: "external-pin", 5: "lockup", 6: "brown-out", 7: "other"}
-_STATES = {flag: (BAY_OCCUPIED(flag), DEVICE_HEARTBEAT(False)) for flag in (False, True)}
 
 
 def decode_uplink(frame: Frame) -> list[Measurement]:
@@ -97,11 +96,11 @@ def _bay(read: Reader) -> bool:
 
 
 def _status(read: Reader) -> list[Measurement]:
-    return list(_STATES[_bay(read)])
+    return list(state(_bay(read), CHANGED))
 
 
 def _heartbeat(read: Reader) -> list[Measurement]:
-    said = [BAY_OCCUPIED(_bay(read)), DEVICE_HEARTBEAT(True)]
+    said = list(state(_bay(read), UNCHANGED))
     if read.left:
         said.append(DEVICE_TEMPERATURE(read.i8("temperature", means=lambda raw: f"{raw} °C")))
     return said
@@ -114,7 +113,7 @@ def _start(read: Reader) -> list[Measurement]:
     cause = read.u8("reset cause", means=lambda raw: boots.get(raw, "not documented"))
     occupied = _bay(read)
     return [DEVICE_DEBUG(debug.hex()), DEVICE_FIRMWARE(".".join(map(str, version))),
-            DEVICE_BOOT(boots.get(cause, f"code-{cause}")), BAY_OCCUPIED(occupied)]
+            DEVICE_BOOT(boots.get(cause, f"code-{cause}")), *state(occupied, UNCHANGED)]
 
 
 def _opaque(read: Reader) -> list[Measurement]:
@@ -205,7 +204,7 @@ _WRITES: dict[int, Callable[[int, _Said], bytes]] = {
 CODEC = Codec(
     model="bosch/tps110",
     vendor="Bosch",
-    title="Parking Lot Sensor TPS110, TPL110",
+    title="Parking Lot Sensor TPS110",
     asset="bay",
     device_class="A",
     source="Bosch Communication Interface v0.23.3; TTN and akenza device libraries for firmware 0.29 and 0.39",
