@@ -5,9 +5,9 @@ Documents: the maker's decoder and profile in The Things Network's device librar
 the FPort says nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from city.errors import UnknownVersion
+from city.errors import OutOfRange, UnknownVersion
 from city.orders import Order, ReadStatus
 from city.planning import Abilities
 from city.quantities import (
@@ -29,7 +29,7 @@ from decoders.devices._lamps import HIGHEST_PORT, Saying, echoed, status_alone
 TITLE = "VOLC2180"
 FIRST_PORT = 1  # any FPort does; orders go to this one
 TRAP, METER_REQUEST, METER, LDR = 0x00, 0x57, 0x58, 0x6A
-_STEPS_PER_CENT = 2.5  # a dimming value of 250 is 100 %
+_FULL, _STEPS_PER_CENT = 250, 2.5  # of the dimming value
 
 
 def decode_uplink(frame: Frame) -> list[Measurement]:
@@ -38,9 +38,7 @@ def decode_uplink(frame: Frame) -> list[Measurement]:
     if frame.data == _METER_FRAME:
         return echoed(frame, decode_downlink)
     read = frame.reader("big")
-    opcode = read.u8("opcode", means=_means_opcode)
-    says = _SAYS.get(opcode)
-    said = says(read) if says is not None else _undocumented(read, opcode, frame)
+    said = _meter(read, frame) if frame.data[:1] in _METERS else _other(read, frame)
     read.end()
     return said
 
@@ -54,7 +52,7 @@ def encode_uplink(port: int, measurements: Sequence[Measurement]) -> Frame:
         return Frame(port, Writer("big").u8("opcode", LDR).u16("LDR", say.number(LAMP_LDR)).written())
     is_trap = say.get(DEVICE_TEMPERATURE) is not None
     write = Writer("big").u8("opcode", TRAP if is_trap else METER)
-    write.u8("dimming", say.number(LAMP_LEVEL, _STEPS_PER_CENT), max=250).u16("power", say.number(LAMP_POWER))
+    write.u8("dimming", say.number(LAMP_LEVEL, _STEPS_PER_CENT), max=_FULL).u16("power", say.number(LAMP_POWER))
     write.u24("energy", say.number(LAMP_ENERGY)).u16("power factor", say.number(LAMP_POWER_FACTOR, 1000))
     write.u16("current", say.number(LAMP_CURRENT, 1000)).u32("voltage", say.number(LAMP_VOLTAGE, 1000))
     if is_trap:
@@ -81,23 +79,20 @@ def decode_downlink(frame: Frame) -> Order:
     return ReadStatus()
 
 
-def _meter(read: Reader) -> list[Measurement]:
-    level = read.u8("dimming", max=250, means=_means_level)
-    power, = read.record(_POWER)
-    energy = read.u24("energy", means=_means_energy)
-    factor, current, voltage = read.record(_SUPPLY)
-    return [LAMP_LEVEL(level / _STEPS_PER_CENT), LAMP_POWER(float(power)), LAMP_ENERGY(float(energy)),
+def _meter(read: Reader, frame: Frame) -> list[Measurement]:
+    _, level, power, high, low, factor, current, voltage, *warm = read.record(_METERS[frame.data[:1]])
+    if level > _FULL:
+        raise OutOfRange("“dimming” at byte 1 is {value}, and only 0 to 250 is allowed.", value=level)
+    said = [LAMP_LEVEL(level / _STEPS_PER_CENT), LAMP_POWER(float(power)), LAMP_ENERGY(float(high << 16 | low)),
             LAMP_POWER_FACTOR(factor / 1000), LAMP_CURRENT(current / 1000), LAMP_VOLTAGE(voltage / 1000)]
-
-
-def _trap(read: Reader) -> list[Measurement]:
-    said = _meter(read)
-    said.append(DEVICE_TEMPERATURE(float(read.u8("temperature", means=_means_celsius))))
+    if warm:
+        said.append(DEVICE_TEMPERATURE(float(warm[0])))
     return said
 
 
-def _ldr(read: Reader) -> list[Measurement]:
-    return [LAMP_LDR(read.u16("LDR count"))]
+def _other(read: Reader, frame: Frame) -> list[Measurement]:
+    opcode = read.u8("opcode", means=_means_opcode)
+    return [LAMP_LDR(read.u16("LDR count"))] if opcode == LDR else _undocumented(read, opcode, frame)
 
 
 def _undocumented(read: Reader, opcode: int, frame: Frame) -> list[Measurement]:
@@ -119,18 +114,18 @@ def _means_level(raw: int) -> str:
     return f"{raw / _STEPS_PER_CENT:g} %"
 
 
-def _means_energy(raw: int) -> str:
-    return f"{raw / 1000:g} kWh"
-
-
-def _means_celsius(raw: int) -> str:
-    return f"{raw} °C"
-
-
+_OPCODES = {TRAP: "meter, unasked", 0x05: "radio", 0x07: "radio set", 0x0E: "device property", 0x11: "light on or off",
+            0x14: "brightness", 0x27: "ADR", 0x29: "ADR set", 0x37: "commissioning", 0x39: "commissioning set",
+            0x3F: "join interval", 0x41: "join interval set", METER_REQUEST: "meter, please", METER: "meter",
+            0x5E: "EEPROM erased", LDR: "LDR"}
 _METER_FRAME = bytes([METER_REQUEST])
-_POWER = Record("big", Part("power", "H", lambda raw: f"{raw} W"))
-_SUPPLY = Record("big", Part("power factor", "H", lambda raw: f"{raw / 1000:g}"),
-                 Part("current", "H", lambda raw: f"{raw / 1000:g} A"), Part("voltage", "I", lambda raw: f"{raw / 1000:g} V"))
+_METER_PARTS = (
+    Part("opcode", "B", _means_opcode), Part("dimming", "B", _means_level), Part("power", "H", lambda raw: f"{raw} W"),
+    Part("energy, upper byte", "B", lambda raw: f"{raw << 16} Wh"), Part("energy, lower bytes", "H", lambda raw: f"{raw} Wh"),
+    Part("power factor", "H", lambda raw: f"{raw / 1000:g}"), Part("current", "H", lambda raw: f"{raw / 1000:g} A"),
+    Part("voltage", "I", lambda raw: f"{raw / 1000:g} V"))
+_METERS = {bytes([METER]): Record("big", *_METER_PARTS),
+           bytes([TRAP]): Record("big", *_METER_PARTS, Part("temperature", "B", lambda raw: f"{raw} °C"))}
 _COMMISSIONING = Record(
     "big", Part("latitude, unit not documented", "i"), Part("longitude, unit not documented", "i"),
     Part("operation mode", "B"), Part("device mode", "B"), Part("time zone", "I"), Part("alarm mask", "H"),
@@ -142,11 +137,6 @@ _NAMED = {0x05: _RADIO, 0x07: _RADIO, 0x27: Record("big", Part("adaptive data ra
           0x29: Record("big", Part("adaptive data rate", "B")), 0x37: _COMMISSIONING, 0x39: _COMMISSIONING,
           0x3F: _JOIN_INTERVAL, 0x41: _JOIN_INTERVAL, 0x5E: Record("big", Part("EEPROM erased", "B"))}
 _UNNAMED = frozenset({0x0E, 0x11, 0x14})
-_OPCODES = {TRAP: "meter, unasked", 0x05: "radio", 0x07: "radio set", 0x0E: "device property", 0x11: "light on or off",
-            0x14: "brightness", 0x27: "ADR", 0x29: "ADR set", 0x37: "commissioning", 0x39: "commissioning set",
-            0x3F: "join interval", 0x41: "join interval set", METER_REQUEST: "meter, please", METER: "meter",
-            0x5E: "EEPROM erased", LDR: "LDR"}
-_SAYS: dict[int, Callable[[Reader], list[Measurement]]] = {TRAP: _trap, METER: _meter, LDR: _ldr}
 
 CODEC = Codec(
     model="slscorp/volc2180",
