@@ -16,7 +16,7 @@ from city.quantities import (
     LAMP_VOLTAGE,
 )
 from decoders.codec import Frame
-from decoders.devices._nas_ul20xx.downlinks import decode_orders
+from decoders.devices._nas_ul20xx.downlinks import DOWNLINKS_11
 from decoders.devices._nas_ul20xx.layouts import lux
 from decoders.devices.nas_ul20xx import CODEC
 from decoders.vectors import reads_of
@@ -25,11 +25,11 @@ KEY = "82840c7056429b143d21974557f93a53"
 
 
 def test_one_frame_may_dim_several_parts():
-    assert decode_orders(Frame(60, bytes.fromhex("0104320864"))) == [
+    assert DOWNLINKS_11.decode_all(Frame(60, bytes.fromhex("0104320864"))) == [
         SetLevel(50, channel="dali-2"), SetLevel(100, channel="dali-4")]
-    assert decode_orders(Frame(60, bytes.fromhex("0908643c 82280a"))) == [
+    assert DOWNLINKS_11.decode_all(Frame(60, bytes.fromhex("0908643c 82280a"))) == [
         SetLevel(100, 60, "dali-4"), SetLevel(40, 10, "group-1")]
-    assert decode_orders(Frame(60, bytes.fromhex("01feff"))) == [Resume()]
+    assert DOWNLINKS_11.decode_all(Frame(60, bytes.fromhex("01feff"))) == [Resume()]
 
 
 def test_keys_reach_no_measurement():

@@ -1,6 +1,6 @@
 """The controller's side: the uplink that says given measurements, for the simulator."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import log10
 
 from city.errors import Invalid, Unsupported
@@ -41,27 +41,32 @@ from city.quantities import (
 from decoders.bits import Writer
 from decoders.codec import Frame
 from decoders.devices._nas_ul20xx import words
-from decoders.devices._nas_ul20xx.uplinks import ALERTS, METERS, summed_up
+from decoders.devices._nas_ul20xx.meters import METERS
+from decoders.devices._nas_ul20xx.parts import summed_up
+from decoders.devices._nas_ul20xx.status import ALERTS
 from decoders.devices._nas_ul20xx.words import INTERNAL, NONE, address_of
 
 
-def encode_uplink(port: int, measurements: Sequence[Measurement]) -> Frame:
-    """The frame on `port` that says this: status 23 (as firmware 1.1.4 and later sends it), usage 26, events 61, boot
-    and refusals 99, echoes 50 and 60. Raises Unsupported where the port cannot say it, Invalid for values beyond it.
+def saying(ports: Mapping[int, Callable[["Said"], Frame]]) -> Callable[[int, Sequence[Measurement]], Frame]:
+    """An `encode_uplink` for these ports: the frame on `port` that says some measurements. It raises Unsupported where the
+    port cannot say them, Invalid for values beyond it.
 
     What is missing is said as the device says that it does not know, or else as zero; what the whole lamp says only
     because its parts do gets no block of its own.
     """
-    says = _PORTS.get(port)
-    if says is None:
-        raise _cannot(port)
-    try:
-        return says(_Said(port, measurements))
-    except (ValueError, OverflowError) as error:
-        raise Invalid("A UL20xx cannot say this: {what}.", field="measurements", rule="form", what=str(error)) from error
+    def encode_uplink(port: int, measurements: Sequence[Measurement]) -> Frame:
+        says = ports.get(port)
+        if says is None:
+            raise cannot(port)
+        try:
+            return says(Said(port, measurements))
+        except (ValueError, OverflowError) as error:
+            raise Invalid("A UL20xx cannot say this: {what}.", field="measurements", rule="form",
+                          what=str(error)) from error
+    return encode_uplink
 
 
-class _Said:
+class Said:
     """Measurements by quantity and channel."""
 
     def __init__(self, port: int, measurements: Sequence[Measurement]) -> None:
@@ -92,7 +97,7 @@ class _Said:
         return any(self.get(quantity) not in (None, self._derived.get(quantity.name)) for quantity in quantities)
 
 
-def _status(said: _Said) -> Frame:
+def _status(said: Said) -> Frame:
     state = said.flag(LAMP_DALI_ERROR, 1) | said.flag(LAMP_METERING_ERROR, 5) | said.flag(LAMP_RELAY_CLOSED, 7)
     sensors = _sensors(said)
     write = Writer().u8("header", 1).u32("clock", said.number(DEVICE_CLOCK)).u8("state", state).u8("state 2", 0)
@@ -107,23 +112,25 @@ def _status(said: _Said) -> Frame:
     return Frame(said.port, write.written())
 
 
-def _light(write: Writer, said: _Said, channel: str) -> None:
+def _light(write: Writer, said: Said, channel: str) -> None:
     level = said.get(LAMP_LEVEL, channel)
     code = words.reason_code(str(said.get(LAMP_REASON, channel) or "unknown"))
     undocumented = said.get(DEVICE_DEBUG, channel or "reason")
     if code == NONE and undocumented is not None:
         code = int(str(undocumented), 16)
     write.u8("address", address_of(channel)).u8("reason", code)
-    write.u8("level", NONE if level is None else _level(level)).u8("DALI status", _dali(said, channel))
+    write.u8("level", NONE if level is None else percent(level)).u8("DALI status", dali(said, channel))
 
 
-def _level(level: Value) -> int:
+def percent(level: Value) -> int:
+    """A level as its byte; raises Invalid beyond 0 to 100."""
     if not 0 <= round(float(level)) <= 100:
         raise Invalid("A level must lie between 0 and 100 %, not {level}.", field="level", rule="0…100", level=level)
     return round(float(level))
 
 
-def _dali(said: _Said, channel: str) -> int:
+def dali(said: Said, channel: str) -> int:
+    """The DALI status byte of a part, FF where it says none."""
     status = said.get(LAMP_DALI_STATUS, channel)
     if status is not None:
         return round(float(status))
@@ -132,7 +139,7 @@ def _dali(said: _Said, channel: str) -> int:
     return said.flag(LAMP_FAILURE, 1, channel) | said.flag(LAMP_DRIVER_ERROR, 0, channel)
 
 
-def _sensors(said: _Said) -> bytes:
+def _sensors(said: Said) -> bytes:
     write = Writer()
     if said.get(LAMP_LDR) is not None:
         write.u8("sensor", 1).u8("light-dependent resistor", said.number(LAMP_LDR))
@@ -148,13 +155,13 @@ def _sensors(said: _Said) -> bytes:
     return write.raw("undocumented sensors", bytes.fromhex(str(unknown or ""))).written()
 
 
-def _lux(said: _Said, channel: str) -> int:
+def _lux(said: Said, channel: str) -> int:
     lux = float(said.get(LAMP_ILLUMINANCE, channel) or 0)
     return min(0x7FFF, round(4000 * log10(max(lux, 0.001) * 1000)))
 
 
-def _usage(said: _Said) -> Frame:
-    write = Writer().u8("header", 0)
+def usage(said: Said, write: Writer) -> Frame:
+    """The meters of the lamp and of its parts, behind what has been written."""
     if said.own(*(quantity for quantity, _, _, _ in METERS)):
         _meters(write, said, "", {quantity.name for quantity, _, _, _ in METERS if said.own(quantity)})
     for channel in said.channels:
@@ -162,7 +169,7 @@ def _usage(said: _Said) -> Frame:
     return Frame(said.port, write.written())
 
 
-def _meters(write: Writer, said: _Said, channel: str, wanted: set[str]) -> None:
+def _meters(write: Writer, said: Said, channel: str, wanted: set[str]) -> None:
     values = [said.get(quantity, channel) if quantity.name in wanted else None for quantity, _, _, _ in METERS]
     mask = sum(1 << bit for bit, value in enumerate(values) if value is not None)
     write.u8("address", address_of(channel, INTERNAL)).u8("fields", mask)
@@ -171,35 +178,36 @@ def _meters(write: Writer, said: _Said, channel: str, wanted: set[str]) -> None:
             _WIDTHS[code](write, name, round(float(value) * steps))
 
 
-def _event(said: _Said) -> Frame:
+def event(said: Said) -> Frame:
+    """What the lamp reports at once, by LAMP_EVENT."""
     event = said.text(LAMP_EVENT)
     for begin, says in _EVENTS.items():
         if event.startswith(begin):
             return Frame(said.port, says(said, event).written())
-    raise _cannot(said.port)
+    raise cannot(said.port)
 
 
-def _input_event(said: _Said, event: str) -> Writer:
+def _input_event(said: Said, event: str) -> Writer:
     count = said.number(LAMP_INPUT_COUNT)
     if event == "input":
         return Writer().u8("event", 0x80).u8("form", 0x20).u16("switchings", count)
     return Writer().u8("event", 0x80).u8("form", 0x40 | said.flag(LAMP_INPUT, 0)).u32("switchings", count)
 
 
-def _ldr_event(said: _Said, event: str) -> Writer:
+def _ldr_event(said: Said, event: str) -> Writer:
     write = Writer().u8("event", 0x81).u8("form", 0x20).u8("state", int(event == "ldr-on"))
     return write.u8("light-dependent resistor", said.number(LAMP_LDR))
 
 
-def _driver_event(said: _Said, _: str) -> Writer:
+def _driver_event(said: Said, _: str) -> Writer:
     write = Writer().u8("event", 0x83).u8("form", 0x20)
     whole = said.own(LAMP_DALI_STATUS, LAMP_FAILURE, LAMP_DRIVER_ERROR)
     for channel in ["", *said.channels] if whole else said.channels:
-        write.u8("address", address_of(channel)).u8("DALI status", _dali(said, channel))
+        write.u8("address", address_of(channel)).u8("DALI status", dali(said, channel))
     return write
 
 
-def _meter_event(said: _Said, event: str) -> Writer:
+def _meter_event(said: Said, event: str) -> Writer:
     named = event.removeprefix("meter:").split("+")
     condition = sum(1 << bit for bit, name in enumerate(words.METER_BITS) if name in named)
     factor = said.get(LAMP_POWER_FACTOR)
@@ -208,11 +216,11 @@ def _meter_event(said: _Said, event: str) -> Writer:
     return write.u8("power factor", NONE if factor is None else round(float(factor) * 100))
 
 
-def _light_event(_: _Said, event: str) -> Writer:
+def _light_event(_: Said, event: str) -> Writer:
     return Writer().u8("event", 0x85).u8("step", int(event.removeprefix("light-step-")))
 
 
-def _place_event(said: _Said, event: str) -> Writer:
+def _place_event(said: Said, event: str) -> Writer:
     write = Writer().u8("event", 0x86)
     if event != "position":
         return write.u8("fix", 1 if event == "no-position" else 2)
@@ -220,7 +228,7 @@ def _place_event(said: _Said, event: str) -> Writer:
     return write.f32("longitude", float(said.get(DEVICE_LONGITUDE) or 0)).u32("time of the fix", 0)
 
 
-def _boot(said: _Said) -> Frame:
+def boot(said: Said) -> Frame:
     """A restart, else a refusal. The parts that no quantity carries are those of the maker's own example."""
     if said.get(DEVICE_REJECTED) is not None:
         port, _, code = said.text(DEVICE_REJECTED).partition(":")
@@ -235,21 +243,22 @@ def _boot(said: _Said) -> Frame:
     return Frame(said.port, write.written())
 
 
-def _echo(said: _Said) -> Frame:
+def echo(said: Said) -> Frame:
+    """A downlink repeated, where DEVICE_ECHO has its bytes."""
     port, _, data = said.text(DEVICE_ECHO).partition(":")
     if port != str(said.port) or "sha256" in data:
-        raise _cannot(said.port)
+        raise cannot(said.port)
     return Frame(said.port, bytes.fromhex(data))
 
 
-def _cannot(port: int) -> Unsupported:
+def cannot(port: int) -> Unsupported:
     return Unsupported("A UL20xx cannot say this on FPort {port}.", field="port", rule="FPort", port=port)
 
 
 _WIDTHS: dict[str, Callable[[Writer, str, int], Writer]] = {"B": Writer.u8, "H": Writer.u16, "I": Writer.u32}
-_EVENTS: dict[str, Callable[[_Said, str], Writer]] = {
+_EVENTS: dict[str, Callable[[Said, str], Writer]] = {
     "input": _input_event, "ldr": _ldr_event, "driver-alert": _driver_event, "meter:": _meter_event,
     "light-step-": _light_event, "position": _place_event, "no-position": _place_event}
-_PORTS: dict[int, Callable[[_Said], Frame]] = {
-    words.STATUS: _status, words.USAGE: _usage, words.CONFIG: _echo, words.CONTROL: _echo, words.EVENTS: _event,
-    words.BOOT: _boot}
+ANSWERS_11: dict[int, Callable[[Said], Frame]] = {
+    words.STATUS: _status, words.USAGE: lambda said: usage(said, Writer().u8("header", 0)), words.CONFIG: echo,
+    words.CONTROL: echo, words.EVENTS: event, words.BOOT: boot}

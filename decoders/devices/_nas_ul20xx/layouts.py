@@ -50,31 +50,57 @@ def means_epoch(epoch: int) -> str:
 
 
 _EPOCH = Part("clock", "I", means_epoch)
+_HEADER = Part("header", "B", means_status)
 _RADIO = (Part("downlink RSSI", "B", lambda raw: f"-{raw} dBm"), Part("downlink SNR", "b", lambda raw: f"{raw} dB"),
           Part("temperature", "b", lambda raw: f"{raw} °C"))
 HEAD = Record(
-    "little", _EPOCH,
+    "little", _HEADER, _EPOCH,
     Part("state", "B", lambda byte: bits(byte, ("", "DALI connection error", "", "", "", "metering error",
                                                 "external clock warning", "relay closed"))),
     Part("state 2", "B", lambda byte: bits(byte, ("", "", "open-drain on", "", "", "", "LumaLink connected",
                                                   "LumaLink since restart"))),
     *_RADIO, Part("alerts of 24 h", "B", means_alerts), Part("sensor bytes", "B"))
 OLD_HEAD = Record(
-    "little", _EPOCH,
+    "little", _HEADER, _EPOCH,
     Part("state", "B", lambda byte: bits(byte, ("", "DALI connection error", "LDR on", "", "input on",
                                                 "metering error", "external clock warning", "relay closed"))),
     *_RADIO, Part("flags", "B", lambda byte: bits(byte, ("", "LDR follows", "open-drain on", "", "alerts follow"))))
+HEAD_10 = Record(
+    "little", _EPOCH,
+    Part("state", "B", lambda byte: bits(byte, ("DALI error outside", "DALI connection error", "LDR on", "", "input on",
+                                                "hardware error", "", "relay closed"))),
+    *_RADIO, Part("flags", "B", lambda byte: bits(byte, ("", "LDR follows", "open-drain on", "", "voltage alert",
+                                                         "lamp alert", "power alert", "power factor alert"))))
+HEAD_06 = Record(
+    "little", _EPOCH,
+    Part("state", "B", lambda byte: bits(byte, ("DALI error", "DALI connection error", "LDR", "thermistor", "input",
+                                                "hardware error", "firmware error", "relay 2 closed"))),
+    Part("downlink RSSI", "b", lambda raw: f"{raw} dBm"))
 LIGHT = Record("little", Part("address", "B", means_address), Part("reason", "B", words.reason_word),
                Part("level", "B", means_level), Part("DALI status", "B", means_dali))
+PROFILE = Record(
+    "little", Part("profile", "B", lambda raw: "none" if raw == NONE else f"{raw}"),
+    Part("version or reason", "B", lambda raw: words.REASONS_10.get(raw, "version")), Part("address", "B", means_address),
+    Part("days", "B", lambda byte: bits(byte, words.DAYS)), Part("level", "B", means_level))
+PROFILE_06 = Record(
+    "little", *(Part(part.name, part.code, part.means if part.name != "version or reason" else None)
+                for part in PROFILE.parts))
 METER = Record("little", Part("power", "H", lambda raw: f"{raw} W"), Part("voltage", "H", lambda raw: f"{raw} V"),
                Part("power factor", "B", lambda raw: "unknown" if raw == NONE else f"{raw / 100:g}"))
+_BORN = (Part("serial number", "I", lambda raw: f"{raw:08X}"), Part("firmware major", "B"),
+         Part("firmware minor", "B"), Part("firmware patch", "B"), _EPOCH)
 RESTART = Record(
-    "little", Part("serial number", "I", lambda raw: f"{raw:08X}"), Part("firmware major", "B"),
-    Part("firmware minor", "B"), Part("firmware patch", "B"), _EPOCH,
+    "little", *_BORN,
     Part("interface", "B", lambda raw: words.CONFIGS[raw] if raw < len(words.CONFIGS) else "not documented"),
     Part("features", "B", lambda byte: bits(byte, ("", "", "digital input", "LDR", "open-drain", "metering"))),
     Part("DALI supply", "B", lambda raw: f"{'external' if raw & 0x80 else 'internal'}, {_supply(raw & 0x7F)}"),
     Part("drivers", "B", lambda raw: f"{raw & 0x7F}{', and one without address' if raw & 0x80 else ''}"))
+RESTART_06 = Record("little", *_BORN, Part("hardware", "B"), Part("options", "B"))
+SENSORS: dict[int, Record] = {
+    kind: Record("little", Part("sensor", "B", means_sensor), value) for kind, value in (
+        (1, Part("light-dependent resistor", "B")), (2, Part("illuminance", "H", means_lux)),
+        (3, Part("illuminance", "H", means_lux)), (4, Part("inputs", "B", means_switch)),
+        (8, Part("tilt", "B", means_tilt)))}
 
 
 def _supply(raw: int) -> str:

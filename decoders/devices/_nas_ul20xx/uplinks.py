@@ -1,72 +1,49 @@
-"""What a UL20xx says (firmware 1.1.x). Multi-byte values are little-endian."""
+"""What a UL20xx says, by firmware. Multi-byte values are little-endian."""
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import Any
 
-from city.errors import OutOfRange, UnknownPort, UnknownVersion
+from city.errors import OutOfRange, Truncated, UnknownVersion
 from city.quantities import (
     DEVICE_BOOT,
-    DEVICE_CLOCK,
-    DEVICE_CLOCK_VALID,
     DEVICE_DEBUG,
-    DEVICE_DOWNLINK_RSSI,
-    DEVICE_DOWNLINK_SNR,
     DEVICE_ECHO,
+    DEVICE_EVENT,
+    DEVICE_FAULT,
     DEVICE_FIRMWARE,
     DEVICE_LATITUDE,
     DEVICE_LONGITUDE,
     DEVICE_REJECTED,
     DEVICE_SERIAL,
-    DEVICE_TEMPERATURE,
-    LAMP_ALERT_LAMP,
-    LAMP_ALERT_POWER,
-    LAMP_ALERT_POWER_FACTOR,
-    LAMP_ALERT_VOLTAGE,
-    LAMP_BURN_TIME,
-    LAMP_DALI_ERROR,
-    LAMP_DRIVER_ERROR,
-    LAMP_DRIVER_TIME,
-    LAMP_ENERGY,
     LAMP_EVENT,
-    LAMP_FAILURE,
-    LAMP_ILLUMINANCE,
-    LAMP_INPUT,
     LAMP_INPUT_COUNT,
-    LAMP_LDR,
-    LAMP_LEVEL,
-    LAMP_LOAD_ENERGY,
-    LAMP_LOAD_POWER,
-    LAMP_METERING_ERROR,
     LAMP_POWER,
     LAMP_POWER_FACTOR,
     LAMP_RELAY_CLOSED,
-    LAMP_TILT,
     LAMP_VOLTAGE,
     Measurement,
-    Quantity,
 )
-from decoders.bits import Part, Reader, Record
-from decoders.codec import Frame
+from decoders.bits import Reader
+from decoders.codec import Frame, unknown_uplink
 from decoders.devices._nas_ul20xx import layouts, words
-from decoders.devices._nas_ul20xx.words import NONE, bits, channel_of, means_address, means_dali
+from decoders.devices._nas_ul20xx.meters import usage, usage_06, usage_10
+from decoders.devices._nas_ul20xx.old_status import status_06, status_10
+from decoders.devices._nas_ul20xx.parts import known, with_main
+from decoders.devices._nas_ul20xx.status import INPUT, LDR, clock, status
+from decoders.devices._nas_ul20xx.words import NONE, bits, means_address, means_dali
 
-METERS: tuple[tuple[Quantity, str, str, float], ...] = (  # in the order of the bit mask; what one step is worth
-    (LAMP_ENERGY, "active energy", "I", 1), (LAMP_POWER, "active power", "H", 1),
-    (LAMP_LOAD_ENERGY, "load-side energy", "I", 1), (LAMP_LOAD_POWER, "load-side power", "H", 1),
-    (LAMP_POWER_FACTOR, "power factor", "B", 100), (LAMP_VOLTAGE, "mains voltage", "B", 1),
-    (LAMP_DRIVER_TIME, "driver time", "I", 1), (LAMP_BURN_TIME, "lamp-on time", "I", 1))
-SUMMED = frozenset(q.name for q in (LAMP_ENERGY, LAMP_POWER, LAMP_LOAD_ENERGY, LAMP_LOAD_POWER))
-ALERTS = ((4, LAMP_ALERT_VOLTAGE), (5, LAMP_ALERT_LAMP), (6, LAMP_ALERT_POWER), (7, LAMP_ALERT_POWER_FACTOR))
+Says = Callable[[Frame], list[Measurement]]
+_UNADDRESSED = "unaddressed-drivers"
 
 
-def decode_uplink(frame: Frame) -> list[Measurement]:
-    """What the frame says; raises DecodeError and nothing else."""
-    says = _PORTS.get(frame.port)
-    if says is None:
-        raise UnknownPort("A UL20xx sends nothing documented on FPort {port}.", port=frame.port)
-    return says(frame)
+def hearing(title: str, ports: Mapping[int, Says]) -> Says:
+    """A `decode_uplink` for these ports; it raises DecodeError and nothing else."""
+    def decode_uplink(frame: Frame) -> list[Measurement]:
+        says = ports.get(frame.port)
+        if says is None:
+            raise unknown_uplink(title, frame.port)
+        return says(frame)
+    return decode_uplink
 
 
 def echo(frame: Frame) -> str:
@@ -77,151 +54,16 @@ def echo(frame: Frame) -> str:
     return f"{frame.port}:{data.hex()}"
 
 
-def with_main(main: list[Measurement], parts: list[Measurement]) -> list[Measurement]:
-    """`main`, what the parts together say of the whole lamp where `main` does not, and the parts."""
-    if not parts:
-        return main
-    known = {said.quantity.name for said in main}
-    if any(part.quantity.name not in known for part in parts):
-        main += summed_up(parts, known)
-    return main + parts
-
-
-def summed_up(parts: Sequence[Measurement], known: set[str] | frozenset[str] = frozenset()) -> list[Measurement]:
-    """What parts say of the whole, quantities in `known` left out: what one part alone says, the sum of all drivers'
-    power and energy, a level that all agree on, a failure of any."""
-    told: dict[str, list[Measurement]] = {}
-    for part in parts:
-        if part.quantity.name not in known and part.quantity is not DEVICE_DEBUG:
-            told.setdefault(part.quantity.name, []).append(part)
-    if not told:
-        return []
-    drivers = len({part.channel for part in parts})
-    whole = (_whole(name, said, drivers) for name, said in told.items())
-    return [said for said in whole if said is not None]
-
-
-def _whole(name: str, said: list[Measurement], drivers: int) -> Measurement | None:
-    quantity, value = said[0].quantity, said[0].value
-    if len(said) == 1:
-        # power of one driver among several is not the lamp's
-        return None if drivers > 1 and name in SUMMED else quantity(value)
-    if name in SUMMED and len(said) == drivers and all(part.channel.startswith("dali-") for part in said):
-        return quantity(sum(float(part.value) for part in said))
-    if quantity is LAMP_FAILURE or quantity is LAMP_DRIVER_ERROR:
-        return quantity(any(part.value for part in said))
-    if quantity is LAMP_LEVEL and all(part.value == value for part in said):
-        return quantity(value)
-    return None
-
-
-def _status(frame: Frame) -> list[Measurement]:
-    read = frame.reader()
-    header = read.u8("header", means=layouts.means_status)
-    parts: list[Measurement] = []
-    if header == 1:
-        epoch, state, _, rssi, snr, temperature, alerts, sensors = read.record(layouts.HEAD)
-        main = [*clock(epoch), *_state(state), *_radio(rssi, snr), _warmth(temperature), *_alerts(alerts)]
-        if sensors:
-            _sensors(read.block("sensors", sensors), main, parts)
-    elif header == 0:
-        main = _old_head(read)
-    else:
-        raise UnknownVersion("A UL20xx status begins with 00 or 01, not {header}.", header=f"{header:02x}")
-    complete = False
-    sensed = bool(parts)
-    while read.left:
-        address, reason, level, status = read.record(layouts.LIGHT)
-        channel = _known(address, read.offset - 4)
-        if level > 100 and level != NONE:
-            raise OutOfRange("“level” at byte {offset} is {value}, and only 0 to 100 or 255 is allowed.",
-                             offset=read.offset - 2, value=level)
-        said = words.light(channel, reason, level, status)
-        if channel:
-            parts += said
-        else:
-            main += said
-            complete = level != NONE and status != NONE
-    return main + parts if complete and not sensed else with_main(main, parts)
-
-
-def _old_head(read: Reader) -> list[Measurement]:
-    epoch, state, rssi, snr, temperature, flags = read.record(layouts.OLD_HEAD)
-    said = [*clock(epoch), *_state(state), *_radio(rssi, snr), _warmth(temperature), LAMP_INPUT(bool(state & 0x10))]
-    if flags & 2:
-        said.append(LAMP_LDR(read.u8("light-dependent resistor")))
-    if flags & 0x10:
-        said += _alerts(read.u8("alerts", means=layouts.means_alerts))
-    return said
-
-
-def _sensors(read: Reader, main: list[Measurement], parts: list[Measurement]) -> None:
-    while read.left:
-        kind = read.u8("sensor", means=layouts.means_sensor)
-        if kind == 1:
-            main.append(LAMP_LDR(read.u8("light-dependent resistor")))
-        elif kind in (2, 3):
-            raw = read.u16("illuminance", means=layouts.means_lux)
-            if raw != 0xFFFF and kind == 2:
-                main.append(LAMP_ILLUMINANCE(layouts.lux(raw)))
-            elif raw != 0xFFFF:
-                parts.append(LAMP_ILLUMINANCE(layouts.lux(raw), "d4i"))
-        elif kind == 4:
-            main.append(_INPUT[read.u8("inputs", means=layouts.means_switch) & 1])
-        elif kind == 8:
-            tilt = read.u8("tilt", means=layouts.means_tilt)
-            if tilt != NONE:
-                main.append(LAMP_TILT(tilt))
-        else:
-            parts.append(DEVICE_DEBUG(bytes([kind, *read.rest("undocumented sensors")]).hex(), "sensors"))
-
-
-def _usage(frame: Frame) -> list[Measurement]:
-    read = frame.reader()
-    header = read.u8("header", means=layouts.means_usage)
-    if header != 0:
-        raise UnknownVersion("A UL20xx usage report begins with 00, not {header}.", header=f"{header:02x}")
-    main: list[Measurement] = []
-    parts: list[Measurement] = []
-    while read.left:
-        channel = _known(read.u8("address", means=means_address), read.offset - 1)
-        mask = read.u8("fields", means=_means_mask)
-        layout, meters = meters_of(mask)
-        said = parts if channel else main
-        for (quantity, steps), raw in zip(meters, read.record(layout), strict=True):
-            if quantity is not LAMP_POWER_FACTOR or raw != NONE:
-                said.append(quantity(raw / steps, channel))
-    return with_main(main, parts)
-
-
-def _means_mask(mask: int) -> str:
-    return bits(mask, tuple(name for _, name, _, _ in METERS))
-
-
-@lru_cache(maxsize=256)
-def meters_of(mask: int) -> tuple[Record, tuple[tuple[Quantity, float], ...]]:
-    """The layout that a bit mask announces, and the quantity and steps of each field."""
-    chosen = [meter for bit, meter in enumerate(METERS) if mask >> bit & 1]
-    parts = [Part(name, code, _means_meter(quantity, steps)) for quantity, name, code, steps in chosen]
-    return Record("little", *parts), tuple((quantity, steps) for quantity, _, _, steps in chosen)
-
-
-def _means_meter(quantity: Quantity, steps: float) -> Callable[[Any], str]:
-    def means(raw: int) -> str:
-        if quantity is LAMP_POWER_FACTOR and raw == NONE:
-            return "unknown"
-        return f"{raw / steps:g} {quantity.unit.replace('.', '')}".strip()
-    return means
-
-
-def _event(frame: Frame) -> list[Measurement]:
-    read = frame.reader()
-    header = read.u8("event", means=lambda header: _EVENTS[header][0] if header in _EVENTS else "not documented")
-    if header not in _EVENTS:
-        raise UnknownVersion("A UL20xx has no event {header}.", header=f"{header:02x}")
-    said = _EVENTS[header][1](read)
-    read.end()
-    return said
+def _events(known: Mapping[int, tuple[str, Callable[[Reader], list[Measurement]]]]) -> Says:
+    def says(frame: Frame) -> list[Measurement]:
+        read = frame.reader()
+        header = read.u8("event", means=lambda header: known[header][0] if header in known else "not documented")
+        if header not in known:
+            raise UnknownVersion("A UL20xx has no event {header}.", header=f"{header:02x}")
+        said = known[header][1](read)
+        read.end()
+        return said
+    return says
 
 
 def _input_event(read: Reader) -> list[Measurement]:
@@ -231,23 +73,26 @@ def _input_event(read: Reader) -> list[Measurement]:
     if form >> 4 != 4:
         raise OutOfRange("An input event has 2 or 4 bytes, not {count}.", count=form >> 4)
     on = bool(form & 1)
-    return [LAMP_EVENT("input-on" if on else "input-off"), LAMP_INPUT(on), LAMP_INPUT_COUNT(read.u32("switchings"))]
+    return [LAMP_EVENT("input-on" if on else "input-off"), INPUT[on], LAMP_INPUT_COUNT(read.u32("switchings"))]
 
 
 def _ldr_event(read: Reader) -> list[Measurement]:
     read.u8("form", min=0x20, max=0x2F)
     on = read.u8("state", means=lambda state: "on" if state & 1 else "off") & 1
-    return [LAMP_EVENT("ldr-on" if on else "ldr-off"), LAMP_LDR(read.u8("light-dependent resistor"))]
+    return [LAMP_EVENT("ldr-on" if on else "ldr-off"), LDR[read.u8("light-dependent resistor")]]
 
 
 def _driver_event(read: Reader) -> list[Measurement]:
     read.u8("form")
     main, parts = [LAMP_EVENT("driver-alert")], list[Measurement]()
-    while read.left:
-        channel = _known(read.u8("address", means=means_address), read.offset - 1)
-        status = read.u8("DALI status", means=means_dali)
-        (parts if channel else main).extend(words.dali(channel, status))
+    _drivers(read, main, parts)
     return with_main(main, parts)
+
+
+def _drivers(read: Reader, main: list[Measurement], parts: list[Measurement]) -> None:
+    while read.left:
+        channel = known(read.u8("address", means=means_address), read.offset - 1)
+        (parts if channel else main).extend(words.dali(channel, read.u8("DALI status", means=means_dali)))
 
 
 def _meter_event(read: Reader) -> list[Measurement]:
@@ -297,57 +142,92 @@ def boot_words(cause: int | None) -> str:
     return "+".join(name for bit, name in enumerate(words.BOOT_BITS) if cause >> bit & 1) or "unspecified"
 
 
-def _echo(frame: Frame) -> list[Measurement]:
+def _boot_06(frame: Frame) -> list[Measurement]:
+    """FPort 99 of firmware 0.6; frames are longer than its document says, so the rest is kept."""
     read = frame.reader()
-    headers = words.CONTROL_HEADERS if frame.port == words.CONTROL else words.CONFIG_HEADERS
-    header = read.u8("command", means=lambda header: headers.get(header, "not documented"))
-    if header not in headers:
-        raise UnknownVersion("A UL20xx has no command {header} on FPort {port}.", header=f"{header:02x}",
-                             port=frame.port)
-    read.rest("as received", max=241, secret=frame.port == words.CONFIG and header in (0x52, 0xFE))
-    return [DEVICE_ECHO(echo(frame))]
+    header = read.u8("header", means=lambda header: _SYSTEM_06.get(header, "not documented"))
+    if header == 0:
+        serial, major, minor, patch, epoch, _, _ = read.record(layouts.RESTART_06)
+        said = [DEVICE_SERIAL(f"{serial:08X}"), DEVICE_FIRMWARE(f"{major}.{minor}.{patch}"), *clock(epoch),
+                DEVICE_BOOT("unknown")]
+    elif header == 1:
+        said = [DEVICE_EVENT("shutdown")]
+    elif header == 0x10:
+        code = read.u8("error", means=lambda code: "several drivers without address" if code == 2 else "not documented")
+        said = [DEVICE_FAULT(_UNADDRESSED if code == 2 else f"error-{code:02x}")]
+    else:
+        raise UnknownVersion("A UL20xx has no system message {header}.", header=f"{header:02x}")
+    rest = read.rest("undocumented") if read.left else b""
+    return [*said, DEVICE_DEBUG(rest.hex())] if rest else said
 
 
-def clock(epoch: int) -> tuple[Measurement, Measurement]:
-    """The device's own time, and whether it has been set since the restart."""
-    return DEVICE_CLOCK(epoch), _CLOCK_VALID[epoch >= words.CLOCK_SET_SINCE]
+def _echoes(control: Mapping[int, str], config: Mapping[int, str]) -> Says:
+    def says(frame: Frame) -> list[Measurement]:
+        read = frame.reader()
+        headers = control if frame.port == words.CONTROL else config
+        header = read.u8("command", means=lambda header: headers.get(header, "not documented"))
+        if header not in headers:
+            raise UnknownVersion("A UL20xx has no command {header} on FPort {port}.", header=f"{header:02x}",
+                                 port=frame.port)
+        read.rest("as received", max=241, secret=frame.port == words.CONFIG and header in (0x52, 0xFE))
+        return [DEVICE_ECHO(echo(frame))]
+    return says
 
 
-@lru_cache(maxsize=256)
-def _state(byte: int) -> tuple[Measurement, ...]:
-    return (LAMP_DALI_ERROR(bool(byte & 0x02)), LAMP_METERING_ERROR(bool(byte & 0x20)),
-            LAMP_RELAY_CLOSED(bool(byte & 0x80)))
+def _answers_10(frame: Frame) -> list[Measurement]:
+    """FPort 60 of firmware 1.0.x: what it answers to a question about drivers or inputs, else a command repeated."""
+    if frame.data[:1] == b"\0" and len(frame.data) != 2:
+        return _dali_statuses(frame)
+    if frame.data[:1] == b"\6" and len(frame.data) > 2:
+        return _inputs(frame)
+    return _ECHOES_10(frame)
 
 
-@lru_cache(maxsize=1024)
-def _radio(rssi: int, snr: int) -> tuple[Measurement, ...]:
-    return DEVICE_DOWNLINK_RSSI(-rssi), DEVICE_DOWNLINK_SNR(snr)
+def _answers_06(frame: Frame) -> list[Measurement]:
+    return _dali_statuses(frame) if frame.data[:1] == b"\0" else _ECHOES_06(frame)
 
 
-@lru_cache(maxsize=256)
-def _warmth(raw: int) -> Measurement:
-    return DEVICE_TEMPERATURE(raw)
+def _dali_statuses(frame: Frame) -> list[Measurement]:
+    read = frame.reader()
+    read.u8("command", means=lambda _: "DALI status")
+    if not read.left:
+        raise Truncated("The frame ends too early: “address” at byte 1 needs 1, there are 0.")
+    main, parts = list[Measurement](), list[Measurement]()
+    _drivers(read, main, parts)
+    return with_main(main, parts)
 
 
-@lru_cache(maxsize=256)
-def _alerts(byte: int) -> tuple[Measurement, ...]:
-    return tuple(quantity(bool(byte >> bit & 1)) for bit, quantity in ALERTS)
+def _inputs(frame: Frame) -> list[Measurement]:
+    read = frame.reader()
+    read.u8("command", means=lambda _: "inputs")
+    told: dict[int, int] = {}
+    for kind, (name, means) in _INPUTS_10.items():
+        read.u8("interface", min=kind, max=kind, means=lambda _, name=name: name)  # type: ignore[misc]
+        told[kind] = read.u8(name, means=means)
+    read.end()
+    said = [INPUT[told[1] & 1]] if told[1] != NONE else []
+    said += [LDR[told[2]]] if told[2] != NONE else []
+    return [*said, LAMP_RELAY_CLOSED(bool(told[4] & 1))]
 
 
-def _known(address: int, offset: int) -> str:
-    channel = channel_of(address)
-    if channel is None:
-        raise OutOfRange("“address” at byte {offset} is {value}, which names no part of a lamp.", offset=offset,
-                         value=f"{address:02x}")
-    return channel
-
-
-_INPUT = (LAMP_INPUT(False), LAMP_INPUT(True))
-_CLOCK_VALID = (DEVICE_CLOCK_VALID(False), DEVICE_CLOCK_VALID(True))
-_EVENTS: dict[int, tuple[str, Callable[[Reader], list[Measurement]]]] = {
+_EVENTS_10: dict[int, tuple[str, Callable[[Reader], list[Measurement]]]] = {
     0x80: ("digital input", _input_event), 0x81: ("light-dependent resistor", _ldr_event),
-    0x83: ("driver alert", _driver_event), 0x84: ("meter alert", _meter_event),
-    0x85: ("light sensor (old)", _light_event), 0x86: ("position", _place_event)}
-_PORTS: dict[int, Callable[[Frame], list[Measurement]]] = {
-    words.STATUS: _status, words.USAGE: _usage, words.CONFIG: _echo, words.CONTROL: _echo, words.EVENTS: _event,
-    words.BOOT: _boot}
+    0x83: ("driver alert", _driver_event), 0x84: ("meter alert", _meter_event)}
+_EVENTS = _EVENTS_10 | {0x85: ("light sensor (old)", _light_event), 0x86: ("position", _place_event)}
+_SYSTEM_06 = {0: "boot", 1: "shutdown", 0x10: "error"}
+_INPUTS_10: dict[int, tuple[str, Callable[[int], str] | None]] = {
+    1: ("digital input", lambda raw: "not available" if raw == NONE else layouts.means_switch(raw)),
+    2: ("light-dependent resistor", None), 3: ("thermistor", lambda _: "no longer in use"),
+    4: ("outputs", lambda byte: bits(byte, ("relay closed", "open-drain on")))}
+_ECHOES = _echoes(words.CONTROL_HEADERS, words.CONFIG_HEADERS)
+_ECHOES_10 = _echoes(words.CONTROL_HEADERS_10, words.CONFIG_HEADERS_10)
+_ECHOES_06 = _echoes(words.CONTROL_HEADERS_06, words.CONFIG_HEADERS_06)
+SAYS_11: dict[int, Says] = {
+    words.STATUS: status, words.USAGE: usage, words.CONFIG: _ECHOES, words.CONTROL: _ECHOES,
+    words.EVENTS: _events(_EVENTS), words.BOOT: _boot}
+SAYS_10: dict[int, Says] = {
+    words.OLD_STATUS: status_10, words.OLD_USAGE: usage_10, words.CONFIG: _ECHOES_10, words.CONTROL: _answers_10,
+    words.EVENTS: _events(_EVENTS_10), words.BOOT: _boot}
+SAYS_06: dict[int, Says] = {
+    words.OLD_STATUS: status_06, words.OLD_USAGE: usage_06, words.CONFIG: _ECHOES_06, words.CONTROL: _answers_06,
+    words.BOOT: _boot_06}

@@ -17,6 +17,7 @@ ANALOG, BROADCAST, INTERNAL, NONE = 0x01, 0xFE, 0xFF, 0xFF
 CLOCK_SET_SINCE = 1_420_070_400  # 2015: an unset clock starts on 1 January 2000
 
 STATUS, USAGE, READ, CONFIG, SYSTEM, CONTROL, EVENTS, BOOT = 23, 26, 49, 50, 51, 60, 61, 99  # FPorts
+OLD_STATUS, OLD_USAGE = 24, 25  # FPorts before firmware 1.1
 
 BOOT_BITS = ("bit-0", "watchdog", "soft", "bit-3", "bit-4", "bit-5", "bit-6", "bit-7")
 METER_BITS = ("lamp-error", "over-current", "under-voltage", "over-voltage", "low-power-factor")
@@ -29,6 +30,7 @@ REFUSALS = {
     0x0B: "hardware out of reach", 0x0C: "address not available", 0x0D: "internal error", 0x0E: "wrong size",
     0x81: "profile number out of sequence", 0x82: "profile address", 0x83: "profile days",
     0x84: "number of profile steps", 0x85: "profile step value", 0x86: "profile steps not in order"}
+DAYS = ("holidays", "Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
 CONTROL_HEADERS = {
     0x01: "dim", 0x03: "DALI query", 0x04: "DALI command", 0x05: "report", 0x07: "read driver memory",
     0x08: "write driver memory", 0x09: "dim for minutes", 0x0A: "address a driver", 0x0B: "identify",
@@ -40,6 +42,17 @@ CONFIG_HEADERS = {
     0x25: "fallback level", 0x26: "location", 0x27: "LumaLink", 0x28: "digital input", 0x29: "light sensor",
     0x2A: "dim notice", 0x2B: "interface", 0x52: "multicast group", 0x53: "multicast counter",
     0xFE: "several settings", 0xFF: "clear"}
+SYSTEM_HEADERS = {0xFE: "restart", 0xFF: "update"}
+CONTROL_HEADERS_10 = {
+    0x00: "DALI status", **{header: CONTROL_HEADERS[header] for header in (0x01, 0x03, 0x04, 0x05)},
+    0x06: "report inputs", **{header: CONTROL_HEADERS[header] for header in (0x07, 0x08, 0x09, 0x0C)}}
+CONFIG_HEADERS_10 = {
+    0x01: "light-dependent resistor", 0x03: "digital input", 0x05: "open-drain steps", 0x06: "calendar",
+    0x07: "status interval", 0x08: "profile", 0x09: "time", 0x0A: "defaults (old)", 0x0B: "usage interval",
+    0x0C: "holidays", 0x0D: "boot delay", 0x0E: "defaults", 0x13: "location", 0x15: "LED", 0x16: "alarm limits",
+    0x52: "multicast group", 0xFF: "clear"}
+CONTROL_HEADERS_06 = {0x00: "DALI status", 0x01: "dim", 0x03: "DALI query"}
+CONFIG_HEADERS_06 = {0x06: "calendar", 0x07: "status interval", 0x08: "profile", 0x09: "time"}
 _DALI_BITS = ("driver error", "lamp failure", "lamp on", "limit error", "fading", "reset state", "no short address",
               "power failure")
 
@@ -73,9 +86,8 @@ def reason_code(word: str) -> int:
     return code
 
 
-@lru_cache(maxsize=1024)
 def light(channel: str, reason: int, level: int, status: int) -> tuple[Measurement, ...]:
-    """What the four bytes of one light say; kept, since the same ones come again and again."""
+    """What the four bytes of one light say."""
     said = [] if level == NONE else [LAMP_LEVEL(level, channel)]
     said.append(LAMP_REASON(reason_word(reason), channel))
     if reason != NONE and reason not in _REASONS:
@@ -127,4 +139,8 @@ _REASONS = {
     **{0x30 + step: f"dawn-{step}" for step in range(16)}, **{0x50 + step: f"dusk-{step}" for step in range(16)},
     0x70: "input", 0x71: "input", **{0x80 + step: f"light-{step}" for step in range(8)}, 0xF5: "relay-off",
     0xF6: "no-driver", 0xF8: "fallback", 0xFA: "ldr", 0xFC: "input", 0xFD: "manual"}
+REASONS_10 = {
+    0xF6: "no-driver", 0xF7: "calendar", 0xF8: "init", 0xF9: "profile-off", 0xFA: "ldr", 0xFC: "input", 0xFD: "manual",
+    0xFE: "differs", 0xFF: "unknown"}
+REASON_CODES_10 = {word: code for code, word in REASONS_10.items()}
 _REASON_CODES = {word: code for code, word in reversed(_REASONS.items())} | {"input": 0x71, "unknown": 0xFF}
