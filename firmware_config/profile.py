@@ -1,5 +1,7 @@
 """What one device should be configured as: typed, checked, and the same as JSON."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from math import isfinite
 from typing import Any
@@ -7,12 +9,13 @@ from typing import Any
 import msgspec
 
 from city.errors import Invalid
-from city.orders import AlarmLimits, FallbackLevel, Position, Setting, StatusInterval, UsageInterval
+from city.orders import AlarmLimits, FallbackLevel, Parameters, Position, Setting, StatusInterval, UsageInterval
 
 SHORTEST_S, LONGEST_S = 60, 86_400
 MAX_POWER_W, MAX_VOLTAGE_V = 2000, 500
 POSITION_DIGITS = 7  # of a degree: a centimetre
 MAX_JSON = 4096
+MAX_PARAMETERS, MAX_NUMBER = 64, 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,8 @@ class DeviceConfig:
     """What is wanted of one device; None: leave it as it is. Raises Invalid, naming the field.
 
     Intervals are seconds, 60 to 86 400; the level is per cent; limits are W, V and a power factor; the position is
-    WGS 84 degrees, kept to 7 digits, and has no name of its own (the asset has one).
+    WGS 84 degrees, kept to 7 digits, and has no name of its own (the asset has one). `parameters` are what only the
+    model itself has: at most 64 names with whole numbers; which it knows, and their ranges, its codec tells.
     """
 
     status_interval_s: int | None = None
@@ -28,6 +32,7 @@ class DeviceConfig:
     fallback_level: int | None = None
     alarm_limits: AlarmLimits | None = None
     position: Position | None = None
+    parameters: Parameters | None = None
 
     def __post_init__(self) -> None:
         _whole("status_interval_s", self.status_interval_s, SHORTEST_S, LONGEST_S)
@@ -37,6 +42,8 @@ class DeviceConfig:
             object.__setattr__(self, "alarm_limits", _limits(self.alarm_limits))
         if self.position is not None:
             object.__setattr__(self, "position", _position(self.position))
+        if self.parameters is not None:
+            object.__setattr__(self, "parameters", _parameters(self.parameters.values))
 
     def settings(self) -> tuple[Setting, ...]:
         """One order for each field that is not None, in the order of the fields."""
@@ -47,7 +54,7 @@ class DeviceConfig:
             wanted.append(UsageInterval(self.usage_interval_s))
         if self.fallback_level is not None:
             wanted.append(FallbackLevel(self.fallback_level))
-        wanted += [setting for setting in (self.alarm_limits, self.position) if setting is not None]
+        wanted += [setting for setting in (self.alarm_limits, self.position, self.parameters) if setting is not None]
         return tuple(wanted)
 
 
@@ -68,7 +75,8 @@ def from_json(data: bytes | str) -> DeviceConfig:
     return DeviceConfig(
         wish.status_interval_s, wish.usage_interval_s, wish.fallback_level,
         None if wish.alarm_limits is None else AlarmLimits(**_known(wish.alarm_limits)),
-        None if wish.position is None else Position(wish.position.latitude, wish.position.longitude))
+        None if wish.position is None else Position(wish.position.latitude, wish.position.longitude),
+        None if wish.parameters is None else _parameters(wish.parameters.items()))
 
 
 class _Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,6 +98,7 @@ class _Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fallback_level: int | None = None
     alarm_limits: _Limits | None = None
     position: _Where | None = None
+    parameters: dict[str, int] | None = None
 
 
 def _plain(config: DeviceConfig) -> dict[str, Any]:
@@ -98,6 +107,8 @@ def _plain(config: DeviceConfig) -> dict[str, Any]:
         values["alarm_limits"] = _known(config.alarm_limits)
     if config.position is not None:
         values["position"] = {"latitude": config.position.latitude, "longitude": config.position.longitude}
+    if config.parameters is not None:
+        values["parameters"] = dict(config.parameters.values)
     return values
 
 
@@ -128,6 +139,17 @@ def _position(position: Position) -> Position:
                     round(_number("position.longitude", position.longitude, -180, 180), POSITION_DIGITS))
 
 
+def _parameters(values: Iterable[tuple[str, int]]) -> Parameters | None:
+    """In the order of their names; None where there are none, for then nothing is asked."""
+    found = sorted(values)
+    if len(found) > MAX_PARAMETERS or any(not _PARAMETER.fullmatch(name) for name, _ in found):
+        raise Invalid("A configuration has at most {most} parameters, named in letters, digits, hyphens and underscores.",
+                      field="parameters", rule="names", most=MAX_PARAMETERS)
+    for name, value in found:
+        _whole(f"parameters.{name}", value, -MAX_NUMBER, MAX_NUMBER)
+    return Parameters(tuple(found)) if found else None
+
+
 def _whole(field: str, value: object, low: int, high: int) -> None:
     if value is None:
         return
@@ -141,3 +163,6 @@ def _number(field: str, value: float, low: float, high: float) -> float:
         raise Invalid("{field} must lie between {low} and {high}, not {value}.", field=field, rule=f"{low}…{high}",
                       low=low, high=high, value=value)
     return value + 0.0 if value else 0.0  # -0.0 is 0
+
+
+_PARAMETER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")

@@ -3,7 +3,7 @@
 import pytest
 
 from city.errors import Invalid
-from city.orders import AlarmLimits, FallbackLevel, Position, StatusInterval, UsageInterval
+from city.orders import AlarmLimits, FallbackLevel, Parameters, Position, StatusInterval, UsageInterval
 from firmware_config.profile import DeviceConfig, from_json, to_json
 
 
@@ -19,6 +19,10 @@ from firmware_config.profile import DeviceConfig, from_json, to_json
     ({"position": Position(90.1, 8.0)}, "position.latitude"),
     ({"position": Position(50.0, float("nan"))}, "position.longitude"),
     ({"position": Position(50.0, 8.0, "Markt")}, "position.name"),
+    ({"parameters": Parameters((("a b", 1),))}, "parameters"),
+    ({"parameters": Parameters(tuple((f"p{n:03}", n) for n in range(65)))}, "parameters"),
+    ({"parameters": Parameters((("a", 2**32),))}, "parameters.a"),
+    ({"parameters": Parameters((("a", True),))}, "parameters.a"),
 ])
 def test_a_wrong_value_is_refused_by_name(config, field):
     with pytest.raises(Invalid) as caught:
@@ -32,6 +36,8 @@ def test_a_wrong_value_is_refused_by_name(config, field):
     (b'{"colour": 3}', "config"),
     (b'{"position": {"latitude": 50}}', "position"),
     (b'{"alarm_limits": {"min_power": 1.5}}', "alarm_limits.min_power"),
+    (b'{"parameters": {"a": 1.5}}', "parameters[...]"),
+    (b'{"parameters": [["a", 1]]}', "parameters"),
     (b"[]", "config"),
     (b"{", "config"),
     (b"\xff", "config"),
@@ -48,6 +54,14 @@ def test_settings_are_the_wanted_orders_in_a_fixed_order():
     assert config.settings() == (StatusInterval(600), UsageInterval(3600), FallbackLevel(30),
                                  AlarmLimits(max_power=120), Position(50.1, 8.5))
     assert DeviceConfig().settings() == ()
+
+
+def test_what_only_one_model_has_is_told_in_the_order_of_its_names():
+    config = from_json(b'{"parameters": {"quiet_s": 5, "mode": 2}}')
+    assert config.settings() == (Parameters((("mode", 2), ("quiet_s", 5))),)
+    assert to_json(config) == b'{"parameters":{"mode":2,"quiet_s":5}}'
+    assert from_json(to_json(config)) == config
+    assert from_json(b'{"parameters": {}}').settings() == ()
 
 
 def test_json_leaves_out_what_is_left_open():
