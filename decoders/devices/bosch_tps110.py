@@ -27,7 +27,7 @@ from city.quantities import (
     Quantity,
     Value,
 )
-from decoders.bits import Reader, Writer
+from decoders.bits import Part, Reader, Record, Writer
 from decoders.codec import Codec, Frame
 from decoders.devices._bays import CHANGED, UNCHANGED, state
 
@@ -39,6 +39,8 @@ _UPLINKS, _RESETS = 2, 5
 _USAGE_NAMES = {0: "changes of state", 1: "time occupied", 2: "uplinks by data rate", 3: "measurements by radar",
                 4: "time since restart", 5: "restarts", 6: "time since installation"}
 _RESET_CAUSES = ("brown-out", "lockup", "external-pin", "power-on", "watchdog")
+_RESTARTS = Record("big", *(Part(f"restarts by {cause}", "B") for cause in _RESET_CAUSES))
+_VERSION = Record("big", *(Part(f"firmware {part}", "B") for part in ("major", "minor", "patch")))
 _BOOTS = {1: "watchdog", 2: "power-on", 3: "system-request", 4: "other"}
 _BOOTS_SINCE_39 = _BOOTS | {4: "external-pin", 5: "lockup", 6: "brown-out", 7: "other"}
 
@@ -108,12 +110,11 @@ def _heartbeat(read: Reader) -> list[Measurement]:
 
 def _start(read: Reader) -> list[Measurement]:
     debug = read.raw("debug", 12)
-    version = tuple(read.u8(f"firmware {part}") for part in ("major", "minor", "patch"))
-    boots = _boots(version)
+    major, minor, patch = read.record(_VERSION)
+    boots = _BOOTS_SINCE_39 if (major, minor) >= (0, 39) else _BOOTS
     cause = read.u8("reset cause", means=lambda raw: boots.get(raw, "not documented"))
-    occupied = _bay(read)
-    return [DEVICE_DEBUG(debug.hex()), DEVICE_FIRMWARE(".".join(map(str, version))),
-            DEVICE_BOOT(boots.get(cause, f"code-{cause}")), *state(occupied, UNCHANGED)]
+    return [DEVICE_DEBUG(debug.hex()), DEVICE_FIRMWARE(f"{major}.{minor}.{patch}"),
+            DEVICE_BOOT(boots.get(cause) or f"code-{cause}"), *state(_bay(read), UNCHANGED)]
 
 
 def _opaque(read: Reader) -> list[Measurement]:
@@ -125,15 +126,21 @@ def _usage(read: Reader) -> list[Measurement]:
     if kind in _COUNTERS:
         return [_COUNTERS[kind](read.u32(_USAGE_NAMES[kind]))]
     if kind == _UPLINKS:
-        return [DEVICE_UPLINKS(read.u24(f"uplinks with DR{dr}"), f"dr{dr}") for dr in range(6)]
+        uplinks = _thrice(read.raw("uplinks by data rate", 18, means=_by_data_rate))
+        return [DEVICE_UPLINKS(count, f"dr{dr}") for dr, count in enumerate(uplinks)]
     if kind == _RESETS:
-        counted = [DEVICE_RESETS(read.u8(f"restarts by {cause}"), cause) for cause in _RESET_CAUSES]
+        counted = [DEVICE_RESETS(count, cause) for count, cause in zip(read.record(_RESTARTS), _RESET_CAUSES, strict=True)]
         return [*counted, DEVICE_RESETS(read.u16("restarts by software"), "software")]
     raise OutOfRange("“kind” at byte 0 is {kind}, and only 0 to 6 is allowed.", kind=kind)
 
 
-def _boots(version: tuple[int, ...]) -> dict[int, str]:
-    return _BOOTS_SINCE_39 if version >= (0, 39) else _BOOTS
+def _thrice(data: bytes) -> list[int]:
+    """Numbers of three bytes each."""
+    return [int.from_bytes(data[at:at + 3]) for at in range(0, len(data), 3)]
+
+
+def _by_data_rate(data: bytes) -> str:
+    return ", ".join(f"DR{dr} {count}" for dr, count in enumerate(_thrice(data)))
 
 
 _Said = dict[tuple[str, str], Value]
@@ -153,7 +160,8 @@ def _write_start(port: int, said: _Said) -> bytes:
     debug = bytes.fromhex(str(said.get((DEVICE_DEBUG.name, ""), "00" * 12)))
     version = tuple(int(part) for part in str(_needed(port, said, DEVICE_FIRMWARE)).split("."))
     word = str(_needed(port, said, DEVICE_BOOT))
-    codes = {name: code for code, name in _boots(version).items()}
+    boots = _BOOTS_SINCE_39 if version >= (0, 39) else _BOOTS
+    codes = {name: code for code, name in boots.items()}
     cause = int(word.removeprefix("code-")) if word.startswith("code-") else codes.get(word)
     if cause is None:
         raise Invalid("A TPS110 knows no reset cause “{word}”.", field="boot", rule="vocabulary", word=word)

@@ -8,7 +8,6 @@ is kept as bytes. What a frame is for stands in device.event (its kind, “recal
 from collections.abc import Sequence
 from datetime import timedelta
 
-from city.errors import Trailing
 from city.quantities import (
     BAY_OCCUPIED,
     DEVICE_BATTERY_LOW,
@@ -21,7 +20,7 @@ from city.quantities import (
     Measurement,
     Value,
 )
-from decoders.bits import Writer
+from decoders.bits import Part, Record, Writer
 from decoders.codec import ANY_PORT, Codec, Frame, no_downlink, no_order, unknown_uplink, unsayable
 from decoders.devices._bays import CHANGED, UNCHANGED, Said, state
 
@@ -37,22 +36,15 @@ def decode_uplink(frame: Frame) -> list[Measurement]:
     if not 1 <= frame.port <= ANY_PORT[-1]:
         raise unknown_uplink(TITLE, frame.port)
     read = frame.reader("big")
-    if read.left > 2 + _OLD_REST:
-        raise Trailing("The frame goes on after its layout has ended: {count} bytes from byte {offset}.",
-                       count=read.left - 12, offset=12)
-    old = read.left == 2 + _OLD_REST
-    raw = read.u8("state and kind", means=_old_in_words if old else _in_words)
-    said = [*(_OLD_HEADS if old else _HEADS)[raw], DEVICE_COUNTER(read.u8("frame counter"))]
-    if old:
-        return [*said, DEVICE_DEBUG(read.raw("differs by firmware", _OLD_REST).hex())]
-    error = read.u8("sensor error, or differs by firmware")
-    warmth = read.i8("temperature, or differs by firmware", means=lambda raw: f"{raw} °C")
-    if raw & _KIND <= _KEEP_ALIVE and not error:
-        said.append(DEVICE_TEMPERATURE(warmth))
-    rest = read.raw("differs by firmware", _REST - 2)
-    said.append(DEVICE_DEBUG(bytes((error, warmth & 0xFF)).hex() + rest.hex()))
+    if read.left == _OLD.size + _OLD_REST:
+        raw, counter = read.record(_OLD)
+        return [*_OLD_HEADS[raw], DEVICE_COUNTER(counter), DEVICE_DEBUG(read.raw(_DIFFERS, _OLD_REST).hex())]
+    raw, counter, error, warmth = read.record(_LATER)
+    rest = f"{error:02x}{warmth & 0xFF:02x}{read.raw(_DIFFERS, _REST - 2).hex()}"
     read.end()
-    return said
+    if error or raw & _KIND > _KEEP_ALIVE:
+        return [*_HEADS[raw], DEVICE_COUNTER(counter), DEVICE_DEBUG(rest)]
+    return [*_HEADS[raw], DEVICE_COUNTER(counter), DEVICE_TEMPERATURE(warmth), DEVICE_DEBUG(rest)]
 
 
 def encode_uplink(port: int, measurements: Sequence[Measurement]) -> Frame:
@@ -115,6 +107,11 @@ def _told(said: Said) -> _Told:
     return tuple(defaults.get(one.name) if said.get(one) is None else said.get(one) for one in _TOLD)
 
 
+_DIFFERS = "differs by firmware"
+_OLD = Record("big", Part("state and kind", "B", _old_in_words), Part("frame counter", "B"))
+_LATER = Record("big", Part("state and kind", "B", _in_words), Part("frame counter", "B"),
+                Part("sensor error, or differs by firmware", "B"),
+                Part("temperature, or differs by firmware", "b", lambda raw: f"{raw} °C"))
 _HEADS = tuple(map(_head, range(256)))
 _OLD_HEADS = tuple(map(_old_head, range(256)))
 _RAWS = {_told(Said(TITLE, 1, head)): raw for raw, head in enumerate(_HEADS)}

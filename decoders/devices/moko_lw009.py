@@ -25,7 +25,7 @@ from city.quantities import (
 )
 from decoders.bits import Part, Reader, Record, Writer
 from decoders.codec import Codec, Frame, no_downlink, no_order, unknown_uplink, unsayable
-from decoders.devices._bays import CHANGED, UNCHANGED, Said
+from decoders.devices._bays import CHANGED, UNCHANGED, Said, state
 
 DATA = 1  # FPort
 TITLE = "LW009"
@@ -39,6 +39,7 @@ _NAMES = {0x02: "event", 0x03: "device type", 0x05: "version", 0x06: "heartbeat 
 _HEAD = Record("big", Part("head", "B"), Part("protocol version", "B"), Part("clock", "I", lambda raw: f"{raw} s since 1970"),
                Part("frame counter", "H"), Part("message length", "H"), Part("instruction", "B"),
                Part("encrypted", "B", lambda raw: "yes" if raw else "no"))
+_FIELD = Record("big", Part("tag", "B", lambda tag: _NAMES.get(tag, "not documented")), Part("length", "B"))
 
 
 def decode_uplink(frame: Frame) -> list[Measurement]:
@@ -51,7 +52,7 @@ def decode_uplink(frame: Frame) -> list[Measurement]:
     said = [DEVICE_CLOCK(clock), DEVICE_COUNTER(counter)]
     kept = _fields(read.block("message", length), said)
     tail = read.rest("not documented")
-    said.append(DEVICE_DEBUG(bytes((head, version, instruction)).hex() + " " + kept.hex() + " " + tail.hex()))
+    said.append(DEVICE_DEBUG(f"{head:02x}{version:02x}{instruction:02x} {kept.hex()} {tail.hex()}"))
     return said
 
 
@@ -68,45 +69,61 @@ def encode_uplink(port: int, measurements: Sequence[Measurement]) -> Frame:
 
 def _fields(read: Reader, said: list[Measurement]) -> bytes:
     """Adds what the fields say; returns those that stay as they are."""
-    kept, event, occupied = b"", -1, -1
+    kept, event, occupied = b"", None, None
     while read.left:
-        tag = read.u8("tag", means=lambda tag: _NAMES.get(tag, "not documented"))
-        length = read.u8("length")
-        if (tag, length) == (EVENT, 1) and event < 0:
+        tag, length = read.record(_FIELD)
+        field = (tag, length)
+        if field == _EVENT and event is None:
             event = read.u8("event", means=_event_in_words)
-        elif (tag, length) == (STATE, 1) and occupied < 0:
-            occupied = read.u8("state", max=1, means=lambda raw: "occupied" if raw else "free")
-        elif (tag, length) in _NUMBERS:
-            said.append(_NUMBERS[tag, length](read))
+        elif field == _STATE and occupied is None:
+            occupied = read.u8("state", max=1, means=_state_in_words) == 1
+        elif field in _NUMBERS:
+            said.append(_NUMBERS[field](read))
         else:
-            kept += bytes((tag, length)) + read.raw(_NAMES.get(tag, "not documented"), length)
+            kept += bytes(field) + read.raw(_NAMES.get(tag, "not documented"), length)
     said += _told(event, occupied)
     return kept
 
 
+def _state_in_words(raw: int) -> str:
+    return "occupied" if raw else "free"
+
+
+def _battery(read: Reader) -> Measurement:
+    return DEVICE_BATTERY(read.u8("battery", means=lambda raw: f"{raw} %"))
+
+
+def _voltage(read: Reader) -> Measurement:
+    return DEVICE_BATTERY_VOLTAGE(read.u16("battery voltage", means=lambda raw: f"{raw} mV") / 1000)
+
+
+def _humidity(read: Reader) -> Measurement:
+    return DEVICE_HUMIDITY(read.u8("humidity", means=lambda raw: f"{raw} %"))
+
+
+_EVENT, _STATE = (EVENT, 1), (STATE, 1)
 _NUMBERS: dict[tuple[int, int], Callable[[Reader], Measurement]] = {
-    (BATTERY, 1): lambda read: DEVICE_BATTERY(read.u8("battery", means=lambda raw: f"{raw} %")),
-    (VOLTAGE, 2): lambda read: DEVICE_BATTERY_VOLTAGE(read.u16("battery voltage", means=lambda raw: f"{raw} mV") / 1000),
-    (HUMIDITY, 1): lambda read: DEVICE_HUMIDITY(read.u8("humidity", means=lambda raw: f"{raw} %")),
-}
+    (BATTERY, 1): _battery, (VOLTAGE, 2): _voltage, (HUMIDITY, 1): _humidity}
 
 
-def _told(event: int, occupied: int) -> list[Measurement]:
-    said = []
-    if occupied < 0 and event in (_FREE, _OCCUPIED):
-        occupied = event == _OCCUPIED
-    if occupied >= 0:
-        said.append(BAY_OCCUPIED(bool(occupied)))
-    if event < 0:
-        return said
-    said.append(DEVICE_HEARTBEAT(CHANGED if event in (_FREE, _OCCUPIED) else UNCHANGED))
+def _told(event: int | None, occupied: bool | None) -> Sequence[Measurement]:
+    if event is None:
+        return () if occupied is None else (BAY_OCCUPIED(occupied),)
+    changed = event in (_FREE, _OCCUPIED)
+    if occupied is None and not changed:
+        return (DEVICE_HEARTBEAT(UNCHANGED), *_EVENTS[event])
+    return (*state(event == _OCCUPIED if occupied is None else occupied, CHANGED if changed else UNCHANGED), *_EVENTS[event])
+
+
+def _event_of_code(event: int) -> tuple[Measurement, ...]:
+    if event in (_HEARTBEAT, _FREE, _OCCUPIED):
+        return ()
     if event == _LOW:
-        said.append(DEVICE_BATTERY_LOW(True))
-    elif event in _FAULTS:
-        said.append(DEVICE_FAULT(_FAULTS[event]))
-    elif event not in (_HEARTBEAT, _FREE, _OCCUPIED):
-        said.append(DEVICE_EVENT(f"code-{event}"))
-    return said
+        return (DEVICE_BATTERY_LOW(True),)
+    return (DEVICE_FAULT(_FAULTS[event]) if event in _FAULTS else DEVICE_EVENT(f"code-{event}"),)
+
+
+_EVENTS = tuple(map(_event_of_code, range(256)))
 
 
 def _event_in_words(event: int) -> str:

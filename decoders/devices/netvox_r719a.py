@@ -11,7 +11,7 @@ detect_threshold (0 to 65535; a wrong one makes false states); read_report = 1 a
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from city.errors import UnknownVersion
+from city.errors import OutOfRange, UnknownVersion
 from city.orders import Order, Parameters
 from city.quantities import (
     BAY_OCCUPIED,
@@ -95,8 +95,10 @@ def _device(read: Reader) -> None:
 
 
 def _zeros(read: Reader) -> None:
-    for _ in range(LENGTH - read.offset):
-        read.u8("reserved", max=0)
+    """The frame's end, which the maker fixes at 0."""
+    rest = read.raw("reserved", LENGTH - read.offset)
+    if any(rest):
+        raise OutOfRange("“reserved” is {rest}, and only zeros are allowed.", rest=rest.hex())
 
 
 def _report_settings(read: Reader) -> dict[str, int]:

@@ -30,7 +30,7 @@ from decoders.devices._nwave import DEBUG, HEARTBEAT, START, STATUS, TAG, Start
 TITLE = "NPS405"
 _TAG, _TAG_WITHOUT_BATTERY = 5, 4  # bytes behind the state; older firmware does not tell the tag's battery
 _OVERFLOW = 127
-_COLD = -5  # °C, below which a battery may sag further
+_COLD = (-5 - 10) * 2  # raw value of -5 °C, below which a battery may sag further
 _EVENTS = {404: "calibration-completed", 805: "no-change-in-config", 899: "invalid-user-request"}
 _START = Start({0: "rejoin", 1: "watchdog", 2: "power-on", 3: "user-request", 6: "brown-out", 7: "other"})
 
@@ -90,6 +90,11 @@ def _in_words(raw: int) -> str:
 
 
 _STATUSES = tuple(map(_status_of, range(256)))
+_HEALTH = tuple((*state(bool(raw & 1), UNCHANGED), DEVICE_HEALTH(raw >> 1)) for raw in range(256))
+_VOLTAGES = tuple(DEVICE_BATTERY_VOLTAGE((2500 + 4 * raw) / 1000) for raw in range(256))
+_TEMPERATURES = {raw: DEVICE_TEMPERATURE(raw / 2 + 10) for raw in range(-128, 128)}
+_CURRENTS = tuple(DEVICE_CURRENT(raw / 100_000) for raw in range(64))
+_LOW = (DEVICE_BATTERY_LOW(False), DEVICE_BATTERY_LOW(True))
 _BEAT = Record("big", Part("state and health", "B", lambda raw: f"{free_or_occupied(raw)}, health {raw >> 1}"),
                Part("battery", "B", lambda raw: f"{(2500 + 4 * raw) / 1000} V"),
                Part("temperature", "b", lambda raw: f"{raw / 2 + 10} °C"),
@@ -103,10 +108,9 @@ def _status(read: Reader) -> list[Measurement]:
 
 def _heartbeat(read: Reader) -> list[Measurement]:
     flags, battery, warmth, lowest, highest, current = read.record(_BEAT)
-    millivolts, celsius = 2500 + 4 * battery, warmth / 2 + 10
-    return [*state(bool(flags & 1), UNCHANGED), DEVICE_HEALTH(flags >> 1), DEVICE_BATTERY_VOLTAGE(millivolts / 1000),
-            DEVICE_BATTERY_LOW(millivolts < (3000 if celsius >= _COLD else 2900)), DEVICE_TEMPERATURE(celsius),
-            DEVICE_CURRENT((current & 0x3F) / 100_000), DEVICE_DEBUG(f"{lowest:02x}{highest:02x}")]
+    low = 2500 + 4 * battery < (3000 if warmth >= _COLD else 2900)
+    return [*_HEALTH[flags], _VOLTAGES[battery], _LOW[low], _TEMPERATURES[warmth], _CURRENTS[current & 0x3F],
+            DEVICE_DEBUG(f"{lowest:02x}{highest:02x}")]
 
 
 def _debug(read: Reader) -> list[Measurement]:
