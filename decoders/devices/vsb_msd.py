@@ -145,7 +145,7 @@ def encode_downlink(order: Order) -> Frame:
         case Reboot():
             values = {"reset": 1}
         case Parameters(values=pairs) if pairs and not set(values := dict(pairs)) - set(SETTINGS):
-            _check_meaning(order, values)
+            _check_meaning(values)
         case _:
             raise unsupported(TITLE, order)
     password = values.pop("password", FACTORY_PASSWORD)
@@ -252,13 +252,14 @@ def _allows(name: str, value: int) -> bool:
     return setting.low <= value <= setting.high and not (setting.high == UNSET and 86_399 < value < UNSET)
 
 
-def _check_meaning(order: Order, values: Mapping[str, int]) -> None:
+def _check_meaning(values: Mapping[str, int]) -> None:
     """Each order has one frame: what has an order of its own, or is the factory's, is not said as parameters too."""
     others = values.keys() - {"password"}
     factory = values.get("password", FACTORY_PASSWORD) == FACTORY_PASSWORD
     half = len(others & {"latitude_1e4", "longitude_1e4"}) == 1
     if not others or half or (factory and ("password" in values or others == {"send_every"} or dict(values) == {"reset": 1})):
-        raise unsupported(TITLE, order)
+        raise Invalid("These parameters are not said alone, or are an order of their own: {names}.", field="values",
+                      rule="together", names=", ".join(sorted(values)))
 
 
 def _written(values: Mapping[str, int]) -> bytes:
