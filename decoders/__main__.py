@@ -35,14 +35,20 @@ def main(argv: Sequence[str] | None = None, console: Console | None = None) -> i
 
 def _list(_: argparse.Namespace, console: Console) -> int:
     table = Table(title="Models", title_justify="left")
-    for head in ("model", "vendor", "asset", "class", "uplinks on", "downlinks on", "vectors", "source"):
+    table.add_column("model", no_wrap=True)
+    for head in ("vendor", "serves", "class", "uplinks on", "downlinks on", "directions", "vectors"):
         table.add_column(head, overflow="fold")
+    sources = Table(title="Sources", title_justify="left")
+    sources.add_column("model", no_wrap=True)
+    sources.add_column("source", overflow="fold")
     for model, codec in catalog().items():
         known = vectors.load(vectors_path(model))
+        directions = "up, down" if codec.downlink_ports else "up"
         table.add_row(model, codec.vendor, codec.asset, codec.device_class, _numbers(codec.uplink_ports),
-                      _numbers(codec.downlink_ports), f"{len(known.uplinks)} up, {len(known.downlinks)} down",
-                      escape(codec.source))
+                      _numbers(codec.downlink_ports), directions, f"{len(known.uplinks)} + {len(known.downlinks)}")
+        sources.add_row(model, escape(codec.source))
     console.print(table)
+    console.print(sources)
     return OK
 
 
