@@ -21,18 +21,25 @@ EXPIRES_AFTER = timedelta(minutes=5)
 MAX_ATTEMPTS = 3
 ASK_AFTER = timedelta(seconds=30)  # a lamp that confirmed receipt but has not reported since is asked what it does
 VERIFY = "verify"  # origin of such a question
+TELL_AGAIN = timedelta(hours=1)  # a lamp that nobody hears the level of may have gone on with its own program meanwhile
 
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
     """What the planner must know of a model: whether it dims, for how many minutes at most one order holds (None: for
-    ever), how long after sending an answer and a report may take, and whether it reports when asked."""
+    ever), how long after sending an answer and a report may take, and whether it reports when asked.
+
+    `resumes`: it can be told to burn as programmed; otherwise it is told the program's level. `reports_level`: its uplinks
+    tell the level in force; otherwise an order for a level counts as obeyed once the device has acknowledged it.
+    """
 
     dims: bool
     max_minutes: int | None
     answer_within: timedelta = timedelta(seconds=45)
     report_within: timedelta = timedelta(seconds=120)
     reports_on_demand: bool = False
+    resumes: bool = True
+    reports_level: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,8 @@ def follow_up(live: Command, abilities: Abilities, now: datetime) -> Command:
         return advance(live, Event.EXPIRE, now, "its time ran out")
     if live.sent_at is None or live.state is State.PLANNED:
         return live
+    if live.state is State.ACKED and not abilities.reports_level and isinstance(live.order, SetLevel):
+        return advance(live, Event.CONFIRM, now, "it has acknowledged the order; it does not report its level")
     within = abilities.report_within if live.state is State.ACKED else abilities.answer_within
     if now - (live.changed_at or live.sent_at) <= within:
         return live
@@ -99,8 +108,7 @@ def _needed(wanted: Wanted, now: datetime) -> Order | None:
     held = _held_until(wanted, now)
     if want.reason == "program" and want.level in (0, 100):
         return _own_calendar(wanted, held, now)
-    reported = wanted.level is not None and round(wanted.level) == want.level
-    if reported and _holds_long_enough(wanted, held, now) and not _others_under_way(wanted):
+    if _burns_as_wanted(wanted, held) and _holds_long_enough(wanted, held, now) and not _others_under_way(wanted):
         return None
     return SetLevel(want.level, _minutes(wanted, now))
 
@@ -109,9 +117,9 @@ def _own_calendar(wanted: Wanted, held: datetime | None, now: datetime) -> Order
     """On at dusk and off at dawn is the lamp's own doing: release it if it is held, correct it only if it fails to."""
     want, last = wanted.setpoint, wanted.last_applied
     if held is not None and last is not None and isinstance(last.order, SetLevel) and last.order.level != want.level:
-        return Resume()
+        return _released(wanted, now)
     if any(isinstance(live.order, SetLevel) and live.order.level != want.level for live in _others_under_way(wanted)):
-        return Resume()
+        return _released(wanted, now)
     reported = wanted.level is not None and wanted.level_at is not None and wanted.level_at >= want.since
     if not reported or round(wanted.level or 0) == want.level or now - want.since < OWN_CALENDAR_GRACE:
         return None
@@ -127,7 +135,21 @@ def _held_until(wanted: Wanted, now: datetime) -> datetime | None:
     if last is None or not isinstance(last.order, SetLevel):
         return None
     until = last.holds_until or datetime.max.replace(tzinfo=now.tzinfo)
+    if not wanted.abilities.reports_level and last.changed_at is not None:
+        until = min(until, last.changed_at + TELL_AGAIN)
     return until if until > now else None
+
+
+def _burns_as_wanted(wanted: Wanted, held: datetime | None) -> bool:
+    """By its own report, or, where it gives none, by the order that holds it."""
+    if wanted.abilities.reports_level:
+        return wanted.level is not None and round(wanted.level) == wanted.setpoint.level
+    last = wanted.last_applied
+    return held is not None and last is not None and is_applied(last.order, wanted.setpoint.level) is True
+
+
+def _released(wanted: Wanted, now: datetime) -> Order:
+    return Resume() if wanted.abilities.resumes else SetLevel(wanted.setpoint.level, _minutes(wanted, now))
 
 
 def _holds_long_enough(wanted: Wanted, held: datetime | None, now: datetime) -> bool:
