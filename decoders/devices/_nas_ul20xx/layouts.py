@@ -13,6 +13,10 @@ def means_status(header: int) -> str:
     return {0: "status, firmware before 1.1.4", 1: "status, firmware 1.1.4 and later"}.get(header, "not documented")
 
 
+def means_system(header: int) -> str:
+    return words.SYSTEM_MESSAGES.get(header, "not documented")
+
+
 def means_usage(header: int) -> str:
     return "usage" if header == 0 else "not documented"
 
@@ -85,9 +89,20 @@ PROFILE = Record(
 PROFILE_06 = Record(
     "little", *(Part(part.name, part.code, part.means if part.name != "version or reason" else None)
                 for part in PROFILE.parts))
-METER = Record("little", Part("power", "H", lambda raw: f"{raw} W"), Part("voltage", "H", lambda raw: f"{raw} V"),
+_INPUT_FORM = Part("form", "B", lambda form: f"{form >> 4} bytes, input {'on' if form & 1 else 'off'}")
+_EVENT = Part("event", "B", lambda header: words.EVENTS_11.get(header, "not documented"))
+INPUT_SHORT = Record("little", _EVENT, _INPUT_FORM, Part("switchings", "H"))
+INPUT_LONG = Record("little", _EVENT, _INPUT_FORM, Part("switchings", "I"))
+LDR_EVENT = Record("little", _EVENT, Part("form", "B"), Part("state", "B", means_switch),
+                   Part("light-dependent resistor", "B"))
+DRIVER_EVENT = Record("little", _EVENT, Part("form", "B"))
+DRIVER = Record("little", Part("address", "B", means_address), Part("DALI status", "B", means_dali))
+LIGHT_EVENT = Record("little", _EVENT, Part("step", "B"))
+PLACE_EVENT = Record("little", _EVENT, Part("fix", "B", lambda code: words.FIXES.get(code, "not documented")))
+METER = Record("little", _EVENT, Part("condition", "B", lambda byte: bits(byte, words.METER_BITS)),
+               Part("power", "H", lambda raw: f"{raw} W"), Part("voltage", "H", lambda raw: f"{raw} V"),
                Part("power factor", "B", lambda raw: "unknown" if raw == NONE else f"{raw / 100:g}"))
-_BORN = (Part("serial number", "I", lambda raw: f"{raw:08X}"), Part("firmware major", "B"),
+_BORN = (Part("header", "B", means_system), Part("serial number", "I", lambda raw: f"{raw:08X}"), Part("firmware major", "B"),
          Part("firmware minor", "B"), Part("firmware patch", "B"), _EPOCH)
 RESTART = Record(
     "little", *_BORN,
@@ -95,6 +110,8 @@ RESTART = Record(
     Part("features", "B", lambda byte: bits(byte, ("", "", "digital input", "LDR", "open-drain", "metering"))),
     Part("DALI supply", "B", lambda raw: f"{'external' if raw & 0x80 else 'internal'}, {_supply(raw & 0x7F)}"),
     Part("drivers", "B", lambda raw: f"{raw & 0x7F}{', and one without address' if raw & 0x80 else ''}"))
+REFUSAL = Record("little", Part("header", "B", means_system), Part("FPort of the downlink", "B"),
+                 Part("error", "B", lambda code: words.REFUSALS.get(code, "not documented")))
 RESTART_06 = Record("little", *_BORN, Part("hardware", "B"), Part("options", "B"))
 SENSORS: dict[int, Record] = {
     kind: Record("little", Part("sensor", "B", means_sensor), value) for kind, value in (

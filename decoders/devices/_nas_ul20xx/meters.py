@@ -1,7 +1,8 @@
 """The usage report: blocks of an address, a bit mask, and the meters that it announces. One read for a whole frame."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from city.errors import DecodeError, OutOfRange, UnknownVersion
@@ -49,42 +50,50 @@ def usage_06(frame: Frame) -> list[Measurement]:
 
 
 class _Said(NamedTuple):
-    """A quantity, its channel, where its value stands, and what one step is worth."""
+    """A quantity, its channel, and where its value stands."""
 
     quantity: Quantity
     channel: str
     at: int
-    steps: float
 
 
 class _Shape(NamedTuple):
-    """What frames of one shape say: the layout of the whole frame, its values, sums over drivers; or why it is wrong."""
+    """What frames of one shape say: the layout of the whole frame, quantities, channels and their values, which of
+    these are hundredths, sums over drivers, power factors that may be unknown; or why it is wrong."""
 
     layout: Record
-    says: tuple[_Said, ...]
+    quantities: tuple[Quantity, ...]
+    channels: tuple[str, ...]
+    values: Callable[[tuple[int, ...]], Iterable[int]]
+    hundredths: tuple[int, ...]
     sums: tuple[tuple[Quantity, tuple[int, ...]], ...]
     factors: tuple[int, ...]
     wrong: DecodeError | None
 
 
 def _said(frame: Frame, begin: int, known: int) -> list[Measurement]:
-    data, at = frame.data, begin
-    shape, end = data[:begin], len(data)
-    while at < end:
-        head = data[at:at + 2]
-        shape += head
-        at += _LENGTHS[head[-1] & known]
-    layout, says, sums, factors, wrong = _shape(shape, begin, known)
-    values = frame.reader().record(layout)
-    if wrong is not None:
-        raise wrong
-    for factor in factors:
-        if values[factor] == NONE:
-            _, says, sums, _, _ = _shape(shape, begin, known, tuple(at for at in factors if values[at] == NONE))
+    data = frame.data
+    heads = data[:begin + 2]
+    if len(heads) == begin + 2:
+        at, end = begin + _LENGTHS[heads[-1] & known], len(data)
+        while at < end:
+            head = data[at:at + 2]
+            heads += head
+            at += _LENGTHS[head[-1] & known]
+    shape = _shape(heads, begin, known)
+    read = frame.reader().record(shape.layout)
+    if shape.wrong is not None:
+        raise shape.wrong
+    for factor in shape.factors:
+        if read[factor] == NONE:
+            shape = _shape(heads, begin, known, tuple(at for at in shape.factors if read[at] == NONE))
             break
-    said = [Measurement(quantity, values[at] / steps, channel) for quantity, channel, at, steps in says]
-    if sums:
-        said += [Measurement(quantity, float(sum(values[at] for at in places))) for quantity, places in sums]
+    numbers = list(map(float, shape.values(read)))
+    for place in shape.hundredths:
+        numbers[place] /= 100
+    said = list(map(Measurement, shape.quantities, numbers, shape.channels))
+    if shape.sums:
+        said += [Measurement(quantity, float(sum(read[at] for at in places))) for quantity, places in shape.sums]
     return said
 
 
@@ -102,11 +111,22 @@ def _shape(heads: bytes, begin: int, known: int, without: tuple[int, ...] = ()) 
         offset += _LENGTHS[mask & known]
         for bit, (quantity, name, code, steps) in enumerate(METERS):
             if mask & known & 1 << bit:
-                found.append(_Said(quantity, channel_of(address) or "", len(parts), steps))
+                found.append(_Said(quantity, channel_of(address) or "", len(parts)))
                 parts.append(Part(name, code, _means_meter(quantity, steps)))
     factors = tuple(said.at for said in found if said.quantity is LAMP_POWER_FACTOR)
     told = [said for said in found if said.at not in without]
-    return _Shape(Record("little", *parts), (*_whole(told), *told), _sums(told), factors, wrong)
+    says = [*_whole(told), *told]
+    hundredths = tuple(n for n, said in enumerate(says) if said.quantity is LAMP_POWER_FACTOR)
+    return _Shape(Record("little", *parts), tuple(said.quantity for said in says), tuple(said.channel for said in says),
+                  _picking([said.at for said in says]), hundredths, _sums(told), factors, wrong)
+
+
+def _picking(places: Sequence[int]) -> Callable[[tuple[int, ...]], Iterable[int]]:
+    """What takes the values at these places out of a frame's."""
+    first = places[0] if places else 0
+    if list(places) == list(range(first, first + len(places))):
+        return itemgetter(slice(first, first + len(places)))
+    return itemgetter(*places)
 
 
 def _wrong(address: int, mask: int, offset: int, known: int) -> DecodeError | None:

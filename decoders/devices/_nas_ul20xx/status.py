@@ -46,6 +46,7 @@ ALERTED = tuple(tuple(quantity(bool(byte >> bit & 1)) for bit, quantity in ALERT
 LDR = tuple(LAMP_LDR(raw) for raw in range(256))
 _STATE = tuple((LAMP_DALI_ERROR(bool(byte & 0x02)), LAMP_METERING_ERROR(bool(byte & 0x20)),
                 LAMP_RELAY_CLOSED(bool(byte & 0x80))) for byte in range(256))
+_D4I = 3
 _WHOLE = 255  # a sensor that no document lists is all that is left
 
 
@@ -57,45 +58,29 @@ def status(frame: Frame) -> list[Measurement]:
         _, epoch, state, _, rssi, snr, warmth, alerts, sensors = read.record(HEAD)
         said = [Measurement(DEVICE_CLOCK, float(epoch)), CLOCK_VALID[epoch >= words.CLOCK_SET_SINCE], *_STATE[state],
                 RSSI[rssi], SNR[snr], WARMTH[warmth], *ALERTED[alerts]]
-        if sensors:
-            said += sensed(read, data, sensors)
     elif header == 0:
-        said = _older(read)
+        said, sensors = _older(read), 0
     else:
         read.u8("header", means=layouts.means_status)
         raise UnknownVersion("A UL20xx status begins with 00 or 01, not {header}.", header=f"{header:02x}")
-    said += lit(read, data)
-    return said
+    begin = read.offset
+    end = begin + sensors
+    if type(read) is Reader and end <= len(data):
+        try:
+            sensed = _sensed_before(data, begin, end) if sensors else ()
+            lit = _lit_before(data[end:])
+        except DecodeError:
+            pass  # read again, so that the error names the byte of the frame
+        else:
+            said += sensed
+            said += lit
+            return said
+    return [*said, *_sensed(read.block("sensors", sensors), data), *_lights(read)]
 
 
 def clock(epoch: int) -> tuple[Measurement, Measurement]:
     """The device's own time, and whether it has been set since the restart."""
     return Measurement(DEVICE_CLOCK, float(epoch)), CLOCK_VALID[epoch >= words.CLOCK_SET_SINCE]
-
-
-def lit(read: Reader, data: bytes) -> Sequence[Measurement]:
-    """What the lights to the end of the frame say."""
-    if type(read) is Reader:
-        try:
-            return _lit_before(data[read.offset:])
-        except DecodeError:
-            pass  # read again, so that the error names the byte of the frame
-    return _lights(read)
-
-
-def sensed(read: Reader, data: bytes, count: int) -> Sequence[Measurement]:
-    """What the next `count` bytes of sensors say."""
-    begin = read.offset
-    block = read.block("sensors", count)
-    if type(read) is Reader:
-        try:
-            return _sensed_before(data, begin, begin + count)
-        except DecodeError:
-            pass  # read again, so that the error names the byte of the frame
-    said: list[Measurement] = []
-    while block.left:
-        said += _sensor(block, data)
-    return _with_d4i(said)
 
 
 def _older(read: Reader) -> list[Measurement]:
@@ -128,14 +113,21 @@ def _lights(read: Reader) -> list[Measurement]:
 
 def _sensed_before(data: bytes, at: int, stop: int) -> Sequence[Measurement]:
     said: list[Measurement] = []
-    d4i = 0
+    d4i = False
     while at < stop:
         kind = data[at]
-        end = min(at + _SIZES[kind], stop)
-        said += _sensor_before(data[at:end])
-        d4i |= kind == 3
+        end = at + _SIZES[kind]
+        said += _sensor_before(data[at:end] if end < stop else data[at:stop])
+        d4i = d4i or kind == _D4I
         at = end
     return _with_d4i(said) if d4i else said
+
+
+def _sensed(read: Reader, data: bytes) -> list[Measurement]:
+    said: list[Measurement] = []
+    while read.left:
+        said += _sensor(read, data)
+    return _with_d4i(said)
 
 
 @lru_cache(maxsize=8192)
@@ -156,7 +148,7 @@ def _sensor(read: Reader, data: bytes) -> tuple[Measurement, ...]:
         return (INPUT[raw & 1],)
     if kind == 8:
         return () if raw == NONE else (LAMP_TILT(raw),)
-    return () if raw == 0xFFFF else (LAMP_ILLUMINANCE(layouts.lux(raw), "d4i" if kind == 3 else ""),)
+    return () if raw == 0xFFFF else (LAMP_ILLUMINANCE(layouts.lux(raw), "d4i" if kind == _D4I else ""),)
 
 
 def _with_d4i(said: list[Measurement]) -> list[Measurement]:

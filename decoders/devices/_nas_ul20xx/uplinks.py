@@ -1,9 +1,10 @@
 """What a UL20xx says, by firmware. Multi-byte values are little-endian."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from hashlib import sha256
 
-from city.errors import OutOfRange, Truncated, UnknownVersion
+from city.errors import DecodeError, OutOfRange, Truncated, UnknownVersion
 from city.quantities import (
     DEVICE_BOOT,
     DEVICE_DEBUG,
@@ -30,7 +31,7 @@ from decoders.devices._nas_ul20xx.meters import usage, usage_06, usage_10
 from decoders.devices._nas_ul20xx.old_status import status_06, status_10
 from decoders.devices._nas_ul20xx.parts import known, with_main
 from decoders.devices._nas_ul20xx.status import INPUT, LDR, clock, status
-from decoders.devices._nas_ul20xx.words import NONE, bits, means_address, means_dali
+from decoders.devices._nas_ul20xx.words import NONE, bits
 
 Says = Callable[[Frame], list[Measurement]]
 _UNADDRESSED = "unaddressed-drivers"
@@ -54,111 +55,136 @@ def echo(frame: Frame) -> str:
     return f"{frame.port}:{data.hex()}"
 
 
-def _events(known: Mapping[int, tuple[str, Callable[[Reader], list[Measurement]]]]) -> Says:
+def _events(known: Mapping[int, Says]) -> Says:
     def says(frame: Frame) -> list[Measurement]:
-        read = frame.reader()
-        header = read.u8("event", means=lambda header: known[header][0] if header in known else "not documented")
-        if header not in known:
-            raise UnknownVersion("A UL20xx has no event {header}.", header=f"{header:02x}")
-        said = known[header][1](read)
-        read.end()
-        return said
+        says = known.get(frame.data[0]) if frame.data else None
+        if says is not None:
+            return says(frame)
+        header = frame.reader().u8("event", means=lambda header: words.EVENTS_11.get(header, "not documented"))
+        raise UnknownVersion("A UL20xx has no event {header}.", header=f"{header:02x}")
     return says
 
 
-def _input_event(read: Reader) -> list[Measurement]:
-    form = read.u8("form", means=lambda form: f"{form >> 4} bytes, input {'on' if form & 1 else 'off'}")
-    if form >> 4 == 2:
-        return [LAMP_EVENT("input"), LAMP_INPUT_COUNT(read.u16("switchings"))]
-    if form >> 4 != 4:
-        raise OutOfRange("An input event has 2 or 4 bytes, not {count}.", count=form >> 4)
-    on = bool(form & 1)
-    return [LAMP_EVENT("input-on" if on else "input-off"), INPUT[on], LAMP_INPUT_COUNT(read.u32("switchings"))]
+def _input_event(frame: Frame) -> list[Measurement]:
+    read = frame.reader()
+    count = frame.data[1] >> 4 if len(frame.data) > 1 else 2
+    if count not in (2, 4):
+        read.record(layouts.DRIVER_EVENT)
+        raise OutOfRange("An input event has 2 or 4 bytes, not {count}.", count=count)
+    _, form, switchings = read.record(layouts.INPUT_SHORT if count == 2 else layouts.INPUT_LONG)
+    read.end()
+    counted = Measurement(LAMP_INPUT_COUNT, switchings)
+    return [_INPUT_EVENT, counted] if count == 2 else [_INPUT_EVENTS[form & 1], INPUT[form & 1], counted]
 
 
-def _ldr_event(read: Reader) -> list[Measurement]:
-    read.u8("form", min=0x20, max=0x2F)
-    on = read.u8("state", means=lambda state: "on" if state & 1 else "off") & 1
-    return [LAMP_EVENT("ldr-on" if on else "ldr-off"), LDR[read.u8("light-dependent resistor")]]
+def _ldr_event(frame: Frame) -> list[Measurement]:
+    read = frame.reader()
+    _, form, state, ldr = read.record(layouts.LDR_EVENT)
+    if form >> 4 != 2:
+        raise OutOfRange("“form” at byte 1 is {value}, and only 32 to 47 is allowed.", value=form)
+    read.end()
+    return [_LDR_EVENTS[state & 1], LDR[ldr]]
 
 
-def _driver_event(read: Reader) -> list[Measurement]:
-    read.u8("form")
-    main, parts = [LAMP_EVENT("driver-alert")], list[Measurement]()
-    _drivers(read, main, parts)
-    return with_main(main, parts)
+def _driver_event(frame: Frame) -> list[Measurement]:
+    read = frame.reader()
+    read.record(layouts.DRIVER_EVENT)
+    return [_DRIVER_EVENT, *_drivers(read, frame.data)]
 
 
-def _drivers(read: Reader, main: list[Measurement], parts: list[Measurement]) -> None:
-    while read.left:
-        channel = known(read.u8("address", means=means_address), read.offset - 1)
-        (parts if channel else main).extend(words.dali(channel, read.u8("DALI status", means=means_dali)))
+def _meter_event(frame: Frame) -> list[Measurement]:
+    read = frame.reader()
+    _, condition, power, voltage, factor = read.record(layouts.METER)
+    read.end()
+    said = [_METER_EVENTS[condition], Measurement(LAMP_POWER, float(power)), Measurement(LAMP_VOLTAGE, float(voltage))]
+    return said if factor == NONE else [*said, Measurement(LAMP_POWER_FACTOR, factor / 100)]
 
 
-def _meter_event(read: Reader) -> list[Measurement]:
-    condition = read.u8("condition", means=lambda byte: bits(byte, words.METER_BITS))
-    power, voltage, factor = read.record(layouts.METER)
-    named = "+".join(name for bit, name in enumerate(words.METER_BITS) if condition >> bit & 1)
-    said = [LAMP_EVENT(f"meter:{named or 'none'}"), LAMP_POWER(power), LAMP_VOLTAGE(voltage)]
-    return said if factor == NONE else [*said, LAMP_POWER_FACTOR(factor / 100)]
+def _light_event(frame: Frame) -> list[Measurement]:
+    read = frame.reader()
+    _, step = read.record(layouts.LIGHT_EVENT)
+    read.end()
+    return [LAMP_EVENT(f"light-step-{step}")]
 
 
-def _light_event(read: Reader) -> list[Measurement]:
-    return [LAMP_EVENT(f"light-step-{read.u8('step')}")]
-
-
-def _place_event(read: Reader) -> list[Measurement]:
-    fix = read.u8("fix", means=lambda code: {0: "good", 1: "none", 2: "error", 255: "error"}.get(code, "?"))
+def _place_event(frame: Frame) -> list[Measurement]:
+    read = frame.reader()
+    _, fix = read.record(layouts.PLACE_EVENT)
     if fix:
-        if fix not in (1, 2, NONE):
+        if fix not in words.FIXES:
             raise OutOfRange("“fix” at byte 1 is {value}, and only 0, 1, 2 or 255 is allowed.", value=fix)
+        read.end()
         return [LAMP_EVENT("no-position" if fix == 1 else "position-error")]
     latitude, longitude = read.f32("latitude", min=-90, max=90), read.f32("longitude", min=-180, max=180)
     read.u32("time of the fix")
-    return [LAMP_EVENT("position"), DEVICE_LATITUDE(latitude), DEVICE_LONGITUDE(longitude)]
+    read.end()
+    return [_POSITION, Measurement(DEVICE_LATITUDE, latitude), Measurement(DEVICE_LONGITUDE, longitude)]
+
+
+def _drivers(read: Reader, data: bytes) -> Sequence[Measurement]:
+    """What the drivers to the end of the frame say."""
+    if type(read) is Reader:
+        try:
+            return _drivers_before(data[read.offset:])
+        except DecodeError:
+            pass  # read again, so that the error names the byte of the frame
+    return _drivers_of(read)
+
+
+def _drivers_of(read: Reader) -> list[Measurement]:
+    main: list[Measurement] = []
+    parts: list[Measurement] = []
+    while read.left:
+        address, status = read.record(layouts.DRIVER)
+        channel = known(address, read.offset - 2)
+        (parts if channel else main).extend(words.dali(channel, status))
+    return with_main(main, parts)
+
+
+@lru_cache(maxsize=1024)
+def _drivers_before(tail: bytes) -> tuple[Measurement, ...]:
+    return tuple(_drivers_of(Reader(tail)))
 
 
 def _boot(frame: Frame) -> list[Measurement]:
-    read = frame.reader()
-    header = read.u8("header", means=lambda header: {0: "boot", 0x13: "downlink refused"}.get(header, "not documented"))
+    data, read = frame.data, frame.reader()
+    header = data[0] if data else 0
     if header == 0x13:
-        port = read.u8("FPort of the downlink")
-        code = read.u8("error", means=lambda code: words.REFUSALS.get(code, "not documented"))
+        _, port, code = read.record(layouts.REFUSAL)
         read.end()
         return [DEVICE_REJECTED(f"{port}:{code:02x}")]
     if header != 0:
+        read.u8("header", means=layouts.means_system)
         raise UnknownVersion("A UL20xx has no system message {header}.", header=f"{header:02x}")
-    serial, major, minor, patch, epoch, _, _, _, _ = read.record(layouts.RESTART)
+    _, serial, major, minor, patch, epoch, _, _, _, _ = read.record(layouts.RESTART)
     cause = read.u8("reset reason", means=lambda byte: bits(byte, words.BOOT_BITS)) if read.left else None
     read.end()
-    return [DEVICE_SERIAL(f"{serial:08X}"), DEVICE_FIRMWARE(f"{major}.{minor}.{patch}"), *clock(epoch),
-            DEVICE_BOOT(boot_words(cause))]
+    return [*_born(serial, major, minor, patch), *clock(epoch), DEVICE_BOOT("unknown") if cause is None else _BOOTS[cause]]
 
 
-def boot_words(cause: int | None) -> str:
-    """Why the controller restarted: "unspecified" where no bit is set, "unknown" where the byte is missing."""
-    if cause is None:
-        return "unknown"
-    return "+".join(name for bit, name in enumerate(words.BOOT_BITS) if cause >> bit & 1) or "unspecified"
+def _born(serial: int, major: int, minor: int, patch: int) -> tuple[Measurement, Measurement]:
+    return Measurement(DEVICE_SERIAL, f"{serial:08X}"), Measurement(DEVICE_FIRMWARE, f"{major}.{minor}.{patch}")
 
 
 def _boot_06(frame: Frame) -> list[Measurement]:
     """FPort 99 of firmware 0.6; frames are longer than its document says, so the rest is kept."""
-    read = frame.reader()
-    header = read.u8("header", means=lambda header: _SYSTEM_06.get(header, "not documented"))
-    if header == 0:
-        serial, major, minor, patch, epoch, _, _ = read.record(layouts.RESTART_06)
-        said = [DEVICE_SERIAL(f"{serial:08X}"), DEVICE_FIRMWARE(f"{major}.{minor}.{patch}"), *clock(epoch),
-                DEVICE_BOOT("unknown")]
-    elif header == 1:
+    data, read = frame.data, frame.reader()
+    if not data or data[0] == 0:
+        _, serial, major, minor, patch, epoch, _, _ = read.record(layouts.RESTART_06)
+        return _with_rest(read, [*_born(serial, major, minor, patch), *clock(epoch), DEVICE_BOOT("unknown")])
+    header = read.u8("header", means=layouts.means_system)
+    if header == 1:
         said = [DEVICE_EVENT("shutdown")]
     elif header == 0x10:
         code = read.u8("error", means=lambda code: "several drivers without address" if code == 2 else "not documented")
         said = [DEVICE_FAULT(_UNADDRESSED if code == 2 else f"error-{code:02x}")]
     else:
         raise UnknownVersion("A UL20xx has no system message {header}.", header=f"{header:02x}")
-    rest = read.rest("undocumented") if read.left else b""
-    return [*said, DEVICE_DEBUG(rest.hex())] if rest else said
+    return _with_rest(read, said)
+
+
+def _with_rest(read: Reader, said: list[Measurement]) -> list[Measurement]:
+    return [*said, DEVICE_DEBUG(read.rest("undocumented").hex())] if read.left else said
 
 
 def _echoes(control: Mapping[int, str], config: Mapping[int, str]) -> Says:
@@ -192,9 +218,7 @@ def _dali_statuses(frame: Frame) -> list[Measurement]:
     read.u8("command", means=lambda _: "DALI status")
     if not read.left:
         raise Truncated("The frame ends too early: “address” at byte 1 needs 1, there are 0.")
-    main, parts = list[Measurement](), list[Measurement]()
-    _drivers(read, main, parts)
-    return with_main(main, parts)
+    return list(_drivers(read, frame.data))
 
 
 def _inputs(frame: Frame) -> list[Measurement]:
@@ -210,11 +234,15 @@ def _inputs(frame: Frame) -> list[Measurement]:
     return [*said, LAMP_RELAY_CLOSED(bool(told[4] & 1))]
 
 
-_EVENTS_10: dict[int, tuple[str, Callable[[Reader], list[Measurement]]]] = {
-    0x80: ("digital input", _input_event), 0x81: ("light-dependent resistor", _ldr_event),
-    0x83: ("driver alert", _driver_event), 0x84: ("meter alert", _meter_event)}
-_EVENTS = _EVENTS_10 | {0x85: ("light sensor (old)", _light_event), 0x86: ("position", _place_event)}
-_SYSTEM_06 = {0: "boot", 1: "shutdown", 0x10: "error"}
+_INPUT_EVENT, _INPUT_EVENTS = LAMP_EVENT("input"), (LAMP_EVENT("input-off"), LAMP_EVENT("input-on"))
+_LDR_EVENTS = (LAMP_EVENT("ldr-off"), LAMP_EVENT("ldr-on"))
+_DRIVER_EVENT, _POSITION = LAMP_EVENT("driver-alert"), LAMP_EVENT("position")
+_METER_EVENTS = tuple(LAMP_EVENT("meter:" + ("+".join(
+    name for bit, name in enumerate(words.METER_BITS) if condition >> bit & 1) or "none")) for condition in range(256))
+_BOOTS = tuple(DEVICE_BOOT("+".join(name for bit, name in enumerate(words.BOOT_BITS) if cause >> bit & 1) or "unspecified")
+               for cause in range(256))
+_EVENTS_10: dict[int, Says] = {0x80: _input_event, 0x81: _ldr_event, 0x83: _driver_event, 0x84: _meter_event}
+_EVENTS = _EVENTS_10 | {0x85: _light_event, 0x86: _place_event}
 _INPUTS_10: dict[int, tuple[str, Callable[[int], str] | None]] = {
     1: ("digital input", lambda raw: "not available" if raw == NONE else layouts.means_switch(raw)),
     2: ("light-dependent resistor", None), 3: ("thermistor", lambda _: "no longer in use"),

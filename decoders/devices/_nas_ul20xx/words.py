@@ -42,6 +42,10 @@ CONFIG_HEADERS = {
     0x25: "fallback level", 0x26: "location", 0x27: "LumaLink", 0x28: "digital input", 0x29: "light sensor",
     0x2A: "dim notice", 0x2B: "interface", 0x52: "multicast group", 0x53: "multicast counter",
     0xFE: "several settings", 0xFF: "clear"}
+EVENTS_11 = {0x80: "digital input", 0x81: "light-dependent resistor", 0x83: "driver alert", 0x84: "meter alert",
+             0x85: "light sensor (old)", 0x86: "position"}
+FIXES = {0: "good", 1: "none", 2: "error", 255: "error"}
+SYSTEM_MESSAGES = {0x00: "boot", 0x01: "shutdown", 0x10: "error", 0x13: "downlink refused"}
 SYSTEM_HEADERS = {0xFE: "restart", 0xFF: "update"}
 CONTROL_HEADERS_10 = {
     0x00: "DALI status", **{header: CONTROL_HEADERS[header] for header in (0x01, 0x03, 0x04, 0x05)},
