@@ -1,8 +1,9 @@
 """Libelium Smart Parking, firmware 1 (12 B) and 2 to 3 (11 B), any FPort. Class A, magnetometer, later with radar.
 
-Documents: Libelium “Plug & Sense! Smart Parking Technical Guide”, §7 Frames; for firmware 2 and 3 the parser in ZENNER's
-element-parsers. All frames begin with the state and a frame counter; the firmwares differ in all that follows, so that it
-is kept as bytes. What a frame is for stands in device.event (its kind, “recalibration”, or both with a “+”).
+Documents: Libelium “Plug & Sense! Smart Parking Technical Guide”, §7 Frames, and “Smart Parking v2 Technical Manual” v7.5,
+§3.6; for firmware 2 and 3 the parser in ZENNER's element-parsers. All frames begin with the state and a frame counter; the
+firmwares differ in all that follows, so that it is kept as bytes. What a frame is for stands in device.event (its kind,
+“recalibration”, or both with a “+”).
 """
 
 from collections.abc import Sequence
@@ -27,7 +28,7 @@ from decoders.devices._bays import CHANGED, UNCHANGED, Said, state
 TITLE = "Libelium Smart Parking"
 _INFO, _KEEP_ALIVE = 0, 1
 _KINDS = {2: "daily", 3: "error", 4: "start-1", 5: "start-2"}
-_LATER_KINDS = _KINDS | {6: "service", 7: "rtc-request", 8: "rssi"}
+_LATER_KINDS = _KINDS | {2: "config-or-daily", 6: "service", 7: "rtc-request", 8: "rssi"}
 _REST, _OLD_REST = 9, 10  # bytes behind state and counter
 _OCCUPIED, _LOW, _REFUSED, _RECALIBRATED, _KIND = 0x80, 0x40, 0x20, 0x10, 0x0F
 
@@ -123,7 +124,7 @@ CODEC = Codec(
     title="Smart Parking (firmware 1 to 3)",
     asset="bay",
     device_class="A",
-    source="Libelium Smart Parking Technical Guide §7; ZENNER element-parsers libelium_smart-parking_v3",
+    source="Libelium Smart Parking Technical Guide §7, Smart Parking v2 Technical Manual §3.6; ZENNER element-parsers",
     decode_uplink=decode_uplink,
     encode_downlink=no_downlink,
     decode_downlink=no_order,
@@ -135,9 +136,10 @@ CODEC = Codec(
         "All bytes behind the frame counter differ by firmware; they are kept as device.debug.",
         ("The temperature of 11-byte frames is read where firmware 3 has it (byte 3), and only while byte 2 is 0: in early "
         "firmware 2 the temperature or the hour stands in byte 2."),
-        ("The clock (RTC sync) that firmware 2 and later asks for as “start-1” and “rtc-request”: the layout of the answer "
-        "is not published; none is sent. That of firmware 1 carries the hour and minute together with six bytes of "
-        "settings, of which only one example is published; none is sent."),
+        ("The clock that the sensor asks for as “start-1” and “rtc-request”: for firmware 1 and early 2 the answer is published "
+         "(year, month, day, weekday, hour, minute), but not its FPort; for later firmware only its name. None is sent."),
+        "Settings by downlink: published by one example of firmware 1 alone, in which they cannot be told apart; none is sent.",
+        "Kind 2 confirms settings in later firmware and is a daily report in earlier: told as config-or-daily.",
         "The keep-alive can be set in the sensor: taken as every 3 hours, the longest in the maker's example.",
         "Kinds of frames from 9 on (firmware 1: from 6 on) are reserved; their state is read, as all frames begin alike.",
     ),

@@ -1,8 +1,8 @@
 """MOKO LW009 parking sensors: LW009-IG (in the ground) and LW009-SM (on it). Class A, magnetometer, later with radar.
 
-Documents: no manual of the maker's is public; two published decoders (one for LW009-IG by fixed offsets, one for LW009-SM
-by fields) agree on a head of 12 bytes and fields of tag, length and value behind it, big-endian. Only the fields on which
-both agree, or which say their unit, are read; the others are kept as they are.
+Documents: no manual of the maker's is public; three published decoders (of LW009-IG and LW009-SM by fixed offsets, of
+LW009-SM by fields) agree on a head of 12 bytes and fields of tag, length and value behind it, big-endian. Only the fields
+on which all agree, or which say their unit, are read; the others are kept as they are.
 """
 
 from collections.abc import Callable, Sequence
@@ -182,7 +182,7 @@ CODEC = Codec(
     downlink_ports=(),
     heartbeat=timedelta(hours=24),
     leaves_open=(
-        "No manual of the maker's is public: the layout is that of two published decoders; check it on your own sensors.",
+        "No manual of the maker's is public: the layout is that of three published decoders; check it on your own sensors.",
         ("Kept as device.debug, as the decoders differ or leave sign and scale open: magnetic field, temperature, radar, "
         "device type, version, heartbeat interval (of which the decoders differ by 30 s), sensitivity."),
         "First and second byte and the instruction of each frame, and bytes behind the message: kept as device.debug.",

@@ -1,9 +1,9 @@
 """Nwave NPS405 SM and FM (“G4 NPS”) parking sensors. Class A, magnetometer.
 
-Documents: The Things Network's device library (vendor/nwave/nps405, the revision of 6-byte tag frames) and the guide in
-ThingsBoard's data converters (VENDORS/Nwave/G4_NPS_SM). Numbers are big-endian. Every status carries how long the
-previous state lasted; by it a lost change can be restored. What a tag says (FPort 10) is about a person: it is never
-emitted and not kept.
+Documents: The Things Network's device library (vendor/nwave/nps405, the revision of 6-byte tag frames), the guide in
+ThingsBoard's data converters (VENDORS/Nwave/G4_NPS_SM), Nwave “LoRaWAN Parking Sensor – Getting Started” §4.2. Numbers are
+big-endian. Every status carries how long the previous state lasted; by it a lost change can be restored. What a tag says
+(FPort 10) is about a person: it is never emitted and not kept.
 """
 
 from collections.abc import Callable, Sequence
