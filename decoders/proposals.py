@@ -127,8 +127,8 @@ _HINTS: dict[AssetKind, tuple[_Hint, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Name:
-    """A leaf's name, taken apart: its words without unit and number, how many of them are the last key's, the number
-    of the part if there is one, and its unit."""
+    """A leaf's name, taken apart: its words without unit and number, how many of them are those of the key that names it,
+    the number of the part if there is one, and its unit."""
 
     words: tuple[str, ...]
     own: int
@@ -177,13 +177,11 @@ def _rule(leaf: str, name: _Name, value: Value, asset: AssetKind) -> Rule | None
 
 
 def _named(hint: _Hint, name: _Name) -> bool:
-    """Whether the words that count all belong to one of the hint's names, and the last key has a part in it."""
-    own = set(name.words[len(name.words) - name.own:])
+    """Whether one of the hint's names is there, and the key that bears the name says nothing more."""
+    above, own = name.words[:len(name.words) - name.own], set(name.words[len(name.words) - name.own:])
     for one in hint.names:
         needed = set(one.split())
-        known = needed | _NEUTRAL
-        if needed <= set(name.words) and own <= known and (own & needed or own <= _NEUTRAL) \
-                and not _stranger(name.words[:-name.own] if name.own else name.words, needed):
+        if needed <= set(name.words) and own <= needed | _NEUTRAL and not _stranger(above, needed):
             return True
     return False
 
@@ -243,16 +241,15 @@ def _vocabulary(said: str, hint: _Hint) -> dict[str, bool]:
 
 def _name(leaf: str, leaves: Mapping[str, Value]) -> _Name:
     *above, key = leaf.split(".")
-    if not above and not key:
-        return _Name((), 0, "", "")
     own, unit = _unit(_split(key))
     if not unit and key in ("value", "val"):
         beside = leaves.get(".".join([*above, "unit"]))
         unit = beside.lower() if isinstance(beside, str) and beside.lower() in _UNITS else ""
+    while above and all(one in _NEUTRAL or _is_number(one) for one in own):  # in `temperature.value` the key above names it
+        own = [*_split(above.pop()), *own]
     upper = [part for one in above for part in _split(one)]
-    part = _part([*upper, *own])
-    own = [one for one in own if not _is_number(one)]
-    return _Name((*(one for one in upper if not _is_number(one)), *own), len(own), part, unit)
+    words = [one for one in own if not _is_number(one)]
+    return _Name((*(one for one in upper if not _is_number(one)), *words), len(words), _part([*upper, *own]), unit)
 
 
 def _split(key: str) -> list[str]:

@@ -259,7 +259,7 @@ def test_clear_names_are_proposed(leaf, value, asset, name, meaning):
     ("previous_occupied", True, "bay"), ("max_power_w", 12, "lamp"), ("power_w", 99999, "lamp"), ("power_w", "many", "lamp"),
     ("frequency", 868_100_000, "lamp"), ("external_voltage_v", 230, "lamp"), ("driver.temperature_c", 40, "lamp"),
     ("light_level", 40, "lamp"), ("power", 12, "bay"), ("reactive_power_w", 3, "lamp"), ("messages.0.power_w", 3, "lamp"),
-    ("humidity_v", 2, "lamp"), ("x", 1, "lamp"),
+    ("humidity_v", 2, "lamp"), ("moisture_at_level_0.value", 12, "lamp"), ("soil_temperature.value", 12, "bay"), ("x", 1, "lamp"),
 ])
 def test_nothing_is_proposed_where_it_could_be_wrong(leaf, value, asset):
     assert propose({leaf: value}, asset) == LeafMapping()

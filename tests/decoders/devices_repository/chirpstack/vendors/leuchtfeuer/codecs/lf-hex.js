@@ -1,0 +1,1 @@
+function decodeUplink(input) { return { data: { level: input.bytes[1] } }; }

@@ -1,0 +1,1 @@
+function decodeUplink(input) { return { data: { text: 'x'.repeat(1 << 20) } }; }

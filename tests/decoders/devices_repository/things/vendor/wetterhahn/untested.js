@@ -1,0 +1,1 @@
+function decodeUplink(input) { return { data: { rain: input.bytes[0] } }; }
