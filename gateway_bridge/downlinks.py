@@ -20,14 +20,15 @@ class _Down(msgspec.Struct, rename="camel"):
     expires_at: str
 
 
-def downlink(command: Command, frame: Frame, application_id: str) -> tuple[str, bytes]:
-    """Topic and JSON of the command's present attempt: our own UUID as the queue item's key, unconfirmed (the device's
-    report confirms it), with the end of its use. Topic and payload name the device alike, or ChirpStack drops it.
-    Raises Unsupported where the device has never been heard and its application is unknown."""
+def downlink(command: Command, frame: Frame, application_id: str, *, confirmed: bool = False) -> tuple[str, bytes]:
+    """Topic and JSON of the command's present attempt: our own UUID as the queue item's key, with the end of its use.
+    `confirmed` asks for LoRaWAN's acknowledgement, for devices of which nothing else tells. Topic and payload name the
+    device alike, or ChirpStack drops it. Raises Unsupported where the device has never been heard and its application is
+    unknown."""
     if not application_id:
         raise Unsupported("The device {device} has never been heard; the network server's application is unknown.",
                           field="device", rule="heard once", device=command.device)
-    item = _Down(id=command.queue_id, dev_eui=command.device, confirmed=False, f_port=frame.port,
+    item = _Down(id=command.queue_id, dev_eui=command.device, confirmed=confirmed, f_port=frame.port,
                  data=base64.b64encode(frame.data).decode("ascii"), expires_at=_rfc3339(command))
     return TOPIC.format(application=application_id, device=command.device), msgspec.json.encode(item)
 
