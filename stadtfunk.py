@@ -13,6 +13,7 @@ COMMANDS = {
     "api": ("api.__main__", "the web server: REST, pages, live updates"),
     "simulate": ("simulator.__main__", "a town of simulated devices on a broker"),
     "import": ("api.importing", "assets and devices from CSV or GeoJSON"),
+    "codec": ("decoders.__main__", "codecs: list, explain, check; test a script, import a device repository"),
     "account": ("api.accounts", "towns, accounts and API tokens"),
     "letters": ("gateway_bridge.letters", "dead letters: list, show, replay"),
     "ship": ("gateway_bridge.shipping", "what waits for InfluxDB"),

@@ -271,5 +271,5 @@ def _try_downlink(asked: argparse.Namespace, program: Program, sandbox: Sandbox,
 
 
 def _inert(text: str) -> str:
-    """Words of somebody's script as they are: no control characters act on the terminal."""
-    return "".join(c if c.isprintable() else "�" for c in text)
+    """Words of somebody's script on one line: no control characters act on the terminal."""
+    return "".join(c if c.isprintable() else "�" for c in " ".join(text.split()))

@@ -8,10 +8,10 @@ from city.clock import Clock, SystemClock
 from city.errors import ScriptError, ScriptOff
 from city.orders import Order
 from city.planning import Abilities
-from city.quantities import Measurement
+from city.quantities import LAMP_LEVEL, Measurement
 from city.scripts import LeafMapping, Script
 from decoders import mapping
-from decoders.codec import Codec, Frame, unknown_downlink, unsayable, unsupported, whole
+from decoders.codec import ANY_PORT, Codec, Frame, unknown_downlink, unsayable, unsupported, whole
 from decoders.javascript import Program, Sandbox, Uplinked
 
 _BARE = LeafMapping()
@@ -89,7 +89,7 @@ def _codec(script: Script, decode_uplink: Any, encode_downlink: Any) -> Codec:  
         model=script.model, vendor=script.vendor, title=title, asset=script.asset, device_class=script.device_class,
         source="the town's own script" if script.source else "decoded by the network server",
         decode_uplink=decode_uplink, encode_downlink=encode_downlink, decode_downlink=decode_downlink,
-        encode_uplink=encode_uplink, uplink_ports=(), downlink_ports=(), abilities=_abilities(script),
+        encode_uplink=encode_uplink, uplink_ports=ANY_PORT, downlink_ports=(), abilities=_abilities(script),
         heartbeat=script.heartbeat, leaves_open=leaves_open(script), echo=_no_echo,
         keepable=_nothing if script.mapping.dropped else whole)
 
@@ -98,7 +98,8 @@ def _abilities(script: Script) -> Abilities:
     """It dims where its encoder can be told a level. Answers are waited for patiently: nobody has measured this model."""
     return Abilities(dims="SetLevel" in script.mapping.orders, max_minutes=script.max_minutes,
                      answer_within=timedelta(seconds=90), report_within=timedelta(minutes=10),
-                     reports_on_demand="ReadStatus" in script.mapping.orders)
+                     reports_on_demand="ReadStatus" in script.mapping.orders, resumes="Resume" in script.mapping.orders,
+                     reports_level=any(rule.quantity == LAMP_LEVEL.name and not rule.channel for rule in script.mapping.rules))
 
 
 def _must_run(script: Script) -> None:
