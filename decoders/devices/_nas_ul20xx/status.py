@@ -153,7 +153,10 @@ def _sensor(read: Reader, data: bytes) -> tuple[Measurement, ...]:
 
 def _with_d4i(said: list[Measurement]) -> list[Measurement]:
     """The driver's light sensor is the lamp's, where it has none of its own."""
-    return with_main([one for one in said if one.channel != "d4i"], [one for one in said if one.channel == "d4i"])
+    lit = [one for one in said if one.quantity is LAMP_ILLUMINANCE]
+    if lit and all(one.channel for one in lit):
+        said.append(Measurement(LAMP_ILLUMINANCE, lit[0].value))
+    return said
 
 
 _SIZES = tuple(layouts.SENSORS[kind].size if kind in layouts.SENSORS else _WHOLE for kind in range(256))
