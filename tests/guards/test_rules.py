@@ -29,6 +29,14 @@ DOORS = {
     "grafana_client": ("dashboards/provision.py",),
     "asyncio": ("city/clock.py", "gateway_bridge/", "api/", "simulator/network.py", "simulator/demo.py", "simulator/__main__.py",
                 "simulator/broker.py"),
+    "subprocess": ("decoders/_sandbox/pool.py", "simulator/broker.py", "simulator/demo.py"),
+    "select": ("decoders/_sandbox/pool.py",),
+    "resource": ("decoders/_sandbox/worker.py",),
+    "signal": ("decoders/_sandbox/worker.py", "gateway_bridge/__main__.py", "simulator/__main__.py", "simulator/broker.py",
+               "simulator/demo.py"),
+    "_quickjs": ("decoders/_sandbox/worker.py",),
+    "quickjs": (),
+    "multiprocessing": (),
 }
 
 

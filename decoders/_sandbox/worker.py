@@ -1,0 +1,278 @@
+"""A worker: reads requests from its standard input, runs scripts, writes answers to its standard output.
+
+It is started with limits as JSON and gives up its rights before it reads anything: no new files or sockets, no writing,
+no processes, bounded memory. A timer of the kernel ends it when one call takes too long, whatever it is doing; it
+cannot be caught. It imports nothing of ours but `wire`, so that it starts fast.
+"""
+
+import json
+import os
+import re
+import signal
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import _quickjs
+
+from decoders._sandbox import wire
+
+CONTEXTS = 32  # programs kept ready; each holds about half a megabyte
+RECYCLE = 20_000  # calls after which a context is made anew: pending promises of old calls pile up in it
+TRUST = 8  # failures that a fresh context confirmed before a locked one is believed at once
+FLUSH_SECONDS = 0.002
+MAX_GROWTH = 96 << 20  # bytes of resident memory beyond those at the start; then the worker ends when it is idle
+
+ENTRIES = ("decodeUplink", "encodeDownlink", "decodeDownlink", "normalizeUplink", "Decode", "Encode", "Decoder", "Encoder")
+# A script that names what is built in next to an assignment may change it: it gets a context of its own for each call.
+_MEDDLES = re.compile(r"\beval\b|__proto__|setPrototypeOf|__define[GS]etter__|"
+                      r"\b(?:Object|Function|Array|String|Number|Boolean|Date|Math|JSON|RegExp|Symbol|Promise|Map|Set|Error|Buffer|"
+                      r"BigInt|Reflect|\w+Error|\w*Array|ArrayBuffer|DataView)(?:\.prototype)?(?:\.\w+|\[[^\]\n]{1,40}\])\s*=[^=]")
+_BUFFER = re.compile(r"\bBuffer\b")
+_THROWS_ANYTHING = re.compile(r"\bthrow\s+(?!new\b)")
+_NULL = 'X0\n"null"'  # what the engine throws when there is no memory left even for an error
+_SYNTAX_LINE = re.compile(r"<input>:(\d+)")
+
+
+def _one_line(path: Path) -> str:
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    return " ".join(line for line in lines if not line.startswith("//"))
+
+
+class Engine:
+    """Makes contexts with the limits of memory and stack."""
+
+    def __init__(self, *, memory: int, stack: int, seconds: float, timers: bool) -> None:
+        here = Path(__file__).parent
+        self._memory, self._stack, self._seconds, self._timers = memory, stack, seconds, timers
+        self._realm, self._buffer = _one_line(here / "realm.js"), _one_line(here / "buffer.js")
+
+    def load(self, wrapped: str, locked: bool | None, *, buffer: bool) -> Callable[[str, str], object]:
+        """The script in a context of its own: a function (kind, text) that answers."""
+        context = _quickjs.Context()
+        context.set_memory_limit(self._memory)
+        context.set_max_stack_size(self._stack)
+        if not self._timers:
+            context.set_time_limit(self._seconds)
+        if buffer:
+            context.eval(self._buffer)
+        realm = context.eval(self._realm)
+        run: Callable[[str, str], object] = realm(context.eval(wrapped), locked)
+        return run
+
+
+def wrap(source: str) -> str:
+    """`source` as a function that evaluates it and returns its entry points; its first line is line 2."""
+    found = ",".join(f'{name}:typeof {name}==="function"?{name}:undefined' for name in ENTRIES if name in source)
+    return "(function(module,exports){return (function(){\n" + source + "\n;return {" + found + "}}).call(this)})"
+
+
+class Program:
+    """One script. It runs in a locked context, evaluated anew for each call, which costs next to nothing; where that
+    cannot be told from a fresh context per call, in a fresh context per call."""
+
+    def __init__(self, engine: Engine, source: str, arm: Callable[[], None]) -> None:
+        self._engine, self._arm = engine, arm
+        self._wrapped = wrap(source)
+        self._buffer = _BUFFER.search(source) is not None
+        self._run: Callable[[str, str], object] | None = None
+        self._always_fresh = _MEDDLES.search(source) is not None
+        self._null_is_memory = _THROWS_ANYTHING.search(source) is None
+        self._confirmed = self._calls = 0
+
+    def answer(self, kind: str, text: str) -> str:
+        """The answer to one call, its letter first."""
+        first = ""
+        if self._run is not None:
+            first = self._locked(self._run, kind, text)
+            if first[0] in "DB" or (first[0] != "!" and not self._doubtful(first)):
+                return first
+            self._arm()
+        answer, changed = self._fresh(kind, text)
+        self._learn(first, answer, changed=changed, kind=kind)
+        return wire.MEMORY if answer == _NULL and self._null_is_memory else answer
+
+    def _locked(self, run: Callable[[str, str], object], kind: str, text: str) -> str:
+        self._calls += 1
+        answer = _said(run, kind, text)
+        if answer[0] == "~" or self._calls >= RECYCLE:
+            self._run, self._calls = None, 0
+        return answer.removeprefix("~")
+
+    def _doubtful(self, answer: str) -> bool:
+        return self._confirmed < TRUST or answer[0] in "MS" or answer == _NULL or "TypeError" in answer or "EvalError" in answer
+
+    def _fresh(self, kind: str, text: str) -> tuple[str, bool]:
+        try:
+            run = self._engine.load(self._wrapped, False if self._always_fresh else None, buffer=self._buffer)
+        except (_quickjs.JSException, ValueError) as error:
+            return _failed(error), True
+        answer = _said(run, kind, text)
+        if answer[0] in "MS" or self._always_fresh:
+            return answer, True
+        try:
+            return answer, bool(run("?", ""))
+        except _quickjs.JSException:
+            return answer, True
+
+    def _learn(self, first: str, answer: str, *, changed: bool, kind: str) -> None:
+        if first and first == answer:
+            self._confirmed += 1
+        elif first:
+            self._always_fresh, self._run = True, None
+        if self._run is None and answer[0] in "DBXEN" and kind != "c":
+            self._always_fresh = self._always_fresh or changed
+            if not self._always_fresh:
+                self._arm()
+                self._run = self._load_locked()
+
+    def _load_locked(self) -> Callable[[str, str], object] | None:
+        try:
+            return self._engine.load(self._wrapped, True, buffer=self._buffer)
+        except (_quickjs.JSException, ValueError):
+            self._always_fresh = True
+            return None
+
+
+def _said(run: Callable[[str, str], object], kind: str, text: str) -> str:
+    try:
+        return str(run(kind, text))
+    except (_quickjs.JSException, ValueError, MemoryError) as error:
+        return _failed(error)
+
+
+def _failed(error: Exception) -> str:
+    words = str(error)
+    if isinstance(error, _quickjs.StackOverflow):
+        return wire.STACK
+    if isinstance(error, MemoryError) or words.startswith("InternalError: out of memory"):
+        return wire.MEMORY
+    if words.startswith("InternalError: interrupted"):
+        return wire.TIME
+    line = _SYNTAX_LINE.search(words)
+    return f"{wire.THREW}{max(int(line[1]) - 1, 0) if line else 0}\n" + json.dumps(words.partition("\n")[0][:600])
+
+
+class Server:
+    """Answers request after request."""
+
+    def __init__(self, limits: dict[str, float]) -> None:
+        self._timers = hasattr(signal, "setitimer")
+        self._engine = Engine(memory=int(limits["memory"]), stack=int(limits["stack"]), seconds=limits["seconds"],
+                              timers=self._timers)
+        self._output, self._cpu = int(limits["output"]), limits["seconds"]
+        self._programs: OrderedDict[bytes, Program] = OrderedDict()
+        self._wall, self._careful = 0.0, False
+
+    def serve(self, idle: Callable[[], None]) -> None:
+        """Until the other end closes; `idle` is called between requests."""
+        while True:
+            kind, flags, digest, wall, source_length, items = wire.HEAD.unpack(_read(wire.HEAD.size))
+            source = _read(source_length) if source_length else None
+            texts = [_read(wire.LENGTH.unpack(_read(wire.LENGTH.size))[0]).decode() for _ in range(items)]
+            self._wall, self._careful = wall / 1000, bool(flags & wire.CAREFUL)
+            program = self._program(digest, source)
+            if program is None:
+                _write([wire.UNKNOWN_SOURCE.encode()])
+            else:
+                self._answer(program, kind.decode(), texts)
+            self._disarm()
+            idle()
+
+    def _program(self, digest: bytes, source: bytes | None) -> Program | None:
+        program = self._programs.pop(digest, None)
+        if program is None and source is not None:
+            program = Program(self._engine, source.decode(), self._arm)
+        if program is not None:
+            self._programs[digest] = program
+        if len(self._programs) > CONTEXTS:
+            self._programs.popitem(last=False)
+        return program
+
+    def _answer(self, program: Program, kind: str, texts: list[str]) -> None:
+        waiting: list[bytes] = []
+        sent = time.perf_counter()
+        for text in texts:
+            self._arm()
+            answer = program.answer(kind, text).encode(errors="replace")
+            if len(answer) > self._output:
+                answer = wire.OUTPUT.encode()
+            waiting.append(answer)
+            broken = chr(answer[0]) in wire.BREACHES
+            if broken or self._careful or time.perf_counter() - sent > FLUSH_SECONDS:
+                _write(waiting)
+                waiting, sent = [], time.perf_counter()
+            if broken:
+                _end()
+        if waiting:
+            _write(waiting)
+
+    def _arm(self) -> None:
+        if self._timers:
+            signal.setitimer(signal.ITIMER_REAL, self._wall)
+            if self._careful:
+                signal.setitimer(signal.ITIMER_PROF, self._cpu)
+
+    def _disarm(self) -> None:
+        if self._timers:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _read(length: int) -> bytes:
+    whole = sys.stdin.buffer.read(length)
+    if len(whole) < length:
+        _end()
+    return whole
+
+
+def _write(answers: list[bytes]) -> None:
+    rest = memoryview(b"".join(part for answer in answers for part in (wire.LENGTH.pack(len(answer)), answer)))
+    try:
+        while rest:
+            rest = rest[os.write(1, rest):]
+    except BrokenPipeError:
+        _end()
+
+
+def _end() -> NoReturn:
+    os._exit(0)
+
+
+def _give_up_rights(memory: int) -> Callable[[], None]:
+    """No file, socket or process can be had from here on; returns what ends the worker when it has grown too much."""
+    for name in ("SIGINT", "SIGTERM"):
+        signal.signal(getattr(signal, name), signal.SIG_IGN if name == "SIGINT" else signal.SIG_DFL)
+    try:
+        import resource
+    except ImportError:  # not POSIX: the engine's own limits must do
+        return lambda: None
+    statm = os.open("/proc/self/statm", os.O_RDONLY) if Path("/proc/self/statm").exists() else -1
+    page = os.sysconf("SC_PAGE_SIZE")
+    start = [int(word) * page for word in os.pread(statm, 200, 0).split()] if statm >= 0 else []
+    wanted = [(resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CPU, 3600),
+              (resource.RLIMIT_NOFILE, max(statm, 2) + 1), (resource.RLIMIT_NPROC, 0)]
+    if start:
+        wanted.append((resource.RLIMIT_AS, start[0] + MAX_GROWTH * 2 + 8 * memory))
+    for limit, value in wanted:
+        hard = resource.getrlimit(limit)[1]
+        least = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(limit, (least, least))
+
+    def idle() -> None:
+        if start and int(os.pread(statm, 200, 0).split()[1]) * page > start[1] + MAX_GROWTH:
+            _end()
+
+    return idle
+
+
+def main(limits: str) -> None:
+    """Serve with `limits` (JSON: seconds, memory, output, stack)."""
+    said = json.loads(limits)
+    server = Server(said)
+    idle = _give_up_rights(int(said["memory"]))
+    os.write(1, wire.READY)
+    server.serve(idle)

@@ -1,0 +1,244 @@
+"""Codecs in JavaScript: the scripts that ChirpStack v4 and The Things Stack run (LoRa Alliance TS013), unmodified.
+
+They run in processes of their own (`_sandbox`), each call with a fresh state, with limits of time, memory and size. What
+a script may be and what becomes of each value stands in docs/reference/scripts.md.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from city.errors import ScriptBreach, ScriptError
+from city.scripts import MAX_SOURCE
+from decoders._sandbox import wire
+from decoders._sandbox.pool import Pool, Request
+from decoders.codec import Frame
+
+MAX_DEPTH = 32
+BATCH = 256  # calls in one request
+PATIENCE = 2.5  # times the limit of wall clock that a call gets when it is tried again, with CPU time bounded as well
+STRIKES = 10  # calls of one batch that may break a limit before the rest is not tried
+_MAX_WORDS = 300
+_LONE_SURROGATE = re.compile(r"(?<!\\)((?:\\\\)*)\\u(?:d[89a-f][0-9a-f]{2}|0000)")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one call: seconds of wall clock, bytes of memory, of output (JSON) and of stack, leaves of the output."""
+
+    seconds: float = 0.1
+    memory: int = 16 << 20
+    output: int = 64 << 10
+    leaves: int = 256
+    stack: int = 256 << 10
+
+
+@dataclass(frozen=True)
+class Program:
+    """A script's source."""
+
+    source: str
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the source, hexadecimal."""
+        return hashlib.sha256(self.encoded).hexdigest()
+
+    @cached_property
+    def encoded(self) -> bytes:
+        """UTF-8 without a byte order mark; nothing where the source has no such form."""
+        try:
+            return self.source.removeprefix("\ufeff").encode()
+        except UnicodeEncodeError:
+            return b""
+
+
+@dataclass(frozen=True, slots=True)
+class Uplinked:
+    """An uplink as a script gets it: bytes and FPort, when it was received, the device's variables."""
+
+    frame: Frame
+    at: datetime
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a script said: `data` and `warnings`, JSON values."""
+
+    data: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+
+
+class Sandbox:
+    """Runs scripts in `workers` processes, which start when first needed. May be used by several threads at once."""
+
+    def __init__(self, *, workers: int = 1, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._pool = Pool(max(workers, 1), {name: value for name, value in asdict(self._limits).items() if name != "leaves"})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all processes. What is asked afterwards gets SandboxDown."""
+        self._pool.close()
+
+    def processes(self) -> tuple[int, ...]:
+        """The ids of the processes that there are now."""
+        return self._pool.processes()
+
+    def decode_uplinks(self, program: Program, uplinks: Sequence[Uplinked], *,
+                       normalize: bool = False) -> list[Decoded | ScriptError]:
+        """What `decodeUplink` (Decode, Decoder) says of each, in order; with `normalize` what `normalizeUplink` makes of
+        that. A call that fails is answered by its error. Raises SandboxDown and nothing else."""
+        kind = wire.NORMALIZED if normalize else wire.UPLINK
+        answers = self._run(program, kind, [_uplink(one) for one in uplinks])
+        return [_or_error(self._decoded, answer) for answer in answers]
+
+    def encode_downlink(self, program: Program, data: Mapping[str, Any], *, variables: Mapping[str, str] | None = None) -> Frame:
+        """The frame that `encodeDownlink` (Encode, Encoder) makes of `data`; raises ScriptError, SandboxDown."""
+        (answer,) = self._run(program, wire.ENCODE, [json.dumps([data, dict(variables or {})]).encode()])
+        port, *said = msgspec.json.decode(_body(answer, wire.BYTES, self._limits), type=list[int])
+        return Frame(port, bytes(said))
+
+    def decode_downlink(self, program: Program, frame: Frame, *, variables: Mapping[str, str] | None = None) -> Decoded:
+        """What `decodeDownlink` says of a frame; raises ScriptError, SandboxDown."""
+        text = json.dumps([list(frame.data), frame.port, 0, dict(variables or {})]).encode()
+        (answer,) = self._run(program, wire.DOWNLINK, [text])
+        return self._decoded(answer)
+
+    def check(self, program: Program) -> tuple[str, ...]:
+        """The entry functions that the script defines; raises ScriptError with the line where it cannot be read, and
+        where it defines none."""
+        (answer,) = self._run(program, wire.CHECK, [b"[]"])
+        names: list[str] = msgspec.json.decode(_body(answer, wire.CHECKED, self._limits), type=list[str])
+        if not names:
+            raise ScriptError("The script defines none of the functions decodeUplink, encodeDownlink, Decode, Decoder.")
+        return tuple(names)
+
+    def _run(self, program: Program, kind: bytes, texts: list[bytes]) -> list[str]:
+        if not 0 < len(program.encoded) <= MAX_SOURCE or b"\0" in program.encoded:
+            return [wire.UNUSABLE + '"the source is empty, longer than 256 kB or not UTF-8 text"'] * len(texts)
+        answers: list[str] = []
+        for at in range(0, len(texts), BATCH):
+            answers += _Batch(self._pool, self._limits, program, kind).run(texts[at:at + BATCH])
+        return answers
+
+    def _decoded(self, answer: str) -> Decoded:
+        text = _body(answer, wire.DATA, self._limits)
+        if "\\u" in text:
+            text = _LONE_SURROGATE.sub(r"\1\\ufffd", text)
+        data, _, warnings = text.partition("\n")
+        if data.count("{") + data.count("[") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
+            raise ScriptBreach("The script's output is nested more than {depth} deep.", depth=MAX_DEPTH)
+        value = msgspec.json.decode(data)
+        if data.count(",") >= self._limits.leaves and _leaves(value) > self._limits.leaves:
+            raise ScriptBreach("The script's output has more than {leaves} values.", leaves=self._limits.leaves)
+        return Decoded(value, tuple(map(_clipped, msgspec.json.decode(warnings))) if warnings else ())
+
+
+class _Batch:
+    """Calls of one kind to one script. A call that ends its worker is tried once more in another before it is blamed:
+    on a busy machine the wall clock can run out on an innocent."""
+
+    def __init__(self, pool: Pool, limits: Limits, program: Program, kind: bytes) -> None:
+        self._pool, self._limits, self._kind = pool, limits, kind
+        self._digest, self._source = bytes.fromhex(program.digest), program.encoded
+        self._strikes = 0
+
+    def run(self, texts: list[bytes]) -> list[str]:
+        """One answer each."""
+        answers: list[str] = []
+        careful = False
+        with self._pool.lease(self._digest) as lease:
+            while len(answers) < len(texts) and self._strikes < STRIKES:
+                got = lease.ask(self._request(texts[len(answers):], careful=careful))
+                answers += got
+                broke = bool(got) and got[-1][0] in wire.BREACHES
+                dead = not broke and len(answers) < len(texts)
+                if dead and careful:
+                    answers.append(wire.TIME)
+                self._strikes += broke or (dead and careful)
+                careful = dead and not careful
+        return answers + [wire.TIME] * (len(texts) - len(answers))
+
+    def _request(self, texts: list[bytes], *, careful: bool) -> Request:
+        seconds = self._limits.seconds * (PATIENCE if careful else 1)
+        return Request(self._kind, self._digest, self._source, texts, seconds, careful=careful)
+
+
+def _uplink(one: Uplinked) -> bytes:
+    variables = json.dumps(dict(one.variables)) if one.variables else "{}"
+    return f"[{list(one.frame.data)},{one.frame.port},{one.at.timestamp() * 1000:.0f},{variables}]".encode()
+
+
+def _or_error(read: Callable[[str], Decoded], answer: str) -> Decoded | ScriptError:
+    try:
+        return read(answer)
+    except ScriptError as error:
+        return error
+
+
+def _body(answer: str, wanted: str, limits: Limits) -> str:
+    """What stands behind the letter `wanted`; any other letter is an error."""
+    if answer[0] == wanted:
+        return answer[1:]
+    raise _error(answer, limits)
+
+
+def _error(answer: str, limits: Limits) -> ScriptError:
+    letter, words = answer[0], answer[1:]
+    if letter == wire.TIME:
+        return ScriptBreach("The script ran longer than {milliseconds} ms and was stopped.",
+                            milliseconds=round(limits.seconds * 1000))
+    if letter == wire.MEMORY:
+        return ScriptBreach("The script wanted more than {megabytes} MB of memory.", megabytes=limits.memory >> 20)
+    if letter == wire.STACK:
+        return ScriptBreach("The script calls itself too deeply: its stack is full.")
+    if letter == wire.OUTPUT:
+        return ScriptBreach("The script's output is longer than {kilobytes} kB.", kilobytes=limits.output >> 10)
+    if letter == wire.SAYS:
+        return ScriptError("The script says: {words}", words=_said(words))
+    if letter == wire.THREW:
+        line, _, said = words.partition("\n")
+        if line != "0":
+            return ScriptError("The script failed in line {line}: {words}", line=int(line), words=_said(said))
+        return ScriptError("The script failed: {words}", words=_said(said))
+    return ScriptError("The script cannot be used: {words}", words=_said(words))
+
+
+def _said(quoted: str) -> str:
+    text: str = msgspec.json.decode(_LONE_SURROGATE.sub(r"\1\\ufffd", quoted), type=str)
+    return _clipped(text)
+
+
+def _clipped(words: str) -> str:
+    """On one line, without control characters, at most 300 characters."""
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())
+    return line if len(line) <= _MAX_WORDS else line[:_MAX_WORDS - 1] + "…"
+
+
+def _depth(text: str) -> int:
+    deepest = depth = 0
+    for letter in re.sub(r'"(?:[^"\\]|\\.)*"', "", text):
+        depth += (letter in "[{") - (letter in "]}")
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _leaves(value: object) -> int:
+    if isinstance(value, dict):
+        return sum(map(_leaves, value.values()))
+    return sum(map(_leaves, value)) if isinstance(value, list) else 1
