@@ -160,9 +160,9 @@ def _order(read: Reader) -> Order:
         output = read.u8("output", min=1, max=17)
         read.raw("windows, not used", 7 * WINDOWS)
         return RemoveTask(task, output)
-    first, last = read.record(_DATE), read.record(_DATE)
+    first, last = read.record(_FIRST), read.record(_LAST)
     priority, rule = read.u8("priority", min=1, max=5), read.u8("rule", min=2, max=5, means=lambda raw: _DAYS[raw])
-    cycle, off = read.u8("cycle", means=lambda raw: f"every {raw} days"), read.u8("days off", max=127, means=_means_off)
+    cycle, off = read.u8("cycle", means=lambda raw: f"every {raw} days" if raw else "none"), read.u8("days off", max=127, means=_means_off)
     output = read.u8("output", min=1, max=17)
     days = _DAYS[rule]
     try:
@@ -285,8 +285,9 @@ def _means_hour(raw: int) -> str:
     return {_SUNRISE: "sunrise", _SUNSET: "sunset"}.get(raw, "")
 
 
-_DATE = Record("little", Part("year", "B", lambda raw: "for ever" if raw == _FOR_EVER else f"{2000 + raw}"),
-               Part("month", "B"), Part("day", "B"))
+_FIRST = Record("little", Part("first year", "B", lambda raw: f"{2000 + raw}"), Part("first month", "B"), Part("first day", "B"))
+_LAST = Record("little", Part("last year", "B", lambda raw: "for ever" if raw == _FOR_EVER else f"{2000 + raw}"),
+               Part("last month", "B"), Part("last day", "B"))
 _TIME = Record("little", *(Part(name, "B") for name in ("year", "month", "day", "hour", "minute")))
 _WINDOW = tuple(Record(
     "little", *(Part(f"window {number} {end} {name}", code, _means_hour if name == "hour" else None)
