@@ -162,7 +162,8 @@ def _order(read: Reader) -> Order:
         return RemoveTask(task, output)
     first, last = read.record(_FIRST), read.record(_LAST)
     priority, rule = read.u8("priority", min=1, max=5), read.u8("rule", min=2, max=5, means=lambda raw: _DAYS[raw])
-    cycle, off = read.u8("cycle", means=lambda raw: f"every {raw} days" if raw else "none"), read.u8("days off", max=127, means=_means_off)
+    cycle = read.u8("cycle", means=lambda raw: f"every {raw} days" if raw else "none")
+    off = read.u8("days off", max=127, means=_means_off)
     output = read.u8("output", min=1, max=17)
     days = _DAYS[rule]
     try:
