@@ -12,7 +12,7 @@ from rich.table import Table
 from city.errors import CityError, DecodeError
 from city.orders import Order
 from city.quantities import Measurement
-from decoders import devices, laws, template, vectors
+from decoders import devices, importing, laws, template, vectors
 from decoders.bits import Field
 from decoders.catalog import catalog, codec_of, vectors_path
 from decoders.codec import ANY_PORT, Codec, Frame, TracedFrame
@@ -207,7 +207,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m decoders", description=__doc__)
     where = argparse.ArgumentParser(add_help=False)
     where.add_argument("--devices", type=Path, metavar="DIR", help="codecs in this directory instead of our own")
-    commands = parser.add_subparsers(required=True, metavar="list | new | check | explain")
+    commands = parser.add_subparsers(required=True, metavar="list | new | check | explain | import | test")
     commands.add_parser("list", help="every model that can be read").set_defaults(run=_list)
     new = commands.add_parser("new", parents=[where], help="write the two files of a new model")
     new.add_argument("model", metavar="vendor/model")
@@ -221,6 +221,7 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--model", help="for example nas/ul20xx; without it, every model that reads the frame")
     explain.add_argument("--down", action="store_true", help="a downlink, not an uplink")
     explain.set_defaults(run=_explain)
+    importing.add_commands(commands)
     return parser
 
 
