@@ -5,6 +5,7 @@ for the IPSO types beyond it. Numbers are big-endian. A type fixes the length of
 that no document lists cannot be told apart: it is kept as it is.
 """
 
+import struct
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -75,6 +76,8 @@ def entries(read: Reader, data: bytes, types: Mapping[int, Type]) -> tuple[list[
 
     `data` is the whole frame that `read` reads. Raises UnknownVersion where already the first type is unknown.
     """
+    if type(read) is Reader and (quick := _quickly(data, read.offset, types)) is not None:
+        return quick, b""
     found: list[Entry] = []
     while read.left:
         at = read.offset + 1
@@ -87,6 +90,19 @@ def entries(read: Reader, data: bytes, types: Mapping[int, Type]) -> tuple[list[
     return found, b""
 
 
+def _quickly(data: bytes, at: int, types: Mapping[int, Type]) -> list[Entry] | None:
+    """The fields of a frame in which nothing is unknown or cut, without a trace; else None."""
+    found: list[Entry] = []
+    try:
+        while at < len(data):
+            layout = types[data[at + 1]].layout
+            found.append(layout.unpack_from(data, at))
+            at += layout.size
+    except (KeyError, IndexError, struct.error):
+        return None
+    return found
+
+
 def numbers(entry: Entry) -> tuple[int, ...]:
     """The numbers of a field; those of three bytes are read as a high byte and the rest."""
     if entry[1] in _THREE_BYTES:
@@ -96,7 +112,7 @@ def numbers(entry: Entry) -> tuple[int, ...]:
 
 def write(out: Writer, channel: int, number: int, values: Iterable[int]) -> Writer:
     """One field; raises Invalid where a number does not fit into it."""
-    known, code = TYPES[number], _CODES[number]
+    known, code = TYPES[number], CODES[number]
     out.u8("channel", channel).u8("type", number)
     for figure, value in zip(known.figures, values, strict=True):
         name = f"{known.name}{figure.axis}"
@@ -109,8 +125,6 @@ def write(out: Writer, channel: int, number: int, values: Iterable[int]) -> Writ
 
 def worth(figure: Figure, raw: int, channel: str) -> Measurement:
     """What a number of the frame says."""
-    if figure.quantity is LPP_SWITCH:
-        return LPP_SWITCH(bool(raw), channel)
     return Measurement(figure.quantity, raw / figure.steps if figure.steps else raw, channel)
 
 
@@ -140,7 +154,7 @@ def _three(quantity: Quantity, steps: int, *axes: str) -> tuple[Figure, ...]:
 _THREE_BYTES = (GPS, SMALL_TIME)
 _HEAD = Type("", _layout(), ())
 _GPS = (Figure(DEVICE_LATITUDE, 10_000), Figure(DEVICE_LONGITUDE, 10_000), Figure(LPP_ALTITUDE, 100))
-_CODES = {DIGITAL_INPUT: "B", DIGITAL_OUTPUT: "B", ANALOG_INPUT: "h", ANALOG_OUTPUT: "h", GENERIC: "I", LUMINOSITY: "H",
+CODES = {DIGITAL_INPUT: "B", DIGITAL_OUTPUT: "B", ANALOG_INPUT: "h", ANALOG_OUTPUT: "h", GENERIC: "I", LUMINOSITY: "H",
           PRESENCE: "B", TEMPERATURE: "h", HUMIDITY: "B", ACCELEROMETER: "h", BAROMETER: "H", VOLTAGE: "H", CURRENT: "H",
           FREQUENCY: "I", PERCENTAGE: "B", ALTITUDE: "h", CONCENTRATION: "H", POWER: "H", DISTANCE: "I", ENERGY: "I",
           DIRECTION: "H", TIME: "I", GYROMETER: "h", COLOUR: "B", SWITCH: "B", GPS: "i24", SMALL_TIME: "u24"}
@@ -171,7 +185,7 @@ _PLAIN: tuple[tuple[int, str, tuple[Figure, ...]], ...] = (
     (COLOUR, "colour", _three(LPP_COLOUR, 0, "red", "green", "blue")),
     (SWITCH, "switch", (Figure(LPP_SWITCH, 0),)),
 )
-TYPES: dict[int, Type] = {number: _type(name, _CODES[number], *figures) for number, name, figures in _PLAIN}
+TYPES: dict[int, Type] = {number: _type(name, CODES[number], *figures) for number, name, figures in _PLAIN}
 TYPES[GPS] = Type("position", _layout(*(Part(f"{name}, {part}", code) for name in ("latitude", "longitude", "altitude")
                                         for part, code in (("high", "b"), ("low", "H")))), _GPS)
 STANDARD: Mapping[int, Type] = dict(TYPES)

@@ -5,7 +5,7 @@ of 0 and more, arrays, whole numbers of 64 bits, byte and text strings, true, fa
 indefinite lengths. A frame is read, written again, and must come out the same; else it is refused.
 """
 
-import re
+import struct
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from itertools import pairwise
@@ -69,7 +69,7 @@ def echo(frame: Frame) -> str:
 def _put(parts: list[bytes], value: Any, depth: int) -> None:  # noqa: ANN401 - whatever cbor2 has read
     kind = value.__class__
     if kind is int:
-        parts.append(_SMALL.get(value) or _head(0, value) if value >= 0 else _head(1, -1 - value))
+        parts.append(_SMALL.get(value) or (_head(0, value) if value >= 0 else _head(1, -1 - value)))
     elif kind is dict:
         _put_map(parts, value, depth)
     elif kind is bool or value is None:
@@ -88,15 +88,26 @@ def _put(parts: list[bytes], value: Any, depth: int) -> None:  # noqa: ANN401 - 
 
 def _put_map(parts: list[bytes], value: Map, depth: int) -> None:
     _deeper(depth)
-    small, last = _SMALL, -1
-    parts.append(_head(5, len(value)))
+    small, last, put = _SMALL, -1, parts.append
+    put(_head(5, len(value)))
     for key, item in value.items():
         if key.__class__ is not int or key <= last:
             raise Foreign("its keys are no numbers of 0 and more, or do not ascend")
         last = key
-        parts.append(small.get(key) or _head(0, key))
-        if item.__class__ is int and item >= 0:  # nearly all that devices say
-            parts.append(small.get(item) or _head(0, item))
+        put(small[key] if key < _FEW else _head(0, key))
+        if item.__class__ is int:  # nearly all that devices say; the common sizes without a call
+            if -_FEW <= item < _FEW:
+                put(small[item])
+            elif _FEW <= item < 0x10000:
+                put(_TWO_BYTES(0x19, item))
+            elif 0x10000 <= item < 0x100000000:
+                put(_FOUR_BYTES(0x1A, item))
+            else:
+                _put(parts, item, depth + 1)
+        elif item is True:
+            put(b"\xf5")
+        elif item is False:
+            put(b"\xf4")
         else:
             _put(parts, item, depth + 1)
 
@@ -119,9 +130,7 @@ def _head(major: int, number: int) -> bytes:
 def _loads(data: bytes) -> Any:  # noqa: ANN401 - any CBOR
     if len(data) > LONGEST:
         raise Foreign(f"it is longer than {LONGEST} bytes")
-    if _MAY_BE_TAG.search(data):
-        return cbor2.loads(data, semantic_decoders=_TAGS)
-    return cbor2.loads(data)
+    return cbor2.loads(data, semantic_decoders=_TAGS)
 
 
 def _no_tag(*_: object) -> NoReturn:
@@ -184,8 +193,9 @@ def ascends(values: list[int]) -> bool:
 
 
 _GOES_ON = "it goes on"
-_MAY_BE_TAG = re.compile(rb"[\xc0-\xdb]")  # a byte of a value may look like one: then reading takes a little longer
 _TAGS: Mapping[int, Callable[..., Any]] = dict.fromkeys(
     (*range(6), *range(21, 38), 43, 44, 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799), _no_tag)
-_SMALL = {number: _head(0, number) for number in range(1024)}
+_FEW = 1024
+_SMALL = {number: _head(0, number) if number >= 0 else _head(1, -1 - number) for number in range(-_FEW, _FEW)}
+_TWO_BYTES, _FOUR_BYTES = struct.Struct(">BH").pack, struct.Struct(">BI").pack
 _FOREIGN = {"float": "it holds a float", "CBORTag": "it holds a tag"}

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from city.errors import OutOfRange, Truncated
 from city.orders import Order, Parameters
 from city.planning import Abilities
-from city.quantities import DEVICE_DEBUG, DEVICE_ECHO, Measurement, Value
+from city.quantities import DEVICE_DEBUG, DEVICE_ECHO, LPP_SWITCH, Measurement, Value
 from decoders.bits import Reader, Writer
 from decoders.codec import ANY_PORT, Codec, Frame, plain_echo, unknown_downlink, unknown_uplink, unsayable, unsupported
 from decoders.devices import _cayenne as lpp
@@ -23,6 +23,8 @@ _TAILED = {number: tuple(tuple(f"{channel}{figure.axis}" for channel in range(25
            for number, known in lpp.STANDARD.items()}
 _SINGLE = {number: known.figures[0] for number, known in lpp.STANDARD.items()
            if len(known.figures) == 1 and number != lpp.SWITCH}
+_SWITCHED: dict[lpp.Entry, Measurement] = {
+    (channel, lpp.SWITCH, raw): LPP_SWITCH(bool(raw), str(channel)) for channel in range(256) for raw in (0, 1)}
 _Fields = dict[tuple[int, int], dict[int, Value]]  # by channel and type: values by their place in the field
 _HOMES = {(figure.quantity.name, figure.axis): (number, place) for number, known in reversed(tuple(lpp.STANDARD.items()))
           for place, figure in enumerate(known.figures)}
@@ -43,6 +45,8 @@ def decode_uplink(frame: Frame) -> list[Measurement]:
         if figure is not None:
             quantity, steps, _ = figure
             said.append(Measurement(quantity, entry[2] / steps if steps else entry[2], _CHANNELS[entry[0]]))
+        elif entry in _SWITCHED:
+            said.append(_SWITCHED[entry])
         else:
             said += _several(entry[0], entry[1], lpp.numbers(entry))
     return [*said, lpp.undocumented(rest)] if rest else said
@@ -89,7 +93,7 @@ def decode_downlink(frame: Frame) -> Order:
 
 
 def _several(channel: int, number: int, values: tuple[int, ...]) -> list[Measurement]:
-    if number == lpp.SWITCH and values[0] > 1:
+    if number == lpp.SWITCH:
         raise OutOfRange("“switch” is {value}, and only 0 and 1 are allowed.", value=values[0])
     return [lpp.worth(figure, raw, channels[channel])
             for figure, raw, channels in zip(lpp.STANDARD[number].figures, values, _TAILED[number], strict=True)]
