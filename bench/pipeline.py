@@ -24,6 +24,7 @@ from decoders.catalog import catalog
 from gateway_bridge.link import Message
 from gateway_bridge.listen import parse_all
 from gateway_bridge.pipeline import devices_of, handle_all
+from gateway_bridge.reading import Reader
 from simulator.chirpstack import ChirpStack
 from simulator.scenario import Scenario
 
@@ -62,6 +63,7 @@ def main(lamps: int, hours: float) -> None:
 
 def run(scenario: Scenario, messages: list[Message], now: datetime, directory: Path) -> tuple[dict[str, float], int]:
     store, log, watch = open_store(f"sqlite:///{directory}/city.db"), LocalLog(directory / "log"), Stopwatch()
+    reader = Reader(store)
     store.put_tenant(scenario.tenant)
     rows, _ = parse_list(scenario.import_csv(), catalog())
     store.tenant(scenario.tenant.id).import_rows(rows)
@@ -70,11 +72,13 @@ def run(scenario: Scenario, messages: list[Message], now: datetime, directory: P
         batch = messages[first:first + BATCH]
         watch.time("bare JSON", bare, batch)
         arrivals = watch.time("parse", parse_all, batch)
+        arrivals = watch.time("read", reader.read, arrivals, now)
         view = watch.time("view", store.view, devices_of(arrivals))
         facts = watch.time("handle", handle_all, arrivals, view, now).facts
         watch.time("log.append", log.append, facts.entries)
         watch.time("store.commit", store.commit, Facts(states=facts.states, alarms=facts.alarms, letters=facts.letters))
         readings += sum(len(entry.readings) for entry in facts.entries)
+    reader.close()
     log.close()
     store.close()
     return watch.spent, readings

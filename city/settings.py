@@ -106,6 +106,15 @@ class Bridge:
 
 
 @dataclass(frozen=True, slots=True)
+class Scripts:
+    """Towns' own codecs (TS013), and what switches one off that breaks its limits."""
+
+    workers: int = _setting(1, "processes in which scripts run")
+    breaches: int = _setting(3, "a script that breaks its limits so often is switched off …")
+    breach_minutes: int = _setting(10, "… where that happens within so many minutes")
+
+
+@dataclass(frozen=True, slots=True)
 class Api:
     """The web server."""
 
@@ -132,6 +141,7 @@ class Settings:
     influx: Influx = field(default_factory=Influx)
     chirpstack: Chirpstack = field(default_factory=Chirpstack)
     bridge: Bridge = field(default_factory=Bridge)
+    scripts: Scripts = field(default_factory=Scripts)
     api: Api = field(default_factory=Api)
 
 

@@ -37,7 +37,8 @@ class Said:
 
 def after_uplink(live: Iterable[Command], codec: Codec, at_ns: int, measurements: Sequence[Measurement],
                  now: datetime) -> tuple[Command, ...]:
-    """The commands that the uplink moved on. A level or a reason counts only if it was heard after the sending."""
+    """The commands that the uplink moved on. A level or a reason counts only if it was heard after the sending. A codec
+    that cannot say the order here (a town's script, whose encoder runs elsewhere) recognises no echo of it."""
     said = Said(from_ns(at_ns), tuple(measurements))
     return _changed(live, lambda command: _after_uplink(command, codec, said, now))
 
@@ -108,20 +109,29 @@ def _after_uplink(command: Command, codec: Codec, said: Said, now: datetime) -> 
     sent_at = command.sent_at
     if sent_at is None or command.state is State.PLANNED:
         return command
-    frame = encoded(codec, command.order)
-    if frame is None or said.at < sent_at - CLOCKS_DIFFER:
+    if said.at < sent_at - CLOCKS_DIFFER:
         return command
+    frame = encoded(codec, command.order)
+    if frame is not None:
+        command = _answered(command, codec, frame, said, now)
+        if not command.state.live:
+            return command
+    obeyed = _obeyed(command, said) if said.at > sent_at else None
+    if obeyed:
+        return _step(command, Event.CONFIRM, now)
+    if obeyed is False and _had_time(command, codec, said.at):
+        return _setback(command, Event.DEVIATE, now, "the device reports another state")
+    return command
+
+
+def _answered(command: Command, codec: Codec, frame: Frame, said: Said, now: datetime) -> Command:
+    """What the device says of the frame itself: that it refuses it, or by repeating it that it has it."""
     if any(str(refused).partition(":")[0] == str(frame.port) for refused in said.values(DEVICE_REJECTED)):
         return _step(command, Event.REJECT, now, "the device refuses it")  # it names the port and an error, not the order
     if codec.echo(frame) in said.values(DEVICE_ECHO):
         command = _step(command, Event.ACK, now)
         if isinstance(command.order, Setting):
             return _step(command, Event.CONFIRM, now)
-    obeyed = _obeyed(command, said) if said.at > sent_at else None
-    if obeyed:
-        return _step(command, Event.CONFIRM, now)
-    if obeyed is False and _had_time(command, codec, said.at):
-        return _setback(command, Event.DEVIATE, now, "the device reports another state")
     return command
 
 

@@ -38,7 +38,8 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Uplink(_Event, frozen=True, kw_only=True):
-    """One deduplicated frame heard. `rssi` (dBm), `snr` (dB) and `gateway` are the best reception's, None without one."""
+    """One deduplicated frame heard. `rssi` (dBm), `snr` (dB) and `gateway` are the best reception's, None without one.
+    `object` is what the network server's own codec says, undecoded: gateway_bridge.objects reads it."""
 
     dev_addr: str
     f_cnt: int
@@ -50,6 +51,7 @@ class Uplink(_Event, frozen=True, kw_only=True):
     rssi: float | None = None
     snr: float | None = None
     clock_off: GatewayId | None = None
+    object: bytes = b""
 
 
 class Scheduled(_Event, frozen=True, kw_only=True):
@@ -158,6 +160,7 @@ class _Up(_Header, kw_only=True):
     f_port: _Byte = 0
     data: str = ""
     rx_info: list[_Rx] = []
+    object: msgspec.Raw = msgspec.Raw(b"")
 
 
 class _Lora(_Json):
@@ -250,6 +253,7 @@ def _from_protobuf(kind: str, payload: bytes) -> Event:
 
 def _up_fields(message: Any) -> dict[str, Any]:  # noqa: ANN401 - a protobuf message
     return {"data": binascii.b2a_base64(message.data, newline=False).decode("ascii"),
+            "object": msgspec.Raw(message.object.SerializeToString()),
             "rxInfo": [{"gatewayId": rx.gateway_id, "rssi": rx.rssi, "snr": rx.snr,
                         "nsTime": _rfc3339(rx.ns_time) if rx.HasField("ns_time") else ""} for rx in message.rx_info]}
 
@@ -288,13 +292,13 @@ def _uplink(up: _Up) -> Uplink:
     best = max(up.rx_info, key=lambda rx: (rx.snr, rx.rssi), default=None)
     header = _header(up)
     server_ns = parse_time(up.rx_info[0].ns_time) if up.rx_info and up.rx_info[0].ns_time else None
-    off = server_ns is not None and abs(header["at_ns"] - server_ns) > MAX_CLOCK_ERROR_NS
-    if off:
+    if off := server_ns is not None and abs(header["at_ns"] - server_ns) > MAX_CLOCK_ERROR_NS:
         header["at_ns"] = server_ns
     return Uplink(**header, dev_addr=up.dev_addr.lower(), f_cnt=up.f_cnt, f_port=up.f_port, dr=up.dr,
                   data=parse_base64(up.data), gateways=len(up.rx_info),
                   gateway=_gateway(best.gateway_id) if best else None, rssi=float(best.rssi) if best else None,
-                  snr=best.snr if best else None, clock_off=_gateway(up.rx_info[0].gateway_id) if off else None)
+                  snr=best.snr if best else None, clock_off=_gateway(up.rx_info[0].gateway_id) if off else None,
+                  object=bytes(up.object))
 
 
 def _scheduled(ack: _TxAck) -> Scheduled:
@@ -376,8 +380,6 @@ _TIME = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[
 _WORD = re.compile(r"[0-9A-Za-z._:-]{0,64}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _URL_SAFE = str.maketrans("-_", "+/")
-
-
 _Build = Callable[[Any], Event]
 _SHAPES: Mapping[str, tuple[type[Any], _Build]] = {
     "up": (_Up, _uplink), "txack": (_TxAck, _scheduled), "ack": (_Ack, _acked), "join": (_Join, _joined),

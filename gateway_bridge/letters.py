@@ -13,6 +13,7 @@ from city.store.opening import open_store
 from city.store.ports import DeadLetter, ReadingLog, Store
 from city.store.readings import LocalLog
 from gateway_bridge.mend import REQUESTED, replay, request
+from gateway_bridge.reading import Reader
 from gateway_bridge.ship import TOPIC as LINES
 
 MOST = 100_000
@@ -32,7 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _show(store.letter(words.id))
         log = LocalLog(Path(settings.log.directory), keep_days=settings.log.keep_days)
         try:
-            return _replay(store, log, SystemClock(), _chosen(store, words))
+            with Reader(store, settings.scripts) as reader:
+                return _replay(store, log, SystemClock(), _chosen(store, words), reader)
         finally:
             log.close()
     finally:
@@ -82,13 +84,13 @@ def _show(letter: DeadLetter) -> int:
     return 0
 
 
-def _replay(store: Store, log: ReadingLog, clock: Clock, letters: Iterable[DeadLetter]) -> int:
+def _replay(store: Store, log: ReadingLog, clock: Clock, letters: Iterable[DeadLetter], reader: Reader) -> int:
     """Here, where no bridge runs; else the bridge is asked to, and waited for."""
     results: dict[str, str] = {}
     waiting: list[DeadLetter] = []
     for letter in letters:
         try:
-            results[letter.id] = replay(store, log, letter, clock.now())
+            results[letter.id] = replay(store, log, letter, clock.now(), reader)
         except StoreDown:
             waiting.append(letter)
     if waiting:

@@ -3,7 +3,7 @@
 The promise: every event of QoS 1 that the bridge acknowledges is on fsynced local storage - as an entry of the log, as
 a state, command or alarm of the city database, or whole as a dead letter with its reason. The order is
 
-    receive → parse → view → handle → log.append (durable) → store.commit (durable) → acknowledge
+    receive → parse → read → view → handle → log.append (durable) → store.commit (durable) → acknowledge
 
 and a crash between any two of these makes the broker deliver the event again, where keys let it change nothing: entries
 are known by (time, device, session:counter), states, commands, alarms and letters by their own keys. What the promise
@@ -26,6 +26,7 @@ from gateway_bridge.events import Event, Uplink, parse
 from gateway_bridge.link import Link, Message
 from gateway_bridge.metrics import Metrics, Outcome
 from gateway_bridge.pipeline import Arrival, dead_letter, devices_of, handle_all
+from gateway_bridge.reading import Reader
 from gateway_bridge.waiting import unbroken
 
 _log = logging.getLogger(__name__)
@@ -35,9 +36,11 @@ class Listener:
     """Takes events from the link and keeps their facts, batch by batch."""
 
     def __init__(self, link: Link, store: Store, log: ReadingLog, clock: Clock, settings: Bridge, metrics: Metrics, *,
-                 turn: asyncio.Lock | None = None) -> None:
-        """`turn` is shared with the Steerer of the same process: both read commands and write them."""
+                 turn: asyncio.Lock | None = None, reader: Reader | None = None) -> None:
+        """`turn` is shared with the Steerer of the same process: both read commands and write them. So is `reader`,
+        which stays the caller's to close."""
         self._link, self._store, self._readings, self._clock = link, store, log, clock
+        self._reader = reader or Reader(store, metrics=metrics)
         self._limit, self._linger_s = max(settings.batch, 1), settings.linger_ms / 1000
         self._metrics, self._turn = metrics, turn or asyncio.Lock()
         self._held: list[Message] = []
@@ -56,8 +59,9 @@ class Listener:
         return await unbroken(self._finish())
 
     async def _finish(self) -> int:
+        arrivals = await asyncio.to_thread(read_all, self._reader, self._held, self._clock.now())
         async with self._turn:
-            outcome = await asyncio.to_thread(keep, self._store, self._readings, self._held, self._clock.now())
+            outcome = await asyncio.to_thread(keep, self._store, self._readings, arrivals, self._clock.now())
         done, self._held = self._held, []
         self._metrics.settle(outcome)
         self._metrics.queued.set(0)
@@ -66,19 +70,34 @@ class Listener:
         return len(done)
 
 
-def keep(store: Store, log: ReadingLog, messages: Sequence[Message], now: datetime) -> Outcome:
-    """Store the facts of these messages, durably. A batch that storage cannot take for a reason of its content is taken
-    apart, so that one poisonous message is a dead letter and the others are kept. Raises Unavailable."""
+def read_all(reader: Reader, messages: Sequence[Message], now: datetime) -> list[Arrival]:
+    """Each message with its event and, where our codecs do not tell, with what it says. One over which we stumble is
+    found and marked, so that it is a dead letter and the others are kept. Raises Unavailable."""
     try:
-        return _keep(store, log, messages, now)
+        return reader.read(parse_all(messages), now)
     except Unavailable:
         raise
     except Exception as error:
-        _log.exception("%d events could not be stored together", len(messages))
+        _log.exception("%d messages could not be read together", len(messages))
         if len(messages) == 1:
-            return _bury(store, messages[0], error, now)
+            return [Arrival(messages[0], error)]
     half = len(messages) // 2
-    return keep(store, log, messages[:half], now) + keep(store, log, messages[half:], now)
+    return read_all(reader, messages[:half], now) + read_all(reader, messages[half:], now)
+
+
+def keep(store: Store, log: ReadingLog, arrivals: Sequence[Arrival], now: datetime) -> Outcome:
+    """Store the facts of these messages, durably. A batch that storage cannot take for a reason of its content is taken
+    apart, so that one poisonous message is a dead letter and the others are kept. Raises Unavailable."""
+    try:
+        return _keep(store, log, arrivals, now)
+    except Unavailable:
+        raise
+    except Exception as error:
+        _log.exception("%d events could not be stored together", len(arrivals))
+        if len(arrivals) == 1:
+            return _bury(store, arrivals[0].message, error, now)
+    half = len(arrivals) // 2
+    return keep(store, log, arrivals[:half], now) + keep(store, log, arrivals[half:], now)
 
 
 def parse_all(messages: Iterable[Message]) -> list[Arrival]:
@@ -94,8 +113,7 @@ def store_facts(store: Store, log: ReadingLog, facts: Facts) -> int:
     return repeated
 
 
-def _keep(store: Store, log: ReadingLog, messages: Sequence[Message], now: datetime) -> Outcome:
-    arrivals = parse_all(messages)
+def _keep(store: Store, log: ReadingLog, arrivals: Sequence[Arrival], now: datetime) -> Outcome:
     batch = handle_all(arrivals, store.view(devices_of(arrivals)), now)
     repeated = store_facts(store, log, batch.facts)
     return Outcome(batch.handled - repeated, repeated, Counter(letter.reason for letter in batch.facts.letters),

@@ -50,6 +50,10 @@ class Metrics:
         self.planned = self._counter("commands_planned", "commands made")
         self.sent = self._counter("commands_sent", "downlinks handed to the network server")
         self.failed = self._counter("commands_failed", "commands given up, refused or expired")
+        self.script_frames = self._counter("script_frames", "frames read by a town's script", "tenant", "model")
+        self.script_seconds = self._counter("script_seconds", "time that a town's script took", "tenant", "model")
+        self.breaches = self._counter("script_breaches", "limits broken by a town's script", "tenant", "model")
+        self.switched_off = self._counter("scripts_switched_off", "scripts switched off for it", "tenant", "model")
         self.failures = self._counter("failures", "steps that failed and are tried again", "loop", "reason")
 
     def watch(self, link: Link) -> None:

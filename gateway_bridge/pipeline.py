@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from city.alarms import Alarm, AlarmKind, begin, watch
 from city.commands import Command, State
-from city.errors import BadInput, ForeignDevice, FromTheFuture, TooOld, UnknownDevice
+from city.errors import BadInput, ForeignDevice, FromTheFuture, TooManySeries, TooOld, UnknownDevice
 from city.ids import DevEui
 from city.orders import Setting, to_json
 from city.places import Tenant
@@ -29,12 +29,13 @@ from city.quantities import (
     RADIO_GATEWAYS,
     RADIO_RSSI,
     RADIO_SNR,
+    RAW,
     Measurement,
 )
 from city.readings import DeviceState, Entry, Place, from_ns, judge, place, remember, to_ns
 from city.store.ports import DeadLetter, Facts, Known, View
-from decoders.catalog import codec_of, decode
-from decoders.codec import Frame, plain_echo
+from decoders.catalog import UnknownModel, catalog
+from decoders.codec import Codec, Frame, plain_echo
 from gateway_bridge import confirm
 from gateway_bridge.events import Acked, Event, Joined, Located, LogLine, Scheduled, Status, Uplink, device_of
 from gateway_bridge.link import Message
@@ -42,6 +43,7 @@ from gateway_bridge.link import Message
 LONGEST_AHEAD = timedelta(hours=1)
 LONGEST_AGO = timedelta(days=400)
 DEVICE_CLOCK_AHEAD, DEVICE_CLOCK_BEHIND = timedelta(minutes=1), timedelta(hours=48)
+MOST_RAW = 256  # raw series of one device
 LONGEST_GAP = 16_384  # a counter that jumps further has been started anew, not missed so often
 BY_NETWORK = "network"  # the channel of a position that the device has not measured itself
 
@@ -64,11 +66,25 @@ class Handled:
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """What an uplink of a device of this model says, where our own codecs do not tell; `codec` is the model's, without
+    its voice. `private`: the frame is about a person too, so its bytes are not kept. `failed`: why it is not read."""
+
+    model: str
+    codec: Codec
+    said: tuple[Measurement, ...] = ()
+    private: bool = False
+    failed: BadInput | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
-    """A message, and the event in it or why there is none."""
+    """A message, and the event in it or why there is none (not BadInput: by a fault of ours). `read` is set for uplinks
+    of models without a codec of ours."""
 
     message: Message
-    event: Event | BadInput
+    event: Event | Exception
+    read: Read | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +95,12 @@ class Batch:
     handled: int
 
 
-def handle(event: Event, known: Known, now: datetime) -> Handled:
+def handle(event: Event, known: Known, now: datetime, read: Read | None = None) -> Handled:
     """What the event changes. Raises BadInput where it says nothing that we may believe."""
     _admit(event, known.tenant, now)
     match event:
         case Uplink():
-            return _uplink(event, known, now)
+            return _uplink(event, known, now, read)
         case Joined():
             return _joined(event, known, now)
         case Status() | Located():
@@ -109,16 +125,20 @@ def handle_all(arrivals: Iterable[Arrival], view: View, now: datetime) -> Batch:
 
 def dead_letter(message: Message, error: Exception, now: datetime, tenant: Tenant | None = None) -> DeadLetter:
     """The message kept whole, with the reason; the same message is the same letter."""
-    digest = hashlib.sha256(message.topic.encode("utf-8", "replace") + b"\0" + message.payload).hexdigest()[:32]
     reason = error.reason if isinstance(error, BadInput) else "InternalError"
     detail = str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
-    return DeadLetter(digest, now, _plain(message.topic), message.payload, reason, _plain(detail)[:1000],
+    return DeadLetter(letter_id(message), now, _plain(message.topic), message.payload, reason, _plain(detail)[:1000],
                       tenant.id if tenant else None)
+
+
+def letter_id(message: Message) -> str:
+    """The same for the same message."""
+    return hashlib.sha256(message.topic.encode("utf-8", "replace") + b"\0" + message.payload).hexdigest()[:32]
 
 
 def devices_of(arrivals: Iterable[Arrival]) -> set[DevEui]:
     """The devices that a batch concerns, letters included."""
-    named = (device_of(a.message.topic) if isinstance(a.event, BadInput) else a.event.device for a in arrivals)
+    named = (device_of(a.message.topic) if isinstance(a.event, Exception) else a.event.device for a in arrivals)
     return {device for device in named if device is not None}
 
 
@@ -136,7 +156,7 @@ class _Fold:
 
     def add(self, arrival: Arrival) -> None:
         event = arrival.event
-        if isinstance(event, BadInput):
+        if isinstance(event, Exception):
             device = device_of(arrival.message.topic)
             self._reject(arrival.message, event, self._known.get(device) if device else None)
             return
@@ -146,7 +166,7 @@ class _Fold:
                                                         device=event.device), None)
             return
         try:
-            done = handle(event, known, self._now)
+            done = handle(event, known, self._now, arrival.read)
         except BadInput as error:
             self._reject(arrival.message, error, known)
         except Exception as error:  # a fault of ours must not stop a town: keep the message, say so, go on
@@ -186,17 +206,54 @@ def _admit(event: Event, tenant: Tenant, now: datetime) -> None:
         raise TooOld("The event is dated {at}, before the time that is kept.", at=_date(event.at_ns))
 
 
-def _uplink(up: Uplink, known: Known, now: datetime) -> Handled:
+def _uplink(up: Uplink, known: Known, now: datetime, read: Read | None) -> Handled:
     state = _in_session(_heard(known.state, up), up)
     try:
-        said = decode(known.device.model, Frame(up.f_port, up.data)) if up.f_port else []
+        codec, said, data = _said(up, known, read)
     except BadInput as error:
         alive = _entered(replace(known, state=state), up.at_ns, up.key, _radio(up), now)
         return replace(alive, entry=None, failed=error)
     handled = _entered(replace(known, state=state), up.at_ns, up.key if not up.dev_addr else f"{up.dev_addr}:{up.f_cnt}",
-                       [*_dated(said, up.at_ns), *_radio(up)], now, f_port=up.f_port, data=_keepable(up, known))
-    commands = confirm.after_uplink(known.live, codec_of(known.device.model), up.at_ns, said, now) if known.live else ()
-    return _with_commands(handled, commands, now)
+                       [*_dated(said, up.at_ns), *_radio(up)], now, f_port=up.f_port, data=data)
+    commands = confirm.after_uplink(known.live, codec, up.at_ns, said, now) if known.live else ()
+    return _with_commands(_readable_again(handled, up.at_ns) if known.alarms else handled, commands, now)
+
+
+def _said(up: Uplink, known: Known, read: Read | None) -> tuple[Codec, Sequence[Measurement], bytes]:
+    """The model's codec, what the frame says, and the bytes of it that may be kept. Our own codec comes first."""
+    codec = catalog().get(known.device.model)
+    if codec is not None:
+        if not up.f_port:
+            return codec, (), up.data
+        frame = Frame(up.f_port, up.data)
+        return codec, codec.decode_uplink(frame), _keepable(codec, frame)
+    if read is None or read.model != known.device.model:  # registered as another model while it was being read
+        raise UnknownModel("There is no codec for the model “{model}”.", model=known.device.model)
+    if read.failed is not None:
+        raise read.failed
+    _admit_series(read.said, known.state)
+    return read.codec, read.said, b"" if read.private else up.data
+
+
+def _admit_series(said: Iterable[Measurement], state: DeviceState) -> None:
+    """What a device says in words of its own is kept for so many of them; a script that invents names comes to an end."""
+    named = {item.quantity.name for item in said if item.quantity.name.startswith(RAW)}
+    if named.difference(state.last):
+        named.update(name for name in state.last if name.startswith(RAW))
+        if len(named) > MOST_RAW:
+            raise TooManySeries("The device {device} says more than {most} different raw values.", device=state.device,
+                                most=MOST_RAW)
+
+
+def _readable_again(handled: Handled, at_ns: int) -> Handled:
+    """A frame that was read after the alarm began: whatever reads the model now works."""
+    known, at = handled.known, from_ns(at_ns)
+    ended = tuple(replace(alarm, ended_at=at) for alarm in known.alarms
+                  if alarm.open and alarm.kind is AlarmKind.SCRIPT_OFF and alarm.began_at < at)
+    if not ended:
+        return handled
+    return replace(handled, alarms=handled.alarms + ended,
+                   known=replace(known, alarms=_running(known.alarms, ended)))
 
 
 def _scheduled(event: Scheduled, known: Known) -> Handled:
@@ -290,10 +347,12 @@ def _in_session(state: DeviceState, up: Uplink) -> DeviceState:
     return replace(state, f_cnt=up.f_cnt, missed=state.missed + missed, gateway=gateway)
 
 
-def _keepable(up: Uplink, known: Known) -> bytes:
-    """The frame's bytes - unless it is the echo of a downlink that the codec hides, because it may hold keys."""
-    codec, frame = codec_of(known.device.model), Frame(up.f_port, up.data)
-    return up.data if up.f_port not in codec.downlink_ports or codec.echo(frame) == plain_echo(frame) else b""
+def _keepable(codec: Codec, frame: Frame) -> bytes:
+    """The frame's bytes without what is about persons - and none where it is the echo of a downlink that the codec
+    hides, because it may hold keys."""
+    if frame.port in codec.downlink_ports and codec.echo(frame) != plain_echo(frame):
+        return b""
+    return codec.keepable(frame)
 
 
 def _radio(up: Uplink) -> list[Measurement]:
@@ -311,7 +370,7 @@ def _dated(said: Iterable[Measurement], at_ns: int) -> list[Measurement]:
 
 
 def _time_of(arrival: Arrival) -> int:
-    return 0 if isinstance(arrival.event, BadInput) else arrival.event.at_ns
+    return 0 if isinstance(arrival.event, Exception) else arrival.event.at_ns
 
 
 def _date(at_ns: int) -> str:

@@ -18,6 +18,7 @@ from gateway_bridge.listen import Listener
 from gateway_bridge.mend import Mender
 from gateway_bridge.metrics import Metrics
 from gateway_bridge.network_server import NetworkServer
+from gateway_bridge.reading import Reader
 from gateway_bridge.ship import Shipper, run_ship
 from gateway_bridge.steer import Steerer
 from gateway_bridge.waiting import Backoff, first
@@ -34,15 +35,15 @@ async def run_bridge(settings: Settings, *, store: Store, log: ReadingLog, link:
     metrics = metrics or Metrics()
     metrics.watch(link)
     turn = asyncio.Lock()
-    async with _network(settings) as network:
-        listener = Listener(link, store, log, clock, settings.bridge, metrics, turn=turn)
-        steerer = Steerer(link, store, clock, settings.bridge, metrics, network, turn=turn)
+    async with _network(settings) as network, _reading(store, settings, metrics) as reader:
+        listener = Listener(link, store, log, clock, settings.bridge, metrics, turn=turn, reader=reader)
+        steerer = Steerer(link, store, clock, settings.bridge, metrics, network, turn=turn, reader=reader)
 
         async def steer() -> None:
             await steerer.tick()
             await clock.sleep(settings.bridge.tick_s)
 
-        mender = Mender(store, log, clock, turn)
+        mender = Mender(store, log, clock, turn, reader)
 
         async def mend() -> None:
             await mender.step()
@@ -109,6 +110,15 @@ async def _network(settings: Settings) -> AsyncIterator[NetworkServer | None]:
         yield network
     finally:
         await network.close()
+
+
+@contextlib.asynccontextmanager
+async def _reading(store: Store, settings: Settings, metrics: Metrics) -> AsyncIterator[Reader]:
+    reader = Reader(store, settings.scripts, metrics)
+    try:
+        yield reader
+    finally:
+        await asyncio.to_thread(reader.close)
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from city.alarms import Alarm
 from city.clock import Clock
 from city.commands import Command, Event, State, advance
-from city.errors import BrokerDown, NetworkServerDown, Refused
+from city.errors import BrokerDown, NetworkServerDown, Refused, SandboxDown, ScriptError
 from city.ids import DevEui, TenantId
 from city.places import Luminaire, Tenant
 from city.planning import Wanted, plan
@@ -30,6 +30,7 @@ from gateway_bridge.downlinks import downlink
 from gateway_bridge.link import Link
 from gateway_bridge.metrics import Metrics
 from gateway_bridge.network_server import NetworkServer
+from gateway_bridge.reading import Key, Own, Reader
 from gateway_bridge.waiting import unbroken
 from gateway_bridge.wishes import Served, Town
 
@@ -53,11 +54,14 @@ class Steerer:
     """Turns what people want into downlinks, one look at a time."""
 
     def __init__(self, link: Link, store: Store, clock: Clock, settings: Bridge, metrics: Metrics,
-                 network: NetworkServer | None = None, *, turn: asyncio.Lock | None = None) -> None:
-        """`turn` is shared with the Listener of the same process: both read commands and write them."""
+                 network: NetworkServer | None = None, *, turn: asyncio.Lock | None = None,
+                 reader: Reader | None = None) -> None:
+        """`turn` is shared with the Listener of the same process: both read commands and write them. So is `reader`,
+        which stays the caller's to close."""
         self._link, self._store, self._clock, self._network = link, store, clock, network
         self._most, self._metrics = settings.frames_per_tick, metrics
         self._turn = turn or asyncio.Lock()
+        self._reader = reader or Reader(store, metrics=metrics)
         self._mirrors: dict[TenantId, _Mirror] = {}
         self._last_sent: dict[DevEui, datetime] = {}
         self._looks = 0
@@ -102,7 +106,7 @@ class Steerer:
     def _decide_for(self, tenant: Tenant, most: int, now: datetime) -> list[_Sending]:
         mirror = self._mirrors.setdefault(tenant.id, _Mirror())
         own = self._store.tenant(tenant.id)
-        town = mirror.refresh(own, tenant, now)
+        town = mirror.refresh(own, tenant, self._reader.scripts(), now)
         live = _by_device(self._store.live_commands(tenant.id))
         lamps = list(wishes.wanted(town, own.overrides(now), own.program(), self._store.last_applied(tenant.id), live, now))
         new, ended = self._plan(own, town, lamps, live, now)
@@ -141,13 +145,24 @@ class Steerer:
         for command in wishes.claim([c for c in commands if c.state.live], self._last_sent, most, now):
             after = advance(command, Event.SEND, now)
             try:
-                topic, payload = _encode(after, town)
-            except Refused as error:
+                topic, payload = self._encode(after, town, now)
+            except (Refused, ScriptError) as error:
                 refused.append(advance(command, Event.GIVE_UP, now, str(error)))
+            except SandboxDown as error:
+                _log.warning("%s A command for %s waits.", error, command.device)
             else:
                 again = command.attempts > 0 or command.device in replaced
                 sending.append(_Sending(command, after, topic, payload, again))
         return sending, refused
+
+    def _encode(self, command: Command, town: Town, now: datetime) -> tuple[str, bytes]:
+        """Raises Refused: Unsupported, Invalid; ScriptError and SandboxDown where a town's script speaks."""
+        state, served = town.states.get(command.device), town.served.get(command.device)
+        if served is None:
+            raise Refused("The device {device} serves nothing here any more.", device=command.device)
+        frame = served.codec.encode_downlink(command.order) if served.own is None \
+            else self._reader.encode(served.own, command.order, served.asset, command.queue_id, now)
+        return downlink(command, frame, state.application_id if state else "")
 
     def _alarms(self, own: TenantStore, town: Town, mirror: "_Mirror", lamps: Sequence[Wanted], moved: list[Command],
                 now: datetime) -> list[Alarm]:
@@ -178,22 +193,24 @@ class _Mirror:
 
     def __init__(self) -> None:
         self._town: Town | None = None
+        self._scripts: Mapping[Key, Own] = {}
         self._revision = 0
         self._read_at: datetime | None = None
         self._looked_at: datetime | None = None
 
-    def refresh(self, own: TenantStore, tenant: Tenant, now: datetime) -> Town:
+    def refresh(self, own: TenantStore, tenant: Tenant, scripts: Mapping[Key, Own], now: datetime) -> Town:
         town = self._town
         if town is None:
             self._revision = own.revision()
-            town = self._town = Town(tenant, _served(own), dict(own.states()))
-            self._read_at = now
+            town = self._town = Town(tenant, _served(own, scripts), dict(own.states()))
+            self._read_at, self._scripts = now, scripts
             return town
         changes = own.changes(self._revision)
         self._revision, town.tenant = changes.revision, tenant
         town.states.update((state.device, state) for state in changes.states)
-        if changes.assets or self._read_at is None or now - self._read_at >= REGISTRY_EVERY:
-            town.served, self._read_at = _served(own), now
+        old = self._read_at is None or now - self._read_at >= REGISTRY_EVERY
+        if changes.assets or old or scripts is not self._scripts:
+            town.served, self._read_at, self._scripts = _served(own, scripts), now, scripts
         return town
 
     def alarms_due(self, now: datetime) -> bool:
@@ -203,12 +220,19 @@ class _Mirror:
         return True
 
 
-def _served(own: TenantStore) -> dict[DevEui, Served]:
-    """The town's devices whose model we know, with their assets."""
+def _served(own: TenantStore, scripts: Mapping[Key, Own]) -> dict[DevEui, Served]:
+    """The town's devices whose model we know or the town has described, with their assets."""
     lamps: dict[str, Luminaire] = {lamp.id: lamp for lamp in own.luminaires()}
-    codecs = catalog()
-    return {device.dev_eui: Served(device.asset, device.dev_eui, codecs[device.model], lamps.get(device.asset))
-            for device in own.devices() if device.model in codecs}
+    codecs, town = catalog(), own.tenant.id
+    served: dict[DevEui, Served] = {}
+    for device in own.devices():
+        codec, lamp = codecs.get(device.model), lamps.get(device.asset)
+        script = scripts.get((town, device.model)) if codec is None else None
+        if codec is not None:
+            served[device.dev_eui] = Served(device.asset, device.dev_eui, codec, lamp)
+        elif script is not None:
+            served[device.dev_eui] = Served(device.asset, device.dev_eui, script.quiet, lamp, script)
+    return served
 
 
 def _by_device(commands: Iterable[Command]) -> dict[DevEui, list[Command]]:
@@ -216,12 +240,3 @@ def _by_device(commands: Iterable[Command]) -> dict[DevEui, list[Command]]:
     for command in commands:
         found.setdefault(command.device, []).append(command)
     return found
-
-
-def _encode(command: Command, town: Town) -> tuple[str, bytes]:
-    """Raises Refused: Unsupported, Invalid."""
-    state, served = town.states.get(command.device), town.served.get(command.device)
-    if served is None:
-        raise Refused("The device {device} serves nothing here any more.", device=command.device)
-    frame = served.codec.encode_downlink(command.order)
-    return downlink(command, frame, state.application_id if state else "")

@@ -22,6 +22,7 @@ from decoders.codec import Codec
 from firmware_config.delta import delta
 from firmware_config.profile import from_json as config_from_json
 from gateway_bridge.confirm import encoded
+from gateway_bridge.reading import Own
 
 LOCK = timedelta(seconds=5)  # ChirpStack's class_c_lock_duration between two downlinks to one device
 HOLD_OFF = timedelta(minutes=10)  # after an order has failed, before the same one is tried again
@@ -35,12 +36,25 @@ CONFIG = "config"
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """An asset with the device that serves it."""
+    """An asset with the device that serves it. `own` is set where a town's script speaks for the model: `codec` is then
+    the quiet one, and only the orders that the script is mapped to are ever planned."""
 
     asset: AssetId
     device: DevEui
     codec: Codec
     lamp: Luminaire | None
+    own: Own | None = None
+
+    def takes(self, order: Order) -> bool:
+        """Whether the model has words for the order."""
+        if self.own is None:
+            return encoded(self.codec, order) is not None
+        return type(order).__name__ in self.own.takes
+
+    @property
+    def can_dim(self) -> bool:
+        """Whether anything speaks for the model: a script that is off tells its lamps nothing."""
+        return self.own is None or SetLevel.__name__ in self.own.takes
 
 
 @dataclass(slots=True)
@@ -58,7 +72,7 @@ def wanted(town: Town, overrides: Sequence[Override], program: Program, applied:
     by_floor: dict[int, Setpoint] = {}
     for device, item in town.served.items():
         state = town.states.get(device)
-        if item.lamp is None or state is None or not state.application_id:
+        if item.lamp is None or state is None or not state.application_id or not item.can_dim:
             continue
         want = _setpoint(item.lamp, overrides, program, town.tenant, by_floor, now)
         yield Wanted(item.lamp, device, item.codec.abilities, want, _level(state, want, now), state.at(LAMP_LEVEL),
@@ -74,7 +88,7 @@ def configuring(town: Town, wishes: Mapping[DevEui, ConfigWish], live: Mapping[D
         item, state = town.served.get(device), town.states.get(device)
         if item is None or state is None or not state.application_id:
             continue
-        missing = _missing(wishes.get(device), state, item.codec)
+        missing = _missing(wishes.get(device), state, item)
         under_way = [command for command in live.get(device, ()) if _is_setting(command)]
         superseded += [advance(command, Event.SUPERSEDE, now, "another setting is wanted") for command in under_way
                        if command.order not in missing]
@@ -203,7 +217,7 @@ def _remembered(applied: Command | None, state: DeviceState) -> Command | None:
     return None
 
 
-def _missing(wish: ConfigWish | None, state: DeviceState, codec: Codec) -> list[Setting]:
+def _missing(wish: ConfigWish | None, state: DeviceState, item: Served) -> list[Setting]:
     """The settings still to be told; a wish that is none asks for nothing, and so does what the model cannot be told."""
     if wish is None:
         return []
@@ -211,7 +225,7 @@ def _missing(wish: ConfigWish | None, state: DeviceState, codec: Codec) -> list[
         config = config_from_json(wish.wanted)
     except Invalid:
         return []
-    return [order for order in delta(state.config, config) if encoded(codec, order) is not None]
+    return [order for order in delta(state.config, config) if item.takes(order)]
 
 
 def _is_setting(item: Command) -> bool:

@@ -6,8 +6,9 @@ field        the part after it; one type for ever, by the quantity's kind. A raw
 tags         tenant, zone, circuit (where there is one), asset, device; channel for a part of the asset ("dali-9")
 time         the reading's own, ns: a pure function of the event, so that sending twice changes nothing
 
-A channel of `device` and `radio` (which data rate, which cause of a reset) is a facet of the device and not a part of
-the asset: it goes into the field's name ("uplinks_dr5"), so that it does not multiply series. Quality is not sent:
+A channel of `device`, `radio` and `lpp` (which data rate, which cause of a reset, which of a sensor's inputs) is a facet
+of the device and not a part of the asset: it goes into the field's name ("uplinks_dr5"), so that it does not multiply
+series. Quality is not sent:
 late readings are true of their time, implausible ones stay in the local log alone.
 """
 
@@ -20,7 +21,7 @@ from city.quantities import Kind, Quantity, Value, quantities, quantity
 from city.readings import Entry, Place, Quality
 
 PLACES_CACHED = 100_000
-_FACETS = frozenset({"device", "radio"})
+_FACETS = frozenset({"device", "radio", "lpp"})
 _IMPLAUSIBLE = Quality.IMPLAUSIBLE
 _INT64 = 2**63
 _TAKEN = frozenset({"", "time", "measurement", "field", "asset", "channel", "circuit", "device", "tenant", "zone"})

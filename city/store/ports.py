@@ -230,6 +230,9 @@ class Store(Protocol):
     def scripts_revision(self) -> int:
         """A number that rises with any change of any town's script; cheap to ask for."""
         ...
+    def registry_revision(self) -> int:
+        """A number that rises when any town's assets or devices change; cheap to ask for."""
+        ...
     def registered(self, devices: Collection[DevEui]) -> Mapping[DevEui, Registered]:
         """Town, device and asset of these devices, from memory as long as no registry has changed."""
         ...

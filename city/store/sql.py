@@ -12,11 +12,11 @@ from city.scripts import Script
 from city.store import rows, tables
 from city.store.accounts import Accounts
 from city.store.commits import Commits
-from city.store.database import Database
+from city.store.database import Database, counted
 from city.store.facts import FactsPart
 from city.store.intents import IntentsPart
 from city.store.ports import ConfigWish, DeadLetter, Facts, Registered, TenantStore, View
-from city.store.registry import RegistryPart, registry_changed
+from city.store.registry import REGISTRY, WHOLE, RegistryPart, registry_changed
 from city.store.scope import REVISION, Scope
 from city.store.scripts import ScriptsPart, all_scripts, scripts_revision
 
@@ -64,6 +64,10 @@ class SqlStore(Accounts):
 
     def scripts_revision(self) -> int:
         return scripts_revision(self._database)
+
+    def registry_revision(self) -> int:
+        with self._database.read() as connection:
+            return counted(connection, WHOLE, REGISTRY)
 
     def registered(self, devices: Collection[DevEui]) -> Mapping[DevEui, Registered]:
         return self._commits.registered(devices)

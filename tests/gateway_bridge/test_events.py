@@ -2,15 +2,17 @@
 
 import base64
 import contextlib
+import json
 from typing import Any
 
 import msgspec
 import pytest
 from chirpstack_api import gw, integration
+from google.protobuf.struct_pb2 import Struct
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from city.errors import MalformedEvent
+from city.errors import DecodeError, MalformedEvent
 from gateway_bridge.events import (
     MAX_PAYLOAD,
     Acked,
@@ -25,6 +27,7 @@ from gateway_bridge.events import (
     parse_base64,
     parse_time,
 )
+from gateway_bridge.objects import object_of
 from tests.gateway_bridge.samples import APPLICATION, EUI, STATUS_HEX, TENANT, TIME, TIME_NS, encode, other, topic, up
 
 KINDS = ["up", "txack", "ack", "join", "status", "log", "location", "integration"]
@@ -41,7 +44,7 @@ def test_an_uplink_as_json() -> None:
     assert event == Uplink(device=EUI, at_ns=TIME_NS, tenant_id=TENANT, application_id=APPLICATION,
                            key="3ac7e3c4-4401-4b8d-9386-a5c902f9202d", dev_addr="00189440", f_cnt=1042, f_port=23,
                            dr=5, data=bytes.fromhex(STATUS_HEX), gateways=1, gateway="0016c001f153a14c", rssi=-97.0,
-                           snr=7.5)
+                           snr=7.5, object=b'{"dim": 90.0, "power_w": 41.2}')
 
 
 def test_nested_zero_values_are_left_out_and_mean_zero() -> None:
@@ -126,7 +129,42 @@ def test_protobuf_says_the_same_as_json() -> None:
     _head(message)
     rx = message.rx_info.add(gateway_id="0016c001f153a14c", rssi=-97, snr=7.5)
     rx.ns_time.CopyFrom(message.time)
-    assert parse(topic("up"), message.SerializeToString()) == parse_up()
+    message.object.update({"dim": 90.0, "power_w": 41.2})
+    event, same = parse(topic("up"), message.SerializeToString()), parse_up()
+    assert isinstance(event, Uplink)
+    assert object_of(event.object) == object_of(same.object) == {"dim": 90.0, "power_w": 41.2}
+    assert msgspec.structs.replace(event, object=same.object) == same
+
+
+OBJECT = {"a": {"b": [1.5, "x", True, None, {"c": False}]}, "d": "ä", "": -0.5}
+
+
+def test_what_the_network_server_has_decoded_is_the_same_in_both_forms() -> None:
+    struct = Struct()
+    struct.update(OBJECT)
+    assert object_of(struct.SerializeToString()) == object_of(json.dumps(OBJECT).encode()) == OBJECT
+
+
+@pytest.mark.parametrize("carried", [b"", b"null"])
+def test_a_network_server_that_has_decoded_nothing_says_nothing(carried: bytes) -> None:
+    assert object_of(carried) is None
+    assert parse_up(object=None).object == b"null"
+
+
+@pytest.mark.parametrize("carried", [b"[1]", b'"x"', b"7", b'{"a":', b"\xff\xff", b"{" + b" " * 70_000 + b"}",
+                                     b'{"a":' * 30_000])
+def test_a_reading_of_the_network_server_that_cannot_be_taken_is_a_decode_error(carried: bytes) -> None:
+    with pytest.raises(DecodeError):
+        object_of(carried)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_as_object_are_read_or_a_decode_error(carried: bytes) -> None:
+    try:
+        said = object_of(carried)
+    except DecodeError:
+        return
+    assert said is None or isinstance(said, dict)
 
 
 @pytest.mark.parametrize(("kind", "message", "expected"), [

@@ -81,10 +81,10 @@ async def test_an_unknown_device_is_a_letter_that_replays_once_the_device_is_reg
         await town.hear("up", up())
         (letter,) = town.store.all_letters()
         assert (letter.reason, letter.tenant, letter.payload) == ("UnknownDevice", None, encode(up()))
-        assert replay(town.store, town.log, letter, NOW) == "UnknownDevice"
+        assert replay(town.store, town.log, letter, NOW, town.reader) == "UnknownDevice"
         assert town.store.letter(letter.id).count == 1
         register_assets(town.own)
-        assert replay(town.store, town.log, letter, NOW) == ""
+        assert replay(town.store, town.log, letter, NOW, town.reader) == ""
         assert town.store.all_letters() == []
         assert [point.value for point in town.history(LAMP_LEVEL)] == [25.0]
 
@@ -201,7 +201,8 @@ async def test_with_the_log_down_nothing_is_acknowledged_and_nothing_is_lost(tow
 
 async def test_a_crash_between_log_and_database_is_mended_by_redelivery(town: Town) -> None:
     class HalfStore:
-        view = staticmethod(town.store.view)
+        view, registered = staticmethod(town.store.view), staticmethod(town.store.registered)
+        registry_revision = staticmethod(town.store.registry_revision)
 
         @staticmethod
         def commit(facts: Facts) -> None:

@@ -1,10 +1,13 @@
 """A small town on a real store and a real log in a temporary directory, for the bridge's tests."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from decoders.javascript import Sandbox
 
 from city.clock import ManualClock
 from city.commands import Command, Priority, command
@@ -22,6 +25,7 @@ from gateway_bridge.link import MemoryLink
 from gateway_bridge.listen import Listener
 from gateway_bridge.metrics import Metrics
 from gateway_bridge.network_server import NetworkServer
+from gateway_bridge.reading import Reader
 from gateway_bridge.steer import Steerer
 from tests.gateway_bridge.samples import EUI, encode, topic
 
@@ -40,6 +44,8 @@ class Town:
     metrics: Metrics
     listener: Listener
     steerer: Steerer
+    reader: Reader
+    turn: asyncio.Lock
 
     @property
     def own(self) -> TenantStore:
@@ -81,20 +87,23 @@ class Town:
 
 @contextmanager
 def small_town(directory: Path, *, bind: str = "", register: bool = True, batch: int = 500,
-               network: NetworkServer | None = None) -> Iterator[Town]:
+               network: NetworkServer | None = None, sandbox: Sandbox | None = None) -> Iterator[Town]:
     store = open_store(f"sqlite:///{directory}/city.db")
     log = LocalLog(directory / "log")
     store.put_tenant(Tenant(TenantId("musterstadt"), "Musterstadt", Site(48.7, 13.8), bind))
     clock, link, metrics = ManualClock(NOW), MemoryLink(), Metrics()
     metrics.watch(link)
     settings = Bridge(batch=batch, linger_ms=0)
-    town = Town(store, log, clock, link, metrics, Listener(link, store, log, clock, settings, metrics),
-                Steerer(link, store, clock, settings, metrics, network))
+    reader, turn = Reader(store, metrics=metrics, sandbox=sandbox), asyncio.Lock()
+    town = Town(store, log, clock, link, metrics,
+                Listener(link, store, log, clock, settings, metrics, turn=turn, reader=reader),
+                Steerer(link, store, clock, settings, metrics, network, turn=turn, reader=reader), reader, turn)
     if register:
         register_assets(town.own)
     try:
         yield town
     finally:
+        reader.close()
         log.close()
         store.close()
 

@@ -1,5 +1,6 @@
 """A whole town in one process on virtual time: simulator, bridge, store and API joined by a link in memory, no sockets."""
 
+import asyncio
 import itertools
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,9 @@ from city.store.readings import LocalLog
 from decoders.catalog import catalog
 from gateway_bridge.link import MemoryLink
 from gateway_bridge.listen import Listener
+from gateway_bridge.mend import Mender
 from gateway_bridge.metrics import Metrics
+from gateway_bridge.reading import Reader
 from gateway_bridge.steer import Steerer
 from simulator.chirpstack import ChirpStack
 from simulator.scenario import Scenario
@@ -40,8 +43,11 @@ class Platform:
         self.link = MemoryLink()
         self.settings = Settings()
         metrics = Metrics()
-        self.listener = Listener(self.link, self.store, self.log, self.clock, self.settings.bridge, metrics)
-        self.steerer = Steerer(self.link, self.store, self.clock, self.settings.bridge, metrics)
+        self.reader, turn = Reader(self.store, self.settings.scripts, metrics), asyncio.Lock()
+        shared = {"turn": turn, "reader": self.reader}
+        self.listener = Listener(self.link, self.store, self.log, self.clock, self.settings.bridge, metrics, **shared)
+        self.steerer = Steerer(self.link, self.store, self.clock, self.settings.bridge, metrics, **shared)
+        self.mender = Mender(self.store, self.log, self.clock, **shared)
         self.metrics = metrics
         self.chirpstack = ChirpStack(self.scenario, seed=7, start=start)
         self.app = create_app(self.store, self.log, self.clock, self.settings)
@@ -100,6 +106,7 @@ class Platform:
         return httpx.AsyncClient(transport=httpx.ASGITransport(app=self.app), base_url="http://town")
 
     def close(self):
+        self.reader.close()
         self.log.close()
         self.store.close()
 

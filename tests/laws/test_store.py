@@ -226,7 +226,9 @@ def test_a_source_of_the_largest_size_and_with_any_character_is_kept(town):
 
 def test_the_bridge_knows_which_device_serves_what(store, town):
     town.put_script(script())
+    before = store.registry_revision()
     town.import_rows([row("L7", D3, model="acme/x1")])
+    assert store.registry_revision() > before
     known = store.registered([D1, D3, DevEui("00000000000000ff")])
     assert {eui: (place.id, device.model, asset.id) for eui, (place, device, asset) in known.items()} == {
         D1: (A, "nas/ul20xx", "L1"), D3: (A, "acme/x1", "L7")}
