@@ -81,7 +81,10 @@ def _said(frame: Frame, begin: int, known: int) -> list[Measurement]:
             heads += head
             at += _LENGTHS[head[-1] & known]
     shape = _shape(heads, begin, known)
-    read = frame.reader().record(shape.layout)
+    if type(frame) is Frame and len(data) == shape.layout.size:
+        read = shape.layout.unpack_from(data)
+    else:
+        read = frame.reader().record(shape.layout)
     if shape.wrong is not None:
         raise shape.wrong
     for factor in shape.factors:
