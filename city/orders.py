@@ -188,6 +188,10 @@ class Parameters(_Order, frozen=True):
         if names != sorted(set(names)):
             raise Invalid("Parameters are named once each, in the order of their names.", field="values", rule="order")
 
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={'redacted' if name == 'password' else value}" for name, value in self.values)
+        return f"Parameters({shown})"
+
 
 class DayTime(msgspec.Struct, frozen=True):
     """A time of each day: `minutes` after midnight (0-1439), or after sunrise or sunset (-60 to 60) as the device reckons

@@ -163,6 +163,7 @@ CODEC = Codec(
         ("Types of firmware makers (polyline 240 among them): their length is unknown, so they and what follows them are "
          "kept as device.debug. A frame that begins with one is refused."),
         "myDevices' table ends at 12 types; sizes and scales of the others are ElectronicCats'. For the 12 both agree.",
+        "LPP 2.0, a draft, gives some FPorts payloads without types: only fields with channel and type are read, on any FPort.",
         "The FPort of commands: no document names one. They go to FPort 99, and a device must listen there.",
         "Which output is digital and which analog: a command carries hundredths for either, 100 being “on”.",
         "A device does not repeat commands in any document; where one does on FPort 99, that counts as its confirmation.",

@@ -100,6 +100,8 @@ SETTINGS: Mapping[str, Setting] = {
     "send_only_1": Setting((1, lpp.DIGITAL_OUTPUT), 0, 255),
     "send_only_2": Setting((2, lpp.DIGITAL_OUTPUT), 0, 255),
 }
+_QUICK: dict[int, tuple[Quantity, int, str]] = {
+    channel << 8 | number: (said.quantity, said.steps, said.channel) for (channel, number), said in FIELDS.items()}
 _RELAY: Mapping[lpp.Entry, Measurement] = {(1, lpp.SWITCH, raw): LAMP_RELAY_CLOSED(bool(raw)) for raw in (0, 1)}
 _NAMES: dict[tuple[int, int], tuple[str, ...]] = {}
 for _name, _setting in SETTINGS.items():
@@ -173,10 +175,11 @@ def keepable(frame: Frame) -> bytes:
 def _data(found: list[lpp.Entry]) -> list[Measurement]:
     said: list[Measurement] = []
     for entry in found:
-        known = FIELDS.get((entry[0], entry[1]))
+        known = _QUICK.get(entry[0] << 8 | entry[1])
         if known is not None:
-            raw = entry[2] if entry[1] != lpp.SMALL_TIME else lpp.numbers(entry)[0]
-            said.append(Measurement(known.quantity, raw / known.steps if known.steps else raw, known.channel))
+            quantity, steps, channel = known
+            raw = entry[2] if len(entry) == 3 else lpp.numbers(entry)[0]
+            said.append(Measurement(quantity, raw / steps if steps else raw, channel))
         elif entry in _RELAY:
             said.append(_RELAY[entry])
         elif entry[:2] == (1, lpp.SWITCH):

@@ -75,6 +75,7 @@ def test_a_password_is_in_no_trace_echo_or_kept_frame():
     assert MSD.decode_downlink(traced) == OWN
     assert [field.name for field in traced.trace if field.secret] == ["password"]
     assert "4711" not in " ".join(f"{field.value} {field.meaning}" for field in traced.trace)
+    assert repr(OWN) == "Parameters(password=redacted, working_mode=1)"
     assert all(hidden.hex(" ") not in field.hex for field in traced.trace)
     assert hidden.hex() not in MSD.echo(frame)
     assert MSD.keepable(frame) == frame.data.replace(hidden, b"\x00\x00")
