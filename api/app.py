@@ -6,39 +6,46 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.concurrency import run_in_threadpool
 
 from api import problems
 from api.deps import Platform
-from api.limits import SignInLimiter
+from api.limits import RunLimiter, SignInLimiter
 from api.live import Hub
 from api.pages.routes import mount_static, pages_router
 from api.problems import Problem
-from api.routes import configs, events, imports, lighting, ops, parking, readings, records, session, towns
+from api.routes import codecs, configs, events, imports, lighting, ops, parking, readings, records, session, towns
 from api.shell import Metrics, Shell
 from city.clock import Clock
 from city.settings import Settings
 from city.store.ports import ReadingLog, Store
+from decoders.javascript import Sandbox
 
 VERSION = "1"
-ROUTERS = (ops, session, towns, lighting, parking, readings, records, configs, imports, events)
+ROUTERS = (ops, session, towns, lighting, parking, readings, records, configs, imports, codecs, events)
 DESCRIPTION = """Streetlights and parking of German towns. Sign in for a session, or send `Authorization: Bearer sf_…`.
 Every refusal is `application/problem+json` and names the field and the rule."""
 
 
-def create_app(store: Store, log: ReadingLog, clock: Clock, settings: Settings) -> FastAPI:
-    """The application over these ports. Whoever made them closes them."""
+def create_app(store: Store, log: ReadingLog, clock: Clock, settings: Settings, sandbox: Sandbox | None = None) -> FastAPI:
+    """The application over these ports. Whoever made them closes them. Without a `sandbox` it has one of its own, which
+    starts its processes with the first script and ends them at shutdown."""
     metrics = Metrics()
     hub = Hub(clock, metrics)
+    runs = sandbox or Sandbox(workers=settings.scripts.workers)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await hub.close()
+        if sandbox is None:
+            await run_in_threadpool(runs.close)
 
     app = FastAPI(title="stadtfunk", version=VERSION, description=DESCRIPTION, lifespan=lifespan, docs_url=None,
                   redoc_url=None, openapi_url="/api/v1/openapi.json", redirect_slashes=False)
-    app.state.platform = Platform(store, log, clock, settings)
+    app.state.platform = Platform(store, log, clock, settings, runs)
     app.state.limiter, app.state.metrics, app.state.hub = SignInLimiter(), metrics, hub
+    app.state.runs = RunLimiter()
     app.add_middleware(Shell, metrics=metrics, secure=settings.api.https,
                        max_upload=settings.api.max_body_mb * 2**20)
     problems.install(app)

@@ -19,9 +19,11 @@ from city.errors import Forbidden, NotFound, SignInNeeded
 from city.ids import TenantId
 from city.settings import Settings
 from city.store.ports import ReadingLog, Role, Store, TenantStore
+from decoders.javascript import Sandbox
 
 COOKIE = "stadtfunk_session"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+MAX_FIELDS = 2000  # of a form: a script's mapping has 256 rows of seven
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 TownPath = Annotated[str, Path(description="The town's name in addresses.", max_length=64)]
 
@@ -34,6 +36,7 @@ class Platform:
     log: ReadingLog
     clock: Clock
     settings: Settings = field(repr=False)
+    sandbox: Sandbox = field(repr=False)
 
 
 class Guard(Protocol):
@@ -177,7 +180,7 @@ async def _csrf(request: Request) -> str:
     given = request.headers.get("x-csrf-token", "")
     if given or not request.headers.get("content-type", "").startswith(FORMS):
         return given
-    field = (await request.form()).get("csrf", "")
+    field = (await request.form(max_fields=MAX_FIELDS)).get("csrf", "")
     return field if isinstance(field, str) else ""
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import msgspec
 
+from api.library import codecs_for
 from api.schemas import AlarmOut, BayOut, CommandOut, LuminaireOut, OverrideOut, to_json
 from api.targets import Targets
 from api.views import ALL, LIVE, LampWord, Picture, bay_view, override_progress
@@ -80,6 +81,7 @@ class Feed:
         devices = self._town.devices()
         self._devices: dict[AssetId, Device] = {device.asset: device for device in devices}
         self._assets: dict[DevEui, AssetId] = {device.dev_eui: device.asset for device in devices}
+        self._codecs = codecs_for(self._town, devices)
 
     def _learn(self, changes: Changes) -> None:
         if any(state.device not in self._assets for state in changes.states):
@@ -127,7 +129,7 @@ class Feed:
             _messages("commands", [CommandOut.of(order) for order in changes.commands], now),
             _messages("alarms", [AlarmOut.of(alarm) for alarm in changes.alarms], now),
             _messages("overrides", self._override_items(changes, now), now)))
-        private = _messages("bays", [BayOut.of(bay_view(bay, self._devices.get(bay.id), self._states, now))
+        private = _messages("bays", [BayOut.of(bay_view(bay, self._devices.get(bay.id), self._states, self._codecs, now))
                                      for bay in bays], now)
         if not everyone and not private and changes.revision == self.revision:
             return None
@@ -141,8 +143,8 @@ class Feed:
         if not lamps:
             return []
         newest_first = sorted(self._live.values(), key=lambda order: order.created_at, reverse=True)
-        picture = Picture(zones=self._zones, devices=self._devices, states=self._states, alarms=self._alarms.values(),
-                          live=newest_first, now=now,
+        picture = Picture(zones=self._zones, devices=self._devices, codecs=self._codecs, states=self._states,
+                          alarms=self._alarms.values(), live=newest_first, now=now,
                           targets=Targets(self._overrides.values(), self._town.program(), self._town.tenant.site, now))
         views = [picture.view(lamp) for lamp in lamps]
         waiting = {view.lamp.id for view in views if view.word is LampWord.WAITING}

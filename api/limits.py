@@ -1,7 +1,10 @@
-"""How often one may try to sign in: after a few failures each further try has to wait longer."""
+"""How often one may try to sign in (after a few failures each further try has to wait longer), and how often one may
+let scripts run."""
 
 import threading
 from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from city.errors import TooOften
@@ -12,6 +15,9 @@ LONGEST = timedelta(minutes=15)
 FORGET = timedelta(hours=1)
 MOST_KEYS = 20_000
 HASHES_AT_ONCE = 4  # an argon2 hash takes 64 MiB
+RUNS_AT_ONCE = 4  # of scripts, in one process; each holds a thread
+RUNS_TOGETHER = 30
+RUN_EVERY = timedelta(seconds=2)
 
 
 class SignInLimiter:
@@ -72,6 +78,40 @@ class SignInLimiter:
             return timedelta(seconds=1)
         pause = min(timedelta(seconds=2 ** min(count - free + 1, 12)), LONGEST)
         return last + pause - now
+
+
+class RunLimiter:
+    """Lets each caller run scripts 30 times together, then once every two seconds; and few at once in all."""
+
+    def __init__(self) -> None:
+        self._due: OrderedDict[str, datetime] = OrderedDict()
+        self._lock = threading.Lock()
+        self._slots = threading.BoundedSemaphore(RUNS_AT_ONCE)
+
+    @contextmanager
+    def running(self, caller: str, now: datetime) -> Iterator[None]:
+        """While a script runs for `caller`. Raises TooOften."""
+        self._book(caller, now)
+        if not self._slots.acquire(blocking=False):
+            raise _too_often(1)
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    def _book(self, caller: str, now: datetime) -> None:
+        with self._lock:
+            due = max(self._due.pop(caller, now), now)
+            ahead = due + RUN_EVERY - now - RUN_EVERY * RUNS_TOGETHER
+            self._due[caller] = due if ahead > timedelta(0) else due + RUN_EVERY
+            while len(self._due) > MOST_KEYS:
+                self._due.popitem(last=False)
+        if ahead > timedelta(0):
+            raise _too_often(int(ahead.total_seconds()) + 1)
+
+
+def _too_often(seconds: int) -> TooOften:
+    return TooOften("Too many attempts: wait {seconds} seconds.", rule="attempts", seconds=seconds)
 
 
 def _keys(name: str, address: str) -> tuple[tuple[str, str], tuple[str, str]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
+from api.library import codecs_for
 from api.targets import Targets
 from city.airtime import Estimate, estimate
 from city.alarms import Alarm, AlarmKind
@@ -24,7 +25,6 @@ from city.planning import OWN_CALENDAR_GRACE
 from city.quantities import LAMP_LEVEL, LAMP_POWER, LAMP_REASON, RADIO_DOWNLINK_SF
 from city.readings import DeviceState, Last, from_ns
 from city.store.ports import TenantStore
-from decoders.catalog import catalog
 from decoders.codec import Codec
 
 ALL = 1_000_000  # a limit that means: every one
@@ -35,6 +35,7 @@ OVERRIDE_GRACE = timedelta(minutes=3)
 NO_KINDS: frozenset[AlarmKind] = frozenset()
 HOUR = timedelta(hours=1)
 UNKNOWN_HEARTBEAT = timedelta(hours=24)
+SCRIPT_ORDER = 8  # bytes that an order by a town's own script is taken to have
 
 
 class LampWord(Enum):
@@ -170,14 +171,14 @@ def zones_of(town: TenantStore, views: Iterable[LuminaireView], now: datetime) -
 def bays(town: TenantStore, now: datetime, zone: ZoneId | None = None) -> list[BayState]:
     """What is known of every bay, or of one zone's."""
     devices = _by_asset(town.devices())
-    states = town.states()
-    return [bay_view(bay, devices.get(bay.id), states, now) for bay in town.bays(zone)]
+    states, codecs = town.states(), codecs_for(town, devices.values())
+    return [bay_view(bay, devices.get(bay.id), states, codecs, now) for bay in town.bays(zone)]
 
 
 def bay_view(bay: ParkingBay, device: Device | None, states: Mapping[DevEui, DeviceState],
-             now: datetime) -> BayState:
-    """What is known of one bay."""
-    codec = catalog().get(device.model) if device else None
+             codecs: Mapping[str, Codec], now: datetime) -> BayState:
+    """What is known of one bay; `codecs` are those of the town's devices."""
+    codec = codecs.get(device.model) if device else None
     return bay_state(bay, states.get(device.dev_eui) if device else None,
                      codec.heartbeat if codec else UNKNOWN_HEARTBEAT, now)
 
@@ -194,12 +195,13 @@ def override_progress(town: TenantStore, override: Override, now: datetime) -> O
     """How far the override has come, lamp by lamp."""
     lamps = covered(town, override)
     devices = _devices(town, lamps)
-    states = _states(town, devices)
+    states, codecs = _states(town, devices), codecs_for(town, devices.values())
     newest: dict[AssetId, list[Command]] = {}
     for order in town.commands(origin=f"override:{override.id}", limit=ALL):
         newest.setdefault(order.asset, []).append(order)
     active = override.active(now)
-    tally = Counter(_step(override, active, devices.get(lamp.id), states, newest.get(lamp.id, [])) for lamp in lamps)
+    tally = Counter(_step(override, active, _dimming(devices.get(lamp.id), codecs), states, newest.get(lamp.id, []))
+                    for lamp in lamps)
     return OverrideProgress(override, active, len(lamps), *(tally[step] for step in _STEPS))
 
 
@@ -213,21 +215,23 @@ def estimate_for(town: TenantStore, lamps: Iterable[Luminaire]) -> Estimate:
     """What one order to these lamps costs, spread over the gateways that hear them. Raises Unsupported where none of
     them has a controller that dims."""
     devices = _by_asset(town.devices())
-    able = [device for lamp in lamps if (device := devices.get(lamp.id)) is not None and dims(device.model)]
+    codecs = codecs_for(town, devices.values())
+    able = [device for lamp in lamps if (device := _dimming(devices.get(lamp.id), codecs)) is not None]
     if not able:
         raise Unsupported("No lamp here has a controller that can dim it.", field="level", rule="can dim")
     states = town.states()
     known = [state for device in able if (state := states.get(device.dev_eui)) is not None]
     gateways = {state.gateway for state in known if state.gateway}
     used = [factor for state in known if isinstance(factor := state.value(RADIO_DOWNLINK_SF), int)]
-    payload = max(_order_size(model) for model in {device.model for device in able})
+    payload = max(_order_size(codecs[model]) for model in {device.model for device in able})
     return estimate(len(able), payload, max(used, default=RX2_SF), gateways=len(gateways) or 1)
 
 
-def dims(model: str) -> bool:
-    """Whether lamps with a controller of this model can be dimmed by us."""
-    codec = catalog().get(model)
-    return codec is not None and codec.abilities.dims
+def dimmable(town: TenantStore) -> set[AssetId]:
+    """The assets whose controllers can be dimmed by us."""
+    devices = town.devices()
+    codecs = codecs_for(town, devices)
+    return {device.asset for device in devices if _dimming(device, codecs) is not None}
 
 
 _STEPS = ("waiting", "sent", "scheduled", "acked", "applied", "deviating", "failed", "unable")
@@ -237,8 +241,9 @@ _STEP_OF = {State.PLANNED: "waiting", State.SENT: "sent", State.SCHEDULED: "sche
 
 def _step(override: Override, active: bool, device: Device | None, states: Mapping[DevEui, DeviceState],
           orders: list[Command]) -> str:
-    """Where one lamp stands; `orders` are those of this override, newest first."""
-    if device is None or not dims(device.model):
+    """Where one lamp stands; `device` is its controller if that dims, `orders` are those of this override, newest
+    first."""
+    if device is None:
         return "unable"
     state = states.get(device.dev_eui)
     level, at = (state.value(LAMP_LEVEL), state.at(LAMP_LEVEL)) if state else (None, None)
@@ -254,7 +259,8 @@ def _step(override: Override, active: bool, device: Device | None, states: Mappi
 def _lamp_views(town: TenantStore, lamps: Sequence[Luminaire], now: datetime) -> list[LuminaireView]:
     devices = _devices(town, lamps)
     picture = Picture(
-        zones=town.zones(), devices=devices, states=_states(town, devices), alarms=town.alarms(limit=ALL),
+        zones=town.zones(), devices=devices, codecs=codecs_for(town, devices.values()),
+        states=_states(town, devices), alarms=town.alarms(limit=ALL),
         live=town.commands(asset=lamps[0].id if len(lamps) == 1 else None, states=LIVE, limit=ALL),
         targets=Targets(town.overrides(now), town.program(), town.tenant.site, now), now=now)
     return [picture.view(lamp) for lamp in lamps]
@@ -264,11 +270,11 @@ class Picture:
     """Everything that views of lamps need, looked up once; `live` commands come newest first."""
 
     def __init__(self, *, zones: Iterable[Zone], devices: Mapping[AssetId, Device],
-                 states: Mapping[DevEui, DeviceState], alarms: Iterable[Alarm], live: Iterable[Command],
-                 targets: Targets, now: datetime) -> None:
+                 codecs: Mapping[str, Codec], states: Mapping[DevEui, DeviceState], alarms: Iterable[Alarm],
+                 live: Iterable[Command], targets: Targets, now: datetime) -> None:
         self._zones = {zone.id: zone.name for zone in zones}
         self._devices, self._states, self._targets, self._now = devices, states, targets, now
-        self._codecs = catalog()
+        self._codecs = codecs
         self._alarms: dict[AssetId, list[Alarm]] = {}
         for alarm in alarms:
             self._alarms.setdefault(alarm.asset, []).append(alarm)
@@ -356,8 +362,20 @@ def _states(town: TenantStore, devices: Mapping[AssetId, Device]) -> Mapping[Dev
     return {device.dev_eui: state for device in devices.values() if (state := town.state(device.dev_eui)) is not None}
 
 
-def _order_size(model: str) -> int:
-    return len(catalog()[model].encode_downlink(SetLevel(50, 60)).data)
+def _dimming(device: Device | None, codecs: Mapping[str, Codec]) -> Device | None:
+    """The device, if it dims."""
+    codec = codecs.get(device.model) if device is not None else None
+    return device if codec is not None and codec.abilities.dims else None
+
+
+def _order_size(codec: Codec) -> int:
+    """Bytes of an order of a level; a model that holds no level for an hour, or only switches, has others as long."""
+    for order in (SetLevel(50, 60), SetLevel(50), SetLevel(100)):
+        try:
+            return len(codec.encode_downlink(order).data)
+        except Unsupported:
+            continue
+    return SCRIPT_ORDER
 
 
 def _number(last: Last | None) -> float | None:

@@ -147,7 +147,7 @@ def keep(town: TenantStore, target: Target, form: DimForm, who: Actor, at: datet
     views.estimate_for(town, target.lamps)
     if target.zone is not None:
         return [intents.override_zone(town, target.zone, wish, who=who, now=at)[0]]
-    able = {device.asset for device in town.devices() if views.dims(device.model)}
+    able = views.dimmable(town)
     return [intents.override_lamp(town, lamp.id, wish, who=who, now=at)[0] for lamp in target.lamps if lamp.id in able]
 
 

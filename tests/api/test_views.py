@@ -22,7 +22,7 @@ from city.places import Device, Luminaire, Restriction, Site, Zone
 from city.quantities import LAMP_LEVEL, LAMP_POWER
 from city.readings import DeviceState, Last, to_ns
 from city.store.ports import Facts
-from decoders.catalog import codec_of
+from decoders.catalog import catalog, codec_of
 
 NOW = datetime(2026, 3, 2, 22, tzinfo=UTC)
 ALT, HERE = TenantId("alt"), Site(51.0, 8.1)
@@ -131,7 +131,7 @@ def test_twenty_thousand_lamps_are_shown_within_bounds():
     states = {device.dev_eui: DeviceState(device.dev_eui, heard_ns=at, last={
         LAMP_LEVEL.name: Last(50.0, at), LAMP_POWER.name: Last(20.0, at)}) for device in devices.values()}
     began = time.process_time()
-    picture = views.Picture(zones=[Zone(ALT, ZoneId(f"z{n}"), f"Zone {n}") for n in range(50)], devices=devices,
+    picture = views.Picture(zones=[Zone(ALT, ZoneId(f"z{n}"), f"Zone {n}") for n in range(50)], devices=devices, codecs=catalog(),
                             states=states, alarms=[], live=[], targets=Targets([], Program(), HERE, NOW), now=NOW)
     shown = [LuminaireOut.of(picture.view(lamp)) for lamp in lamps]
     assert time.process_time() - began < 3
