@@ -20,6 +20,15 @@ _PAGES: dict[str, tuple[str, str]] = {
     "alarms": ("/{tenant}/betrieb/stoerungen", "/en/{tenant}/operations/alarms"),
     "acknowledge": ("/{tenant}/betrieb/stoerungen/{alarm}/quittieren",
                     "/en/{tenant}/operations/alarms/{alarm}/acknowledge"),
+    "models": ("/{tenant}/betrieb/modelle", "/en/{tenant}/operations/models"),
+    "model-new": ("/{tenant}/betrieb/modelle/neu", "/en/{tenant}/operations/models/new"),
+    "model": ("/{tenant}/betrieb/modelle/{vendor}/{name}", "/en/{tenant}/operations/models/{vendor}/{name}"),
+    "model-script": ("/{tenant}/betrieb/modelle/{vendor}/{name}/skript",
+                     "/en/{tenant}/operations/models/{vendor}/{name}/script"),
+    "model-switch": ("/{tenant}/betrieb/modelle/{vendor}/{name}/schalten",
+                     "/en/{tenant}/operations/models/{vendor}/{name}/switch"),
+    "model-remove": ("/{tenant}/betrieb/modelle/{vendor}/{name}/entfernen",
+                     "/en/{tenant}/operations/models/{vendor}/{name}/remove"),
 }
 
 

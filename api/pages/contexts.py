@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
+from api.library import ModelView
 from api.pages.chart import Chart
+from api.pages.codec_form import ScriptForm
+from api.trying import Outcome
 from api.views import LuminaireView, OverrideProgress, ZoneLightingView
 from city.alarms import Alarm
 from city.commands import Command
 from city.lighting import Override
 from city.parking import ZoneOccupancy
 from city.places import Tenant
+from city.quantities import Quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +227,7 @@ class LampPage:
     alarms: Sequence[Alarm]
     program: str
     may_dim: bool
+    model: ModelView | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +248,80 @@ class AlarmsPage:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelsPage:
+    """`undescribed` are models of the town's devices that nobody reads; `new` "" for those who may not add a script."""
+
+    template: ClassVar[str] = "models.html"
+    page: Page
+    rows: Sequence[ModelView]
+    total: int
+    search: str
+    filters: Sequence[Link]
+    hidden: Sequence[tuple[str, str]]
+    undescribed: Sequence[Link]
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLine:
+    """A device of a model: its asset's name and page ("" where it has none), and when it was last heard."""
+
+    dev_eui: str
+    name: str
+    href: str
+    heard_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A frame from the maker's documents: what it says, and where it is explained."""
+
+    says: str
+    link: Link
+
+
+@dataclass(frozen=True, slots=True)
+class FrameForm:
+    """The explain box as typed; `way` is "up" or "down"."""
+
+    way: str = "up"
+    port: str = ""
+    hex: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPage:
+    template: ClassVar[str] = "model.html"
+    fragments: ClassVar[Mapping[str, str]] = {"explain": "parts/explain.html"}
+    page: Page
+    view: ModelView
+    devices: Sequence[DeviceLine]
+    examples: Sequence[Example]
+    form: FrameForm
+    outcome: Outcome | None
+    may_edit: bool
+    may_explain: bool
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptPage:
+    """The editor; `view` None for a script that is new. `action` is where the form goes, `groups` the quantities that
+    a leaf may be, by the word before their dot."""
+
+    template: ClassVar[str] = "script.html"
+    fragments: ClassVar[Mapping[str, str]] = {"editor": "parts/script.html"}
+    page: Page
+    view: ModelView | None
+    form: ScriptForm
+    action: str
+    groups: Mapping[str, Sequence[Quantity]]
+    outcome: Outcome | None = None
+    saved: bool = False
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorPage:
     template: ClassVar[str] = "error.html"
     page: Page
@@ -252,4 +331,4 @@ class ErrorPage:
 
 
 PageContext = (TownsPage | PrivacyPage | ParkingPage | SignInPage | ConsolePage | DimPage | PricePage | ProgressPage
-               | LampPage | AlarmsPage | ErrorPage)
+               | LampPage | AlarmsPage | ModelsPage | ModelPage | ScriptPage | ErrorPage)

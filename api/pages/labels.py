@@ -1,13 +1,21 @@
 """Our own words for states, kinds and reasons, as pages say them; English here, German in the catalogue."""
 
+import json
 import re
+from collections.abc import Mapping
+from datetime import timedelta
 
-from api.i18n import translate
+import msgspec
+
+from api.i18n import explain, ngettext, number, translate
 from api.views import LampWord
 from city.alarms import SENTENCES, AlarmKind
 from city.commands import Command, State
-from city.orders import ReadStatus, Resume, SetLevel
+from city.errors import CityError, ScriptBreach, ScriptError, Unsupported
+from city.orders import Order, ReadStatus, Resume, SetLevel
 from city.parking import Word
+from city.quantities import RAW
+from city.scripts import Rule
 
 
 def _(text: str) -> str:
@@ -112,3 +120,91 @@ def note(language: str, text: str) -> str:
 def alarm(language: str, kind: AlarmKind) -> str:
     """An alarm's one sentence."""
     return translate(language, SENTENCES[kind])
+
+
+_REASONS = tuple((text, re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(text)), re.DOTALL)) for text in (
+    _("It broke its limits {times} times within {minutes} minutes, lastly: {error}"),
+    _("The script ran longer than {milliseconds} ms and was stopped."),
+    _("The script wanted more than {megabytes} MB of memory."),
+    _("The script's output is longer than {kilobytes} kB."),
+    _("The script's output has more than {leaves} values."),
+    _("The script's output is nested more than {depth} deep.")))
+_UNITS = {"Cel": "°C", "W.h": "Wh", "deg": "°", "dB[mW]": "dBm"}
+MAX_JSON = 64 * 1024
+
+
+def unit(text: str) -> str:
+    """A UCUM unit as people write it."""
+    return _UNITS.get(text, text)
+
+
+def error(language: str, found: CityError) -> str:
+    """What a codec or a script says is wrong."""
+    return explain(language, found)
+
+
+def kind_of(language: str, found: CityError) -> str:
+    """The kind of an error of the test box, in a few words."""
+    match found:
+        case ScriptBreach():
+            return translate(language, _("The script was stopped."))
+        case ScriptError():
+            return translate(language, _("The script itself refused."))
+        case Unsupported():
+            return translate(language, _("The model cannot do this."))
+    return translate(language, _("This cannot be read."))
+
+
+def off(language: str, reason: str) -> str:
+    """Why a script is switched off, as the bridge or a person has written it down in English."""
+    for template, shape in _REASONS:
+        found = shape.fullmatch(reason)
+        if found:
+            facts: dict[str, object] = {name: int(text) if text.isdecimal() else off(language, text)
+                                        for name, text in found.groupdict().items()}
+            return translate(language, template, **facts)
+    return translate(language, reason)
+
+
+def duration(language: str, span: timedelta) -> str:
+    """A span in the largest unit that fits."""
+    minutes = round(span.total_seconds() / 60)
+    if minutes % 1440 == 0:
+        return ngettext(language, "{n} day", "{n} days", minutes // 1440)
+    if minutes % 60 == 0:
+        return ngettext(language, "{n} hour", "{n} hours", minutes // 60)
+    return ngettext(language, "{n} minute", "{n} minutes", minutes)
+
+
+def conversion(language: str, rule: Rule) -> str:
+    """How a rule makes a value of a leaf."""
+    parts = [] if rule.scale == 1 else [f"× {number(language, rule.scale, 9)}"]
+    if rule.offset:
+        parts.append(f"{'+' if rule.offset > 0 else '−'} {number(language, abs(rule.offset), 9)}")
+    words = (f"{word} = {value_text(language, value)}" for word, value in rule.words.items())
+    return "; ".join([*([" ".join(parts)] if parts else []), *words])
+
+
+def value_text(language: str, value: object) -> str:
+    """A value as one reads it: truth in words, numbers as one writes them there."""
+    if isinstance(value, bool):
+        return translate(language, _("yes") if value else _("no"))
+    if isinstance(value, int | float):
+        return number(language, value, 6)
+    return value.hex(" ") if isinstance(value, bytes) else str(value)
+
+
+def raw_leaf(name: str) -> str:
+    """The leaf of a raw quantity's name: raw/acme/x1.sensor.t is `sensor.t`."""
+    return name.removeprefix(RAW).partition(".")[2].removesuffix(":flag").removesuffix(":text")
+
+
+def order_text(given: Order) -> str:
+    """An order with its fields, without those that are not given."""
+    fields = {name: value for name, value in msgspec.to_builtins(given).items() if value not in (None, "")}
+    return json.dumps(fields, ensure_ascii=False)
+
+
+def json_text(said: Mapping[str, object]) -> str:
+    """A script's answer, indented."""
+    return json.dumps(said, ensure_ascii=False, indent=2)[:MAX_JSON]

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 
 from fastapi import APIRouter, Request, Response
 
-from api import views
+from api import library, views
 from api.deps import Asking, Here, Now, Viewing
 from api.i18n import language_of, ngettext, translate
+from api.library import ModelView
 from api.pages import labels
 from api.pages.addresses import paths
 from api.pages.chart import Chart, chart
@@ -16,6 +17,7 @@ from api.pages.contexts import LampPage
 from api.pages.render import PageRoute, html, page_of
 from api.views import LuminaireView
 from city.alarms import Alarm
+from city.errors import NotFound
 from city.ids import asset_id
 from city.lighting import BERLIN, lamp_floor
 from city.quantities import LAMP_LEVEL, LAMP_POWER
@@ -43,7 +45,7 @@ def lamp(request: Request, town: Viewing, who: Asking, here: Here, at: Now, asse
     return html(request, LampPage(
         page_of(request, who, town.tenant), view, lamp_floor(view.lamp), list(health(language_of(request), view)),
         last_day(town, here.log, view, at), town.commands(asset=view.lamp.id, limit=MAX_COMMANDS),
-        _newest(past), town.program().name, may(who, Role.OPERATOR)))
+        _newest(past), town.program().name, may(who, Role.OPERATOR), _model(town, view.model)))
 
 
 def health(language: str, view: LuminaireView) -> Iterator[str]:
@@ -66,6 +68,14 @@ def last_day(town: TenantStore, log: ReadingLog, view: LuminaireView, at: dateti
     levels, powers = (log.history(town.tenant.id, view.lamp.id, quantity, start, at)
                       for quantity in (LAMP_LEVEL, LAMP_POWER))
     return chart(levels, powers, nights, start, at)
+
+
+def _model(town: TenantStore, model: str) -> ModelView | None:
+    """What reads the lamp's controller, if anything does."""
+    try:
+        return library.model_of(town, model) if model else None
+    except NotFound:
+        return None
 
 
 def _newest(alarms: list[Alarm]) -> list[Alarm]:

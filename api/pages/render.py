@@ -85,7 +85,7 @@ def rendered(request: Request, context: PageContext, template: str) -> str:
     language = context.page.language
     words = Words(language, context.page.now)
 
-    def to(name: str, **parts: str) -> str:
+    def to(name: str, /, **parts: str) -> str:
         town = {"tenant": str(context.page.town.id)} if context.page.town else {}
         return address(language, name, **{**town, **parts})
 

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, FastAPI
 
-from api.pages import console, dimming, lamp, public, signing
+from api.pages import codecs, console, dimming, lamp, public, scripts, signing
 from api.pages import static_files as files
 from api.pages.render import error_page
 
@@ -10,7 +10,7 @@ from api.pages.render import error_page
 def pages_router() -> APIRouter:
     """Every page. Include it last: towns' names stand first in most addresses."""
     router = APIRouter()
-    for module in (signing, public, console, dimming, lamp):
+    for module in (signing, public, console, dimming, lamp, scripts, codecs):
         router.include_router(module.router)
     return router
 
