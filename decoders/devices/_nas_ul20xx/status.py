@@ -4,7 +4,6 @@ A frame that is traced is read field by field by the same functions; what they s
 only remembered for frames that are not.
 """
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 from city.errors import DecodeError, OutOfRange, UnknownVersion
@@ -52,35 +51,45 @@ _WHOLE = 255  # a sensor that no document lists is all that is left
 
 def status(frame: Frame) -> list[Measurement]:
     """FPort 23, with the header of firmware 1.1.4 or an older one."""
-    data, read = frame.data, frame.reader()
+    data = frame.data
     header = data[0] if data else 1
+    if header == 1 and type(frame) is Frame and len(data) >= HEAD.size:
+        values = HEAD.unpack_from(data)
+        said = _said_before(data, HEAD.size + values[-1])
+        if said is not None:
+            return _head(values) + said
+    read = frame.reader()
     if header == 1:
-        _, epoch, state, _, rssi, snr, warmth, alerts, sensors = read.record(HEAD)
-        said = [Measurement(DEVICE_CLOCK, float(epoch)), CLOCK_VALID[epoch >= words.CLOCK_SET_SINCE], *_STATE[state],
-                RSSI[rssi], SNR[snr], WARMTH[warmth], *ALERTED[alerts]]
-    elif header == 0:
-        said, sensors = _older(read), 0
-    else:
-        read.u8("header", means=layouts.means_status)
-        raise UnknownVersion("A UL20xx status begins with 00 or 01, not {header}.", header=f"{header:02x}")
-    begin = read.offset
-    end = begin + sensors
-    if type(read) is Reader and end <= len(data):
-        try:
-            sensed = _sensed_before(data, begin, end) if sensors else ()
-            lit = _lit_before(data[end:])
-        except DecodeError:
-            pass  # read again, so that the error names the byte of the frame
-        else:
-            said += sensed
-            said += lit
-            return said
-    return [*said, *_sensed(read.block("sensors", sensors), data), *_lights(read)]
+        values = read.record(HEAD)
+        return [*_head(values), *_sensed(read.block("sensors", values[-1]), data), *_lights(read)]
+    if header == 0:
+        return [*_older(read), *_lights(read)]
+    read.u8("header", means=layouts.means_status)
+    raise UnknownVersion("A UL20xx status begins with 00 or 01, not {header}.", header=f"{header:02x}")
+
+
+def _said_before(data: bytes, end: int) -> list[Measurement] | None:
+    """What sensors up to `end` and lights behind them say, by their bytes; None where they must be read field by field,
+    so that the error names the byte of the frame."""
+    try:
+        if end == HEAD.size:
+            return list(_lit_before(data[end:]))
+        if end <= len(data):
+            return [*_sensed_before(data, HEAD.size, end), *_lit_before(data[end:])]
+    except DecodeError:
+        pass
+    return None
 
 
 def clock(epoch: int) -> tuple[Measurement, Measurement]:
     """The device's own time, and whether it has been set since the restart."""
     return Measurement(DEVICE_CLOCK, float(epoch)), CLOCK_VALID[epoch >= words.CLOCK_SET_SINCE]
+
+
+def _head(values: tuple[int, ...]) -> list[Measurement]:
+    _, epoch, state, _, rssi, snr, warmth, alerts, _ = values
+    return [Measurement(DEVICE_CLOCK, float(epoch)), CLOCK_VALID[epoch >= words.CLOCK_SET_SINCE], *_STATE[state],
+            RSSI[rssi], SNR[snr], WARMTH[warmth], *ALERTED[alerts]]
 
 
 def _older(read: Reader) -> list[Measurement]:
@@ -111,7 +120,7 @@ def _lights(read: Reader) -> list[Measurement]:
     return with_main(main, parts)
 
 
-def _sensed_before(data: bytes, at: int, stop: int) -> Sequence[Measurement]:
+def _sensed_before(data: bytes, at: int, stop: int) -> list[Measurement]:
     said: list[Measurement] = []
     d4i = False
     while at < stop:
