@@ -193,7 +193,10 @@ def test_an_order_survives_its_frame(model, kind, data):
 @given(data=st.data())
 @settings(deadline=None, max_examples=25)
 def test_orders_without_a_vector_are_unsupported(model, data):
-    kind = data.draw(st.sampled_from([kind for kind in ORDERS if (model, kind) not in SUPPORTED]))
+    missing = [kind for kind in ORDERS if (model, kind) not in SUPPORTED]
+    if not missing:
+        return
+    kind = data.draw(st.sampled_from(missing))
     with pytest.raises(Unsupported):
         catalog()[model].encode_downlink(data.draw(ORDERS[kind]))
 
