@@ -49,11 +49,15 @@ def after_txack(live: Iterable[Command], queue_id: str, now: datetime) -> tuple[
 
 
 def after_ack(live: Iterable[Command], queue_id: str, acknowledged: bool, now: datetime) -> tuple[Command, ...]:
-    """The device has confirmed the frame, or has not in time."""
+    """The device has confirmed the frame, or has not in time. Of a setting nothing more will be heard: who asks for this
+    has no other sign of it."""
     def step(command: Command) -> Command:
         if not is_attempt(command, queue_id):
             return command
-        return _step(command, Event.ACK, now) if acknowledged else lose(command, now, "the device did not confirm it")
+        if not acknowledged:
+            return lose(command, now, "the device did not confirm it")
+        command = _step(command, Event.ACK, now)
+        return _step(command, Event.CONFIRM, now) if isinstance(command.order, Setting) else command
     return _changed(live, step)
 
 

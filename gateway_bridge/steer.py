@@ -20,6 +20,7 @@ from city.clock import Clock
 from city.commands import Command, Event, State, advance
 from city.errors import BrokerDown, NetworkServerDown, Refused, SandboxDown, ScriptError
 from city.ids import DevEui, TenantId
+from city.orders import SetLevel, Setting
 from city.places import Luminaire, Tenant
 from city.planning import Wanted, plan
 from city.settings import Bridge
@@ -162,7 +163,7 @@ class Steerer:
             raise Refused("The device {device} serves nothing here any more.", device=command.device)
         frame = served.codec.encode_downlink(command.order) if served.own is None \
             else self._reader.encode(served.own, command.order, served.asset, command.queue_id, now)
-        return downlink(command, frame, state.application_id if state else "")
+        return downlink(command, frame, state.application_id if state else "", confirmed=_says_nothing_of(served, command))
 
     def _alarms(self, own: TenantStore, town: Town, mirror: "_Mirror", lamps: Sequence[Wanted], moved: list[Command],
                 now: datetime) -> list[Alarm]:
@@ -233,6 +234,15 @@ def _served(own: TenantStore, scripts: Mapping[Key, Own]) -> dict[DevEui, Served
         elif script is not None:
             served[device.dev_eui] = Served(device.asset, device.dev_eui, script.quiet, lamp, script)
     return served
+
+
+def _says_nothing_of(served: Served, command: Command) -> bool:
+    """Whether what the device sends will not tell if it obeys: a town's script recognises no echo. The network's own
+    acknowledgement is asked for then."""
+    if served.own is None:
+        return False
+    return isinstance(command.order, Setting) or (isinstance(command.order, SetLevel)
+                                                  and not served.codec.abilities.reports_level)
 
 
 def _by_device(commands: Iterable[Command]) -> dict[DevEui, list[Command]]:

@@ -16,12 +16,13 @@ import pytest
 from city.alarms import AlarmKind
 from city.commands import State
 from city.errors import SandboxDown, ScriptBreach, ScriptError, StoreDown
-from city.ids import AssetId, DevEui, TenantId
+from city.ids import AssetId, DevEui, OverrideId, TenantId
 from city.imports import COLUMNS, parse
 from city.quantities import LAMP_LEVEL, LAMP_POWER, quantity
 from city.readings import Entry
 from city.scripts import LeafMapping, Rule, Script
 from city.settings import Bridge, Scripts
+from city.store.ports import ConfigWish
 from decoders.catalog import catalog, vectors_path
 from decoders.codec import Frame, whole
 from decoders.javascript import Decoded, Program, Uplinked
@@ -31,7 +32,7 @@ from gateway_bridge.listen import Listener, parse_all
 from gateway_bridge.mend import Mender
 from gateway_bridge.pipeline import Arrival, handle_all
 from gateway_bridge.reading import AT_FIRST, AT_MOST, Reader
-from tests.gateway_bridge.samples import encode, topic, up
+from tests.gateway_bridge.samples import encode, other, topic, up
 from tests.gateway_bridge.town import NOW, Town, small_town
 
 MODEL, TOWN = "acme/x1", TenantId("musterstadt")
@@ -103,7 +104,7 @@ def town(tmp_path: Path, sandbox: FakeSandbox) -> Iterator[Town]:
         yield made
 
 
-def frame(number: int, *, eui: str = X1, data: bytes = b"\x01\x02", f_port: int = 10, **more: object) -> bytes:
+def frame(number: int, *, eui: str = X1, data: bytes = b"\x01\x02", f_port: int = 10, **more: Any) -> bytes:  # noqa: ANN401
     """An uplink so many seconds before now."""
     at = NOW - timedelta(minutes=30) + timedelta(seconds=number)
     return encode(up(data, eui=eui, f_port=f_port, f_cnt=number, time=at.isoformat(timespec="milliseconds"), rxInfo=[],
@@ -470,7 +471,7 @@ async def _reported(town: Town, sandbox: FakeSandbox, level: int) -> None:
 
 def _wish(town: Town, level: int) -> None:
     now = town.clock.now()
-    town.own.add_override(replace(town.wish(level, id="other"), id="mine", asset=LAMP, start=now))
+    town.own.add_override(replace(town.wish(level, id="other"), id=OverrideId("mine"), asset=LAMP, start=now))
 
 
 async def test_a_lamp_with_a_script_is_told_by_it_and_believed_when_it_reports(town: Town, sandbox: FakeSandbox) -> None:
@@ -486,6 +487,36 @@ async def test_a_lamp_with_a_script_is_told_by_it_and_believed_when_it_reports(t
     await _reported(town, sandbox, 30)
     [command] = town.own.commands(asset=LAMP)
     assert command.state is State.APPLIED
+
+
+async def test_a_lamp_whose_level_no_rule_tells_is_asked_to_acknowledge_the_frame(town: Town, sandbox: FakeSandbox) -> None:
+    town.own.put_script(replace(SCRIPT, mapping=LeafMapping(orders=MAPPING.orders)))
+    await _reported(town, sandbox, 100)
+    _wish(town, 30)
+    await town.steerer.tick()
+    down = json.loads(town.link.published[0][1])
+    assert down["confirmed"] is True
+    town.clock.advance(3)
+    await town.hear("ack", other(eui=X1, time=town.stamp(), queueItemId=down["id"], acknowledged=True), X1)
+    await town.steerer.tick()
+    assert [command.state for command in town.own.commands(asset=LAMP)] == [State.APPLIED]
+    assert len(town.link.published) == 1
+
+
+async def test_a_setting_said_by_a_script_counts_once_the_frame_is_acknowledged(town: Town, sandbox: FakeSandbox) -> None:
+    orders: dict[str, dict[str, object]] = {**MAPPING.orders, "StatusInterval": {"every": "$seconds"}}
+    town.own.put_script(replace(SCRIPT, mapping=LeafMapping(rules=MAPPING.rules, orders=orders)))
+    await _reported(town, sandbox, 0)
+    town.own.put_config_wish(ConfigWish(X1, b'{"status_interval_s":600,"usage_interval_s":900}', "ada", town.clock.now()))
+    await town.steerer.tick()
+    [down] = [json.loads(payload) for _, payload in town.link.published]
+    assert (down["confirmed"], sandbox.encoded[-1]) == (True, {"every": 600})
+    town.clock.advance(3)
+    await town.hear("ack", other(eui=X1, time=town.stamp(), queueItemId=down["id"], acknowledged=True), X1)
+    town.clock.advance(60)
+    await town.steerer.tick()
+    assert "StatusInterval" in town.known(X1).state.config
+    assert [command.state for command in town.own.commands(origin="config")] == [State.APPLIED]
 
 
 async def test_a_script_that_cannot_say_the_order_fails_it_with_the_reason(town: Town, sandbox: FakeSandbox) -> None:
