@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import perf_counter_ns
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
+
+import msgspec
 
 from city.errors import BadInput, Invalid, NotFound, Refused, ScriptError, Unsupported
 from city.orders import Order
@@ -26,7 +28,9 @@ MAX_FRAME = 242  # bytes, LoRaWAN's longest payload in Europe
 MAX_FPORT = 223
 MAX_VARIABLES, MAX_VARIABLE = 64, 1000
 UNNAMED = "new/script"  # raw readings of a script that has no name yet stand under this one
+MAX_DEPTH = 32  # levels of an object
 Said = BadInput | Refused
+Given = TypeVar("Given")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,18 @@ def bytes_of(text: str) -> bytes:
         raise Invalid("This is no hex: an even number of digits 0-9 and a-f is needed.", field="hex", rule="hex") from None
 
 
+def sound(value: Given, field: str) -> Given:
+    """`value`, if it can be written as JSON in UTF-8 and is at most 32 deep; raises Invalid, naming `field`."""
+    try:
+        msgspec.json.encode(value)
+        if _deeper(value, MAX_DEPTH):
+            raise RecursionError
+    except (UnicodeEncodeError, OverflowError, RecursionError, TypeError) as error:
+        raise Invalid("This is more than plain JSON holds here: text in UTF-8, at most {most} levels.", field=field,
+                      rule="JSON", most=MAX_DEPTH) from error
+    return value
+
+
 def known(town: TenantStore, model: str) -> Codec | Script:
     """What reads a model: our codec, or the town's script; raises NotFound."""
     codec = catalog().get(model)
@@ -95,6 +111,9 @@ def known(town: TenantStore, model: str) -> Codec | Script:
 
 def checked(script: Script) -> Script:
     """`script` if it can be tried; raises Invalid, naming the field."""
+    for name in ("source", "title", "vendor", "variables"):
+        sound(getattr(script, name), name)
+    sound(msgspec.to_builtins(script.mapping), "mapping")
     if len(script.source.encode()) > MAX_SOURCE:
         raise Invalid("A script has at most {most} kB.", field="source", rule="≤ 256 kB", most=MAX_SOURCE // 1024)
     if len(script.variables) > MAX_VARIABLES or any(
@@ -131,6 +150,15 @@ def try_script(sandbox: Sandbox, script: Script, trial: Trial, *, propose: bool)
 def readings_of(script: Script, leaves: Mapping[str, Value]) -> tuple[Measurement, ...]:
     """What a script's mapping makes of leaves; raises Invalid for a mapping that is not valid."""
     return tuple(mappings.apply(script.model or UNNAMED, mappings.check(script.mapping, script.asset), leaves))
+
+
+def _deeper(value: object, most: int) -> bool:
+    """Whether it is nested more than `most` deep."""
+    level: list[object] = [value]
+    for _ in range(most):
+        level = [part for item in level for part in (item.values() if isinstance(item, Mapping) else
+                                                     item if isinstance(item, list | tuple) else ())]
+    return any(isinstance(item, Mapping | list | tuple) for item in level)
 
 
 def _read(codec: Codec, frame: Frame) -> Outcome:

@@ -198,7 +198,7 @@ def _object(text: str, field: str) -> dict[str, Any] | None:
     if not text.strip():
         return None
     try:
-        return msgspec.json.decode(text, type=dict[str, Any])
+        return trying.sound(msgspec.json.decode(text, type=dict[str, Any]), field)
     except (msgspec.DecodeError, RecursionError) as error:
         raise Invalid("This is no JSON object: {what}", field=field, rule="JSON object", what=str(error)) from error
 

@@ -41,7 +41,8 @@ def try_codec(request: Request, town: Engineering, who: Acting, here: Here, now:
     every two seconds."""
     limiter: RunLimiter = request.app.state.runs
     codec = _codec(town, body)
-    trial = Trial(body.direction, trying.frame_of(body.port, _data(body)), now, body.object, _order(body.order))
+    trial = Trial(body.direction, trying.frame_of(body.port, _data(body)), now, trying.sound(body.object, "object"),
+                  _order(body.order))
     with limiter.running(f"{town.tenant.id}/{who.name}", now):
         if isinstance(codec, Codec):
             outcome = trying.try_native(codec, trial)
@@ -114,4 +115,4 @@ def _data(body: TryIn) -> bytes:
 
 
 def _order(data: dict[str, Any] | None) -> Order | None:
-    return None if data is None else orders.from_json(msgspec.json.encode(data))
+    return None if data is None else orders.from_json(msgspec.json.encode(trying.sound(data, "order")))

@@ -171,6 +171,25 @@ def test_what_cannot_be_tried_is_refused_by_name(engineer, body, field, rule):
     assert refused(engineer, **body) == (field, rule)
 
 
+@pytest.mark.parametrize(("body", "field"), [
+    ('{"source": "", "object": {"x": "\\ud800"}}', "object"),
+    ('{"source": "", "object": ' + '{"a":' * 200 + "1" + "}" * 201, "object"),
+    ('{"source": "\\ud800", "hex": "00"}', "source"),
+    ('{"source": "x", "hex": "00", "variables": {"a": "\\ud800"}}', "variables"),
+    ('{"model": "nas/ul20xx", "direction": "encode", "order": {"type": "\\ud800"}}', "order"),
+    ('{"source": "x", "hex": "00", "mapping": {"orders": {"SetLevel": {"a": "$level", "b": "\\ud800"}}}}', "mapping"),
+])
+def test_what_no_store_and_no_answer_can_hold_is_refused(engineer, body, field):
+    answer = engineer.post(f"{URL}/try", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["field"], answer.json()["rule"]) == (422, field, "JSON")
+
+
+def test_numbers_without_end_are_no_numbers(engineer):
+    body = '{"source": "", "object": {"x": 1e400, "y": NaN, "z": 1}}'
+    answer = engineer.post(f"{URL}/try", content=body, headers={"Content-Type": "application/json"})
+    assert answer.json()["leaves"] == {"z": 1}
+
+
 def test_unknown_models_and_fields_are_refused(engineer):
     assert refused(engineer, 404, model="acme/none", hex="00") == ("model", "exists")
     assert refused(engineer, sauce="x")[0] == "sauce"
