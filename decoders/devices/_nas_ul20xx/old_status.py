@@ -60,7 +60,7 @@ def _kept(read: Reader, data: bytes, layout: Record) -> Sequence[Measurement]:
     return _profiles(read, layout)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def _kept_before(tail: bytes, layout: Record) -> tuple[Measurement, ...]:
     return tuple(_profiles(Reader(tail), layout))
 

@@ -102,7 +102,7 @@ def _older(read: Reader) -> list[Measurement]:
     return said
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def _lit_before(tail: bytes) -> tuple[Measurement, ...]:
     return tuple(_lights(Reader(tail)))
 
