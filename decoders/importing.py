@@ -3,10 +3,10 @@
 import argparse
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -28,8 +28,9 @@ from decoders.checkout import Checkout, UnreadableFileError
 from decoders.codec import Frame
 from decoders.examples import Report, run
 from decoders.javascript import Program, Sandbox, Uplinked
-from decoders.repository import Found, KnownDevice
+from decoders.repository import Found, KnownDevice, Way
 
+_T = TypeVar("_T")
 OK, FAILED, USAGE = 0, 1, 2
 MOST_TOLD = 3  # failures of one codec that are told in full
 
@@ -62,8 +63,8 @@ def report(directory: Path, sandbox: Sandbox, only: Sequence[str], workers: int,
     with Progress(*columns, console=console, transient=True) as bar, ThreadPoolExecutor(workers) as pool:
         task = bar.add_task("codecs", total=len(all_found))
         reports: list[Report] = []
-        for future in _in_order([pool.submit(run, found, sandbox) for found in all_found]):
-            reports.append(future)
+        for future in [pool.submit(run, found, sandbox) for found in all_found]:
+            reports.append(future.result())
             bar.advance(task)
     return reports
 
@@ -93,6 +94,8 @@ _COUNTS = ("passed", "failed", "errors")
 
 
 def _import(asked: argparse.Namespace, console: Console) -> int:
+    if asked.town:
+        _with_town(asked.town, lambda _: None)  # better told now than after all examples
     with Sandbox(workers=max(asked.workers, 1)) as sandbox:
         reports = report(asked.directory, sandbox, asked.only, max(asked.workers, 1), console)
     console.print(table(reports))
@@ -101,24 +104,23 @@ def _import(asked: argparse.Namespace, console: Console) -> int:
     if asked.json:
         asked.json.write_text(json.dumps([_as_json(one) for one in reports], indent=1, ensure_ascii=False), "utf-8")
     if asked.town:
-        _keep(asked.town, reports, asked.asset, console)
+        console.print(_with_town(asked.town, lambda town: _kept_table(town, reports, asked.asset)))
     return OK if all(one.good for one in reports) else FAILED
 
 
-def _in_order(futures: Sequence[Future[Report]]) -> Iterator[Report]:
-    for future in futures:
-        yield future.result()
-
-
-def _keep(town: str, reports: Sequence[Report], asset: AssetKind | None, console: Console) -> None:
+def _with_town(name: str, do: Callable[[TenantStore], _T]) -> _T:
     store = open_store(settings.load().database.url.reveal())
     try:
-        outcomes = Table("model", "outcome", title=f"Codecs of {escape(town)}", title_justify="left")
-        for model, outcome in keep(store.tenant(tenant_id(town)), reports, asset):
-            outcomes.add_row(escape(model), escape(outcome))
-        console.print(outcomes)
+        return do(store.tenant(tenant_id(name)))
     finally:
         store.close()
+
+
+def _kept_table(town: TenantStore, reports: Sequence[Report], asset: AssetKind | None) -> Table:
+    outcomes = Table("model", "outcome", title=f"Codecs of {escape(town.tenant.name)}", title_justify="left")
+    for model, outcome in keep(town, reports, asset):
+        outcomes.add_row(escape(model), escape(outcome))
+    return outcomes
 
 
 def _kept(town: TenantStore, one: Report, device: KnownDevice, asset: AssetKind | None) -> str:
@@ -139,18 +141,26 @@ def _kept(town: TenantStore, one: Report, device: KnownDevice, asset: AssetKind 
 
 
 def _saved(town: TenantStore, one: Report, device: KnownDevice, asset: AssetKind | None) -> str:
-    leaves = _leaves(one)
-    kind = asset or _kind(device, leaves)
+    normalized, leaves, kind = _shown(one, device, asset)
     if kind is None:
         return "not kept: it looks neither like a lamp nor like a parking sensor; --asset says which it is"
     proposed = mapping.propose(leaves, kind)
     now = SystemClock().now()
     script = Script(tenant=town.tenant.id, model=device.model, title=device.title, asset=kind, source=one.found.source,
                     mapping=mapping.check(proposed, kind), vendor=one.found.vendor, device_class=device.device_class,
-                    changed_at=now, changed_by="command line")
+                    normalized=normalized, changed_at=now, changed_by="command line")
     town.put_script(script)
     town.audit(AuditLine(now, "command line", "codec import", device.model, one.found.name))
     return f"kept as a {kind}: {len(proposed.rules)} of {len(leaves)} values mapped, {len(proposed.dropped)} dropped"
+
+
+def _shown(one: Report, device: KnownDevice, asset: AssetKind | None) -> tuple[bool, dict[str, Value], AssetKind | None]:
+    """Whether the normalized output is to be mapped, since only that shows what the device is; the leaves; and what it is."""
+    leaves, normal = _leaves(one, "up"), _leaves(one, "normal")
+    kind = asset or _kind(device, leaves)
+    if normal and kind is None:
+        return True, normal, _kind(device, normal)
+    return False, leaves, kind
 
 
 def _kind(device: KnownDevice, leaves: Mapping[str, Value]) -> AssetKind | None:
@@ -164,11 +174,11 @@ def _kind(device: KnownDevice, leaves: Mapping[str, Value]) -> AssetKind | None:
     return "lamp" if for_lamps and any(name.startswith("lamp.") for name in said) else None
 
 
-def _leaves(one: Report) -> dict[str, Value]:
+def _leaves(one: Report, way: Way) -> dict[str, Value]:
     """All leaves of all examples, each with its first value."""
     found: dict[str, Value] = {}
     for outcome in one.outcomes:
-        if outcome.example.way == "up" and outcome.data:
+        if outcome.example.way == way and outcome.data:
             found = mapping.leaves(outcome.data) | found
     return found
 
@@ -176,7 +186,7 @@ def _leaves(one: Report) -> dict[str, Value]:
 def _native(model: str) -> str:
     """Our own codec for the model, whatever the repository's vendor id has besides the vendor's name; else ""."""
     vendor, _, name = model.partition("/")
-    bare = name.replace("-", "")
+    bare = name.replace("-", "").removeprefix(vendor.replace("-", ""))
     return next((ours for ours in catalog() if ours.partition("/")[2].replace("-", "").replace("_", "") == bare
                  and vendor.startswith(ours.partition("/")[0])), "")
 

@@ -11,6 +11,7 @@ from city.errors import NotFound
 from city.ids import TenantId
 from city.places import Site, Tenant
 from city.scripts import Script
+from city.store.opening import open_store
 from decoders.__main__ import main
 from decoders.examples import Report, run
 from decoders.importing import keep
@@ -102,6 +103,7 @@ def test_what_passes_is_kept_with_a_mapping(sandbox):
     assert [(rule.leaf, rule.quantity, rule.scale) for rule in dimmer.mapping.rules] == [
         ("dim_level", "lamp.level", 1), ("power_w", "lamp.power", 1), ("energy_kwh", "lamp.energy", 1000)]
     assert (tagged.asset, tagged.mapping.dropped) == ("bay", ("tag_id",))
+    assert town.saved["parkfein/normalized"].normalized, "only what normalizeUplink makes of it shows what it is"
     assert outcomes["wetterhahn/tlv"].startswith("not kept: it looks neither like a lamp nor like a parking sensor")
     assert outcomes["wetterhahn/untested"] == "not kept: it has no examples"
     assert len(town.saved) == len(town.lines) == sum(text.startswith("kept") for text in outcomes.values())
@@ -147,3 +149,24 @@ def test_what_cannot_be_tried_says_so(words, code):
 
 def test_a_script_that_is_not_there():
     assert call("test", HERE / "nothing.js")[0] == 1
+
+
+def test_a_town_that_is_not_there_is_told_before_anything_runs(monkeypatch):
+    monkeypatch.setenv("STADTFUNK_DATABASE_URL", "sqlite://")
+    code, said = call("import", HERE / "things", "--town", "nowhere")
+    assert code == 1
+    assert "nowhere" in said
+    assert "examples" not in said
+
+
+def test_what_a_town_gets_is_shown(monkeypatch, tmp_path):
+    url = f"sqlite:///{tmp_path}/town.db"
+    monkeypatch.setenv("STADTFUNK_DATABASE_URL", url)
+    store = open_store(url)
+    store.put_tenant(Town.tenant)
+    code, said = call("import", HERE / "chirpstack", "--only", "bordstein/bs-beacon", "--town", "arnsberg")
+    (script,) = store.tenant(Town.tenant.id).scripts()
+    store.close()
+    assert code == 0
+    assert "kept as a bay: 1 of 3 values mapped, 2 dropped" in said
+    assert (script.model, script.mapping.dropped) == ("bordstein/bs-beacon", ("beacons.0.mac", "beacons.0.rssi"))
