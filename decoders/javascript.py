@@ -109,13 +109,13 @@ class Sandbox:
 
     def encode_downlink(self, program: Program, data: Mapping[str, Any], *, variables: Mapping[str, str] | None = None) -> Frame:
         """The frame that `encodeDownlink` (Encode, Encoder) makes of `data`; raises ScriptError, SandboxDown."""
-        (answer,) = self._run(program, wire.ENCODE, [json.dumps([data, dict(variables or {})]).encode()])
+        (answer,) = self._run(program, wire.ENCODE, [_encoded((dict(data), dict(variables or {})))])
         port, *said = msgspec.json.decode(_body(answer, wire.BYTES, self._limits), type=list[int])
         return Frame(port, bytes(said))
 
     def decode_downlink(self, program: Program, frame: Frame, *, variables: Mapping[str, str] | None = None) -> Decoded:
         """What `decodeDownlink` says of a frame; raises ScriptError, SandboxDown."""
-        text = json.dumps([list(frame.data), frame.port, 0, dict(variables or {})]).encode()
+        text = _encoded((list(frame.data), frame.port, 0, dict(variables or {})))
         (answer,) = self._run(program, wire.DOWNLINK, [text])
         return self._decoded(answer)
 
@@ -169,7 +169,7 @@ class _Batch:
                 broke = bool(got) and got[-1][0] in wire.BREACHES
                 dead = not broke and len(answers) < len(texts)
                 if dead and careful:
-                    answers.append(wire.TIME)
+                    answers.append(lease.lost)
                 self._strikes += broke or (dead and careful)
                 careful = dead and not careful
         return answers + [wire.TIME] * (len(texts) - len(answers))
@@ -180,8 +180,14 @@ class _Batch:
 
 
 def _uplink(one: Uplinked) -> bytes:
-    variables = json.dumps(dict(one.variables)) if one.variables else "{}"
-    return f"[{list(one.frame.data)},{one.frame.port},{one.at.timestamp() * 1000:.0f},{variables}]".encode()
+    return _encoded((list(one.frame.data), one.frame.port, int(one.at.timestamp() * 1000), one.variables))
+
+
+def _encoded(given: object) -> bytes:
+    try:
+        return msgspec.json.encode(given)
+    except (UnicodeEncodeError, TypeError):  # half of a surrogate pair, or not a plain dict
+        return json.dumps(given, default=dict).encode()
 
 
 def _or_error(read: Callable[[str], Decoded], answer: str) -> Decoded | ScriptError:
@@ -203,6 +209,8 @@ def _error(answer: str, limits: Limits) -> ScriptError:
     if letter == wire.TIME:
         return ScriptBreach("The script ran longer than {milliseconds} ms and was stopped.",
                             milliseconds=round(limits.seconds * 1000))
+    if letter == wire.DIED:
+        return ScriptBreach("The script's process died, and died again when it was tried in another.")
     if letter == wire.MEMORY:
         return ScriptBreach("The script wanted more than {megabytes} MB of memory.", megabytes=limits.memory >> 20)
     if letter == wire.STACK:

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -110,6 +111,15 @@ class Worker:
                 break
         return answers, True
 
+    def bury(self) -> str:
+        """End it after it broke; the letter that says what of: time, unless it died of something else."""
+        try:
+            code = self.process.wait(0.05)
+        except subprocess.TimeoutExpired:  # silent for too long
+            code = -signal.SIGALRM
+        self.end()
+        return wire.TIME if -code in (signal.SIGALRM, signal.SIGPROF, signal.SIGXCPU) else wire.DIED
+
     def end(self) -> None:
         """Stop it at once and leave nothing of it."""
         self.process.kill()
@@ -197,6 +207,9 @@ class Pool:
         with self._change:
             if self._closed:
                 raise SandboxDown("The scripts' processes have been stopped.")
+            for dead in [worker for worker in self._idle if worker.process.poll() is not None]:
+                self._idle.remove(dead)
+                dead.end()
             known = next((worker for worker in self._idle if digest in worker.knows), None)
             if known is not None:
                 self._idle.remove(known)
@@ -205,19 +218,28 @@ class Pool:
             return worker
 
     def _new(self) -> Worker:
-        worker = self._spare or start(self._limits)
-        self._spare = None
+        spare, self._spare = self._spare, None
+        if spare is not None and spare.process.poll() is not None:
+            spare.end()
+            spare = None
+        worker = spare or start(self._limits)
         self._spare = start(self._limits)
         return worker
 
-    def give_back(self, worker: Worker, *, alive: bool) -> None:
-        """After its work; one that is not alive is ended."""
+    def give_back(self, worker: Worker) -> None:
+        """After its work."""
         with self._change:
             self._busy.remove(worker)
-            if alive and not self._closed:
+            if not self._closed:
                 self._idle.append(worker)
                 return
         worker.end()
+
+    def lose(self, worker: Worker) -> str:
+        """It is broken; a letter says what of."""
+        with self._change:
+            self._busy.remove(worker)
+        return worker.bury()
 
     def _every(self) -> list[Worker]:
         return [*self._idle, *self._busy, *([self._spare] if self._spare else [])]
@@ -240,6 +262,7 @@ class Lease:
     def __init__(self, pool: Pool, digest: bytes) -> None:
         self._pool, self._digest = pool, digest
         self._worker: Worker | None = None
+        self.lost = ""  # the letter of what the last worker broke of
 
     def ask(self, request: Request) -> list[str]:
         """The answers that came; fewer than were asked for when the worker died."""
@@ -254,10 +277,10 @@ class Lease:
         """The worker is broken."""
         worker, self._worker = self._worker, None
         if worker is not None:
-            self._pool.give_back(worker, alive=False)
+            self.lost = self._pool.lose(worker)
 
     def give_back(self) -> None:
         """The worker is free again."""
         worker, self._worker = self._worker, None
         if worker is not None:
-            self._pool.give_back(worker, alive=True)
+            self._pool.give_back(worker)

@@ -11,6 +11,7 @@ const $Date = Date, $Error = Error, $Promise = Promise, $Set = Set, $Number = Nu
 const $isView = ArrayBuffer.isView;
 const $isFinite = Number.isFinite, $trunc = Math.trunc, $isSafe = Number.isSafeInteger;
 const $has = Set.prototype.has, $exec = RegExp.prototype.exec, $slice = String.prototype.slice, $join = Array.prototype.join;
+const $function = Function.prototype;
 const $TypedArray = getPrototypeOf(Uint8Array);
 
 // What JSON cannot say, said in one stated way.
@@ -27,35 +28,44 @@ $say($global, "console", { log: $nothing, info: $nothing, warn: $nothing, error:
 deleteProperty($global, "performance");
 deleteProperty($global, "queueMicrotask");
 
+// Each thing that is built in, once, with its keys and their descriptors; a function's own name and length are left out.
 const $walk = (visit) => {
   const waiting = [(function* () {})(), (async function () {}), (async function* () {}), (async function* () {})(), [][Symbol.iterator](), new Map().entries(), new Set().values(), ""[Symbol.iterator](), "".matchAll(/a/g), [].values().map((x) => x), Iterator.from({ next() {} })];
   for (let i = 0; i < waiting.length; i++) { waiting[i] = getPrototypeOf(waiting[i]); }
-  const seen = new $Set([$global]);
+  const seen = new $Set([$global, null, undefined]);
   for (const name of ownKeys($global)) { waiting.push($global[name]); }
   while (waiting.length) {
     const one = waiting.pop();
-    if (one === null || (typeof one !== "object" && typeof one !== "function") || seen.has(one)) { continue; }
+    if ((typeof one !== "object" && typeof one !== "function") || seen.has(one)) { continue; }
     seen.add(one);
-    visit(one);
-    waiting.push(getPrototypeOf(one));
-    for (const key of ownKeys(one)) {
-      const property = getOwnPropertyDescriptor(one, key);
-      waiting.push(property.value, property.get, property.set);
+    const keys = ownKeys(one);
+    const plain = typeof one === "function" && keys.length === 2;
+    const properties = [];
+    if (!plain) {
+      for (let i = 0; i < keys.length; i++) {
+        const property = getOwnPropertyDescriptor(one, keys[i]);
+        properties.push(property);
+        if (property.get || property.set) { waiting.push(property.get, property.set); }
+        else if (typeof property.value === "object" || typeof property.value === "function") { waiting.push(property.value); }
+      }
     }
+    const parent = getPrototypeOf(one);
+    if (parent !== $function) { waiting.push(parent); }
+    visit(one, parent, keys, properties);
   }
 };
 
 // A picture of all that is built in; the function that comes back says whether it looks different now.
 const $picture = () => {
   const taken = [];
-  const take = (one, keys) => taken.push([one, one === $global ? null : getPrototypeOf(one), keys, keys.map((key) => getOwnPropertyDescriptor(one, key))]);
-  $walk((one) => take(one, ownKeys(one)));
-  take($global, ownKeys($global));
+  const keys = ownKeys($global);
+  $walk((one, parent, keys, properties) => taken.push([one, parent, keys, properties]));
+  taken.push([$global, null, keys, keys.map((key) => getOwnPropertyDescriptor($global, key))]);
   return () => {
     for (let i = 0; i < taken.length; i++) {
       const [one, parent, keys, before] = taken[i];
       if (one !== $global && (getPrototypeOf(one) !== parent || ownKeys(one).length !== keys.length)) { return true; }
-      for (let k = 0; k < keys.length; k++) {
+      for (let k = 0; k < before.length; k++) {
         const now = getOwnPropertyDescriptor(one, keys[k]);
         const then = before[k];
         if (now === undefined || now.value !== then.value && now.value === now.value || now.get !== then.get || now.set !== then.set) { return true; }
@@ -86,21 +96,23 @@ const $lock = () => {
   defineProperty($global, "eval", { value: function () { $touched = true; throw new EvalError("eval is not here"); }, writable: true, configurable: true, enumerable: false });
   for (const owner of [Object.prototype, Function.prototype, Array.prototype]) { for (const key of ownKeys(owner)) { if (typeof key === "string" && key !== "length") { $allow(owner, key); } } }
   for (const kind of [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError]) { for (const key of ["constructor", "name", "message", "toString"]) { $allow(kind.prototype, key); } }
-  $walk((one) => freeze(one));
-  const parent = { __proto__: null };
+  const all = [$function];
+  $walk((one) => all.push(one));
+  for (let i = 0; i < all.length; i++) { freeze(all[i]); }
+  const below = Object.prototype, parent = { __proto__: null };
   for (const key of ownKeys($global)) {
     const property = getOwnPropertyDescriptor($global, key);
     if (property.configurable) { defineProperty(parent, key, property); deleteProperty($global, key); }
   }
-  setPrototypeOf(parent, Object.prototype);
+  setPrototypeOf(parent, below);
   setPrototypeOf($global, freeze(parent));
   return parent;
 };
 
-const $sweep = (known, parent) => {
+const $sweep = (known, size, parent) => {
   const keys = ownKeys($global);
   let whole = isExtensible($global) && getPrototypeOf($global) === parent;
-  if (keys.length !== known.size) {
+  if (keys.length !== size) {
     for (let i = 0; i < keys.length; i++) {
       if (!apply($has, known, [keys[i]])) { whole = deleteProperty($global, keys[i]) && whole; }
     }
@@ -164,36 +176,49 @@ const $data = (data, name, warnings) => {
 
 const $answer = (result, name) => $complaint(result, name) || $data(result.data, name, $warnings(result));
 
-const $uplink = (found, given) => {
-  if (found("decodeUplink")) { return found("decodeUplink")({ bytes: given[0], fPort: given[1], recvTime: new $Date(given[2]), variables: given[3] }); }
-  if (found("Decode")) { return { data: found("Decode")(given[1], given[0], given[3]) }; }
-  if (found("Decoder")) { return { data: found("Decoder")(given[0], given[1]) }; }
-  return null;
+const $none = {};
+
+// An entry point by its name: a function of the script, or one that it exports.
+const $find = (own, module, name) => {
+  const exported = module.exports;
+  return own[name] || (typeof exported === "object" && exported !== null && typeof exported[name] === "function" ? exported[name] : undefined);
+};
+
+const $uplink = (own, module, given) => {
+  const decode = $find(own, module, "decodeUplink");
+  if (decode) { return decode({ bytes: given[0], fPort: given[1], recvTime: new $Date(given[2]), variables: given[3] }); }
+  const third = $find(own, module, "Decode"), second = $find(own, module, "Decoder");
+  if (third) { return { data: third(given[1], given[0], given[3]) }; }
+  return second ? { data: second(given[0], given[1]) } : $none;
 };
 
 const $missing = (names) => $unusable("the script defines no function " + names);
 
-const $decode = (found, given) => {
-  const result = $uplink(found, given);
-  return result === null && !found("decodeUplink") ? $missing("decodeUplink, Decode or Decoder") : $answer(result, "decodeUplink");
+const $decode = (own, module, given) => {
+  const result = $uplink(own, module, given);
+  return result === $none ? $missing("decodeUplink, Decode or Decoder") : $answer(result, "decodeUplink");
 };
 
-const $normalize = (found, given) => {
-  if (!found("normalizeUplink")) { return $missing("normalizeUplink"); }
-  const result = $uplink(found, given);
-  if (result === null && !found("decodeUplink")) { return $missing("decodeUplink, Decode or Decoder"); }
+const $normalize = (own, module, given) => {
+  const normalize = $find(own, module, "normalizeUplink");
+  if (!normalize) { return $missing("normalizeUplink"); }
+  const result = $uplink(own, module, given);
+  if (result === $none) { return $missing("decodeUplink, Decode or Decoder"); }
   const complaint = $complaint(result, "decodeUplink");
   if (complaint) { return complaint; }
   const warnings = $warnings(result);
   if (typeof result.data !== "object" || result.data === null) { return $data(result.data, "decodeUplink", warnings); }
-  const normal = found("normalizeUplink")({ data: result.data, fPort: given[1], recvTime: new $Date(given[2]), variables: given[3] });
+  const normal = normalize({ data: result.data, fPort: given[1], recvTime: new $Date(given[2]), variables: given[3] });
   const second = $complaint(normal, "normalizeUplink");
   if (second) { return second; }
   const data = isArray(normal.data) ? (normal.data.length === 1 ? normal.data[0] : assign({}, normal.data)) : normal.data;
   return $data(data, "normalizeUplink", warnings.concat($warnings(normal)));
 };
 
-const $undo = (found, given) => found("decodeDownlink") ? $answer(found("decodeDownlink")({ bytes: given[0], fPort: given[1], recvTime: new $Date(given[2]), variables: given[3] }), "decodeDownlink") : $missing("decodeDownlink");
+const $undo = (own, module, given) => {
+  const decode = $find(own, module, "decodeDownlink");
+  return decode ? $answer(decode({ bytes: given[0], fPort: given[1], recvTime: new $Date(given[2]), variables: given[3] }), "decodeDownlink") : $missing("decodeDownlink");
+};
 
 const $frame = (bytes, port, name) => {
   if (!isArray(bytes) && !($isView(bytes) && bytes.length >= 0)) { return $unusable(name + " returned " + (bytes === undefined ? "no bytes" : "bytes that are " + $kind(bytes) + ", not a list")); }
@@ -209,18 +234,18 @@ const $frame = (bytes, port, name) => {
   return "B" + stringify(said);
 };
 
-const $encode = (found, given) => {
+const $encode = (own, module, given) => {
   const data = given[0], variables = given[1];
-  if (found("encodeDownlink")) {
-    const result = found("encodeDownlink")({ data, variables, fPort: 1 });
+  const encode = $find(own, module, "encodeDownlink"), third = $find(own, module, "Encode"), second = $find(own, module, "Encoder");
+  if (encode) {
+    const result = encode({ data, variables, fPort: 1 });
     return $complaint(result, "encodeDownlink") || $frame(result.bytes, result.fPort, "encodeDownlink");
   }
-  if (found("Encode")) { return $frame(found("Encode")(1, data, variables), 1, "Encode"); }
-  if (found("Encoder")) { return $frame(found("Encoder")(data, 1), 1, "Encoder"); }
-  return $missing("encodeDownlink, Encode or Encoder");
+  if (third) { return $frame(third(1, data, variables), 1, "Encode"); }
+  return second ? $frame(second(data, 1), 1, "Encoder") : $missing("encodeDownlink, Encode or Encoder");
 };
 
-const $kinds = { u: $decode, n: $normalize, e: $encode, d: $undo };
+const $kinds = { n: $normalize, e: $encode, d: $undo };
 const $entries = ["decodeUplink", "encodeDownlink", "decodeDownlink", "normalizeUplink", "Decode", "Encode", "Decoder", "Encoder"];
 
 // Evaluates the script anew and calls it: its top-level state is that of one call.
@@ -228,30 +253,33 @@ const $once = (factory, kind, text) => {
   try {
     const module = { exports: {} };
     const own = apply(factory, $global, [module, module.exports]);
-    const found = (name) => own[name] || (typeof module.exports === "object" && module.exports !== null && typeof module.exports[name] === "function" ? module.exports[name] : undefined);
-    if (kind === "c") { return "C" + stringify($entries.filter((name) => found(name))); }
-    return $kinds[kind](found, parse(text));
+    if (kind === "u") { return $decode(own, module, parse(text)); }
+    if (kind === "c") { return "C" + stringify($entries.filter((name) => $find(own, module, name))); }
+    return $kinds[kind](own, module, parse(text));
   } catch (error) {
     return $thrown(error);
   }
 };
+
+// The binding cannot take a string over that the engine still holds as a rope of its parts.
+const $flat = (text) => text.length < 200 ? text : apply($join, [text, ""], [""]);
 
 // (factory, locked): a function (kind, text) => answer. Locked: for many calls. Else: for one, after which "?" asks
 // whether the script has changed anything that is built in.
 return (factory, locked) => {
   if (!locked) {
     const changed = locked === null ? $picture() : $nothing;
-    return (kind, text) => kind === "?" ? changed() === true : $once(factory, kind, text);
+    return (kind, text) => kind === "?" ? changed() === true : $flat($once(factory, kind, text));
   }
   freeze(factory);
   freeze(factory.prototype);
   const parent = $lock();
-  const known = new $Set(ownKeys($global));
+  const known = new $Set(ownKeys($global)), size = known.size;
   return (kind, text) => {
     const answer = $once(factory, kind, text);
-    const whole = $sweep(known, parent);
+    const whole = $sweep(known, size, parent);
     if ($touched) { $touched = false; return "!"; }
-    return whole ? answer : "~" + answer;
+    return $flat(whole ? answer : "~" + answer);
   };
 };
 })()

@@ -19,4 +19,5 @@ DATA, BYTES, CHECKED = "D", "B", "C"
 THREW, SAYS, UNUSABLE = "X", "E", "N"
 MEMORY, STACK, OUTPUT, TIME = "M", "S", "O", "T"  # after these the worker ends
 UNKNOWN_SOURCE = "?"
-BREACHES = frozenset(MEMORY + STACK + OUTPUT + TIME)
+DIED = "K"  # said by the pool, not by a worker
+BREACHES = frozenset(MEMORY + STACK + OUTPUT + TIME + DIED)

@@ -87,7 +87,11 @@ class Program:
         """The answer to one call, its letter first."""
         first = ""
         if self._run is not None:
-            first = self._locked(self._run, kind, text)
+            self._calls += 1
+            first = _said(self._run, kind, text)
+            if first[0] == "D":
+                return first
+            first = self._settled(first)
             if first[0] in "DB" or (first[0] != "!" and not self._doubtful(first)):
                 return first
             self._arm()
@@ -95,10 +99,13 @@ class Program:
         self._learn(first, answer, changed=changed, kind=kind)
         return wire.MEMORY if answer == _NULL and self._null_is_memory else answer
 
-    def _locked(self, run: Callable[[str, str], object], kind: str, text: str) -> str:
-        self._calls += 1
-        answer = _said(run, kind, text)
-        if answer[0] == "~" or self._calls >= RECYCLE:
+    def rest(self) -> None:
+        """Between requests: a context that has served long is made anew with the next call."""
+        if self._calls >= RECYCLE:
+            self._run, self._calls = None, 0
+
+    def _settled(self, answer: str) -> str:
+        if answer[0] == "~":  # the global object is no longer what it was
             self._run, self._calls = None, 0
         return answer.removeprefix("~")
 
@@ -110,7 +117,9 @@ class Program:
             run = self._engine.load(self._wrapped, False if self._always_fresh else None, buffer=self._buffer)
         except (_quickjs.JSException, ValueError) as error:
             return _failed(error), True
+        self._arm()
         answer = _said(run, kind, text)
+        self._arm()
         if answer[0] in "MS" or self._always_fresh:
             return answer, True
         try:
@@ -140,7 +149,7 @@ class Program:
 def _said(run: Callable[[str, str], object], kind: str, text: str) -> str:
     try:
         return str(run(kind, text))
-    except (_quickjs.JSException, ValueError, MemoryError) as error:
+    except (_quickjs.JSException, TypeError, ValueError, MemoryError) as error:
         return _failed(error)
 
 
@@ -179,6 +188,7 @@ class Server:
                 _write([wire.UNKNOWN_SOURCE.encode()])
             else:
                 self._answer(program, kind.decode(), texts)
+                program.rest()
             self._disarm()
             idle()
 

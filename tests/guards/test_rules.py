@@ -32,7 +32,7 @@ DOORS = {
     "subprocess": ("decoders/_sandbox/pool.py", "simulator/broker.py", "simulator/demo.py"),
     "select": ("decoders/_sandbox/pool.py",),
     "resource": ("decoders/_sandbox/worker.py",),
-    "signal": ("decoders/_sandbox/worker.py", "gateway_bridge/__main__.py", "simulator/__main__.py", "simulator/broker.py",
+    "signal": ("decoders/_sandbox/", "gateway_bridge/__main__.py", "simulator/__main__.py", "simulator/broker.py",
                "simulator/demo.py"),
     "_quickjs": ("decoders/_sandbox/worker.py",),
     "quickjs": (),
