@@ -22,11 +22,10 @@ from city.readings import from_ns
 from city.scripts import Script
 from city.settings import Scripts
 from city.store.ports import Registered, Store
-from decoders import scripted
+from decoders import mapping, scripted
 from decoders.catalog import UnknownModel, catalog
 from decoders.codec import Codec, Frame
 from decoders.javascript import Decoded, Program, Sandbox, Uplinked
-from decoders.leaves import leaves
 from gateway_bridge.breaches import Breaches
 from gateway_bridge.events import Uplink
 from gateway_bridge.metrics import Metrics
@@ -188,10 +187,10 @@ class _Heard:
 
 def _meant(own: Own, data: Mapping[str, Any]) -> Read:
     try:
-        said = scripted.read(own.script, data)
-        return Read(own.script.model, own.quiet, tuple(said), private=_hides(own.script, data, said))
+        said, private = _said(own.script, data)
     except DecodeError as error:
         return _failed(own, error)
+    return Read(own.script.model, own.quiet, said, private)
 
 
 def _by_object(own: Own, heard: _Heard) -> Read:
@@ -217,17 +216,18 @@ def _undescribed(model: str, heard: _Heard) -> Read:
         data = object_of(heard.up.object)
         if not data:
             return Read(model, codec, failed=UnknownModel("There is no codec for the model “{model}”.", model=model))
-        said = scripted.read_object(model, data)
-        return Read(model, codec, tuple(said), private=_hides(bare, data, said))
+        return Read(model, codec, *_said(bare, data))
     except DecodeError as error:
         return Read(model, codec, failed=error)
 
 
-def _hides(script: Script, data: Mapping[str, Any], said: Sequence[Measurement]) -> bool:
-    """Whether something of the output is about a person and was left out; then the frame's bytes are not kept either.
-    A leaf with several rules may say more than one thing, so this errs on the side of leaving out."""
-    rules = script.mapping.rules
-    return len(said) - (len(rules) - len({rule.leaf for rule in rules})) < len(leaves(data))
+def _said(script: Script, data: Mapping[str, Any]) -> tuple[tuple[Measurement, ...], bool]:
+    """What an output means, and whether something in it is about a person and was left out: then the frame's bytes are
+    not kept either. A leaf with several rules may say more than one thing, so this errs on the side of leaving out."""
+    found, rules = mapping.leaves(data), script.mapping.rules
+    said = mapping.apply(script.model, script.mapping, found)
+    several = len(rules) - len({rule.leaf for rule in rules})
+    return tuple(said), len(said) - several < len(found)
 
 
 def _failed(own: Own, error: DecodeError) -> Read:

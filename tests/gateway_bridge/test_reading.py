@@ -104,7 +104,7 @@ def town(tmp_path: Path, sandbox: FakeSandbox) -> Iterator[Town]:
         yield made
 
 
-def frame(number: int, *, eui: str = X1, data: bytes = b"\x01\x02", f_port: int = 10, **more: Any) -> bytes:  # noqa: ANN401
+def frame(number: int, *, eui: str = X1, data: bytes = b"\x01\x02", f_port: int = 10, **more: Any) -> bytes:
     """An uplink so many seconds before now."""
     at = NOW - timedelta(minutes=30) + timedelta(seconds=number)
     return encode(up(data, eui=eui, f_port=f_port, f_cnt=number, time=at.isoformat(timespec="milliseconds"), rxInfo=[],
