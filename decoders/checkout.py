@@ -17,11 +17,11 @@ MAX_FILES = 50_000
 MAX_NODES = 200_000
 MAX_NESTED = 32
 _SCRIPTED = re.compile(r"""
-    "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*'  # text
-    | //[^\n]* | /\*.*?\*/                 # comments
-    | 0[xX][0-9a-fA-F]+
-    | ,(?=\s*[\]}])                        # a last comma
-    | [A-Za-z_$][\w$]*(?=\s*:)             # a bare key
+    "(?:[^"\\]|\\.)*+"? | '(?:[^'\\]|\\.)*+'?  # text; without an end it goes to the end, or many would take for ever
+    | //[^\n]*+ | /\*(?:[^*]|\*(?!/))*+(?:\*/)?  # comments
+    | (?<![\w$])0[xX][0-9a-fA-F]++
+    | ,(?=\s*+[\]}])                             # a last comma
+    | (?<![\w$])[A-Za-z_$][\w$]*+(?=\s*+:)       # a bare key
     """, re.DOTALL | re.VERBOSE)
 
 

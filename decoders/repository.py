@@ -18,6 +18,8 @@ from decoders.codec import Frame
 
 Way = Literal["up", "normal", "down", "down back"]
 MAX_EXAMPLES = 2000  # of one codec
+MAX_DEVICES = 5000  # of one vendor
+MAX_PROFILES = 100  # of one device
 WITHOUT_TIME = datetime(2024, 1, 1, tzinfo=UTC)  # examples that give no time of reception get this one
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 
@@ -115,14 +117,15 @@ def _vendor_names(checkout: Checkout) -> dict[str, str]:
         listed = _rows(_table(checkout.yaml("vendor", "index.yaml")).get("vendors"))
     except UnreadableFileError:
         return {}
-    return {str(one.get("id")): str(one.get("name", "")) for one in listed}
+    return {str(one.get("id")): _line(one.get("name")) for one in listed}
 
 
 def _things_vendor(checkout: Checkout, vendor: str, name: str) -> Iterator[Found]:
     devices: dict[str, dict[str, KnownDevice]] = {}
     bad: list[str] = []
     try:
-        ids = [str(one) for one in _items(_table(checkout.yaml("vendor", vendor, "index.yaml")).get("endDevices"))]
+        listed = _items(_table(checkout.yaml("vendor", vendor, "index.yaml")).get("endDevices"))
+        ids = list(dict.fromkeys(map(_line, listed)))[:MAX_DEVICES]
     except UnreadableFileError as error:
         ids = []
         bad.append(str(error))
@@ -140,13 +143,12 @@ def _things_vendor(checkout: Checkout, vendor: str, name: str) -> Iterator[Found
 
 def _things_device(checkout: Checkout, vendor: str, id: str) -> Iterator[tuple[str, KnownDevice]]:
     about = _table(checkout.yaml("vendor", vendor, f"{id}.yaml"))
-    title, description = str(about.get("name", id)), str(about.get("description", ""))
-    for firmware in _rows(about.get("firmwareVersions")):
-        for region in _table(firmware.get("profiles")).values():
-            profile = _table(region)
-            if codec := profile.get("codec"):
-                kind = _things_class(checkout, str(profile.get("vendorID") or vendor), str(profile.get("id", "")))
-                yield str(codec), KnownDevice(model_of(vendor, id), title, description, kind)
+    profiles = {(_line(profile["codec"]), _line(profile.get("vendorID") or vendor), _line(profile.get("id"))): None
+                for firmware in _rows(about.get("firmwareVersions"))
+                for profile in map(_table, _table(firmware.get("profiles")).values()) if profile.get("codec")}
+    for codec, owner, profile in list(profiles)[:MAX_PROFILES]:
+        kind = _things_class(checkout, owner, profile)
+        yield codec, KnownDevice(model_of(vendor, id), _line(about.get("name") or id), _line(about.get("description")), kind)
 
 
 def _things_class(checkout: Checkout, vendor: str, profile: str) -> str:
@@ -192,9 +194,9 @@ def _things_examples(about: Mapping[str, Any], bad: list[str]) -> tuple[Example,
     found: list[Example] = []
     for side, way in _SIDES.items():
         for row in _rows(_table(about.get(side)).get("examples"))[:MAX_EXAMPLES]:
-            found += _examples(way, str(row.get("description", "")), row.get("input"), row.get("output"), bad)
+            found += _examples(way, _line(row.get("description")), row.get("input"), row.get("output"), bad)
             if way == "up" and "normalizedOutput" in row:
-                found += _examples("normal", str(row.get("description", "")), row.get("input"), row["normalizedOutput"], bad)
+                found += _examples("normal", _line(row.get("description")), row.get("input"), row["normalizedOutput"], bad)
     return tuple(found)
 
 
@@ -210,11 +212,11 @@ def _chirpstack_vendor(checkout: Checkout, vendor: str) -> Iterator[Found]:
     bad: list[str] = []
     name = vendor
     try:
-        name = str(_table(checkout.toml("vendors", vendor, "vendor.toml").get("vendor")).get("name", vendor))
+        name = _line(_table(checkout.toml("vendors", vendor, "vendor.toml").get("vendor")).get("name")) or vendor
     except UnreadableFileError as error:
         bad.append(str(error))
     devices: dict[str, dict[str, KnownDevice]] = {}
-    for file in checkout.names("vendors", vendor, "devices", ending=".toml"):
+    for file in list(checkout.names("vendors", vendor, "devices", ending=".toml"))[:MAX_DEVICES]:
         try:
             for codec, device in _chirpstack_device(checkout, vendor, file):
                 devices.setdefault(codec, {}).setdefault(device.model, device)
@@ -228,11 +230,11 @@ def _chirpstack_vendor(checkout: Checkout, vendor: str) -> Iterator[Found]:
 
 def _chirpstack_device(checkout: Checkout, vendor: str, file: str) -> Iterator[tuple[str, KnownDevice]]:
     about = _table(checkout.toml("vendors", vendor, "devices", file).get("device"))
-    model, title = model_of(vendor, file.removesuffix(".toml")), str(about.get("name", file))
-    for firmware in _rows(about.get("firmware")):
+    model, title = model_of(vendor, file.removesuffix(".toml")), _line(about.get("name") or file)
+    for firmware in _rows(about.get("firmware"))[:MAX_PROFILES]:
         if codec := firmware.get("codec"):
             kind = _chirpstack_class(checkout, vendor, _items(firmware.get("profiles")))
-            yield str(codec), KnownDevice(model, title, str(about.get("description", "")), kind)
+            yield _line(codec), KnownDevice(model, title, _line(about.get("description")), kind)
 
 
 def _chirpstack_class(checkout: Checkout, vendor: str, profiles: Sequence[object]) -> str:
@@ -268,7 +270,7 @@ def _chirpstack_examples(rows: object, way: Way, file: str, bad: list[str]) -> t
         bad.append(f"{file}: is no list of examples")
     found: list[Example] = []
     for row in _rows(rows)[:MAX_EXAMPLES]:
-        title = str(row.get("name") or row.get("description") or "")
+        title = _line(row.get("name") or row.get("description"))
         found += _examples(way, title, row.get("input"), row.get("expected"), bad)
     return tuple(found)
 
@@ -280,11 +282,11 @@ def _examples(way: Way, title: str, given: object, expected: object, bad: list[s
     try:
         asked, wanted = _given(given), _given(expected)
         if way == "down":
-            return [Example(way, title[:200], wanted, data=_given(asked.get("data")))]
+            return [Example(way, title, wanted, data=_given(asked.get("data")))]
         frame = Frame(_port(asked.get("fPort")), _bytes(asked.get("bytes")))
-        return [Example(way, title[:200], wanted, frame, _time(asked.get("recvTime")))]
+        return [Example(way, title, wanted, frame, _time(asked.get("recvTime")))]
     except ValueError as error:
-        bad.append(f"the example “{title[:80]}” {error}")
+        bad.append(f"the example “{title}” {error}")
         return []
 
 
@@ -326,6 +328,12 @@ def _time(value: object) -> datetime:
 
 def _table(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _line(value: object) -> str:
+    """Words of the repository on one line, at most 200 characters, none of which acts on a terminal."""
+    words = " ".join(str(value if value is not None else "")[:400].split())
+    return "".join(c if c.isprintable() else "�" for c in words)[:200]
 
 
 def _items(value: object) -> list[Any]:

@@ -1,9 +1,12 @@
 """Device repositories in both layouts: what is read of them, and what is refused."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from city.errors import Invalid
 from decoders.checkout import MAX_FILE, Checkout, UnreadableFileError
@@ -96,7 +99,9 @@ def test_yaml_is_that_of_version_1_2(tmp_path):
         "on", "yes", "N", 10, 31, "12:30:00", "2024-01-01", None, True, 1500.0, -7, "1", 0.5]
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, "{", "[new Date()]"])
+@pytest.mark.parametrize("text", [
+    "[" * 100_000, "{", "[new Date()]", "/*" * 200_000, '"a" ' * 100_000 + '"', "a" * 500_000, "'\\" * 200_000,
+    "[0x" + "f" * 9000 + "]", "," * 300_000, "[1" + " ," * 200_000], ids=range(10))
 def test_hostile_json_is_refused(tmp_path, text):
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(UnreadableFileError):
@@ -135,3 +140,26 @@ def test_alike(expected, actual):
     ({}, []), (0, None)])
 def test_not_alike(expected, actual):
     assert not same(expected, actual)
+
+
+WORDS = ["endDevices", "vendors", "id", "name", "firmwareVersions", "profiles", "codec", "vendorID", "uplinkDecoder", "fileName",
+         "examples", "input", "output", "normalizedOutput", "fPort", "bytes", "data", "recvTime"]
+THINGS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(["x", "x.js", "../x", "1.0"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=4), max_leaves=20)
+
+
+@given(index=THINGS, about=THINGS, codec=THINGS)
+def test_any_files_are_read_or_named(tmp_path_factory, index, about, codec):
+    root = tmp_path_factory.mktemp("repository")
+    home = root / "vendor" / "x"
+    home.mkdir(parents=True)
+    (home / "x.js").write_text("function decodeUplink() {}")
+    profile = about if isinstance(about, dict) else {"codec": "c"}
+    device = {"firmwareVersions": [{"profiles": {"EU863-870": profile}}], "name": about}
+    for name, content in (("index", {"endDevices": ["d", index]}), ("d", device), ("c", codec)):
+        (home / f"{name}.yaml").write_text(json.dumps(content))
+    (root / "vendor" / "index.yaml").write_text(json.dumps(index))
+    for found in read(root):
+        assert all(isinstance(one.frame.data, bytes) for one in found.examples)
+        assert found.name.isprintable()
