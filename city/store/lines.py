@@ -8,8 +8,7 @@ time         the reading's own, ns: a pure function of the event, so that sendin
 
 A channel of `device`, `radio` and `lpp` (which data rate, which cause of a reset, which of a sensor's inputs) is a facet
 of the device and not a part of the asset: it goes into the field's name ("uplinks_dr5"), so that it does not multiply
-series. Quality is not sent:
-late readings are true of their time, implausible ones stay in the local log alone.
+series. Quality is not sent: late readings are true of their time, implausible ones stay in the local log alone.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +16,7 @@ from functools import lru_cache
 from math import isfinite
 from typing import NamedTuple
 
-from city.quantities import Kind, Quantity, Value, quantities, quantity
+from city.quantities import RAW, Kind, Quantity, Value, quantities, quantity
 from city.readings import Entry, Place, Quality
 
 PLACES_CACHED = 100_000
@@ -54,15 +53,15 @@ def lines(entry: Entry) -> list[bytes]:
 
 
 def column(quantity: Quantity, channel: str = "") -> tuple[str, str]:
-    """Measurement and field under which InfluxDB has the quantity, or one channel of it."""
-    known = _COLUMNS[quantity.name]
-    return known.measurement, _facet(known.field, channel) if channel and known.facet else known.field
+    """Measurement and field under which InfluxDB has the quantity, or one channel of it: as a query names them, without
+    the escapes of line protocol."""
+    field = _field(quantity)
+    return quantity.measurement, f"{field}_{_clean(channel)}" if channel and quantity.measurement in _FACETS else field
 
 
 def tag(text: str) -> str:
     """`text` as a tag's value. Line protocol cannot say a backslash or a control character safely: each becomes _."""
-    plain = "".join("_" if char == "\\" or not char.isprintable() else char for char in text)
-    return plain.replace(",", r"\,").replace("=", r"\=").replace(" ", r"\ ")
+    return _clean(text).replace(",", r"\,").replace("=", r"\=").replace(" ", r"\ ")
 
 
 class _Column(NamedTuple):
@@ -93,12 +92,23 @@ def _facet(field: str, channel: str) -> str:
     return f"{field}_{tag(channel)}"
 
 
+def _clean(text: str) -> str:
+    return "".join("_" if char == "\\" or not char.isprintable() else char for char in text)
+
+
+def _field(row: Quantity) -> str:
+    """The field's name; that of a raw quantity without what is taken or breaks lines."""
+    if not row.name.startswith(RAW):
+        return row.field
+    free = f"{row.field}_" if row.field.strip("_") in _TAKEN else row.field
+    return _clean(free).replace('"', "'")
+
+
 @lru_cache(maxsize=8192)
 def _raw_column(name: str) -> "_Column":
     """Raises KeyError where the name is no quantity's."""
     row = quantity(name)
-    free = f"{row.field}_" if row.field.strip("_") in _TAKEN else row.field
-    return _Column(tag(row.measurement), tag(free.replace('"', "'")), False, _WRITERS[row.kind])
+    return _Column(tag(row.measurement), tag(_field(row)), False, _WRITERS[row.kind])
 
 
 def _float(value: Value) -> str | None:

@@ -136,6 +136,7 @@ def test_raw_readings_are_fields_of_their_models_own_measurement():
     tags = b"asset=L-0001,circuit=K1,device=70b3d5e75e000001,tenant=ahausen,zone=Altstadt"
     assert said == [b"raw/acme/x1," + tags + b' temp=21.5,temp:text="warm",temp:flag=true,sensor.t\\ 1=4.0 1769000000123456789']
     assert column(quantity("raw/acme/x1.temp:text")) == ("raw/acme/x1", "temp:text")
+    assert column(quantity("raw/acme/x1.sensor.t 1")) == ("raw/acme/x1", "sensor.t 1")
 
 
 @pytest.mark.parametrize("name", ["time", "zone", "device", "_time", "zone_"])
@@ -157,7 +158,7 @@ def test_no_raw_name_breaks_a_line(leaf, value, other):
     [line] = lines(entry(*(good(item.quantity, item.value) for item in said)))
     measurement, tags, fields, at = parse(line.decode())
     assert (measurement, tags["zone"], at) == ("raw/acme/x1", "Altstadt", AT)
-    expected = {unescaped(column(item.quantity)[1]): item.value for item in said}
+    expected = {column(item.quantity)[1]: item.value for item in said}
     assert fields == expected
     assert all(char.isprintable() for name in fields for char in name)
 

@@ -158,6 +158,16 @@ async def test_our_own_codec_comes_before_a_towns_script_and_the_network_server(
     assert sandbox.parts == []
 
 
+async def test_a_device_that_is_registered_as_another_model_is_read_by_that_ones_script_at_once(
+        town: Town, sandbox: FakeSandbox) -> None:
+    for number, (model, calls) in enumerate([("nas/ul20xx", 0), (MODEL, 1), ("nas/ul20xx", 1), (MODEL, 2)]):
+        rows, _ = parse((",".join(COLUMNS) + f"\nX-1,lamp,,48.7,13.8,nord,,{X1},{model},40,,\n").encode(), {model})
+        town.own.import_rows(rows)
+        await hear(town, frame(number, data=b"", f_port=0), frame(number + 100))
+        assert sandbox.frames == calls
+    assert len(town.history(LAMP_LEVEL, LAMP)) == 2
+
+
 async def test_a_script_that_cannot_read_a_frame_leaves_a_letter_and_a_sign_of_life(town: Town, sandbox: FakeSandbox) -> None:
     sandbox.says = lambda _: ScriptError("The script says: {what}", what="unknown frame")
     await hear(town, frame(1))
