@@ -6,9 +6,19 @@ from datetime import datetime, timedelta
 
 from city.commands import Command, Event, State, advance, can
 from city.errors import Refused
-from city.orders import Order, ReadStatus, Reboot, Resume, SetLevel, Setting
+from city.orders import Order, ReadStatus, ReadTask, Reboot, Resume, SetLevel, Setting
 from city.planning import MAX_ATTEMPTS, is_applied
-from city.quantities import DEVICE_BOOT, DEVICE_ECHO, DEVICE_REJECTED, LAMP_LEVEL, LAMP_REASON, Measurement, Quantity, Value
+from city.quantities import (
+    DEVICE_BOOT,
+    DEVICE_ECHO,
+    DEVICE_REJECTED,
+    LAMP_LEVEL,
+    LAMP_REASON,
+    LAMP_TASK,
+    Measurement,
+    Quantity,
+    Value,
+)
 from city.readings import from_ns
 from decoders.codec import Codec, Frame
 from gateway_bridge.events import LogLine
@@ -152,6 +162,8 @@ def _obeyed(command: Command, said: Said) -> bool | None:
             return True if said.values(LAMP_LEVEL) else None
         case ReadStatus():
             return True if any(item.quantity is not DEVICE_ECHO for item in said.measurements) else None
+        case ReadTask(slot=slot):
+            return True if said.values(LAMP_TASK, f"slot-{slot}") else None
         case Reboot():
             return True if said.values(DEVICE_BOOT) else None
     return None

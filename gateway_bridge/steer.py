@@ -237,12 +237,11 @@ def _served(own: TenantStore, scripts: Mapping[Key, Own]) -> dict[DevEui, Served
 
 
 def _says_nothing_of(served: Served, command: Command) -> bool:
-    """Whether what the device sends will not tell if it obeys: a town's script recognises no echo. The network's own
-    acknowledgement is asked for then."""
-    if served.own is None:
-        return False
-    return isinstance(command.order, Setting) or (isinstance(command.order, SetLevel)
-                                                  and not served.codec.abilities.reports_level)
+    """Whether what the device sends will not tell if it obeys: it reports no level, or a town's script recognises no
+    echo. The network's own acknowledgement is asked for then."""
+    if isinstance(command.order, SetLevel):
+        return not served.codec.abilities.reports_level
+    return served.own is not None and isinstance(command.order, Setting)
 
 
 def _by_device(commands: Iterable[Command]) -> dict[DevEui, list[Command]]:

@@ -14,7 +14,7 @@ from city.lighting import Override, Program, Setpoint, lamp_floor, program_setpo
 from city.orders import Order, SetLevel, Setting, StatusInterval, to_json
 from city.orders import from_json as order_from_json
 from city.places import Luminaire, Tenant
-from city.planning import Abilities, Wanted, follow_up
+from city.planning import Abilities, Wanted, follow_up, is_applied
 from city.quantities import DEVICE_BOOT, LAMP_LEVEL
 from city.readings import DeviceState
 from city.store.ports import ConfigWish
@@ -149,10 +149,9 @@ def failure_alarms(commands: Iterable[Command], open_alarms: Iterable[Alarm], no
 
 def settled_alarms(lamps: Iterable[Wanted], open_alarms: Iterable[Alarm], now: datetime) -> list[Alarm]:
     """The COMMAND_FAILED alarms that end because the lamp has since been heard to do what is wanted of it."""
-    content = {item.lamp.id: item.level_at for item in lamps if not item.live and item.level is not None
-               and item.level_at is not None and round(item.level) == item.setpoint.level}
+    content = {item.lamp.id: _content_at(item) for item in lamps if not item.live}
     return [replace(alarm, ended_at=now) for alarm in open_alarms if alarm.kind is AlarmKind.COMMAND_FAILED
-            and (level_at := content.get(alarm.asset)) is not None and level_at > alarm.began_at]
+            and (at := content.get(alarm.asset)) is not None and at > alarm.began_at]
 
 
 def silence_alarms(town: Town, open_alarms: Iterable[Alarm], now: datetime) -> list[Alarm]:
@@ -185,6 +184,14 @@ def patience(codec: Codec) -> Abilities:
         return codec.abilities
     return replace(codec.abilities, answer_within=max(codec.abilities.answer_within, codec.heartbeat + AFTER_HEARTBEAT),
                    report_within=max(codec.abilities.report_within, codec.heartbeat + AFTER_HEARTBEAT))
+
+
+def _content_at(item: Wanted) -> datetime | None:
+    """When the lamp was last known to do what is wanted: by its report, or, where it gives none, by what it acknowledged."""
+    if item.abilities.reports_level:
+        return item.level_at if item.level is not None and round(item.level) == item.setpoint.level else None
+    last = item.last_applied
+    return last.changed_at if last is not None and is_applied(last.order, item.setpoint.level) else None
 
 
 def _setpoint(lamp: Luminaire, overrides: Sequence[Override], program: Program, tenant: Tenant,

@@ -8,7 +8,7 @@ import pytest
 from city.commands import Event, Priority, State, advance, command
 from city.errors import Refused, Unsupported
 from city.ids import AssetId, DevEui, TenantId
-from city.orders import DayTime, DimTask, DimWindow, RemoveTask, SetLevel
+from city.orders import DayTime, DimTask, DimWindow, ReadTask, RemoveTask, SetLevel
 from city.quantities import (
     DEVICE_BOOT,
     DEVICE_CLOCK,
@@ -58,6 +58,13 @@ def test_a_task_that_failed_is_refused():
     answer = ZENOSMART.decode_uplink(Frame(6, bytes.fromhex("870c 01 01 01000000 01 1a020a0934")))
     (after,) = after_uplink([sent(NIGHT)], ZENOSMART, ns(1), answer, NOW)
     assert after.state is State.FAILED
+
+
+def test_a_question_for_a_slot_is_answered_by_what_lies_in_it():
+    stored = ZENOSMART.decode_uplink(Frame(6, b"\x86\x2d\x03" + ZENOSMART.encode_downlink(NIGHT).data[2:]))
+    (after,) = after_uplink([sent(ReadTask(3))], ZENOSMART, ns(1), stored, NOW)
+    assert after.state is State.APPLIED
+    assert after_uplink([sent(ReadTask(4))], ZENOSMART, ns(1), stored, NOW) == ()
 
 
 def test_a_level_is_confirmed_neither_by_an_answer_to_a_task_nor_by_sensor_data():
