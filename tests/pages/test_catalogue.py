@@ -14,11 +14,17 @@ from api import problems
 from api.i18n import LOCALES, messages
 from city import errors
 from city.alarms import SENTENCES
+from city.ids import TenantId
+from city.scripts import Script
+from decoders import scripted
+from decoders.catalog import catalog
 
 ROOT = Path(__file__).parents[2]
 SPOKEN = ("city", "api", "decoders", "firmware_config")  # packages whose sentences reach people
 ERRORS = {name for name, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.CityError)}
 UNSPOKEN = {name for name in ERRORS if issubclass(getattr(errors, name), errors.BadInput)} | {"CityError"}
+UNREADABLE = {name for name in ERRORS if issubclass(getattr(errors, name), errors.DecodeError)}  # the test box shows them
+A_SCRIPT = Script(TenantId("alt"), "acme/sl-100", "", "lamp")
 GERMAN = messages("de")
 
 
@@ -27,20 +33,23 @@ def sentences() -> dict[str, str]:
     found = dict.fromkeys(SENTENCES.values(), "city.alarms.SENTENCES")
     found |= {title: "api.problems" for _, _, title in problems._STATUS}
     found |= dict.fromkeys(problems._TITLES.values(), "api.problems")
+    for codec in (*catalog().values(), scripted.quiet(A_SCRIPT)):
+        found |= dict.fromkeys(codec.leaves_open, codec.model)
     for path in sorted(file for package in SPOKEN for file in (ROOT / package).rglob("*.py")):
-        found |= {text: str(path.relative_to(ROOT)) for text in spoken(ast.parse(path.read_text()))}
+        read = ERRORS - UNSPOKEN | (UNREADABLE if path.is_relative_to(ROOT / "decoders") else set())
+        found |= {text: str(path.relative_to(ROOT)) for text in spoken(ast.parse(path.read_text()), read)}
     for path in sorted((ROOT / "api/pages/templates").rglob("*.html")):
         found |= {text: str(path.relative_to(ROOT)) for text in templated(path)}
     return found
 
 
-def spoken(tree: ast.AST) -> Iterator[str]:
-    """The literal sentences of marked calls and of errors that a caller gets to read."""
+def spoken(tree: ast.AST, read: set[str]) -> Iterator[str]:
+    """The literal sentences of marked calls and of errors of these kinds, which a caller gets to read."""
     for call in ast.walk(tree):
         if not isinstance(call, ast.Call):
             continue
         name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-        if name in ERRORS - UNSPOKEN or name == "_":
+        if name in read or name == "_":
             yield from literals(call.args[:1])
         elif name == "translate":
             yield from literals(call.args[1:2])
@@ -92,3 +101,5 @@ def test_extraction_sees_templates_and_errors():
     found = sentences()
     assert "Which town?" in found
     assert "The end lies in the past." in found
+    assert "State bits 4 and 5 are passed over." in found
+    assert "A {model} sends nothing documented on FPort {port}." in found
