@@ -67,7 +67,8 @@ ATTACKS = {
     "nesting of 100": (
         "function decodeUplink(i) { let d = {}; for (let k = 0; k < 100; k++) d = {d}; return {data: d} }", "32 deep"),
     "many leaves": ("function decodeUplink(i) { return {data: {a: new Array(257).fill(1)}} }", "more than 256 values"),
-    "getter bomb": ("const o = () => ({get a() { return o() }, get b() { return o() }});\nfunction decodeUplink(i) { return {data: o()} }",
+    "getter bomb": (("const o = () => ({get a() { return o() }, get b() { return o() }});"
+                     "function decodeUplink(i) { return {data: o()} }"),
                     f"{STACK}|{TIME}|{MEMORY}"),
     "waiting": (body("Atomics.wait(new Int32Array(new SharedArrayBuffer(8)), 0, 0);"), f"{TIME}|cannot block"),
     "promises": (body("const f = () => Promise.resolve().then(f); for (;;) f();"), f"{TIME}|{MEMORY}"),
@@ -140,8 +141,9 @@ function probe() {
       Object.prototype, Array.prototype, String.prototype, Function.prototype, Date.prototype, globalThis, probe, decodeUplink,
       Object.getPrototypeOf(function* () {}), console.log])
     if ('evil' in one) seen.push(String(one));
-  return {seen, evil: typeof evil, push: [1].push(2), floor: Math.floor(1.5), map: [1].map((x) => x + 1)[0], 
-    call: probe.call === null, spread: [...[1, 2]].length, exec: /a/.exec('a') !== null, json: JSON.stringify({a: [1]}), at: new Date(0).toISOString(),
+  return {seen, evil: typeof evil, push: [1].push(2), floor: Math.floor(1.5), map: [1].map((x) => x + 1)[0],
+    call: probe.call === null, spread: [...[1, 2]].length, exec: /a/.exec('a') !== null,
+    json: JSON.stringify({a: [1]}), at: new Date(0).toISOString(),
     array: typeof Array, bytes: JSON.stringify(new Uint8Array(1)), stack: typeof new Error('x').stack,
     then: typeof Promise.prototype.then,
     extensible: Object.isExtensible(globalThis)};
