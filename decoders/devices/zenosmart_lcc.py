@@ -125,13 +125,13 @@ def _slot(read: Reader, _: Frame) -> list[Measurement]:
     return [LAMP_TASK(to_json(order).decode(), f"slot-{slot}")]
 
 
-def _answer(read: Reader, _: Frame) -> list[Measurement]:
-    status = read.u8("status", max=1, means=_means_status)
-    operation = read.u8("operation", min=1, max=3, means=_means_operation)
-    task, output = read.raw("task", 4, means=_means_task), read.u8("output")
-    time = read.record(_TIME)
+def _answer(read: Reader, frame: Frame) -> list[Measurement]:
+    status, operation, _, _, *time = read.record(_ANSWER)
     read.end()
-    told = f"{operation:02x}{task.hex()}{output:02x}"
+    if status > 1 or not DEPLOY <= operation <= DELETE:
+        raise OutOfRange("The answer says status {status}, operation {operation}: only 0 to 1 and 1 to 3 are known.",
+                         status=status, operation=operation)
+    told = frame.data[3:9].hex()  # operation, task and output, as the order had them
     said = DEVICE_REJECTED(f"{DOWN}:{status:02x}{told}") if status else DEVICE_ECHO(f"{DOWN}:{TASK:02x}{told}")
     return [said, _clock(*time)]
 
@@ -271,11 +271,7 @@ def _means_status(raw: int) -> str:
 
 
 def _means_operation(raw: int) -> str:
-    return {DEPLOY: "new", UPDATE: "replace", DELETE: "remove"}[raw]
-
-
-def _means_task(raw: bytes) -> str:
-    return str(int.from_bytes(raw, "little", signed=True))
+    return {DEPLOY: "new", UPDATE: "replace", DELETE: "remove"}.get(raw, "not documented")
 
 
 def _means_off(raw: int) -> str:
@@ -289,7 +285,8 @@ def _means_hour(raw: int) -> str:
 _FIRST = Record("little", Part("first year", "B", lambda raw: f"{2000 + raw}"), Part("first month", "B"), Part("first day", "B"))
 _LAST = Record("little", Part("last year", "B", lambda raw: "for ever" if raw == _FOR_EVER else f"{2000 + raw}"),
                Part("last month", "B"), Part("last day", "B"))
-_TIME = Record("little", *(Part(name, "B") for name in ("year", "month", "day", "hour", "minute")))
+_ANSWER = Record("little", Part("status", "B", _means_status), Part("operation", "B", _means_operation), Part("task", "i"),
+                 Part("output", "B"), *(Part(name, "B") for name in ("year", "month", "day", "hour", "minute")))
 _WINDOW = tuple(Record(
     "little", *(Part(f"window {number} {end} {name}", code, _means_hour if name == "hour" else None)
                 for end in ("begin", "end") for name, code in (("hour", "B"), ("minute", "B"), ("offset", "b"))),
