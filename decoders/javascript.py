@@ -104,37 +104,45 @@ class Sandbox:
         """What `decodeUplink` (Decode, Decoder) says of each, in order; with `normalize` what `normalizeUplink` makes of
         that. A call that fails is answered by its error. Raises SandboxDown and nothing else."""
         kind = wire.NORMALIZED if normalize else wire.UPLINK
-        answers = self._run(program, kind, [_uplink(one) for one in uplinks])
-        return [_or_error(self._decoded, answer) for answer in answers]
+        answers: list[Decoded | ScriptError] = []
+
+        def heard(come: list[str]) -> None:
+            answers.extend([_or_error(self._decoded, answer) for answer in come])
+
+        self._run(program, kind, [_uplink(one) for one in uplinks], heard)
+        return answers
 
     def encode_downlink(self, program: Program, data: Mapping[str, Any], *, variables: Mapping[str, str] | None = None) -> Frame:
         """The frame that `encodeDownlink` (Encode, Encoder) makes of `data`; raises ScriptError, SandboxDown."""
-        (answer,) = self._run(program, wire.ENCODE, [_encoded((dict(data), dict(variables or {})))])
+        answer = self._one(program, wire.ENCODE, _encoded((dict(data), dict(variables or {}))))
         port, *said = msgspec.json.decode(_body(answer, wire.BYTES, self._limits), type=list[int])
         return Frame(port, bytes(said))
 
     def decode_downlink(self, program: Program, frame: Frame, *, variables: Mapping[str, str] | None = None) -> Decoded:
         """What `decodeDownlink` says of a frame; raises ScriptError, SandboxDown."""
         text = _encoded((list(frame.data), frame.port, 0, dict(variables or {})))
-        (answer,) = self._run(program, wire.DOWNLINK, [text])
-        return self._decoded(answer)
+        return self._decoded(self._one(program, wire.DOWNLINK, text))
 
     def check(self, program: Program) -> tuple[str, ...]:
         """The entry functions that the script defines; raises ScriptError with the line where it cannot be read, and
         where it defines none."""
-        (answer,) = self._run(program, wire.CHECK, [b"[]"])
+        answer = self._one(program, wire.CHECK, b"[]")
         names: list[str] = msgspec.json.decode(_body(answer, wire.CHECKED, self._limits), type=list[str])
         if not names:
             raise ScriptError("The script defines none of the functions decodeUplink, encodeDownlink, Decode, Decoder.")
         return tuple(names)
 
-    def _run(self, program: Program, kind: bytes, texts: list[bytes]) -> list[str]:
-        if not 0 < len(program.encoded) <= MAX_SOURCE or b"\0" in program.encoded:
-            return [wire.UNUSABLE + '"the source is empty, longer than 256 kB or not UTF-8 text"'] * len(texts)
+    def _one(self, program: Program, kind: bytes, text: bytes) -> str:
         answers: list[str] = []
+        self._run(program, kind, [text], answers.extend)
+        return answers[0]
+
+    def _run(self, program: Program, kind: bytes, texts: list[bytes], heard: Callable[[list[str]], None]) -> None:
+        if not 0 < len(program.encoded) <= MAX_SOURCE or b"\0" in program.encoded:
+            heard([wire.UNUSABLE + '"the source is empty, longer than 256 kB or not UTF-8 text"'] * len(texts))
+            return
         for at in range(0, len(texts), BATCH):
-            answers += _Batch(self._pool, self._limits, program, kind).run(texts[at:at + BATCH])
-        return answers
+            _Batch(self._pool, self._limits, program, kind, heard).run(texts[at:at + BATCH])
 
     def _decoded(self, answer: str) -> Decoded:
         text = _body(answer, wire.DATA, self._limits)
@@ -153,30 +161,30 @@ class _Batch:
     """Calls of one kind to one script. A call that ends its worker is tried once more in another before it is blamed:
     on a busy machine the wall clock can run out on an innocent."""
 
-    def __init__(self, pool: Pool, limits: Limits, program: Program, kind: bytes) -> None:
-        self._pool, self._limits, self._kind = pool, limits, kind
+    def __init__(self, pool: Pool, limits: Limits, program: Program, kind: bytes, heard: Callable[[list[str]], None]) -> None:
+        self._pool, self._limits, self._kind, self._heard = pool, limits, kind, heard
         self._digest, self._source = bytes.fromhex(program.digest), program.encoded
         self._strikes = 0
 
-    def run(self, texts: list[bytes]) -> list[str]:
-        """One answer each."""
-        answers: list[str] = []
-        careful = False
+    def run(self, texts: list[bytes]) -> None:
+        """One answer each is heard."""
+        answered, careful = 0, False
         with self._pool.lease(self._digest) as lease:
-            while len(answers) < len(texts) and self._strikes < STRIKES:
-                got = lease.ask(self._request(texts[len(answers):], careful=careful))
-                answers += got
+            while answered < len(texts) and self._strikes < STRIKES:
+                got = lease.ask(self._request(texts[answered:], careful=careful))
+                answered += len(got)
                 broke = bool(got) and got[-1][0] in wire.BREACHES
-                dead = not broke and len(answers) < len(texts)
+                dead = not broke and answered < len(texts)
                 if dead and careful:
-                    answers.append(lease.lost)
+                    self._heard([lease.lost])
+                    answered += 1
                 self._strikes += broke or (dead and careful)
                 careful = dead and not careful
-        return answers + [wire.TIME] * (len(texts) - len(answers))
+        self._heard([wire.TIME] * (len(texts) - answered))
 
     def _request(self, texts: list[bytes], *, careful: bool) -> Request:
         seconds = self._limits.seconds * (PATIENCE if careful else 1)
-        return Request(self._kind, self._digest, self._source, texts, seconds, careful=careful)
+        return Request(self._kind, self._digest, self._source, texts, seconds, self._heard, careful=careful)
 
 
 def _uplink(one: Uplinked) -> bytes:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,13 +26,15 @@ _START = "import sys; sys.path[:0] = sys.argv[2:]; from decoders._sandbox.worker
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Calls of one kind to one script; `texts` are their arguments as JSON."""
+    """Calls of one kind to one script; `texts` are their arguments as JSON. `heard` gets the answers as they come, while
+    the worker goes on."""
 
     kind: bytes
     digest: bytes
     source: bytes
     texts: list[bytes]
     seconds: float
+    heard: Callable[[list[str]], None]
     careful: bool = False
 
     def encoded(self, *, with_source: bool) -> bytes:
@@ -68,7 +70,7 @@ class Worker:
         if not self._write(request.encoded(with_source=with_source)):
             return [], False
         silence = 3 * request.seconds + GRACE_SECONDS  # a call may be tried in two contexts and make a third ready
-        return self._answers(len(request.texts), silence)
+        return self._answers(request, silence)
 
     def _wait_until_ready(self) -> None:
         if not self.ready:
@@ -95,19 +97,21 @@ class Worker:
         poll.register(pipe, select.POLLIN)
         return os.read(pipe, 1 << 16) if poll.poll(seconds * 1000) else b""
 
-    def _answers(self, wanted: int, silence: float) -> tuple[list[str], bool]:
+    def _answers(self, request: Request, silence: float) -> tuple[list[str], bool]:
         answers: list[str] = []
         held = bytearray()
-        while len(answers) < wanted:
+        while len(answers) < len(request.texts):
             part = self._read(silence)
-            if not part:
-                return answers, False
             held += part
-            used = _split(held, answers)
-            del held[:used]
-            if len(held) > MAX_ANSWER:
+            come: list[str] = []
+            del held[:_split(held, come)]
+            if not part or len(held) > MAX_ANSWER:
                 return answers, False
-            if answers and (answers[-1][0] in wire.BREACHES or answers[-1] == wire.UNKNOWN_SOURCE):
+            if come[:1] == [wire.UNKNOWN_SOURCE]:
+                return come, True
+            request.heard(come)
+            answers += come
+            if come and come[-1][0] in wire.BREACHES:
                 break
         return answers, True
 

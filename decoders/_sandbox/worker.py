@@ -23,7 +23,7 @@ from decoders._sandbox import wire
 CONTEXTS = 32  # programs kept ready; each holds about half a megabyte
 RECYCLE = 20_000  # calls after which a context is made anew: pending promises of old calls pile up in it
 TRUST = 8  # failures that a fresh context confirmed before a locked one is believed at once
-FLUSH_SECONDS = 0.002
+FLUSH_SECONDS = 0.001
 MAX_GROWTH = 96 << 20  # bytes of resident memory beyond those at the start; then the worker ends when it is idle
 
 ENTRIES = ("decodeUplink", "encodeDownlink", "decodeDownlink", "normalizeUplink", "Decode", "Encode", "Decoder", "Encoder")
