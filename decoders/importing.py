@@ -73,7 +73,7 @@ def table(reports: Sequence[Report]) -> Table:
     """One row a codec, and the sums."""
     drawn = Table(title="Codecs", title_justify="left", show_footer=True)
     sums = [sum(len(one.found.examples) for one in reports), *(sum(getattr(one, name) for one in reports) for name in _COUNTS)]
-    drawn.add_column("codec", overflow="fold", footer=f"{len(reports)} codecs, {sum(one.good for one in reports)} good")
+    drawn.add_column("codec", overflow="fold", footer=_sum(reports))
     for head, total in zip(("examples", *_COUNTS), sums, strict=True):
         drawn.add_column(head, justify="right", footer=str(total))
     for one in reports:
@@ -81,6 +81,11 @@ def table(reports: Sequence[Report]) -> Table:
         drawn.add_row(escape(one.found.name), str(len(one.found.examples)), *(str(getattr(one, name)) for name in _COUNTS),
                       style=style)
     return drawn
+
+
+def _sum(reports: Sequence[Report]) -> str:
+    good, untested = sum(one.good and one.passed > 0 for one in reports), sum(one.good and not one.passed for one in reports)
+    return f"{len(reports)} codecs: {good} good, {len(reports) - good - untested} bad, {untested} without examples"
 
 
 def keep(town: TenantStore, reports: Sequence[Report], asset: AssetKind | None) -> Iterator[tuple[str, str]]:

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from hashlib import blake2s
 from itertools import pairwise
-from math import isfinite
 from typing import Any
 
 from city.errors import ScriptError, TooManySeries
@@ -14,9 +14,11 @@ MAX_LEAVES = 256
 MAX_DEPTH = 32
 MAX_NAME = 90  # of the 100 characters that a raw reading's name may have; ":flag" and ":text" need some
 MAX_TEXT = 256
+_NESTED = frozenset((dict, list, tuple))  # what JSON is read into
+_MOST = 1.7e308  # what a float can hold, and no infinity
 
-_UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0\\:.\u2028\u2029\ud800-\udfff]")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0\\:.\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W0-9_]+|[°%]")
 _ADDRESS = re.compile(r"(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[^\s@]+@[^\s@]+\.[^\s@.]+",
                       re.IGNORECASE)
@@ -38,11 +40,11 @@ def leaves(data: Mapping[str, Any]) -> dict[str, Value]:
     """
     found: dict[str, Value] = {}
     twice: set[str] = set()
-    for number, (name, value) in enumerate(_walk(data, "", 1)):
-        if number >= MAX_LEAVES:
-            raise TooManySeries("This output has more than {most} values.", most=MAX_LEAVES)
+    for name, value in _walk(data, "", 1):
         if name in found:
             twice.add(name)
+        elif len(found) >= MAX_LEAVES:
+            raise TooManySeries("This output has more than {most} values.", most=MAX_LEAVES)
         found[name] = value
     for name in twice:
         del found[name]
@@ -56,6 +58,7 @@ def safe_name(path: str) -> str:
     return f"{path[:MAX_NAME - 9]}~{blake2s(path.encode(), digest_size=4).hexdigest()}"
 
 
+@lru_cache(maxsize=8192)
 def safe_key(key: str) -> str:
     """One key of a path without what would break a name."""
     return _UNSAFE.sub("_", key) or "_"
@@ -68,28 +71,33 @@ def words(leaf: str) -> tuple[str, ...]:
 
 def personal(leaf: str, value: Value) -> bool:
     """Whether this looks as if it were about a person: a tag, a beacon, an address of somebody's telephone, a plate."""
+    return _named_personal(leaf) or (isinstance(value, str) and _ADDRESS.fullmatch(value.strip()) is not None)
+
+
+@lru_cache(maxsize=8192)
+def _named_personal(leaf: str) -> bool:
     said = words(leaf)
-    if any(word in _PERSONAL for word in said) or any(a + b in _PERSONAL for a, b in pairwise(said)):
-        return True
-    return isinstance(value, str) and _ADDRESS.fullmatch(value.strip()) is not None
+    return any(word in _PERSONAL for word in said) or any(a + b in _PERSONAL for a, b in pairwise(said))
 
 
 def _walk(node: Mapping[str, Any] | Sequence[Any], path: str, depth: int) -> Iterator[tuple[str, Value]]:
     if depth > MAX_DEPTH:
         raise ScriptError("This output nests more than {most} levels.", most=MAX_DEPTH)
     for key, value in node.items() if isinstance(node, Mapping) else enumerate(node):
-        name = f"{path}.{safe_key(str(key))}" if path else safe_key(str(key))
-        if isinstance(value, Mapping | list | tuple):
-            yield from _walk(value, name, depth + 1)
+        name = path + safe_key(str(key))
+        if value.__class__ in _NESTED:
+            yield from _walk(value, name + ".", depth + 1)
         elif (safe := _safe_value(value)) is not None:
-            yield safe_name(name), safe
+            yield (name if len(name) <= MAX_NAME else safe_name(name)), safe
 
 
 def _safe_value(value: object) -> Value | None:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", value[:MAX_TEXT])
-    if isinstance(value, int | float) and abs(value) <= 1.7e308:  # not NaN, and a float can hold it
-        return value if isinstance(value, int) or isfinite(value) else None
+    match value:
+        case bool():
+            return value
+        case int() | float():
+            return value if abs(value) <= _MOST else None  # neither is NaN
+        case str():
+            return value if value.isprintable() and len(value) <= MAX_TEXT else \
+                _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", value[:MAX_TEXT])
     return None

@@ -6,7 +6,7 @@ as a raw reading under the script's name. A leaf that is dropped, or looks as if
 
 import re
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -36,17 +36,13 @@ _CHANNEL = re.compile(r"(?:[a-z0-9][a-z0-9_-]{0,39})?")
 def apply(model: str, mapping: LeafMapping, leaves: Mapping[str, Value]) -> list[Measurement]:
     """What the leaves mean, in their order. Where two leaves of one output mean the same quantity and part, the rule that
     stands first wins and the other leaf is kept raw."""
-    rules: dict[str, list[tuple[int, Rule]]] = {}
-    for number, rule in enumerate(mapping.rules):
-        rules.setdefault(rule.leaf, []).append((number, rule))
-    first = _first(rules, leaves)
+    meanings = _meanings(mapping.rules, leaves)
+    ruled = {rule.leaf for rule in mapping.rules}
     said: list[Measurement] = []
     for leaf, value in leaves.items():
-        by_rule = [one for number, rule in rules.get(leaf, ())
-                   if (one := meant(rule, value)) and first[one.quantity.name, one.channel] == number]
-        if by_rule:
-            said += by_rule
-        elif leaf in rules or not (_dropped(leaf, mapping.dropped) or personal(leaf, value)):
+        if leaf in meanings:
+            said += meanings[leaf]
+        elif leaf in ruled or not (_dropped(leaf, mapping.dropped) or personal(leaf, value)):
             said.append(raw(model, leaf, value))
     return said
 
@@ -82,15 +78,19 @@ def order_data(mapping: LeafMapping, order: Order, title: str = "") -> dict[str,
     return {key: value for key, one in template.items() if (value := _filled(one, fields)) is not None}
 
 
-def _first(rules: Mapping[str, list[tuple[int, Rule]]], leaves: Mapping[str, Value]) -> dict[tuple[str, str], int]:
-    """Which rule speaks for a quantity and part in this output."""
-    first: dict[tuple[str, str], int] = {}
-    for leaf, value in leaves.items():
-        for number, rule in rules.get(leaf, ()):
-            if meant(rule, value) is not None:
-                key = (rule.quantity, rule.channel)
-                first[key] = min(number, first.get(key, number))
-    return first
+def _meanings(rules: Sequence[Rule], leaves: Mapping[str, Value]) -> dict[str, list[Measurement]]:
+    """What each leaf means by the rules, none of it said twice."""
+    found: dict[str, list[Measurement]] = {}
+    taken: set[tuple[str, str]] = set()
+    for rule in rules:
+        value = leaves.get(rule.leaf)
+        if value is None or (rule.quantity, rule.channel) in taken:
+            continue
+        one = meant(rule, value)
+        if one is not None:
+            taken.add((rule.quantity, rule.channel))
+            found.setdefault(rule.leaf, []).append(one)
+    return found
 
 
 def _dropped(leaf: str, dropped: tuple[str, ...]) -> bool:

@@ -70,7 +70,7 @@ def test_every_example_of_both_layouts_passes(sandbox, name, codecs, examples):
 def test_the_table_shows_what_went_how(tmp_path):
     code, said = call("import", HERE / "things", "--json", tmp_path / "out.json")
     assert code == 0, said
-    assert "18 codecs, 18 good" in said
+    assert "18 codecs: 17 good, 0 bad, 1 without examples" in said
     written = {one["codec"]: one for one in json.loads((tmp_path / "out.json").read_text())}
     assert written["lichtwerk/dimmer-one-codec"] == {
         "codec": "lichtwerk/dimmer-one-codec", "devices": ["lichtwerk/dimmer-one"], "examples": 6, "passed": 6, "failed": 0,
@@ -85,7 +85,7 @@ def test_failures_are_counted_told_and_end_in_1(sandbox):
     code, said = call("import", HERE / "failing" / "things")
     assert code == 1
     assert "says {'level': 41} instead of {'level': 40}" in said
-    assert "7 codecs, 0 good" in said
+    assert "7 codecs: 0 good, 7 bad, 0 without examples" in said
 
 
 def test_scripts_that_break_limits_are_stopped_and_their_neighbours_run(sandbox):
