@@ -126,8 +126,7 @@ def count_up(database: Database, connection: Connection, tenant: str, name: str)
 
 def counted(connection: Connection, tenant: str, name: str) -> int:
     """A counter's value; 0 if nothing has been counted."""
-    own = (tables.counters.c.tenant == tenant, tables.counters.c.name == name)
-    return connection.execute(select(tables.counters.c.value).where(*own)).scalar() or 0
+    return connection.execute(_COUNTED, {"of": tenant, "what": name}).scalar() or 0
 
 
 def plain(text: str) -> str:
@@ -209,3 +208,7 @@ def _postgres_engine(url: URL) -> Engine:
     except ImportError as error:
         raise Invalid("PostgreSQL needs the package psycopg: pip install 'stadtfunk[postgres]'",
                       field="database.url", rule="driver") from error
+
+
+_COUNTED = select(tables.counters.c.value).where(  # made once: every batch of the bridge asks
+    tables.counters.c.tenant == bindparam("of"), tables.counters.c.name == bindparam("what"))
