@@ -14,7 +14,7 @@ MAX_LEAVES = 256
 MAX_DEPTH = 32
 MAX_NAME = 90  # of the 100 characters that a raw reading's name may have; ":flag" and ":text" need some
 MAX_TEXT = 256
-_NESTED = frozenset((dict, list, tuple))  # what JSON is read into
+_NESTED: frozenset[object] = frozenset((dict, list, tuple))  # what JSON is read into
 _MOST = 1.7e308  # what a float can hold, and no infinity
 
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0\\:.\u2028-\u202e\u2066-\u2069\ud800-\udfff]")

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from city.errors import DecodeError, Invalid, ScriptError, TooManySeries, Unsupported
@@ -71,6 +71,7 @@ JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st
                     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(), inner, max_size=5), max_leaves=40)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), JSON, max_size=8))
 def test_any_output_is_kept_raw_with_the_type_of_its_name(data):
     try:
@@ -83,6 +84,7 @@ def test_any_output_is_kept_raw_with_the_type_of_its_name(data):
         one.quantity.name.encode()
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), JSON, max_size=8), st.sampled_from(["lamp", "bay"]))
 def test_any_proposal_can_be_used(data, asset):
     try:

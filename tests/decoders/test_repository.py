@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from city.errors import Invalid
@@ -149,6 +149,7 @@ THINGS = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=4), max_leaves=20)
 
 
+@settings(deadline=None)
 @given(index=THINGS, about=THINGS, codec=THINGS)
 def test_any_files_are_read_or_named(tmp_path_factory, index, about, codec):
     root = tmp_path_factory.mktemp("repository")
