@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from city.errors import OutOfRange, Truncated
 from city.orders import Order, Parameters
 from city.planning import Abilities
-from city.quantities import DEVICE_DEBUG, DEVICE_ECHO, LPP_SWITCH, Measurement, Value
+from city.quantities import DEVICE_DEBUG, LPP_SWITCH, Measurement, Value
 from decoders.bits import Reader, Writer
-from decoders.codec import ANY_PORT, Codec, Frame, plain_echo, unknown_downlink, unknown_uplink, unsayable, unsupported
+from decoders.codec import ANY_PORT, Codec, Frame, unknown_downlink, unknown_uplink, unsayable, unsupported
 from decoders.devices import _cayenne as lpp
 
 TITLE = "Cayenne LPP device"
@@ -33,9 +33,6 @@ _HOMES = {(figure.quantity.name, figure.axis): (number, place) for number, known
 def decode_uplink(frame: Frame) -> list[Measurement]:
     if not 1 <= frame.port <= 223:
         raise unknown_uplink(TITLE, frame.port)
-    if frame.port == COMMAND and _is_command(frame.data):
-        frame.reader("big").rest("a repeated command")
-        return [DEVICE_ECHO(plain_echo(frame))]
     found, rest = lpp.entries(frame.reader("big"), frame.data, lpp.STANDARD)
     if not found:
         raise Truncated("The frame is empty.")
@@ -130,18 +127,6 @@ def _commands(read: Reader) -> dict[str, int]:
     return said
 
 
-def _is_command(data: bytes) -> bool:
-    """A device that repeats a command says so on its port: no LPP field ends there."""
-    return len(data) >= 4 and len(data) % 3 == 1 and data[-1] == _END and _END not in data[:-1:3] and not _is_lpp(data)
-
-
-def _is_lpp(data: bytes) -> bool:
-    at = 0
-    while at + 1 < len(data) and (known := lpp.STANDARD.get(data[at + 1])) is not None:
-        at += known.layout.size
-    return at == len(data)
-
-
 CODEC = Codec(
     model="generic/cayenne-lpp",
     vendor="Cayenne LPP",
@@ -166,6 +151,5 @@ CODEC = Codec(
         "LPP 2.0, a draft, gives some FPorts payloads without types: only fields with channel and type are read, on any FPort.",
         "The FPort of commands: no document names one. They go to FPort 99, and a device must listen there.",
         "Which output is digital and which analog: a command carries hundredths for either, 100 being “on”.",
-        "A device does not repeat commands in any document; where one does on FPort 99, that counts as its confirmation.",
     ),
 )

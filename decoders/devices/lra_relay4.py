@@ -26,7 +26,7 @@ from city.quantities import (
 )
 from decoders.bits import Part, Reader, Record, Writer
 from decoders.codec import Codec, Frame, unknown_downlink, unknown_uplink, unsayable, unsupported
-from decoders.devices._lamps import Saying, echoed
+from decoders.devices._lamps import Saying
 
 TITLE = "relay node"
 PORT = 1
@@ -41,8 +41,6 @@ _MAINTENANCE, _FIX = 0x80, 0x40
 def decode_uplink(frame: Frame) -> list[Measurement]:
     if frame.port != PORT:
         raise unknown_uplink(TITLE, frame.port)
-    if frame.data[:1] == bytes([CONFIGURATION]):
-        return echoed(frame, decode_downlink)
     read = frame.reader("big")
     head = read.u8("version and type", means=_means_head)
     if head not in (LOCATION, HEARTBEAT):
@@ -203,6 +201,5 @@ CODEC = Codec(
         "How the schedule is summed up: device.config_checksum is the exclusive or of the four times, as the centre has it.",
         "Its LoRaWAN class: it announces its next window, so it is taken as A. No window is announced for later than 255 min.",
         "State bits 4 and 5 are passed over.",
-        "Whether it repeats orders; if it does, that counts as having heard them.",
     ),
 )

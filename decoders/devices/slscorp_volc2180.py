@@ -24,7 +24,7 @@ from city.quantities import (
 )
 from decoders.bits import Part, Reader, Record, Writer
 from decoders.codec import ANY_PORT, Codec, Frame, unknown_downlink, unknown_uplink, unsupported
-from decoders.devices._lamps import HIGHEST_PORT, Saying, echoed, status_alone
+from decoders.devices._lamps import HIGHEST_PORT, Saying, status_alone
 
 TITLE = "VOLC2180"
 FIRST_PORT = 1  # any FPort does; orders go to this one
@@ -35,8 +35,6 @@ _FULL, _STEPS_PER_CENT = 250, 2.5  # of the dimming value
 def decode_uplink(frame: Frame) -> list[Measurement]:
     if not 1 <= frame.port <= HIGHEST_PORT:
         raise unknown_uplink(TITLE, frame.port)
-    if frame.data == _METER_FRAME:
-        return echoed(frame, decode_downlink)
     read = frame.reader("big")
     said = _meter(read, frame) if frame.data[:1] in _METERS else _other(read, frame)
     read.end()
@@ -161,6 +159,5 @@ CODEC = Codec(
         "The bytes of the answers 0E, 11 and 14: kept as device.debug.",
         "Temperatures below 0 °C: the maker's decoder knows none; the byte is read as 0 to 255.",
         "How often it reports by itself. It is taken as silent after a day.",
-        "Whether it repeats requests; if it does, that counts as having heard them.",
     ),
 )
