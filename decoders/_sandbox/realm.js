@@ -176,16 +176,18 @@ const $data = (data, name, warnings) => {
 
 const $answer = (result, name) => $complaint(result, name) || $data(result.data, name, $warnings(result));
 
-const $none = {};
+const $none = { __proto__: null };
+const $nobody = [];
 
 // An entry point by its name: a function of the script, or one that it exports.
 const $find = (own, module, name) => {
+  if (own[name] || module === $none) { return own[name]; }
   const exported = module.exports;
-  return own[name] || (typeof exported === "object" && exported !== null && typeof exported[name] === "function" ? exported[name] : undefined);
+  return (typeof exported === "object" && exported !== null && typeof exported[name] === "function" ? exported[name] : undefined);
 };
 
 const $uplink = (own, module, given) => {
-  const decode = $find(own, module, "decodeUplink");
+  const decode = own.decodeUplink || $find(own, module, "decodeUplink");
   if (decode) { return decode({ bytes: given[0], fPort: given[1], recvTime: new $Date(given[2]), variables: given[3] }); }
   const third = $find(own, module, "Decode"), second = $find(own, module, "Decoder");
   if (third) { return { data: third(given[1], given[0], given[3]) }; }
@@ -251,8 +253,8 @@ const $entries = ["decodeUplink", "encodeDownlink", "decodeDownlink", "normalize
 // Evaluates the script anew and calls it: its top-level state is that of one call.
 const $once = (factory, kind, text) => {
   try {
-    const module = { exports: {} };
-    const own = apply(factory, $global, [module, module.exports]);
+    const module = factory.length === 0 ? $none : { exports: {} };
+    const own = module === $none ? apply(factory, $global, $nobody) : apply(factory, $global, [module, module.exports]);
     if (kind === "u") { return $decode(own, module, parse(text)); }
     if (kind === "c") { return "C" + stringify($entries.filter((name) => $find(own, module, name))); }
     return $kinds[kind](own, module, parse(text));

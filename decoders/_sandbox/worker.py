@@ -31,6 +31,7 @@ ENTRIES = ("decodeUplink", "encodeDownlink", "decodeDownlink", "normalizeUplink"
 _MEDDLES = re.compile(r"\beval\b|__proto__|setPrototypeOf|__define[GS]etter__|"
                       r"\b(?:Object|Function|Array|String|Number|Boolean|Date|Math|JSON|RegExp|Symbol|Promise|Map|Set|Error|Buffer|"
                       r"BigInt|Reflect|\w+Error|\w*Array|ArrayBuffer|DataView)(?:\.prototype)?(?:\.\w+|\[[^\]\n]{1,40}\])\s*=[^=]")
+_EXPORTS = re.compile(r"\b(?:module|exports)\b")
 _BUFFER = re.compile(r"\bBuffer\b")
 _THROWS_ANYTHING = re.compile(r"\bthrow\s+(?!new\b)")
 _NULL = 'X0\n"null"'  # what the engine throws when there is no memory left even for an error
@@ -65,9 +66,11 @@ class Engine:
 
 
 def wrap(source: str) -> str:
-    """`source` as a function that evaluates it and returns its entry points; its first line is line 2."""
+    """`source` as a function that evaluates it and returns its entry points; its first line is line 2. One that takes
+    `module` and `exports` where they are spoken of, outside of the script's own function, which may declare them."""
     found = ",".join(f'{name}:typeof {name}==="function"?{name}:undefined' for name in ENTRIES if name in source)
-    return "(function(module,exports){return (function(){\n" + source + "\n;return {" + found + "}}).call(this)})"
+    body = "(function(){\n" + source + "\n;return {" + found + "}})"
+    return f"(function(module,exports){{return {body}.call(this)}})" if _EXPORTS.search(source) else body
 
 
 class Program:
