@@ -51,7 +51,7 @@ def compiles(sandbox: Sandbox, script: Script, explain: Callable[[CityError], st
     try:
         return sandbox.check(scripted.program(script))
     except ScriptError as error:
-        raise Invalid("The script cannot be used: {what}", field="source", rule="runs", what=explain(error)) from error
+        raise Invalid("This script is not kept. {what}", field="source", rule="runs", what=explain(error)) from error
 
 
 def switch(town: TenantStore, model: str, *, on: bool, who: Actor, now: datetime) -> Script:

@@ -17,6 +17,8 @@ from api.pages.contexts import AlarmRow, AlarmsPage, ConsolePage, LampList, Link
 from api.pages.geo import streets
 from api.pages.render import PageRoute, back, html, page_of
 from api.views import LampWord, LuminaireView, ZoneLightingView
+from city.alarms import Alarm, AlarmKind
+from city.errors import NotFound
 from city.lighting import BERLIN, Override
 from city.places import Asset, Luminaire
 from city.store.ports import Role, TenantStore
@@ -107,9 +109,7 @@ def alarms(request: Request, town: Viewing, who: Asking) -> Response:
     rows = []
     for alarm in sorted(town.alarms(), key=lambda alarm: alarm.began_at, reverse=True):
         asset = assets.get(alarm.asset)
-        href = (address(language, "lamp", tenant=town.tenant.id, asset=asset.id) if isinstance(asset, Luminaire)
-                else "")
-        rows.append(AlarmRow(alarm, asset.name if asset else alarm.asset, href))
+        rows.append(AlarmRow(alarm, asset.name if asset else alarm.asset, _cause(language, town, alarm, asset)))
     return html(request, AlarmsPage(page_of(request, who, town.tenant), rows, may(who, Role.OPERATOR)))
 
 
@@ -171,6 +171,17 @@ def lamp_list(language: str, town: TenantStore, lamps: Iterable[LuminaireView], 
 
 
 _STATES = {"deviates": _("deviates"), "fault": _("fault"), "silent": _("silent"), "override": _("overridden")}
+
+
+def _cause(language: str, town: TenantStore, alarm: Alarm, asset: Asset | None) -> str:
+    """The page that shows what an alarm is about: the script's or the lamp's; "" where there is none."""
+    if alarm.kind is AlarmKind.SCRIPT_OFF and asset is not None:
+        try:
+            vendor, _slash, name = town.device_of(asset.id).model.partition("/")
+        except NotFound:
+            return ""
+        return address(language, "model", tenant=town.tenant.id, vendor=vendor, name=name)
+    return address(language, "lamp", tenant=town.tenant.id, asset=asset.id) if isinstance(asset, Luminaire) else ""
 
 
 def _in_state(view: LuminaireView, state: str) -> bool:

@@ -7,13 +7,14 @@ import httpx
 import pytest
 
 from api.app import create_app
+from city.alarms import AlarmKind, begin
 from city.ids import TenantId
 from city.scripts import LeafMapping, Rule, Script
 from city.settings import Settings
-from city.store.ports import Account, Role
+from city.store.ports import Account, Facts, Role
 from decoders.catalog import catalog
 from decoders.javascript import Sandbox
-from tests.pages.conftest import HASH, HOSTILE, csrf, sign_in
+from tests.pages.conftest import HASH, HOSTILE, NOW, csrf, sign_in
 from tests.pages.test_public import text
 
 LIST, NEW = "/stadt/betrieb/modelle", "/stadt/betrieb/modelle/neu"
@@ -161,7 +162,7 @@ async def test_a_file_takes_the_place_of_the_text(engineer, world):
 
 
 @pytest.mark.parametrize(("fields", "sentence"), [
-    ({"source": "function decodeUplink( {"}, "Das Skript kann nicht verwendet werden"),
+    ({"source": "function decodeUplink( {"}, "Dieses Skript wird nicht gespeichert"),
     ({"model": "ACME"}, "hersteller/modell"),
     ({"model": "nas/ul20xx"}, "liest stadtfunk selbst"),
     ({"leaf-0": "x", "means-0": "lamp.power", "scale-0": "viel"}, "„viel“ ist keine Zahl"),
@@ -254,6 +255,13 @@ async def test_a_lamp_names_its_model_and_what_is_open(viewer, world):
     assert f'href="{LIST}/nas/ul20xx"' in page
     if catalog()["nas/ul20xx"].leaves_open:
         assert "offen bleibt" in text(page)
+
+
+async def test_an_alarm_of_a_script_leads_to_the_script(operator, world):
+    world.bays("markt", True)
+    bay = world.rows[0].asset
+    world.store.commit(Facts(alarms=(begin(world.town.tenant.id, bay, AlarmKind.SCRIPT_OFF, NOW),)))
+    assert f'href="{LIST}/bosch/tps110"' in (await operator.get("/stadt/betrieb/stoerungen")).text
 
 
 async def test_pages_speak_english_too(engineer, world):
