@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -51,13 +51,16 @@ class Engine:
         self._memory, self._stack, self._seconds, self._timers = memory, stack, seconds, timers
         self._realm, self._buffer = _one_line(here / "realm.js"), _one_line(here / "buffer.js")
 
-    def load(self, wrapped: str, locked: bool | None, *, buffer: bool) -> Callable[[str, str], object]:
-        """The script in a context of its own: a function (kind, text) that answers."""
+    def load(self, wrapped: str, locked: bool | None, *, buffer: bool,
+             proofs: Sequence[str] = ()) -> Callable[[str, str], object]:
+        """The script in a context of its own: a function (kind, text) that answers. `proofs` must be free of errors."""
         context = _quickjs.Context()
         context.set_memory_limit(self._memory)
         context.set_max_stack_size(self._stack)
         if not self._timers:
             context.set_time_limit(self._seconds)
+        for proof in proofs:
+            context.eval(proof)
         if buffer:
             context.eval(self._buffer)
         realm = context.eval(self._realm)
@@ -73,6 +76,12 @@ def wrap(source: str) -> str:
     return f"(function(module,exports){{return {body}.call(this)}})" if _EXPORTS.search(source) else body
 
 
+def proofs(source: str) -> tuple[str, str]:
+    """Without an error in both, `source` cannot end the function that it is wrapped in: what follows an arrow function in
+    parentheses is a comma or a parenthesis, and neither follows a declaration."""
+    return "{let $;{function $(){\n" + source + "\n}}}", "(() => {\n" + source + "\n})"
+
+
 class Program:
     """One script. It runs in a locked context, evaluated anew for each call, which costs next to nothing; where that
     cannot be told from a fresh context per call, in a fresh context per call."""
@@ -81,6 +90,7 @@ class Program:
         self._engine, self._arm = engine, arm
         self._wrapped = wrap(source)
         self._buffer = _BUFFER.search(source) is not None
+        self._proofs: tuple[str, ...] = proofs(source)
         self._run: Callable[[str, str], object] | None = None
         self._always_fresh = _MEDDLES.search(source) is not None
         self._null_is_memory = _THROWS_ANYTHING.search(source) is None
@@ -117,9 +127,11 @@ class Program:
 
     def _fresh(self, kind: str, text: str) -> tuple[str, bool]:
         try:
-            run = self._engine.load(self._wrapped, False if self._always_fresh else None, buffer=self._buffer)
+            run = self._engine.load(self._wrapped, False if self._always_fresh else None, buffer=self._buffer,
+                                    proofs=self._proofs)
         except (_quickjs.JSException, ValueError) as error:
             return _failed(error), True
+        self._proofs = ()
         self._arm()
         answer = _said(run, kind, text)
         self._arm()
