@@ -204,7 +204,6 @@ class Server:
             else:
                 self._answer(program, kind.decode(), texts)
                 program.rest()
-            self._disarm()
             idle()
 
     def _program(self, digest: bytes, source: bytes | None) -> Program | None:
@@ -228,12 +227,15 @@ class Server:
             waiting.append(answer)
             broken = chr(answer[0]) in wire.BREACHES
             if broken or self._careful or time.perf_counter() - sent > FLUSH_SECONDS:
-                _write(waiting)
+                self._send(waiting)
                 waiting, sent = [], time.perf_counter()
             if broken:
                 _end()
-        if waiting:
-            _write(waiting)
+        self._send(waiting)
+
+    def _send(self, answers: list[bytes]) -> None:
+        self._disarm()  # a parent that is slow to read is not the script's fault
+        _write(answers)
 
     def _arm(self) -> None:
         if self._timers:

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from city.errors import SandboxDown, ScriptBreach, ScriptError
+from decoders._sandbox.pool import Request
+from decoders._sandbox.wire import UPLINK
 from decoders.codec import Frame
 from decoders.javascript import Decoded, Limits, Program, Sandbox, Uplinked
 
@@ -271,6 +273,20 @@ def test_several_threads_share_a_sandbox():
             thread.join()
         assert len(made.processes()) <= 3
     assert wrong == []
+
+
+def test_a_parent_that_is_slow_to_read_is_not_the_scripts_fault(sandbox):
+    script = Program("function decodeUplink(i) { return {data: {x: 'x'.repeat(10000)}} }")
+    heard = []
+
+    def slowly(answers):
+        threading.Event().wait(0 if heard else 0.4)
+        heard.extend(answers)
+
+    request = Request(UPLINK, bytes.fromhex(script.digest), script.encoded, [b"[[1],1,0,{}]"] * 200, 0.1, slowly)
+    with sandbox._pool.lease(b"") as lease:
+        assert len(lease.ask(request)) == 200
+    assert len(heard) == 200
 
 
 def test_an_innocent_that_is_stopped_once_is_tried_again():
