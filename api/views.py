@@ -153,6 +153,14 @@ def lamp_of(town: TenantStore, asset: AssetId) -> Luminaire:
     return found
 
 
+def bay_of(town: TenantStore, asset: AssetId) -> ParkingBay:
+    """The bay of that number; raises NotFound also for a lamp."""
+    found = town.asset(asset)
+    if not isinstance(found, ParkingBay):
+        raise NotFound("There is no bay “{asset}”.", field="asset", rule="exists", asset=asset[:64])
+    return found
+
+
 def lighting_zones(town: TenantStore, now: datetime) -> list[ZoneLightingView]:
     """Every zone that has lamps."""
     return zones_of(town, luminaires(town, now), now)

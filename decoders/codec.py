@@ -88,7 +88,8 @@ class Codec:
     on `port` that says these measurements; raises Unsupported where the port cannot say them. `echo` is what
     DEVICE_ECHO will say once the device has confirmed a downlink by repeating it; keys in it are hashed. What the maker's
     documents leave open stands in `leaves_open` and is not guessed. `keepable` is the bytes of an uplink without what is
-    about persons (tag ids, beacons): zeros stand in its place.
+    about persons (tag ids, beacons): zeros stand in its place. `acts` are how names of Parameters begin that are acts or
+    secrets and no settings: nobody may keep them as a device's configuration.
     """
 
     model: str
@@ -108,3 +109,4 @@ class Codec:
     leaves_open: tuple[str, ...] = ()
     echo: Callable[[Frame], str] = plain_echo
     keepable: Callable[[Frame], bytes] = whole
+    acts: tuple[str, ...] = ()

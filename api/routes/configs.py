@@ -1,18 +1,25 @@
-"""What a lamp's controller should be configured as."""
+"""What a device should be configured as."""
+
+from datetime import datetime
 
 import msgspec
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, StrictFloat, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt
 
 from api import views
 from api.audit import record
+from api.auth import Actor
 from api.deps import Acting, Engineering, Now, Viewing
 from api.problems import RESPONSES
 from api.routes.common import TENANT
 from api.schemas import ConfigOut
+from city.errors import Invalid
 from city.ids import AssetId
+from city.orders import Parameters
 from city.places import Device
 from city.store.ports import ConfigWish, TenantStore
+from decoders.catalog import catalog
+from decoders.codec import unsupported
 from firmware_config import profile
 from firmware_config.delta import delta
 
@@ -47,6 +54,7 @@ class ConfigIn(BaseModel):
     fallback_level: StrictInt | None = None
     alarm_limits: LimitsIn | None = None
     position: PositionIn | None = None
+    parameters: dict[str, StrictInt] | None = Field(default=None, description="What only the model has; its page names them")
 
 
 @router.get("/luminaires/{asset}/config", summary="A controller's configuration, wanted and reported")
@@ -58,15 +66,49 @@ def config(town: Viewing, asset: str) -> ConfigOut:
 @router.put("/luminaires/{asset}/config", status_code=202, summary="Configure a lamp's controller")
 def put_config(town: Engineering, who: Acting, now: Now, asset: str, body: ConfigIn) -> ConfigOut:
     """Written down; the bridge stages what differs from the device's own report."""
-    device = _device(town, asset)
-    wanted = profile.to_json(profile.from_json(body.model_dump_json(exclude_none=True)))
-    record(town, who, now, "configure", f"lamp {asset}", wanted.decode())
-    town.put_config_wish(ConfigWish(device.dev_eui, wanted, who.name, now))
-    return _config(town, device)
+    return _configure(town, _device(town, asset), body, who, now, f"lamp {asset}")
+
+
+@router.get("/bays/{asset}/config", summary="A parking sensor's configuration, wanted and reported")
+def bay_config(town: Viewing, asset: str) -> ConfigOut:
+    """`reported` holds only what the device itself has confirmed, `pending` the settings still to be told to it."""
+    return _config(town, _sensor(town, asset))
+
+
+@router.put("/bays/{asset}/config", status_code=202, summary="Configure a bay's parking sensor")
+def put_bay_config(town: Engineering, who: Acting, now: Now, asset: str, body: ConfigIn) -> ConfigOut:
+    """Written down; the bridge stages what differs from the device's own report."""
+    return _configure(town, _sensor(town, asset), body, who, now, f"bay {asset}")
 
 
 def _device(town: TenantStore, asset: str) -> Device:
     return town.device_of(views.lamp_of(town, AssetId(asset)).id)
+
+
+def _sensor(town: TenantStore, asset: str) -> Device:
+    return town.device_of(views.bay_of(town, AssetId(asset)).id)
+
+
+def _configure(town: TenantStore, device: Device, body: ConfigIn, who: Actor, now: datetime, what: str) -> ConfigOut:
+    config = profile.from_json(body.model_dump_json(exclude_none=True))
+    if config.parameters is not None:
+        _admit(device.model, config.parameters)
+    wanted = profile.to_json(config)
+    record(town, who, now, "configure", what, wanted.decode())
+    town.put_config_wish(ConfigWish(device.dev_eui, wanted, who.name, now))
+    return _config(town, device)
+
+
+def _admit(model: str, parameters: Parameters) -> None:
+    """Raises Refused where the model cannot be told these: what only it has, only it can check."""
+    codec = catalog().get(model)
+    if codec is None:
+        raise unsupported(model, parameters)
+    for name, _ in parameters.values:
+        if name.startswith(codec.acts):
+            raise Invalid("“{name}” is an act or a secret and no setting; it is not kept as configuration.",
+                          field=f"parameters.{name}", rule="setting", name=name)
+    codec.encode_downlink(parameters)
 
 
 def _config(town: TenantStore, device: Device) -> ConfigOut:

@@ -10,10 +10,7 @@ from api.deps import Acting, Now, Operating
 from api.problems import RESPONSES
 from api.routes.common import TENANT
 from api.schemas import BayOut, BlockedIn
-from city.errors import NotFound
 from city.ids import AssetId, ZoneId
-from city.places import ParkingBay
-from city.store.ports import TenantStore
 
 router = APIRouter(prefix=TENANT, tags=["parking"], responses=RESPONSES)
 
@@ -27,14 +24,6 @@ def bays(town: Operating, now: Now, zone: Annotated[str | None, Query(max_length
 @router.put("/bays/{asset}/blocked", status_code=204, summary="Block a bay, or open it again")
 def block(town: Operating, who: Acting, now: Now, asset: str, body: BlockedIn) -> None:
     """A blocked bay is not counted."""
-    bay = bay_of(town, AssetId(asset))
+    bay = views.bay_of(town, AssetId(asset))
     record(town, who, now, "block bay" if body.blocked else "open bay", f"bay {bay.id}")
     town.set_blocked(bay.id, body.blocked)
-
-
-def bay_of(town: TenantStore, asset: AssetId) -> ParkingBay:
-    """The bay of that number; raises NotFound also for a lamp."""
-    found = town.asset(asset)
-    if not isinstance(found, ParkingBay):
-        raise NotFound("There is no bay “{asset}”.", field="asset", rule="exists", asset=asset[:64])
-    return found

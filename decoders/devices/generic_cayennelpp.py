@@ -141,6 +141,7 @@ CODEC = Codec(
     uplink_ports=ANY_PORT,
     downlink_ports=(COMMAND,),
     abilities=Abilities(dims=False, max_minutes=None),
+    acts=("output_",),
     leaves_open=(
         ("What a channel measures: LPP only tells the kind of number. Nothing but temperature, humidity, time and position "
          "has a meaning that the platform knows; the rest is kept as lpp.*, and neither lights a lamp nor fills a bay."),

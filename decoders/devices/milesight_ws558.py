@@ -317,6 +317,7 @@ CODEC = Codec(
     uplink_ports=(PORT,),
     downlink_ports=(PORT,),
     abilities=Abilities(dims=False, max_minutes=None, reports_on_demand=True),
+    acts=("cancel_", "delay_", "power_consumption"),
     leaves_open=(
         "It switches and does not dim: no lighting program steers it. Its relays are switched one by one, or all at once.",
         "The user guide calls a state bit of 1 “open”, the README “on”: taken as a closed relay, that is, light.",

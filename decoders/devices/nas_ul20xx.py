@@ -8,6 +8,7 @@ from city.planning import Abilities
 from decoders.codec import Codec
 from decoders.devices._nas_ul20xx.answers import ANSWERS_11, saying
 from decoders.devices._nas_ul20xx.downlinks import DOWNLINKS_11
+from decoders.devices._nas_ul20xx.settings import ACTS
 from decoders.devices._nas_ul20xx.uplinks import SAYS_11, echo, hearing
 
 CODEC = Codec(
@@ -24,6 +25,7 @@ CODEC = Codec(
     uplink_ports=tuple(SAYS_11),
     downlink_ports=DOWNLINKS_11.ports,
     abilities=Abilities(dims=True, max_minutes=255, reports_on_demand=True),
+    acts=ACTS,
     leaves_open=(
         "Older firmware speaks on other ports: register 1.0.x (status on FPort 24) as nas/ul20xx-10, 0.6 as nas/ul20xx-06.",
         "Whether the step times of profiles and holidays are UTC or local time.",

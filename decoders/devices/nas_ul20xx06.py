@@ -9,6 +9,7 @@ from decoders.codec import Codec
 from decoders.devices._nas_ul20xx.answers import saying
 from decoders.devices._nas_ul20xx.old_answers import ANSWERS_06
 from decoders.devices._nas_ul20xx.old_downlinks import DOWNLINKS_06
+from decoders.devices._nas_ul20xx.settings import ACTS
 from decoders.devices._nas_ul20xx.uplinks import SAYS_06, echo, hearing
 
 CODEC = Codec(
@@ -25,6 +26,7 @@ CODEC = Codec(
     uplink_ports=tuple(SAYS_06),
     downlink_ports=DOWNLINKS_06.ports,
     abilities=Abilities(dims=True, max_minutes=None),
+    acts=ACTS,
     leaves_open=(
         "How a level given by hand ends: no order for that is documented, so it holds until another level.",
         "Which of several profiles of one address is in force: the level is what they agree on, the reason names them all.",

@@ -8,6 +8,7 @@ from decoders.codec import Codec
 from decoders.devices._nas_ul20xx.answers import saying
 from decoders.devices._nas_ul20xx.old_answers import ANSWERS_10
 from decoders.devices._nas_ul20xx.old_downlinks import DOWNLINKS_10
+from decoders.devices._nas_ul20xx.settings import ACTS
 from decoders.devices._nas_ul20xx.uplinks import SAYS_10, echo, hearing
 
 CODEC = Codec(
@@ -24,6 +25,7 @@ CODEC = Codec(
     uplink_ports=tuple(SAYS_10),
     downlink_ports=DOWNLINKS_10.ports,
     abilities=Abilities(dims=True, max_minutes=255, reports_on_demand=True),
+    acts=ACTS,
     leaves_open=(
         "The status in the form of legacy mode: no document describes it.",
         "Which of several profiles of one address is in force: the level is what they agree on, the reason names them all.",

@@ -270,6 +270,7 @@ CODEC = Codec(
     uplink_ports=(REPORT, CONFIG),
     downlink_ports=(CONFIG,),
     heartbeat=timedelta(hours=1),  # twice the longest max time of the published examples, 30 min
+    acts=("read_",),
     leaves_open=(
         "Whether a report came because of a change or because max_time was over is not told: device.heartbeat is left out.",
         "How often the sensor reports is its max_time: taken as every hour; set max_time to an hour or less.",

@@ -71,6 +71,7 @@ CODEC = Codec(
     uplink_ports=(STATE, HEARTBEAT, START, ANSWER),
     downlink_ports=(orders.COMMANDS, orders.SETTINGS),
     abilities=Abilities(dims=False, max_minutes=None),
+    acts=("recalibrate",),
     leaves_open=LEAVES_OPEN,
     echo=echo,
 )

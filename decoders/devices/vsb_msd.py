@@ -320,6 +320,7 @@ CODEC = Codec(
     uplink_ports=(DATA, CONFIG),
     downlink_ports=(CONFIG,),
     abilities=Abilities(dims=False, max_minutes=None),
+    acts=("password", "reset"),
     leaves_open=(
         ("Which of channels 111 and 112 is sunrise: the README's table 1 says sunset first, the firmware sends the sunrise on "
          "111. The firmware is believed."),

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from city.alarms import AlarmKind, begin
 from city.ids import AssetId, TenantId
 from city.orders import StatusInterval, to_json
@@ -77,3 +79,23 @@ def test_every_write_leaves_a_line_with_who_did_it(engineer, town):
     engineer.put(f"{BASE}/bays/B1/blocked", json={"blocked": True})
     assert [line.action for line in town.audit_lines()] == ["block bay", "end override", "override"]
     assert {line.actor for line in town.audit_lines()} == {"token:alt engineer"}
+
+
+def test_what_only_the_model_has_is_configured_by_its_own_names(engineer):
+    answer = engineer.put(f"{BASE}/luminaires/L1/config", json={"parameters": {"fade": 3}})
+    assert (answer.status_code, answer.json()["wanted"]) == (202, {"parameters": {"fade": 3}})
+    assert engineer.put(f"{BASE}/luminaires/L1/config", json={"parameters": {"fade": 99}}).status_code == 422
+    assert engineer.put(f"{BASE}/luminaires/L1/config", json={"parameters": {"no_such": 1}}).status_code == 422
+
+
+@pytest.mark.parametrize("act", [{"factory_reset_serial": 1}, {"update_mode": 1}, {"clear_holidays": 1}, {"read_time": 1}])
+def test_no_act_is_kept_as_configuration(engineer, act):
+    answer = engineer.put(f"{BASE}/luminaires/L1/config", json={"parameters": act})
+    (name,) = act
+    assert (answer.status_code, answer.json()["field"]) == (422, f"parameters.{name}")
+
+
+def test_a_bays_sensor_is_configured_too(engineer, operator):
+    assert engineer.put(f"{BASE}/bays/B1/config", json={"status_interval_s": 900}).status_code == 202
+    assert operator.get(f"{BASE}/bays/B1/config").json()["wanted"] == {"status_interval_s": 900}
+    assert engineer.put(f"{BASE}/bays/L1/config", json={"status_interval_s": 900}).status_code == 404

@@ -16,6 +16,7 @@ from decoders.bits import Means, Reader, Writer
 from decoders.codec import unsupported
 from decoders.devices._nas_ul20xx.words import CONFIG, CONTROL, NONE, READ, SYSTEM, channel_of, means_address
 
+ACTS = ("clear_", "read_", "factory_", "update_", "dali_", "memory_", "address_", "identify", "report_", "drain_output")
 _LEVELS = (*range(101), NONE)
 _ADDRESSES = tuple(byte for byte in range(256) if channel_of(byte) is not None)
 
