@@ -291,3 +291,11 @@ def test_scripts_of_another_town_are_nobodys_business(engineer, as_role):
     other = as_role(Role.ENGINEER, "neu")
     assert other.get("/api/v1/tenants/neu/codecs/acme/sl-100").status_code == 404
     assert "acme/sl-100" not in {row["model"] for row in other.get("/api/v1/tenants/neu/codecs").json()}
+
+
+def test_what_the_server_started_for_scripts_ends_with_it(store, log, clock, token):
+    app = create_app(store, log, clock, Settings())
+    with TestClient(app, headers={"Authorization": f"Bearer {token('alt', Role.ENGINEER)}"}) as client:
+        tried(client, source=SOURCE, port=10, hex="3f2805")
+        assert app.state.platform.sandbox.processes()
+    assert not app.state.platform.sandbox.processes()
