@@ -26,8 +26,8 @@ _START = "import sys; sys.path[:0] = sys.argv[2:]; from decoders._sandbox.worker
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Calls of one kind to one script; `texts` are their arguments as JSON. `heard` gets the answers as they come, while
-    the worker goes on."""
+    """Calls of one kind to one script; `texts` are their arguments as JSON on one line each. `heard` gets the answers as they
+    come, while the worker goes on."""
 
     kind: bytes
     digest: bytes
@@ -40,12 +40,10 @@ class Request:
     def encoded(self, *, with_source: bool) -> bytes:
         """As `wire` says."""
         source = self.source if with_source else b""
+        items = b"\n".join(self.texts)
         head = wire.HEAD.pack(self.kind, wire.CAREFUL if self.careful else 0, self.digest, round(self.seconds * 1000),
-                              len(source), len(self.texts))
-        parts = [head, source]
-        for text in self.texts:
-            parts += (wire.LENGTH.pack(len(text)), text)
-        return b"".join(parts)
+                              len(source), len(items))
+        return head + source + items
 
 
 @dataclass(slots=True)

@@ -1,8 +1,8 @@
 """What goes over the pipes between the pool and a worker. All numbers little-endian.
 
-A request: HEAD (kind, flags, SHA-256 of the source, milliseconds of wall clock a call, bytes of source, items), the source
-(or nothing where the worker has been given it), then each item as LENGTH and UTF-8. An answer to each item in order:
-LENGTH and UTF-8, whose first letter says what it is.
+A request: HEAD (kind, flags, SHA-256 of the source, milliseconds of wall clock a call, bytes of source, bytes of items), the
+source (or nothing where the worker has been given it), then the items, JSON in UTF-8 on one line each. An answer to each
+item in order: LENGTH and UTF-8, whose first letter says what it is.
 """
 
 import struct
