@@ -22,6 +22,8 @@ with atheris.instrument_imports(include=["decoders", "city"]):
     from decoders.catalog import catalog, vectors_path
     from decoders.codec import Codec, Frame, TracedFrame
 
+    catalog()  # imports the codecs: what is imported later is not watched, and the search blind
+
 
 class Broken(Exception):
     """A law does not hold; libFuzzer keeps the input."""
