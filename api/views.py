@@ -19,7 +19,7 @@ from city.errors import NotFound, Unsupported
 from city.ids import AssetId, DevEui, ZoneId
 from city.lighting import Override, Setpoint, lamp_floor
 from city.orders import Resume, SetLevel
-from city.parking import BayState, ZoneOccupancy, bay_state, zone_occupancy
+from city.parking import BayState, ZoneOccupancy, bay_state, sign_of_life, zone_occupancy
 from city.places import Device, Luminaire, ParkingBay, Restriction, Zone
 from city.planning import OWN_CALENDAR_GRACE
 from city.quantities import LAMP_LEVEL, LAMP_POWER, LAMP_REASON, RADIO_DOWNLINK_SF
@@ -187,8 +187,8 @@ def bay_view(bay: ParkingBay, device: Device | None, states: Mapping[DevEui, Dev
              codecs: Mapping[str, Codec], now: datetime) -> BayState:
     """What is known of one bay; `codecs` are those of the town's devices."""
     codec = codecs.get(device.model) if device else None
-    return bay_state(bay, states.get(device.dev_eui) if device else None,
-                     codec.heartbeat if codec else UNKNOWN_HEARTBEAT, now)
+    state = states.get(device.dev_eui) if device else None
+    return bay_state(bay, state, sign_of_life(state, codec.heartbeat if codec else UNKNOWN_HEARTBEAT), now)
 
 
 def parking_zones(town: TenantStore, now: datetime) -> list[ParkingZoneView]:

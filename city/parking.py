@@ -9,11 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
+from city.errors import Invalid
+from city.orders import Parameters, StatusInterval
+from city.orders import from_json as order_from_json
 from city.places import ParkingBay, Restriction
-from city.quantities import BAY_OCCUPIED
+from city.quantities import BAY_OCCUPIED, DEVICE_SETTING
 from city.readings import DeviceState, from_ns
 
 NUMBER_FROM, RANGE_FROM = 0.9, 0.6  # coverage that permits a number, or a range
+LONGEST_REPORT = "max_time"  # what sensors call the setting of how long they are silent at most, in seconds
+MOST_SECONDS = 31 * 86_400  # a sensor that speaks more seldom tells nothing of use
 LEAST_BAYS = 5  # fewer comparable bays are told as a word only, so that nobody's car can be followed
 
 
@@ -87,22 +92,31 @@ def publishable(count: ZoneOccupancy, restriction: Restriction) -> bool:
     return count.total >= LEAST_BAYS or restriction in (Restriction.DISABLED, Restriction.CHARGING)
 
 
+def sign_of_life(state: DeviceState | None, usual: timedelta) -> timedelta:
+    """How often a sensor says its state by itself: as it has been set and has confirmed, or has reported to be set;
+    else as its model does from the factory."""
+    if state is None:
+        return usual
+    seconds = _confirmed(state) or state.value(DEVICE_SETTING, LONGEST_REPORT)
+    return timedelta(seconds=seconds) if isinstance(seconds, int | float) and 1 <= seconds <= MOST_SECONDS else usual
+
+
 def bay_state(bay: ParkingBay, state: DeviceState | None, heartbeat: timedelta, now: datetime) -> BayState:
-    """What is known of a bay whose sensor gives a sign of life every `heartbeat`:
-    unknown after one heartbeat and an hour of silence, out of service after two and an hour."""
+    """What is known of a bay whose sensor says its state every `heartbeat`, changed or not: unknown when it has not been
+    said for one heartbeat and an hour, out of service after two and an hour. A frame about something else, or one that
+    nobody can read, keeps the sensor heard, but says nothing of the bay."""
     if bay.blocked:
         return BayState(bay, Occupancy.BLOCKED, reason="blocked by the town")
     if state is None or BAY_OCCUPIED.name not in state.last:
         return BayState(bay, Occupancy.UNKNOWN, reason="never heard")
-    heard_at = from_ns(state.heard_ns)
-    since = from_ns(state.since_ns.get(BAY_OCCUPIED.name, state.last[BAY_OCCUPIED.name].at_ns))
-    silence = now - heard_at
+    heard_at, told = from_ns(state.heard_ns), state.last[BAY_OCCUPIED.name]
+    since = from_ns(state.since_ns.get(BAY_OCCUPIED.name, told.at_ns))
+    silence = now - from_ns(told.at_ns)
     if silence > 2 * heartbeat + timedelta(hours=1):
         return BayState(bay, Occupancy.OUT_OF_SERVICE, since, heard_at, "silent for two heartbeats")
     if silence > heartbeat + timedelta(hours=1):
         return BayState(bay, Occupancy.UNKNOWN, since, heard_at, "heartbeat missed")
-    taken = state.last[BAY_OCCUPIED.name].value is True
-    return BayState(bay, Occupancy.OCCUPIED if taken else Occupancy.FREE, since, heard_at)
+    return BayState(bay, Occupancy.OCCUPIED if told.value is True else Occupancy.FREE, since, heard_at)
 
 
 def zone_occupancy(bays: Iterable[BayState], restriction: Restriction = Restriction.NONE) -> ZoneOccupancy:
@@ -126,3 +140,20 @@ def _word(total: int, free: int, coverage: float) -> Word:
     if free <= 1:
         return Word.FULL
     return Word.MANY if free / total > 0.3 else Word.FEW
+
+
+def _confirmed(state: DeviceState) -> int | None:
+    """The interval that the sensor has confirmed, in seconds."""
+    for name in _INTERVALS.intersection(state.config) if state.config else ():
+        try:
+            order = order_from_json(state.config[name])
+        except Invalid:
+            continue
+        if isinstance(order, StatusInterval):
+            return order.seconds
+        if isinstance(order, Parameters) and LONGEST_REPORT in dict(order.values):
+            return dict(order.values)[LONGEST_REPORT]
+    return None
+
+
+_INTERVALS = {StatusInterval.__name__, Parameters.__name__}

@@ -13,6 +13,7 @@ from city.ids import AssetId, DevEui
 from city.lighting import Override, Program, Setpoint, lamp_floor, program_setpoint, setpoint
 from city.orders import Order, SetLevel, Setting, StatusInterval, to_json
 from city.orders import from_json as order_from_json
+from city.parking import sign_of_life
 from city.places import Luminaire, Tenant
 from city.planning import Abilities, Wanted, follow_up, is_applied
 from city.quantities import DEVICE_BOOT, LAMP_LEVEL
@@ -169,7 +170,7 @@ def longest_silence(item: Served, state: DeviceState) -> timedelta:
     """Three status intervals of a lamp, or three hours where its interval is not known; a heartbeat and an hour of any
     other device."""
     if item.lamp is None:
-        return item.codec.heartbeat + AFTER_HEARTBEAT
+        return sign_of_life(state, item.codec.heartbeat) + AFTER_HEARTBEAT
     try:
         interval = order_from_json(state.config.get(StatusInterval.__name__, ""))
     except (Invalid, msgspec.DecodeError):
