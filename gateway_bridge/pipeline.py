@@ -39,6 +39,7 @@ from decoders.codec import Codec, Frame, plain_echo
 from gateway_bridge import confirm
 from gateway_bridge.events import Acked, Event, Joined, Located, LogLine, Scheduled, Status, Uplink, device_of
 from gateway_bridge.link import Message
+from gateway_bridge.privacy import without_persons
 
 LONGEST_AHEAD = timedelta(hours=1)
 LONGEST_AGO = timedelta(days=400)
@@ -168,18 +169,18 @@ class _Fold:
         try:
             done = handle(event, known, self._now, arrival.read)
         except BadInput as error:
-            self._reject(arrival.message, error, known)
+            self._reject(arrival.message, error, known, event)
         except Exception as error:  # a fault of ours must not stop a town: keep the message, say so, go on
             _log.exception("an event of %s could not be handled", event.device)
-            self._reject(arrival.message, error, known)
+            self._reject(arrival.message, error, known, event)
         else:
-            self._keep(arrival.message, known, done)
+            self._keep(arrival.message, known, done, event)
 
     def facts(self) -> Facts:
         return Facts(tuple(self._entries), tuple(self._states.values()), tuple(self._commands.values()),
                      tuple(self._alarms.values()), tuple(self._letters))
 
-    def _keep(self, message: Message, before: Known, done: Handled) -> None:
+    def _keep(self, message: Message, before: Known, done: Handled, event: Event) -> None:
         self._known[done.known.device.dev_eui] = done.known
         if done.known.state is not before.state:
             self._states[done.known.device.dev_eui] = done.known.state
@@ -188,12 +189,15 @@ class _Fold:
         if done.entry is not None:
             self._entries.append(done.entry)
         if done.failed is not None:
-            self._reject(message, done.failed, done.known)
+            self._reject(message, done.failed, done.known, event)
         else:
             self.handled += 1
 
-    def _reject(self, message: Message, error: Exception, known: Known | None) -> None:
-        self._letters.append(dead_letter(message, error, self._now, known.tenant if known else None))
+    def _reject(self, message: Message, error: Exception, known: Known | None, event: Event | None = None) -> None:
+        letter = dead_letter(message, error, self._now, known.tenant if known else None)
+        if known is not None and isinstance(event, Uplink):
+            letter = replace(letter, payload=without_persons(message, event, known.device.model).payload)
+        self._letters.append(letter)
 
 
 def _admit(event: Event, tenant: Tenant, now: datetime) -> None:
