@@ -1,0 +1,96 @@
+"""Every canonical frame of every model through the bridge's pipeline, and what staff then read of the bay or the lamp."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from api.targets import Targets
+from api.views import Picture, bay_view
+from city.ids import AssetId, DevEui, TenantId, ZoneId
+from city.lighting import Program
+from city.parking import Occupancy, zone_occupancy
+from city.places import Device, Luminaire, ParkingBay, Site, Tenant
+from city.quantities import LAMP_RELAY_CLOSED, quantity
+from city.readings import DeviceState, to_ns
+from city.store.ports import Known
+from decoders.catalog import catalog, vectors_path
+from decoders.vectors import Uplink as Vector
+from decoders.vectors import load
+from gateway_bridge.events import Uplink
+from gateway_bridge.pipeline import Handled, handle
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+TOWN, EUI, ZONE = Tenant(TenantId("t"), "Town", Site(51, 8)), DevEui("70b3d57ed0000042"), ZoneId("z")
+BAY = ParkingBay(TOWN.id, AssetId("B"), "Bay", TOWN.site, ZONE)
+LAMP = Luminaire(TOWN.id, AssetId("L"), "Lamp", TOWN.site, ZONE)
+BAYS = sorted(model for model, codec in catalog().items() if codec.asset == "bay")
+LAMPS = sorted(model for model, codec in catalog().items() if codec.asset == "lamp")
+
+
+def canonical(model: str, name: str) -> list[Vector]:
+    """The model's frames that say this of the whole asset."""
+    return [vector for vector in load(vectors_path(model)).uplinks if vector.canonical and name in (vector.reads or {})]
+
+
+def known(model: str) -> Known:
+    asset = BAY if model in BAYS else LAMP
+    return Known(TOWN, Device(EUI, TOWN.id, asset.id, model), asset, DeviceState(EUI), (), ())
+
+
+def heard(vector: Vector, before: Known, at: datetime = NOW) -> Handled:
+    up = Uplink(device=EUI, at_ns=to_ns(at), key="k", dev_addr="01020304", f_cnt=before.state.f_cnt + 1,
+                f_port=vector.frame.port, dr=5, data=vector.frame.data)
+    return handle(up, before, at)
+
+
+@pytest.mark.parametrize("model", BAYS)
+def test_each_frame_that_tells_a_bays_state_is_the_state_that_staff_see_until_it_is_too_old(model: str) -> None:
+    vectors, codec = canonical(model, "bay.occupied"), catalog()[model]
+    assert {vector.reads["bay.occupied"] for vector in vectors if vector.reads} == {False, True}
+    other = {occupied: next(v for v in vectors if v.reads and v.reads["bay.occupied"] is occupied) for occupied in (False, True)}
+    for vector in vectors:
+        assert vector.reads is not None
+        wanted = Occupancy.OCCUPIED if vector.reads["bay.occupied"] else Occupancy.FREE
+        first = heard(other[not vector.reads["bay.occupied"]], known(model), NOW - timedelta(minutes=1))
+        done = heard(vector, first.known)
+        assert done.failed is None
+        states, device = {EUI: done.known.state}, done.known.device
+        assert bay_view(BAY, device, states, catalog(), NOW).occupancy is wanted
+        assert bay_view(BAY, device, states, catalog(), NOW).since == NOW
+        interval = done.known.state.last.get("device.setting@max_time")
+        late = NOW + (timedelta(seconds=float(interval.value)) if interval else codec.heartbeat) + timedelta(hours=1)
+        assert bay_view(BAY, device, states, catalog(), late).occupancy is wanted
+        unknown = bay_view(BAY, device, states, catalog(), late + timedelta(seconds=1))
+        assert unknown.occupancy is Occupancy.UNKNOWN
+        assert zone_occupancy([unknown]).free == zone_occupancy([unknown]).occupied == 0
+
+
+@pytest.mark.parametrize("model", BAYS)
+def test_no_frame_that_tells_nothing_of_a_bay_changes_it(model: str) -> None:
+    occupied = heard(next(v for v in canonical(model, "bay.occupied") if v.reads and v.reads["bay.occupied"]), known(model))
+    for vector in load(vectors_path(model)).uplinks:
+        if not 1 <= vector.frame.port <= 223 or (vector.reads is not None and "bay.occupied" in vector.reads):
+            continue
+        later = NOW + timedelta(hours=30 * 24)
+        done = heard(vector, occupied.known, later)
+        assert (done.failed is None) == (vector.reads is not None)
+        view = bay_view(BAY, done.known.device, {EUI: done.known.state}, catalog(), later)
+        assert view.occupancy in (Occupancy.UNKNOWN, Occupancy.OUT_OF_SERVICE)
+        assert (view.heard_at, view.since) == (later, NOW)
+
+
+@pytest.mark.parametrize("model", LAMPS)
+def test_each_frame_that_tells_a_lamps_level_power_or_relay_is_what_staff_see(model: str) -> None:
+    for name in ("lamp.level", "lamp.power", "lamp.relay_closed"):
+        for vector in canonical(model, name):
+            assert vector.reads is not None
+            value = vector.reads[name]
+            done = heard(vector, known(model))
+            assert done.failed is None
+            if not quantity(name).plausible(value):
+                continue
+            view = Picture(zones=(), devices={LAMP.id: done.known.device}, codecs=catalog(), states={EUI: done.known.state},
+                           alarms=(), live=(), targets=Targets((), Program(), TOWN.site, NOW), now=NOW).view(LAMP)
+            seen = {"lamp.level": view.level, "lamp.power": view.power_w,
+                    "lamp.relay_closed": done.known.state.value(LAMP_RELAY_CLOSED)}
+            assert seen[name] == value
