@@ -27,7 +27,8 @@ TELL_AGAIN = timedelta(hours=1)  # a lamp that nobody hears the level of may hav
 @dataclass(frozen=True, slots=True)
 class Abilities:
     """What the planner must know of a model: whether it dims, for how many minutes at most one order holds (None: for
-    ever), how long after sending an answer and a report may take, and whether it reports when asked.
+    ever), how long after sending an answer and a report may take, and whether it reports when asked. An order for a level
+    stays valid for as long as an answer may take: a device that listens only after its own uplinks hears it late.
 
     `resumes`: it can be told to burn as programmed; otherwise it is told the program's level. `reports_level`: its uplinks
     tell the level in force; otherwise an order for a level counts as obeyed once the device has acknowledged it.
@@ -105,9 +106,10 @@ def _needed(wanted: Wanted, now: datetime) -> Order | None:
     want = wanted.setpoint
     if not wanted.abilities.dims or any(_serves(live, wanted) for live in wanted.live):
         return None
-    held = _held_until(wanted, now)
     if want.reason == "program" and want.level in (0, 100):
+        held = _known_to_hold_until(wanted, now) if _was_released(wanted) else _held_until(wanted, now)
         return _own_calendar(wanted, held, now)
+    held = _known_to_hold_until(wanted, now)
     if _burns_as_wanted(wanted, held) and _holds_long_enough(wanted, held, now) and not _others_under_way(wanted):
         return None
     return SetLevel(want.level, _minutes(wanted, now))
@@ -130,14 +132,28 @@ def _own_calendar(wanted: Wanted, held: datetime | None, now: datetime) -> Order
 
 
 def _held_until(wanted: Wanted, now: datetime) -> datetime | None:
-    """Until when the lamp is held by our last applied order; None if it is not."""
+    """Until when our last applied order may hold the lamp; None if it does not."""
     last = wanted.last_applied
     if last is None or not isinstance(last.order, SetLevel):
         return None
     until = last.holds_until or datetime.max.replace(tzinfo=now.tzinfo)
-    if not wanted.abilities.reports_level and last.changed_at is not None:
-        until = min(until, last.changed_at + TELL_AGAIN)
     return until if until > now else None
+
+
+def _known_to_hold_until(wanted: Wanted, now: datetime) -> datetime | None:
+    """Until when that order is known to hold it: of a lamp that reports no level nobody knows for long."""
+    until, last = _held_until(wanted, now), wanted.last_applied
+    if until is None or wanted.abilities.reports_level or last is None or last.changed_at is None:
+        return until
+    until = min(until, last.changed_at + TELL_AGAIN)
+    return until if until > now else None
+
+
+def _was_released(wanted: Wanted) -> bool:
+    """Whether the last order stood for the release of a lamp that cannot be told to resume: then its own program goes on."""
+    last = wanted.last_applied
+    return (not wanted.abilities.resumes and last is not None and last.origin == wanted.setpoint.origin
+            and isinstance(last.order, SetLevel) and last.order.level in (0, 100))
 
 
 def _burns_as_wanted(wanted: Wanted, held: datetime | None) -> bool:
@@ -197,6 +213,8 @@ def _question(wanted: Wanted, now: datetime) -> Command:
 def _addressed(wanted: Wanted, order: Order, now: datetime) -> Command:
     want = wanted.setpoint
     priority = Priority.OVERRIDE if want.reason == "override" else Priority.PROGRAM
-    expires = min(now + EXPIRES_AFTER, want.until) if isinstance(order, SetLevel) else now + EXPIRES_AFTER
+    expires = now + max(EXPIRES_AFTER, wanted.abilities.answer_within)
+    if isinstance(order, SetLevel):
+        expires = min(expires, want.until)
     return command(tenant=wanted.lamp.tenant, device=wanted.device, asset=wanted.lamp.id, order=order,
                    origin=want.origin, priority=priority, now=now, expires_at=expires)

@@ -170,6 +170,8 @@ def _obeyed(command: Command, said: Said) -> bool | None:
 
 
 def _had_time(command: Command, codec: Codec, at: datetime) -> bool:
+    if codec.device_class == "A" and command.state is State.SENT:
+        return False  # no gateway has sent it: it waits for an uplink, and this may be the one
     if command.state is State.ACKED and command.changed_at is not None:
         return at > command.changed_at + SETTLE
     return command.sent_at is not None and at > command.sent_at + codec.abilities.report_within

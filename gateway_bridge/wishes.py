@@ -76,7 +76,7 @@ def wanted(town: Town, overrides: Sequence[Override], program: Program, applied:
         if item.lamp is None or state is None or not state.application_id or not item.can_dim:
             continue
         want = _setpoint(item.lamp, overrides, program, town.tenant, by_floor, now)
-        yield Wanted(item.lamp, device, item.codec.abilities, want, _level(state, want, now), state.at(LAMP_LEVEL),
+        yield Wanted(item.lamp, device, patience(item.codec), want, _level(state, want, now), state.at(LAMP_LEVEL),
                      _remembered(applied.get(device), state), tuple(live.get(device, ())))
 
 

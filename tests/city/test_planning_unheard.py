@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from city.commands import Event, State, advance
 from city.orders import ReadStatus, SetLevel
-from city.planning import MAX_ATTEMPTS, TELL_AGAIN, Abilities, follow_up, plan
+from city.planning import EXPIRES_AFTER, MAX_ATTEMPTS, TELL_AGAIN, Abilities, follow_up, plan
 from tests.city.test_planning import NOW, override_to, program_of, sent, wanted
 
 UNHEARD = Abilities(dims=True, max_minutes=None, resumes=False, reports_level=False)
@@ -63,7 +63,27 @@ def test_last_nights_order_is_no_reason_to_leave_out_tonights():
 
 def test_dusk_and_dawn_are_left_to_its_own_tasks():
     assert plan([unheard(program_of(100))], NOW).commands == ()
-    assert plan([unheard(program_of(0), last=obeyed(program_of(50), NOW - timedelta(hours=3)))], NOW).commands == ()
+    released = replace(obeyed(program_of(50), NOW - timedelta(hours=3)), order=SetLevel(100))
+    assert plan([unheard(program_of(0), last=released)], NOW).commands == ()
+
+
+def test_it_is_set_free_even_where_nobody_steered_when_the_level_ended():
+    for last in (override_to(30), program_of(50)):
+        held = obeyed(last, NOW - timedelta(hours=3))
+        (command,) = plan([unheard(program_of(100), last=held)], NOW).commands
+        assert command.order == SetLevel(100)
+        freed = follow_up(advance(sent(command), Event.ACK, NOW), UNHEARD, NOW)
+        assert plan([unheard(program_of(100), last=freed)], NOW + timedelta(hours=3)).commands == ()
+
+
+def test_an_order_stays_valid_for_as_long_as_the_lamp_may_take_to_hear_it():
+    slow = replace(UNHEARD, answer_within=timedelta(minutes=70))
+    (command,) = plan([replace(unheard(override_to(40)), abilities=slow)], NOW).commands
+    assert command.expires_at == NOW + timedelta(minutes=70)
+    (short,) = plan([replace(unheard(override_to(40, hours=0.5)), abilities=slow)], NOW).commands
+    assert short.expires_at == NOW + timedelta(minutes=30)
+    (quick,) = plan([wanted(override_to(40))], NOW).commands
+    assert quick.expires_at == NOW + EXPIRES_AFTER
 
 
 def test_silence_is_answered_by_sending_again_and_at_last_by_giving_up():

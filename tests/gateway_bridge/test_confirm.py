@@ -1,5 +1,6 @@
 """What an uplink proves about a command under way, and what it does not."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -25,9 +26,9 @@ def told(order, *events):
     return made
 
 
-def state_after(made, *said, seconds=60):
+def state_after(made, *said, seconds=60, codec=NAS):
     at = NOW + timedelta(seconds=seconds)
-    changed = after_uplink([made], NAS, to_ns(at), said, at)
+    changed = after_uplink([made], codec, to_ns(at), said, at)
     return changed[0].state if changed else made.state
 
 
@@ -65,6 +66,14 @@ def test_a_lamp_that_speaks_of_its_parts_only_obeys_when_all_do(one, other, stat
 
 def test_another_level_has_the_order_sent_again():
     assert state_after(told(SetLevel(40, 60), *ACKED), LAMP_LEVEL(100)) is State.PLANNED
+
+
+def test_a_lamp_that_listens_after_its_uplinks_has_not_heard_an_order_that_no_gateway_has_sent():
+    sleepy = replace(NAS, device_class="A")
+    assert state_after(told(SetLevel(40, 60)), LAMP_LEVEL(100), seconds=290, codec=sleepy) is State.SENT
+    assert state_after(told(SetLevel(40, 60)), LAMP_LEVEL(100), seconds=290) is State.PLANNED
+    transmitted = told(SetLevel(40, 60), Event.SEND, Event.TXACK)
+    assert state_after(transmitted, LAMP_LEVEL(100), seconds=290, codec=sleepy) is State.PLANNED
 
 
 def test_a_lamp_still_fading_is_given_a_moment():

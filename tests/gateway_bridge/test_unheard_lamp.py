@@ -46,6 +46,21 @@ async def test_a_level_is_obeyed_once_the_lamp_has_acknowledged_it(town: Town) -
     assert not town.own.alarms()
 
 
+async def test_an_order_waits_for_the_uplink_after_which_the_lamp_listens(town: Town) -> None:
+    await alive(town, 1)
+    town.wish(40)
+    for _ in range(9):  # minutes: it reports every ten
+        await step(town, 60)
+    await alive(town, 2)
+    await town.hear("txack", other(time=town.stamp(), queueItemId=told(town)[-1]["id"]))
+    await step(town, 50)
+    await town.hear("ack", other(time=town.stamp(), queueItemId=told(town)[-1]["id"], acknowledged=True))
+    await step(town)
+    assert [command.state for command in town.commands()] == [State.APPLIED]
+    assert len(town.link.published) == 1
+    assert not town.own.alarms()
+
+
 async def test_when_the_wish_ends_it_is_told_what_the_program_wants(town: Town) -> None:
     await test_a_level_is_obeyed_once_the_lamp_has_acknowledged_it(town)
     town.own.end_overrides(asset=LAMP, now=town.clock.now())
