@@ -1,22 +1,23 @@
-"""Parking bays: people who come and go, and Bosch TPS110 sensors that notice most of it.
+"""Parking bays: people who come and go, and sensors that notice most of it.
 
 `Lot` is the truth: arrivals by the hour, a free bay each, a stay, away. `Bay` is one bay and its sensor: the state it
-believes, its status frame on FPort 1 at each edge it noticed, its daily heartbeat, its start-up frame.
+believes, its frame at each edge it noticed, its sign of life, its start-up frame (simulator.sensors: by its model).
 """
 
 from collections.abc import Callable, Sequence
 from random import Random
 
 from city.places import ParkingBay, Restriction
-from city.quantities import BAY_OCCUPIED, DEVICE_BOOT, DEVICE_DEBUG, DEVICE_FIRMWARE, DEVICE_TEMPERATURE
 from city.readings import NS
 from decoders.codec import Codec, Frame
 from simulator.engine import Engine
 from simulator.habits import HOUR_S, LocalWeek, arrivals, rate_at, stay
 from simulator.plan import Habit
+from simulator.sensors import EVERY, VOICES, Kept, Moment, Says
 
-STATUS, HEARTBEAT, START = 1, 2, 3  # FPorts
+STATUS, HEARTBEAT, START = 1, 2, 3  # FPorts of a TPS110
 HEARTBEAT_S, JITTER_S = 86_400.0, 300.0
+ANSWERS_AFTER_S = 3.0
 NOTICED_WITHIN_S = (4.0, 25.0)
 WIGGLE, HEALS = 0.05, 0.5  # shares: arrivals that re-park; missed edges that the sensor finds out about by itself
 RESERVED_USE = 0.35  # how often somebody who finds a reserved bay free may use it
@@ -34,16 +35,20 @@ class Bay:
         self._codec, self._engine, self._rng, self._send = codec, engine, rng, send
         self._missed_edge, self._on, self._looking = missed_edge, False, False
         self._deaf = False
+        self._voice, self._kept = VOICES[codec.model], Kept()
+        self._sent, self._degrees, self._changed_ns, self._lasted_ns = 0, 10, engine.now, 0
 
     def start(self) -> None:
-        """Joined: say so and begin to watch; a heartbeat every day from now on."""
+        """Joined: say so and begin to watch; a sign of life every so often from now on."""
         self._on, self.believed = True, self.occupied
-        self._send(self._codec.encode_uplink(START, [DEVICE_DEBUG("000000009902000005000000"), DEVICE_FIRMWARE("0.29.2"),
-                                                     DEVICE_BOOT("power-on"), BAY_OCCUPIED(self.believed)]))
-        self._engine.after(self._rng.uniform(0, HEARTBEAT_S), self._beat)
+        self._say(self._voice.start)
+        self._engine.after(self._rng.uniform(0, self._every_s), self._beat)
 
     def receive(self, frame: Frame) -> None:
-        """A downlink: taken in, without an answer, as the sensor does (raises nothing)."""
+        """A downlink: taken in, and answered where sensors of this model do (raises nothing)."""
+        said = self._voice.answer(self._codec, frame, self._kept)
+        if said is not None:
+            self._engine.after(ANSWERS_AFTER_S, self._say, lambda _: said)
 
     def arrive(self) -> None:
         """Somebody takes the bay; one in twenty re-parks, with two or three edges within a minute."""
@@ -80,12 +85,24 @@ class Bay:
         self._looking = False
         if self.believed != self.occupied and not self._deaf:
             self.believed = self.occupied
-            self._send(self._codec.encode_uplink(STATUS, [BAY_OCCUPIED(self.believed)]))
+            self._lasted_ns, self._changed_ns = self._engine.now - self._changed_ns, self._engine.now
+            self._say(self._voice.change)
 
     def _beat(self) -> None:
-        degrees = round(10 + 6 * self._rng.random() - (2 if self.believed else 0))
-        self._send(self._codec.encode_uplink(HEARTBEAT, [BAY_OCCUPIED(self.believed), DEVICE_TEMPERATURE(degrees)]))
-        self._engine.after(HEARTBEAT_S + self._rng.uniform(-JITTER_S, JITTER_S), self._beat)
+        self._degrees = round(10 + 6 * self._rng.random() - (2 if self.believed else 0))
+        self._say(self._voice.beat)
+        jitter = self._rng.uniform(-JITTER_S, JITTER_S) * min(1.0, self._every_s / HEARTBEAT_S)
+        self._engine.after(self._every_s + jitter, self._beat)
+
+    @property
+    def _every_s(self) -> float:
+        return self._kept.get(EVERY) or self._codec.heartbeat.total_seconds()
+
+    def _say(self, says: Says) -> None:
+        port, told = says(Moment(self.believed, self._lasted_ns // (60 * NS), self._degrees, self._sent,
+                                 self._engine.now // NS))
+        self._sent += 1
+        self._send(self._codec.encode_uplink(port, told))
 
 
 class Lot:

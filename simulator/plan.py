@@ -10,6 +10,7 @@ from msgspec import Meta
 from city import ids
 from city.errors import Invalid
 from city.places import LIGHTING_CLASSES
+from simulator.sensors import DEFAULT, VOICES
 
 MOST = 20_000  # lamps, or bays
 
@@ -69,7 +70,7 @@ class StreetPlan(_Part, frozen=True):
 
 
 class LotPlan(_Part, frozen=True):
-    """Parking bays in rows along `bearing` (degrees from north), counted as one zone."""
+    """Parking bays in rows along `bearing` (degrees from north), counted as one zone; `model` is their sensors'."""
 
     zone: Name
     mark: Annotated[str, Meta(pattern="^[A-Z0-9]{1,6}$")]
@@ -80,6 +81,7 @@ class LotPlan(_Part, frozen=True):
     disabled: Annotated[int, Meta(ge=0)] = 0
     charging: Annotated[int, Meta(ge=0)] = 0
     resident: Annotated[int, Meta(ge=0)] = 0
+    model: str = DEFAULT
 
 
 class GatewayPlan(_Part, frozen=True):
@@ -127,6 +129,8 @@ def check(plan: Plan, file: str) -> None:
         ids.zone_id(lot.zone)
         if lot.disabled + lot.charging + lot.resident > lot.bays:
             raise _wrong(file, "{what} has more reserved bays than bays", lot.zone)
+        if lot.model not in VOICES:
+            raise _wrong(file, "{what} is no parking sensor that can be simulated", lot.model)
     for gateway in plan.gateway:
         ids.gateway_id(gateway.id)
     for what, names in (("street", [one.name for one in plan.street]), ("mark", [one.mark for one in plan.parking]),

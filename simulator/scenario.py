@@ -22,12 +22,13 @@ from city.errors import Invalid
 from city.ids import AssetId, CircuitId, DevEui, TenantId, ZoneId
 from city.imports import COLUMNS
 from city.places import Device, Gateway, Luminaire, ParkingBay, Restriction, Site, Street, Tenant
+from simulator import sensors
 from simulator.plan import MOST, GatewayPlan, Habit, LotPlan, Plan, Point, StreetPlan, Town, read
 from simulator.quarters import grown
 
 TOWNS = Path(__file__).parent / "towns"
 DEFAULT = TOWNS / "hilchenbach.toml"
-LAMP_MODEL, BAY_MODEL = "nas/ul20xx", "bosch/tps110"
+LAMP_MODEL, BAY_MODEL = "nas/ul20xx", sensors.DEFAULT
 METRES_PER_DEGREE = 111_320.0
 
 
@@ -204,7 +205,7 @@ def _bay(town: Town, ground: Ground, serial: int, lot: LotPlan, number: int, res
     east = lot.at[0] + place * 2.5 * sin(turn) + row * 11 * cos(turn)
     north = lot.at[1] + place * 2.5 * cos(turn) - row * 11 * sin(turn)
     bay = ParkingBay(tenant, asset, f"{lot.zone} {number}", ground.site((east, north)), ZoneId(lot.zone), restriction)
-    return BaySite(bay, Device(_eui(town, 2, serial), tenant, asset, BAY_MODEL), lot.habit)
+    return BaySite(bay, Device(_eui(town, 2, serial), tenant, asset, lot.model), lot.habit)
 
 
 def _restrictions(lot: LotPlan) -> Mapping[int, Restriction]:
