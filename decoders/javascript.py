@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import msgspec
 
@@ -26,7 +26,9 @@ MAX_DEPTH = 32
 BATCH = 256  # calls in one request
 PATIENCE = 2.5  # times the limit of wall clock that a call gets when it is tried again, with CPU time bounded as well
 STRIKES = 10  # calls of one batch that may break a limit before the rest is not tried
+MAX_WARNINGS = 20
 _MAX_WORDS = 300
+_Bytes = Annotated[list[Annotated[int, msgspec.Meta(ge=0, le=255)]], msgspec.Meta(min_length=2, max_length=243)]
 _LONE_SURROGATE = re.compile(r"(?<!\\)((?:\\\\)*)\\u(?:d[89a-f][0-9a-f]{2}|0000)")
 
 
@@ -43,14 +45,20 @@ class Limits:
 
 @dataclass(frozen=True)
 class Program:
-    """A script's source."""
+    """A script's source, and who it belongs to: equal scripts of two owners never run in one engine context."""
 
     source: str
+    owner: str = ""
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the source, hexadecimal."""
         return hashlib.sha256(self.encoded).hexdigest()
+
+    @cached_property
+    def key(self) -> bytes:
+        """What the processes know it by."""
+        return hashlib.sha256(json.dumps(self.owner).encode() + b"\n" + self.encoded).digest()
 
     @cached_property
     def encoded(self) -> bytes:
@@ -115,7 +123,10 @@ class Sandbox:
     def encode_downlink(self, program: Program, data: Mapping[str, Any], *, variables: Mapping[str, str] | None = None) -> Frame:
         """The frame that `encodeDownlink` (Encode, Encoder) makes of `data`; raises ScriptError, SandboxDown."""
         answer = self._one(program, wire.ENCODE, _encoded((dict(data), dict(variables or {}))))
-        port, *said = msgspec.json.decode(_body(answer, wire.BYTES, self._limits), type=list[int])
+        try:
+            port, *said = msgspec.json.decode(_body(answer, wire.BYTES, self._limits), type=_Bytes)
+        except (msgspec.DecodeError, ValueError) as error:
+            raise _odd() from error
         return Frame(port, bytes(said))
 
     def decode_downlink(self, program: Program, frame: Frame, *, variables: Mapping[str, str] | None = None) -> Decoded:
@@ -127,7 +138,8 @@ class Sandbox:
         """The entry functions that the script defines; raises ScriptError with the line where it cannot be read, and
         where it defines none."""
         answer = self._one(program, wire.CHECK, b"[]")
-        names: list[str] = msgspec.json.decode(_body(answer, wire.CHECKED, self._limits), type=list[str])
+        said = _body(answer, wire.CHECKED, self._limits).split()
+        names = [name for name in wire.ENTRIES if name in said]
         if not names:
             raise ScriptError("The script defines none of the functions decodeUplink, encodeDownlink, Decode, Decoder.")
         return tuple(names)
@@ -151,10 +163,14 @@ class Sandbox:
         data, _, warnings = text.partition("\n")
         if data.count("{") + data.count("[") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
             raise ScriptBreach("The script's output is nested more than {depth} deep.", depth=MAX_DEPTH)
-        value = msgspec.json.decode(data)
+        try:
+            value = msgspec.json.decode(data, type=dict[str, Any])
+            said = msgspec.json.decode(warnings, type=list[str]) if warnings else ()
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise _odd() from error
         if data.count(",") >= self._limits.leaves and _leaves(value) > self._limits.leaves:
             raise ScriptBreach("The script's output has more than {leaves} values.", leaves=self._limits.leaves)
-        return Decoded(value, tuple(map(_clipped, msgspec.json.decode(warnings))) if warnings else ())
+        return Decoded(value, tuple(map(_clipped, said[:MAX_WARNINGS])))
 
 
 class _Batch:
@@ -163,7 +179,7 @@ class _Batch:
 
     def __init__(self, pool: Pool, limits: Limits, program: Program, kind: bytes, heard: Callable[[list[str]], None]) -> None:
         self._pool, self._limits, self._kind, self._heard = pool, limits, kind, heard
-        self._digest, self._source = bytes.fromhex(program.digest), program.encoded
+        self._digest, self._source = program.key, program.encoded
         self._strikes = 0
 
     def run(self, texts: list[bytes]) -> None:
@@ -229,15 +245,23 @@ def _error(answer: str, limits: Limits) -> ScriptError:
         return ScriptError("The script says: {words}", words=_said(words))
     if letter == wire.THREW:
         line, _, said = words.partition("\n")
-        if line != "0":
+        if line != "0" and line.isdecimal():
             return ScriptError("The script failed in line {line}: {words}", line=int(line), words=_said(said))
         return ScriptError("The script failed: {words}", words=_said(said))
     return ScriptError("The script cannot be used: {words}", words=_said(words))
 
 
 def _said(quoted: str) -> str:
-    text: str = msgspec.json.decode(_LONE_SURROGATE.sub(r"\1\\ufffd", quoted), type=str)
+    try:
+        text: str = msgspec.json.decode(_LONE_SURROGATE.sub(r"\1\\ufffd", quoted), type=str)
+    except msgspec.DecodeError as error:
+        raise _odd() from error
     return _clipped(text)
+
+
+def _odd() -> ScriptError:
+    """A script that changes what is built in can make its answer into something that was not agreed."""
+    return ScriptError("The script cannot be used: {words}", words="its answer is not what it should be")
 
 
 def _clipped(words: str) -> str:

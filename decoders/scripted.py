@@ -19,7 +19,7 @@ _BARE = LeafMapping()
 
 def program(script: Script) -> Program:
     """What the sandbox runs for it."""
-    return Program(script.source)
+    return Program(script.source, script.tenant)
 
 
 def read(script: Script, data: Mapping[str, Any]) -> list[Measurement]:

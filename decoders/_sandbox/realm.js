@@ -28,6 +28,10 @@ $say($global, "console", { log: $nothing, info: $nothing, warn: $nothing, error:
 deleteProperty($global, "performance");
 deleteProperty($global, "queueMicrotask");
 
+// What is set through these is kept by the engine itself, where freezing does not reach: it would outlast the call.
+deleteProperty($Error, "prepareStackTrace");
+deleteProperty($Error, "stackTraceLimit");
+
 // Each thing that is built in, once, with its keys and their descriptors; a function's own name and length are left out.
 const $walk = (visit) => {
   const waiting = [(function* () {})(), (async function () {}), (async function* () {}), (async function* () {})(), [][Symbol.iterator](), new Map().entries(), new Set().values(), ""[Symbol.iterator](), "".matchAll(/a/g), [].values().map((x) => x), Iterator.from({ next() {} })];
@@ -82,6 +86,7 @@ const $allow = (owner, key) => {
   const property = getOwnPropertyDescriptor(owner, key);
   if (!property || !("value" in property) || !property.configurable) { return; }
   const value = property.value;
+  freeze(value);
   defineProperty(owner, key, { enumerable: property.enumerable, configurable: false,
     get: freeze({ get() { return value; } }.get),
     set: freeze({ set(given) {
@@ -124,23 +129,32 @@ const $line = (error) => {
   try {
     const stack = error.stack;
     if (typeof stack !== "string") { return 0; }
-    const frames = /<input>:([2-9]|\d\d+)\b/;
+    const frames = /<input>:([2-9]|\d{2,7})\b/;
     const found = apply($exec, frames, [stack]);
     return found ? $Number(found[1]) - 1 : 0;
   } catch (again) { return 0; }
 };
 
+// Always a string, whatever a script throws or says; each property is read once, for it may be another the next time.
 const $words = (thing) => {
   try {
-    if (typeof thing === "object" && thing !== null && typeof thing.message === "string") {
-      return typeof thing.name === "string" && thing.name !== "" ? thing.name + ": " + thing.message : thing.message;
+    if (typeof thing === "object" && thing !== null) {
+      const message = thing.message, name = thing.name;
+      if (typeof message === "string") { return typeof name === "string" && name !== "" ? name + ": " + message : message; }
+      if (thing.toString === Object.prototype.toString) { return $String(stringify(thing)); }
     }
-    if (typeof thing === "object" && thing !== null && thing.toString === Object.prototype.toString) { return stringify(thing); }
     return $String(thing);
   } catch (again) { return "something that cannot be put into words"; }
 };
 
-const $clip = (text) => stringify(apply($slice, $String(text), [0, 600]));
+// The first 20 of a script's own list in words. None of the list's methods is called: they may be the script's.
+const $phrases = (given) => {
+  const said = [], count = given.length;
+  for (let i = 0; i < 20 && i < count; i++) { said[i] = apply($slice, $words(given[i]), [0, 600]); }
+  return said;
+};
+
+const $clip = (words) => stringify(apply($slice, words, [0, 600]));
 
 const $thrown = (error) => {
   const words = $words(error);
@@ -157,7 +171,7 @@ const $complaint = (result, name) => {
   if (typeof result !== "object" || result === null || isArray(result) || result instanceof $Promise) { return $unusable(name + " returned " + $kind(result) + ", not an object"); }
   const errors = result.errors;
   if (isArray(errors) ? errors.length > 0 : typeof errors === "string" && errors !== "") {
-    return "E" + $clip(isArray(errors) ? errors.slice(0, 20).map($words).join(", ") : errors);
+    return "E" + $clip(isArray(errors) ? apply($join, $phrases(errors), [", "]) : errors);
   }
   return "";
 };
@@ -165,7 +179,7 @@ const $complaint = (result, name) => {
 const $warnings = (result) => {
   const given = result.warnings;
   if (isArray(given) ? given.length === 0 : typeof given !== "string" || given === "") { return []; }
-  return isArray(given) ? given.slice(0, 20).map((one) => apply($slice, $words(one), [0, 300])) : [apply($slice, given, [0, 300])];
+  return isArray(given) ? $phrases(given) : [apply($slice, given, [0, 600])];
 };
 
 const $data = (data, name, warnings) => {
@@ -226,9 +240,10 @@ const $frame = (bytes, port, name) => {
   if (!isArray(bytes) && !($isView(bytes) && bytes.length >= 0)) { return $unusable(name + " returned " + (bytes === undefined ? "no bytes" : "bytes that are " + $kind(bytes) + ", not a list")); }
   if (port === undefined || port === null) { port = 1; }
   if (!$isSafe(port) || port < 1 || port > 223) { return $unusable(name + " returned the fPort " + $words(port) + ", not 1-223"); }
-  if (bytes.length < 1 || bytes.length > 242) { return $unusable(name + " returned " + bytes.length + " bytes; a downlink has 1-242"); }
+  const count = bytes.length;
+  if (!$isSafe(count) || count < 1 || count > 242) { return $unusable(name + " returned " + $words(count) + " bytes; a downlink has 1-242"); }
   const said = [port];
-  for (let i = 0; i < bytes.length; i++) {
+  for (let i = 0; i < count; i++) {
     const byte = bytes[i];
     if (typeof byte !== "number" || !(byte >= 0 && byte < 256)) { return $unusable(name + " returned " + (typeof byte === "number" ? $String(byte) : $kind(byte)) + " as byte " + i + ", not 0-255"); }
     said[i + 1] = $trunc(byte);
@@ -250,13 +265,19 @@ const $encode = (own, module, given) => {
 const $kinds = { n: $normalize, e: $encode, d: $undo };
 const $entries = ["decodeUplink", "encodeDownlink", "decodeDownlink", "normalizeUplink", "Decode", "Encode", "Decoder", "Encoder"];
 
+const $defined = (own, module) => {
+  let found = "";
+  for (let i = 0; i < $entries.length; i++) { if ($find(own, module, $entries[i])) { found += " " + $entries[i]; } }
+  return found;
+};
+
 // Evaluates the script anew and calls it: its top-level state is that of one call.
 const $once = (factory, kind, text) => {
   try {
     const module = factory.length === 0 ? $none : { exports: {} };
     const own = module === $none ? apply(factory, $global, $nobody) : apply(factory, $global, [module, module.exports]);
     if (kind === "u") { return $decode(own, module, parse(text)); }
-    if (kind === "c") { return "C" + stringify($entries.filter((name) => $find(own, module, name))); }
+    if (kind === "c") { return "C" + $defined(own, module); }
     return $kinds[kind](own, module, parse(text));
   } catch (error) {
     return $thrown(error);

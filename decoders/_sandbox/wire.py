@@ -14,6 +14,8 @@ READY = b"R"  # a worker's first byte, once it has given up its rights
 UPLINK, NORMALIZED, ENCODE, DOWNLINK, CHECK = b"u", b"n", b"e", b"d", b"c"
 CAREFUL = 1  # flag: answers are sent one by one, and CPU time counts besides the wall clock
 
+ENTRIES = ("decodeUplink", "encodeDownlink", "decodeDownlink", "normalizeUplink", "Decode", "Encode", "Decoder", "Encoder")
+
 # Letters of answers.
 DATA, BYTES, CHECKED = "D", "B", "C"
 THREW, SAYS, UNUSABLE = "X", "E", "N"

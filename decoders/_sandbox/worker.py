@@ -26,11 +26,13 @@ TRUST = 8  # failures that a fresh context confirmed before a locked one is beli
 FLUSH_SECONDS = 0.0005
 MAX_GROWTH = 96 << 20  # bytes of resident memory beyond those at the start; then the worker ends when it is idle
 
-ENTRIES = ("decodeUplink", "encodeDownlink", "decodeDownlink", "normalizeUplink", "Decode", "Encode", "Decoder", "Encoder")
-# A script that names what is built in next to an assignment may change it: it gets a context of its own for each call.
-_MEDDLES = re.compile(r"\beval\b|__proto__|setPrototypeOf|__define[GS]etter__|"
-                      r"\b(?:Object|Function|Array|String|Number|Boolean|Date|Math|JSON|RegExp|Symbol|Promise|Map|Set|Error|Buffer|"
-                      r"BigInt|Reflect|\w+Error|\w*Array|ArrayBuffer|DataView)(?:\.prototype)?(?:\.\w+|\[[^\]\n]{1,40}\])\s*=[^=]")
+_BUILT_IN = (r"\b(?:Object|Function|Array|String|Number|Boolean|Date|Math|JSON|RegExp|Symbol|Promise|Map|Set|Error|Buffer|"
+             r"BigInt|Reflect|\w+Error|\w*Array|ArrayBuffer|DataView)")
+# A script that names what is built in next to an assignment, or takes hold of a prototype as a whole, may change it under
+# any name: it gets a context of its own for each call.
+_MEDDLES = re.compile(r"\beval\b|__proto__|[sg]etPrototypeOf|__define[GS]etter__|\bconstructor\s*(?:\.\s*prototype|\[)|"
+                      + _BUILT_IN + r"(?:\.prototype)?(?:\.\w+|\[[^\]\n]{1,40}\])\s*=[^=]|"
+                      + _BUILT_IN + r"\s*\.\s*prototype\b(?!\s*[.\[])")
 _EXPORTS = re.compile(r"\b(?:module|exports)\b")
 _BUFFER = re.compile(r"\bBuffer\b")
 _THROWS_ANYTHING = re.compile(r"\bthrow\s+(?!new\b)")
@@ -71,7 +73,7 @@ class Engine:
 def wrap(source: str) -> str:
     """`source` as a function that evaluates it and returns its entry points; its first line is line 2. One that takes
     `module` and `exports` where they are spoken of, outside of the script's own function, which may declare them."""
-    found = ",".join(f'{name}:typeof {name}==="function"?{name}:undefined' for name in ENTRIES if name in source)
+    found = ",".join(f'{name}:typeof {name}==="function"?{name}:undefined' for name in wire.ENTRIES if name in source)
     body = "(function(){\n" + source + "\n;return {" + found + "}})"
     return f"(function(module,exports){{return {body}.call(this)}})" if _EXPORTS.search(source) else body
 
@@ -118,7 +120,7 @@ class Program:
             self._run, self._calls = None, 0
 
     def _settled(self, answer: str) -> str:
-        if answer[0] == "~":  # the global object is no longer what it was
+        if answer[0] == "~":  # the global object is no longer what it was, or nobody has looked
             self._run, self._calls = None, 0
         return answer.removeprefix("~")
 
@@ -133,7 +135,7 @@ class Program:
             return _failed(error), True
         self._proofs = ()
         self._arm()
-        answer = _said(run, kind, text)
+        answer = _said(run, kind, text).removeprefix("~")
         self._arm()
         if answer[0] in "MS" or self._always_fresh:
             return answer, True
@@ -162,10 +164,11 @@ class Program:
 
 
 def _said(run: Callable[[str, str], object], kind: str, text: str) -> str:
+    """The answer; after "~" where the call ended in a way that left no time to clean up after it."""
     try:
         return str(run(kind, text))
     except (_quickjs.JSException, TypeError, ValueError, MemoryError) as error:
-        return _failed(error)
+        return "~" + _failed(error)
 
 
 def _failed(error: Exception) -> str:

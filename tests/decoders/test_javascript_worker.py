@@ -38,7 +38,7 @@ def test_scripts_that_change_what_is_built_in_run_in_fresh_contexts(source):
 
 def test_a_script_that_changes_what_is_built_in_at_a_later_call_is_noticed():
     made = program("function decodeUplink(i) { if (i.fPort === 5) return {data: {n: 1}};"
-                   "const name = 'two'; [].constructor['prototype'][name] = () => 2; return {data: {n: [].two()}} }")
+                   "const name = 'two', made = [].constructor; made['prototype'][name] = () => 2; return {data: {n: [].two()}} }")
     assert answers(made, 1) == ['D{"n":1}']
     assert made._run is not None
     assert made.answer("u", "[[1],6,0,{}]") == 'D{"n":2}'
