@@ -116,6 +116,7 @@ LAMP_LEVEL = _row("lamp.level", "%", F, "light level the controller says it obey
 LAMP_REASON = _row("lamp.reason", "", T, "why the lamp burns at this level: profile, calendar, manual, fallback …")
 LAMP_POWER = _row("lamp.power", "W", F, "active power at the mains side", 0, 2000)
 LAMP_ENERGY = _counter("lamp.energy", "W.h", F, "active energy at the mains side, a counter")
+LAMP_ENERGY_USED = _row("lamp.energy_used", "W.h", F, "active energy at the mains side since the last report", 0, 1_000_000)
 LAMP_LOAD_POWER = _row("lamp.load_power", "W", F, "active power at the load side of the driver", 0, 2000)
 LAMP_LOAD_ENERGY = _counter("lamp.load_energy", "W.h", F, "active energy at the load side, a counter")
 LAMP_VOLTAGE = _row("lamp.voltage", "V", F, "mains voltage", 0, 500)

@@ -3,6 +3,13 @@
 Documents: github.com/OndrejKnebl/Multifunctional_switching_device, README and firmware. Class A. Cayenne LPP with a type
 of its own (0xC0: three bytes, seconds of the day); FPort 1 carries data, FPort 2 configuration, both ways. A downlink is
 obeyed only with the device's password.
+
+Channel 111 is sunrise, 112 sunset, in seconds of the UTC day. README table 1 has them the other way round, and is alone in
+that: the firmware (MultifunctionalSwitchingDevice.ino) stores what its library calls `rise` as “small_time_111” and `set`
+as “small_time_112” (checkSunsetRiseTime), opens the contactor at the first and closes it at the second, sends each on the
+channel of its name (do_send), and says so in its comments; table 5, too, has sunrise before sunset.
+
+Channel 10 is the energy since the last report: after each one the firmware sets its meter back (resetValues).
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +29,7 @@ from city.quantities import (
     DEVICE_SETTING,
     DEVICE_TEMPERATURE,
     LAMP_CURRENT,
-    LAMP_ENERGY,
+    LAMP_ENERGY_USED,
     LAMP_FREQUENCY,
     LAMP_ILLUMINANCE,
     LAMP_MODE,
@@ -77,7 +84,7 @@ FIELDS: Mapping[tuple[int, int], Said] = {
     (7, lpp.TEMPERATURE): Said(DEVICE_TEMPERATURE, 10, "clock"),
     (8, lpp.VOLTAGE): Said(LAMP_VOLTAGE, 100),
     (9, lpp.FREQUENCY): Said(LAMP_FREQUENCY, 1),
-    (10, lpp.ENERGY): Said(LAMP_ENERGY, 1),
+    (10, lpp.ENERGY): Said(LAMP_ENERGY_USED, 1),
     (11, lpp.CURRENT): Said(LAMP_CURRENT, 1000),
     (12, lpp.POWER): Said(LAMP_POWER, 1),
     (13, lpp.ANALOG_OUTPUT): Said(LAMP_POWER_FACTOR, 100),
@@ -324,6 +331,7 @@ CODEC = Codec(
     leaves_open=(
         ("Which of channels 111 and 112 is sunrise: the README's table 1 says sunset first, the firmware sends the sunrise on "
          "111. The firmware is believed."),
+        "Its meter is set back after each report: lamp.energy_used is the energy since then, that of a lost frame is lost.",
         "Which bit of “send only” stands for what: README and firmware count from opposite ends. The byte is passed on.",
         ("The device does not repeat downlinks: it answers with its configuration, by which nobody sees who asked for it. A "
          "bit of its error byte counts as a refusal of what was last sent on FPort 2."),
