@@ -13,12 +13,13 @@ from city.errors import Invalid
 from city.orders import Parameters, StatusInterval
 from city.orders import from_json as order_from_json
 from city.places import ParkingBay, Restriction
-from city.quantities import BAY_OCCUPIED, DEVICE_SETTING
-from city.readings import DeviceState, from_ns
+from city.quantities import BAY_OCCUPIED, BAY_PREVIOUS_MINUTES, DEVICE_HEARTBEAT, DEVICE_SETTING, Measurement
+from city.readings import NS, DeviceState, from_ns
 
 NUMBER_FROM, RANGE_FROM = 0.9, 0.6  # coverage that permits a number, or a range
 LONGEST_REPORT = "max_time"  # what sensors call the setting of how long they are silent at most, in seconds
 MOST_SECONDS = 31 * 86_400  # a sensor that speaks more seldom tells nothing of use
+LONGEST_REPAIRED = 48 * 60  # minutes: a change that was lost longer ago is left alone
 LEAST_BAYS = 5  # fewer comparable bays are told as a word only, so that nobody's car can be followed
 
 
@@ -99,6 +100,20 @@ def sign_of_life(state: DeviceState | None, usual: timedelta) -> timedelta:
         return usual
     seconds = _confirmed(state) or state.value(DEVICE_SETTING, LONGEST_REPORT)
     return timedelta(seconds=seconds) if isinstance(seconds, int | float) and 1 <= seconds <= MOST_SECONDS else usual
+
+
+def lost_change(said: Iterable[Measurement], state: DeviceState, at_ns: int) -> Measurement | None:
+    """The change that was lost on the air, with its time: where a sensor reports a change into the state that is known
+    already, and tells how long the state before lasted, the bay was in the other one that long. The time is the latest
+    that is possible: sensors tell the minutes that the state lasted at least."""
+    told = {one.quantity.name: one.value for one in said if not one.channel}
+    occupied, minutes, last = told.get(BAY_OCCUPIED.name), told.get(BAY_PREVIOUS_MINUTES.name), state.last.get(BAY_OCCUPIED.name)
+    if last is None or last.value is not occupied or told.get(DEVICE_HEARTBEAT.name) is True:
+        return None
+    if not isinstance(minutes, float) or not 0 < minutes <= LONGEST_REPAIRED:
+        return None
+    began_ns = at_ns - int(minutes * 60) * NS
+    return Measurement(BAY_OCCUPIED, not occupied, "", from_ns(began_ns)) if began_ns > last.at_ns else None
 
 
 def bay_state(bay: ParkingBay, state: DeviceState | None, heartbeat: timedelta, now: datetime) -> BayState:

@@ -3,14 +3,15 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from city.ids import AssetId, DevEui, TenantId, ZoneId
 from city.orders import Parameters, StatusInterval, to_json
-from city.parking import BayState, Occupancy, Word, bay_state, publishable, sign_of_life, zone_occupancy
+from city.parking import BayState, Occupancy, Word, bay_state, lost_change, publishable, sign_of_life, zone_occupancy
 from city.places import ParkingBay, Restriction, Site
-from city.quantities import BAY_OCCUPIED
+from city.quantities import BAY_OCCUPIED, BAY_PREVIOUS_MINUTES, DEVICE_HEARTBEAT
 from city.readings import DeviceState, Last, to_ns
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -48,6 +49,29 @@ def test_a_sensor_says_its_state_as_often_as_it_has_been_set_to():
     assert sign_of_life(replace(known, last={"device.setting@max_time": Last(seconds, 1)}), DAY).seconds == seconds
     for absurd in (0.0, 1e300, float("nan"), "soon"):
         assert sign_of_life(replace(known, last={"device.setting@max_time": Last(absurd, 1)}), DAY) == DAY
+
+
+def change(occupied, minutes, **more):
+    return [BAY_OCCUPIED(occupied), BAY_PREVIOUS_MINUTES(minutes), *([DEVICE_HEARTBEAT(more["heartbeat"])] if more else [])]
+
+
+def test_a_change_that_was_lost_is_restored_by_how_long_the_state_before_lasted():
+    known = heard(True, timedelta(hours=2))
+    for said in (change(True, 30), change(True, 30, heartbeat=False)):
+        assert lost_change(said, known, to_ns(NOW)) == BAY_OCCUPIED(False, at=NOW - timedelta(minutes=30))
+
+
+@pytest.mark.parametrize(("said", "known"), [
+    (change(True, 30), heard(False, timedelta(hours=2))),  # nothing was lost
+    (change(True, 120), heard(True, timedelta(hours=2))),  # it would have been lost before we knew
+    (change(True, 30, heartbeat=True), heard(True, timedelta(hours=2))),
+    (change(True, 0), heard(True, timedelta(hours=2))),
+    (change(True, float("inf")), heard(True, timedelta(hours=2))),
+    (change(True, 1e6), heard(True, timedelta(days=999))),
+    ([BAY_OCCUPIED(True)], heard(True, timedelta(hours=2))),
+    (change(True, 30), DeviceState(DevEui("70b3d57ed0000042")))])
+def test_nothing_is_restored_where_nothing_is_known_to_be_lost(said, known):
+    assert lost_change(said, known, to_ns(NOW)) is None
 
 
 def test_a_bay_never_heard_is_unknown_with_its_reason():
