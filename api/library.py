@@ -11,7 +11,7 @@ from city.scripts import Script
 from city.store.ports import TenantStore
 from decoders import scripted
 from decoders.catalog import catalog
-from decoders.codec import Codec
+from decoders.codec import ANY_PORT, Codec
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,17 @@ class ModelView:
     @property
     def title(self) -> str:
         return self.codec.title or self.codec.model
+
+    @property
+    def name(self) -> str:
+        """Maker and device, the maker said once."""
+        vendor = self.codec.vendor
+        return self.title if not vendor or self.title.casefold().startswith(vendor.casefold()) else f"{vendor} {self.title}"
+
+    @property
+    def any_port(self) -> bool:
+        """Whether the FPort of its reports means nothing."""
+        return self.codec.uplink_ports == ANY_PORT
 
     @property
     def asset(self) -> AssetKind:
