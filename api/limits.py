@@ -15,7 +15,8 @@ LONGEST = timedelta(minutes=15)
 FORGET = timedelta(hours=1)
 MOST_KEYS = 20_000
 HASHES_AT_ONCE = 4  # an argon2 hash takes 64 MiB
-RUNS_AT_ONCE = 4  # of scripts, in one process; each holds a thread
+RUNS_AT_ONCE = 8  # of scripts, in one process; each holds a thread
+RUNS_OF_A_TOWN = 2  # of these: one town leaves room for the others
 RUNS_TOGETHER = 30
 RUN_EVERY = timedelta(seconds=2)
 
@@ -81,23 +82,28 @@ class SignInLimiter:
 
 
 class RunLimiter:
-    """Lets each caller run scripts 30 times together, then once every two seconds; and few at once in all."""
+    """Lets each caller run scripts 30 times together, then once every two seconds; and few at once, of each town and in all."""
 
     def __init__(self) -> None:
         self._due: OrderedDict[str, datetime] = OrderedDict()
         self._lock = threading.Lock()
-        self._slots = threading.BoundedSemaphore(RUNS_AT_ONCE)
+        self._running: Counter[str] = Counter()  # by town
 
     @contextmanager
-    def running(self, caller: str, now: datetime) -> Iterator[None]:
-        """While a script runs for `caller`. Raises TooOften."""
-        self._book(caller, now)
-        if not self._slots.acquire(blocking=False):
-            raise _too_often(1)
+    def running(self, town: str, name: str, now: datetime) -> Iterator[None]:
+        """While a script runs for somebody of a town. Raises TooOften."""
+        self._book(f"{town}/{name}", now)
+        with self._lock:
+            if self._running[town] >= RUNS_OF_A_TOWN or self._running.total() >= RUNS_AT_ONCE:
+                raise _too_often(1)
+            self._running[town] += 1
         try:
             yield
         finally:
-            self._slots.release()
+            with self._lock:
+                self._running[town] -= 1
+                if not self._running[town]:
+                    del self._running[town]
 
     def _book(self, caller: str, now: datetime) -> None:
         with self._lock:

@@ -45,7 +45,8 @@ class Limits:
 
 @dataclass(frozen=True)
 class Program:
-    """A script's source, and who it belongs to: equal scripts of two owners never run in one engine context."""
+    """A script's source, and who it belongs to: equal scripts of two owners never run in one engine context, and owners
+    take turns where several wait."""
 
     source: str
     owner: str = ""
@@ -179,13 +180,13 @@ class _Batch:
 
     def __init__(self, pool: Pool, limits: Limits, program: Program, kind: bytes, heard: Callable[[list[str]], None]) -> None:
         self._pool, self._limits, self._kind, self._heard = pool, limits, kind, heard
-        self._digest, self._source = program.key, program.encoded
+        self._digest, self._source, self._owner = program.key, program.encoded, program.owner
         self._strikes = 0
 
     def run(self, texts: list[bytes]) -> None:
         """One answer each is heard."""
         answered, careful = 0, False
-        with self._pool.lease(self._digest) as lease:
+        with self._pool.lease(self._digest, self._owner) as lease:
             while answered < len(texts) and self._strikes < STRIKES:
                 got = lease.ask(self._request(texts[answered:], careful=careful))
                 answered += len(got)

@@ -81,7 +81,7 @@ def _done(request: Request, town: TenantStore, who: Actor, here: Platform, at: d
           form: ScriptForm, do: str) -> Response:
     limiter: RunLimiter = request.app.state.runs
     try:
-        with limiter.running(f"{town.tenant.id}/{who.name}", at):
+        with limiter.running(town.tenant.id, who.name, at):
             if do == "save":
                 return _saved(request, town, who, here, at, view, form)
             outcome = _tried(here, town, form, at, anew=do == "propose")

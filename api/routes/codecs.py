@@ -43,7 +43,7 @@ def try_codec(request: Request, town: Engineering, who: Acting, here: Here, now:
     codec = _codec(town, body)
     trial = Trial(body.direction, trying.frame_of(body.port, _data(body)), now, trying.sound(body.object, "object"),
                   _order(body.order))
-    with limiter.running(f"{town.tenant.id}/{who.name}", now):
+    with limiter.running(town.tenant.id, who.name, now):
         if isinstance(codec, Codec):
             outcome = trying.try_native(codec, trial)
         else:
@@ -64,7 +64,7 @@ def put_codec(request: Request, town: Engineering, who: Acting, here: Here, now:
     """A script must compile and define an entry function; one that is switched off stays off."""
     script = body.to_city(town.tenant.id, f"{vendor}/{name}")
     limiter: RunLimiter = request.app.state.runs
-    with limiter.running(f"{town.tenant.id}/{who.name}", now):
+    with limiter.running(town.tenant.id, who.name, now):
         kept = scripting.save(town, here.sandbox, script, who=who, now=now, explain=_in_words(request))
     return _whole(library.model_of(town, kept.model), who)
 

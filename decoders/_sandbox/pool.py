@@ -15,6 +15,7 @@ from pathlib import Path
 
 from city.errors import SandboxDown
 from decoders._sandbox import wire
+from decoders._sandbox.turns import Turns
 
 START_SECONDS = 20.0
 GRACE_SECONDS = 0.15  # silence beyond a call's own limits after which a worker is ended from here
@@ -170,14 +171,13 @@ def start(limits: dict[str, float]) -> Worker:
 
 
 class Pool:
-    """At most `size` workers at work at a time, and one more ready to take a dead one's place."""
+    """At most `size` workers at work at a time, owners in turn, and one more ready to take a dead one's place."""
 
     def __init__(self, size: int, limits: dict[str, float]) -> None:
-        self._size, self._limits = size, limits
-        self._change = threading.Condition()
+        self._limits, self._turns = limits, Turns(size)
+        self._change = threading.Lock()
         self._idle: list[Worker] = []
         self._busy: list[Worker] = []
-        self._leased = 0
         self._spare: Worker | None = None
         self._closed = False
 
@@ -187,11 +187,9 @@ class Pool:
             return tuple(worker.process.pid for worker in self._every())
 
     @contextmanager
-    def lease(self, digest: bytes) -> Iterator["Lease"]:
+    def lease(self, digest: bytes, owner: str = "") -> Iterator["Lease"]:
         """The right to one worker; raises SandboxDown."""
-        with self._change:
-            self._change.wait_for(lambda: self._closed or self._leased < self._size)
-            self._leased += 1
+        self._turns.enter(owner)
         lease = Lease(self, digest)
         try:
             yield lease
@@ -199,10 +197,10 @@ class Pool:
             lease.drop()
             raise
         finally:
-            lease.give_back()
-            with self._change:
-                self._leased -= 1
-                self._change.notify()
+            try:
+                lease.give_back()
+            finally:
+                self._turns.leave()
 
     def take(self, digest: bytes) -> Worker:
         """A worker that knows the script, or any, or a new one."""
@@ -253,7 +251,7 @@ class Pool:
             ended, self._idle, self._spare = [*self._idle, *([self._spare] if self._spare else [])], [], None
             for worker in self._busy:
                 worker.process.kill()
-            self._change.notify_all()
+        self._turns.close()
         for worker in ended:
             worker.end()
 

@@ -1,11 +1,12 @@
 """Guessing passwords gets slower and slower."""
 
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from api import limits
-from api.limits import SignInLimiter
+from api.limits import RUNS_AT_ONCE, RUNS_OF_A_TOWN, RUNS_TOGETHER, RunLimiter, SignInLimiter
 from city.errors import TooOften
 
 NOW = datetime(2026, 3, 2, 22, tzinfo=UTC)
@@ -81,3 +82,36 @@ def test_beyond_the_free_tries_there_is_one_at_a_time():
         limiter.failed("eva", "1.2.3.4", NOW)
     later = NOW + timedelta(seconds=5)
     assert [wait(limiter, "eva", "1.2.3.4", later) > 0 for _ in range(3)] == [False, True, True]
+
+
+def test_one_towns_scripts_leave_room_for_anothers():
+    limiter = RunLimiter()
+    with ExitStack() as running:
+        for n in range(RUNS_OF_A_TOWN):
+            running.enter_context(limiter.running("aalen", f"eva{n}", NOW))
+        with pytest.raises(TooOften), limiter.running("aalen", "adam", NOW):
+            pass
+        with limiter.running("bonn", "eva0", NOW):
+            pass
+    with limiter.running("aalen", "adam", NOW):
+        pass
+
+
+def test_all_towns_together_hold_few_threads():
+    limiter = RunLimiter()
+    with ExitStack() as running:
+        for n in range(RUNS_AT_ONCE):
+            running.enter_context(limiter.running(f"town{n}", "eva", NOW))
+        with pytest.raises(TooOften), limiter.running("another", "eva", NOW):
+            pass
+
+
+def test_who_runs_scripts_often_waits_and_no_other_does():
+    limiter = RunLimiter()
+    for _ in range(RUNS_TOGETHER):
+        with limiter.running("aalen", "eva", NOW):
+            pass
+    with pytest.raises(TooOften), limiter.running("aalen", "eva", NOW):
+        pass
+    with limiter.running("aalen", "adam", NOW), limiter.running("bonn", "eva", NOW):
+        pass
