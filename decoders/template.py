@@ -90,7 +90,7 @@ CODEC = Codec(
     encode_uplink=encode_uplink,
     uplink_ports=(STATUS,),
     downlink_ports=(DIM,),
-    abilities=Abilities(dims=True, max_minutes=None),
+    abilities=Abilities(dims=True, max_minutes=None, resumes=False),
     leaves_open=("What the document does not say, and what this codec does instead of guessing.",),
 )
 '''

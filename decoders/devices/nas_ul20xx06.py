@@ -25,7 +25,7 @@ CODEC = Codec(
     encode_uplink=saying(ANSWERS_06),
     uplink_ports=tuple(SAYS_06),
     downlink_ports=DOWNLINKS_06.ports,
-    abilities=Abilities(dims=True, max_minutes=None),
+    abilities=Abilities(dims=True, max_minutes=None, resumes=False),
     acts=ACTS,
     leaves_open=(
         "How a level given by hand ends: no order for that is documented, so it holds until another level.",

@@ -8,7 +8,7 @@ import pytest
 from city.commands import Event, Priority, State, advance, command
 from city.errors import Refused, Unsupported
 from city.ids import AssetId, DevEui, TenantId
-from city.orders import DayTime, DimTask, DimWindow, ReadTask, RemoveTask, SetLevel
+from city.orders import DayTime, DimTask, DimWindow, ReadStatus, ReadTask, RemoveTask, Resume, SetLevel
 from city.quantities import (
     DEVICE_BOOT,
     DEVICE_CLOCK,
@@ -37,6 +37,18 @@ def test_only_a_lamp_that_can_be_told_a_level_is_steered():
     assert {model for model in MINE if catalog()[model].abilities.dims} == {"zenosmart/lcc"}
     assert not ZENOSMART.abilities.reports_level
     assert not ZENOSMART.abilities.resumes
+
+
+@pytest.mark.parametrize("codec", [codec for codec in catalog().values() if codec.abilities.dims], ids=lambda codec: codec.model)
+def test_whatever_the_planner_believes_of_a_lamp_its_codec_can_say(codec):
+    able = codec.abilities
+    for order, believed in ((SetLevel(40, able.max_minutes), True), (Resume(), able.resumes),
+                            (ReadStatus(), able.reports_on_demand)):
+        if believed:
+            assert codec.decode_downlink(codec.encode_downlink(order)) == order
+    if not able.resumes:
+        with pytest.raises(Unsupported):
+            codec.encode_downlink(Resume())
 
 
 @pytest.mark.parametrize("model", [model for model in MINE if model not in ("zenosmart/lcc", "milesight/ws558")])
