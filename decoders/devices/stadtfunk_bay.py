@@ -52,7 +52,7 @@ FIELDS = (
 )
 SPEECH = Speech(TITLE, FIELDS, {
     STATE: Port("change", frozenset({0}), heartbeat(False)), HEARTBEAT: Port("heartbeat", frozenset({0}), heartbeat(True)),
-    START: Port("start", STARTS), ANSWER: Port("answer", frozenset({ANSWERED}))})
+    START: Port("start", STARTS, heartbeat(True)), ANSWER: Port("answer", frozenset({ANSWERED}), heartbeat(True))})
 TONGUE = orders.Tongue(TITLE, (
     orders.READ, orders.REBOOT, orders.STATUS_INTERVAL, orders.USAGE_INTERVAL, orders.CLOCK, orders.BOOT_DELAY,
     orders.CONFIRMATION, orders.DATA_RATE, orders.parameters(14, PARAMETERS)))

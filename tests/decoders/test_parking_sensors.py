@@ -61,10 +61,16 @@ def test_all_else_is_kept_as_it_is(model):
         assert catalog()[model].keepable(vector.frame) == vector.frame.data
 
 
-@pytest.mark.parametrize("model", PARKING)
+@pytest.mark.parametrize("model", [*PARKING, "pni/placepod", "stadtfunk/bay"])
 def test_whoever_tells_a_state_tells_whether_it_changed(model):
     for vector in load(vectors_path(model)).uplinks:
-        assert vector.reads is None or ("bay.occupied" in vector.reads) == ("device.heartbeat" in vector.reads)
+        assert vector.reads is None or "bay.occupied" not in vector.reads or "device.heartbeat" in vector.reads
+
+
+def test_an_r719a_does_not_tell_whether_it_changed_and_names_that_gap():
+    codec = catalog()["netvox/r719a"]
+    assert not [vector for vector in load(vectors_path(codec.model)).uplinks if "device.heartbeat" in (vector.reads or {})]
+    assert any("device.heartbeat" in gap for gap in codec.leaves_open)
 
 
 def test_a_tpl110_speaks_as_a_tps110():

@@ -110,14 +110,15 @@ def test_an_r719a_answers_and_then_reports_as_often_as_it_was_told() -> None:
 def test_our_own_sensor_confirms_by_hash_and_refuses_by_code() -> None:
     kerb = Kerb("stadtfunk/bay")
     order = StatusInterval(3600)
-    assert kerb.tell(order) == {"device.echo": kerb.codec.echo(kerb.codec.encode_downlink(order))}
+    assert kerb.tell(order) == {"device.echo": kerb.codec.echo(kerb.codec.encode_downlink(order)),
+                                "device.heartbeat": True}
     kerb.run(86_400)
     before = len(kerb.heard)
     kerb.run(36_000)
     assert 9 <= len(kerb.heard) - before <= 11
     kerb.bay.receive(Frame(11, b"\xa1\x18\x63\x01"))
     kerb.run(10)
-    assert kerb.said()[-1] == {"device.rejected": "11:01"}
+    assert kerb.said()[-1] == {"device.rejected": "11:01", "device.heartbeat": True}
 
 
 @pytest.mark.parametrize("model", [model for model in BAYS if model not in ("netvox/r719a", "stadtfunk/bay")])
