@@ -5,6 +5,7 @@ Frames both ways are entries of channel, type and data on FPort 85; numbers are 
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 
 from city.errors import Invalid, OutOfRange, UnknownVersion
 from city.orders import Order, Parameters, ReadStatus, Reboot, SetLevel, StatusInterval
@@ -38,14 +39,14 @@ _DELAY = ("delay_relays", "delay_seconds", "delay_states", "delay_task")
 def decode_uplink(frame: Frame) -> list[Measurement]:
     if frame.port != PORT:
         raise unknown_uplink(TITLE, frame.port)
-    if frame.data[:2] in _TOLD:
+    data = frame.data
+    if len(data) == _REPORT.size and _heads(data) == _REPORT_HEADS:
+        return _report_of(frame.reader().record(_REPORT))
+    if data[:2] in _TOLD:
         return echoed(frame, decode_downlink)
-    read = frame.reader()
-    if len(frame.data) == _REPORT.size and _heads(frame.data) == _REPORT_HEADS:
-        return _report_of(*read.record(_REPORT))
-    said: list[Measurement] = []
+    read, said = frame.reader(), list[Measurement]()
     while True:
-        entry = _ENTRIES.get(frame.data[read.offset:read.offset + 2])
+        entry = _ENTRIES.get(data[read.offset:read.offset + 2])
         if entry is None:
             raise _undocumented(read)
         layout, means = entry
@@ -164,15 +165,12 @@ def _parameters(values: dict[str, int]) -> bytes:
                   names=f"{', '.join(_DELAY)}; cancel_delay_task; power_consumption")
 
 
-def _heads(data: bytes) -> bytes:
-    """Channel and type where the periodic report has them."""
-    return data[0:2] + data[4:6] + data[7:9] + data[11:13] + data[15:17] + data[21:23]
-
-
-def _report_of(*raw: int) -> list[Measurement]:
+def _report_of(raw: tuple[int, ...]) -> list[Measurement]:
     """The periodic report: the same as its entries one by one, in half the time."""
-    return [*_STATES[raw[2]], LAMP_POWER_FACTOR(raw[4] / 100), LAMP_CURRENT(raw[6] / 1000), LAMP_VOLTAGE(raw[8] / 10),
-            LAMP_ENERGY(float(raw[10])), LAMP_POWER(float(raw[12]))]
+    _, _, closed, _, factor, _, current, _, voltage, _, energy, _, power = raw
+    return [*_STATES[closed], _FACTORS[factor], Measurement(LAMP_CURRENT, current / 1000),
+            Measurement(LAMP_VOLTAGE, voltage / 10), Measurement(LAMP_ENERGY, float(energy)),
+            Measurement(LAMP_POWER, float(power))]
 
 
 def _undocumented(read: Reader) -> UnknownVersion:
@@ -190,7 +188,7 @@ def _power(_: int, raw: int) -> Iterable[Measurement]:
 
 
 def _factor(_: int, raw: int) -> Iterable[Measurement]:
-    return (LAMP_POWER_FACTOR(raw / 100),)
+    return (_FACTORS[raw],)
 
 
 def _energy(_: int, raw: int) -> Iterable[Measurement]:
@@ -284,8 +282,11 @@ _ENTRIES: dict[bytes, tuple[Record, Callable[..., Iterable[Measurement]]]] = {
         (b"\xff\x0f", _class, [Part("LoRaWAN class", "B")]),
         (b"\xff\xfe", _reset, [Part("reset event", "B")]),
         (b"\xff\x0b", _status, [Part("device status", "B")]))}
-_REPORT_HEADS = b"\x08\x31\x05\x81\x07\xc9\x03\x74\x06\x83\x04\x80"
-_REPORT = Record("little", *(part for at in range(0, 12, 2) for part in _ENTRIES[_REPORT_HEADS[at:at + 2]][0].parts))
+_FACTORS = tuple(LAMP_POWER_FACTOR(raw / 100) for raw in range(256))
+_HEADS = b"\x08\x31\x05\x81\x07\xc9\x03\x74\x06\x83\x04\x80"
+_heads = itemgetter(0, 1, 4, 5, 7, 8, 11, 12, 15, 16, 21, 22)  # channels and types, where the periodic report has them
+_REPORT_HEADS = tuple(_HEADS)
+_REPORT = Record("little", *(part for at in range(0, 12, 2) for part in _ENTRIES[_HEADS[at:at + 2]][0].parts))
 _CONFIGURES: dict[int, Callable[[Reader], Order]] = {0x03: _interval, 0x10: _reboot, 0x23: _cancel, 0x26: _metering,
                                                      0x28: _report, 0x32: _delay}
 _TOLD = frozenset({bytes([0xFF, kind]) for kind in _CONFIGURES} | {bytes([_SWITCH, mask]) for mask in _CHANNELS})
