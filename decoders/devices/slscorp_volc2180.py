@@ -81,10 +81,11 @@ def _meter(read: Reader, frame: Frame) -> list[Measurement]:
     _, level, power, high, low, factor, current, voltage, *warm = read.record(_METERS[frame.data[:1]])
     if level > _FULL:
         raise OutOfRange("“dimming” at byte 1 is {value}, and only 0 to 250 is allowed.", value=level)
-    said = [LAMP_LEVEL(level / _STEPS_PER_CENT), LAMP_POWER(float(power)), LAMP_ENERGY(float(high << 16 | low)),
-            LAMP_POWER_FACTOR(factor / 1000), LAMP_CURRENT(current / 1000), LAMP_VOLTAGE(voltage / 1000)]
+    said = [_LEVELS[level], Measurement(LAMP_POWER, float(power)), Measurement(LAMP_ENERGY, float(high << 16 | low)),
+            Measurement(LAMP_POWER_FACTOR, factor / 1000), Measurement(LAMP_CURRENT, current / 1000),
+            Measurement(LAMP_VOLTAGE, voltage / 1000)]
     if warm:
-        said.append(DEVICE_TEMPERATURE(float(warm[0])))
+        said.append(Measurement(DEVICE_TEMPERATURE, float(warm[0])))
     return said
 
 
@@ -116,6 +117,7 @@ _OPCODES = {TRAP: "meter, unasked", 0x05: "radio", 0x07: "radio set", 0x0E: "dev
             0x14: "brightness", 0x27: "ADR", 0x29: "ADR set", 0x37: "commissioning", 0x39: "commissioning set",
             0x3F: "join interval", 0x41: "join interval set", METER_REQUEST: "meter, please", METER: "meter",
             0x5E: "EEPROM erased", LDR: "LDR"}
+_LEVELS = tuple(LAMP_LEVEL(raw / _STEPS_PER_CENT) for raw in range(_FULL + 1))
 _METER_FRAME = bytes([METER_REQUEST])
 _METER_PARTS = (
     Part("opcode", "B", _means_opcode), Part("dimming", "B", _means_level), Part("power", "H", lambda raw: f"{raw} W"),

@@ -7,6 +7,7 @@ are little-endian. Up on FPort 6, down on FPort 8.
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 from city.errors import Invalid, OutOfRange, UnknownVersion
@@ -31,6 +32,7 @@ UP, DOWN = 6, 8  # FPorts
 LEVEL, SENSORS, TASK, TASK_DONE, READ_TASK = 0x84, 0x85, 0x86, 0x87, 0x06  # headers
 DEPLOY, UPDATE, DELETE = 1, 2, 3
 SLOTS, WINDOWS = 20, 4
+_ANSWERED = bytes([TASK_DONE, 12])  # with the length of its data
 _SUNRISE, _SUNSET, _FOR_EVER = 61, 62, 99
 _DAYS: dict[int, Literal["daily", "odd", "even", "cycle"]] = {2: "odd", 3: "even", 4: "cycle", 5: "daily"}
 _UNSET = b"\x1a\x01\x01\x63\x63\x63\x01\x05\x00\x00"  # days, priority and rule of a deletion, as in the document's example
@@ -39,6 +41,9 @@ _UNSET = b"\x1a\x01\x01\x63\x63\x63\x01\x05\x00\x00"  # days, priority and rule 
 def decode_uplink(frame: Frame) -> list[Measurement]:
     if frame.port != UP:
         raise unknown_uplink(TITLE, frame.port)
+    data = frame.data
+    if data[:2] == _ANSWERED and len(data) == 14 and type(frame) is Frame:
+        return _answered(data[2], data[3], data)
     read = frame.reader()
     header = read.u8("header", means=_means_header)
     says = _SAYS.get(header)
@@ -126,17 +131,24 @@ def _slot(read: Reader, _: Frame) -> list[Measurement]:
 
 
 def _answer(read: Reader, frame: Frame) -> list[Measurement]:
-    status, operation, _, _, *time = read.record(_ANSWER)
+    status, operation, *_ = read.record(_ANSWER)
     read.end()
+    return _answered(status, operation, frame.data)
+
+
+def _answered(status: int, operation: int, data: bytes) -> list[Measurement]:
     if status > 1 or not DEPLOY <= operation <= DELETE:
         raise OutOfRange("The answer says status {status}, operation {operation}: only 0 to 1 and 1 to 3 are known.",
                          status=status, operation=operation)
-    told = frame.data[3:9].hex()  # operation, task and output, as the order had them
-    said = DEVICE_REJECTED(f"{DOWN}:{status:02x}{told}") if status else DEVICE_ECHO(f"{DOWN}:{TASK:02x}{told}")
-    return [said, _clock(*time)]
+    told = data[3:9].hex()  # operation, task and output, as the order had them
+    said = (Measurement(DEVICE_REJECTED, f"{DOWN}:{status:02x}{told}") if status
+            else Measurement(DEVICE_ECHO, f"{DOWN}:{TASK:02x}{told}"))
+    return [said, _clock(data[9:14])]
 
 
-def _clock(year: int, month: int, day: int, hour: int, minute: int) -> Measurement:
+@lru_cache(maxsize=1024)
+def _clock(time: bytes) -> Measurement:
+    year, month, day, hour, minute = time
     try:
         return DEVICE_CLOCK(datetime(2000 + year, month, day, hour, minute, tzinfo=UTC).timestamp())
     except ValueError:
