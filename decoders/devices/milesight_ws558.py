@@ -5,6 +5,7 @@ Frames both ways are entries of channel, type and data on FPort 85; numbers are 
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from operator import itemgetter
 
 from city.errors import Invalid, OutOfRange, UnknownVersion
@@ -207,16 +208,18 @@ def _nothing(_: int, _raw: int) -> Iterable[Measurement]:
     return ()
 
 
+@lru_cache(maxsize=64)
 def _hardware(_: int, major: int, minor: int) -> Iterable[Measurement]:
     return (DEVICE_HARDWARE(f"{major:x}.{minor >> 4:x}" if minor & 0x0F == 0 else f"{major:x}.{minor:02x}"),)
 
 
+@lru_cache(maxsize=64)
 def _firmware(_: int, major: int, minor: int) -> Iterable[Measurement]:
     return (DEVICE_FIRMWARE(f"{major:x}.{minor:02x}"),)
 
 
-def _serial(_: int, *halves: int) -> Iterable[Measurement]:
-    return (DEVICE_SERIAL(b"".join(half.to_bytes(4, "little") for half in halves).hex()),)
+def _serial(_: int, first: int, second: int) -> Iterable[Measurement]:
+    return (Measurement(DEVICE_SERIAL, (second << 32 | first).to_bytes(8, "little").hex()),)
 
 
 def _class(_: int, raw: int) -> Iterable[Measurement]:
@@ -230,7 +233,7 @@ def _reset(_: int, _raw: int) -> Iterable[Measurement]:
 
 
 def _status(_: int, raw: int) -> Iterable[Measurement]:
-    return (DEVICE_EVENT("on" if raw else "off"),)
+    return _EVENTS[bool(raw)]
 
 
 def _write_relays(say: Saying, write: Writer) -> None:
@@ -262,6 +265,7 @@ def _means_relays(raw: int) -> str:
     return ", ".join(relay for bit, relay in enumerate(RELAYS) if raw >> bit & 1) or "none"
 
 
+_EVENTS = ((DEVICE_EVENT("off"),), (DEVICE_EVENT("on"),))
 _RELAY = {flag: tuple(LAMP_RELAY_CLOSED(flag, relay) for relay in RELAYS) for flag in (False, True)}
 _STATES = tuple(tuple(_RELAY[bool(raw >> bit & 1)][bit] for bit in range(8)) for raw in range(256))
 _CHANNELS = {_ALL: "", **{1 << bit: relay for bit, relay in enumerate(RELAYS)}}
