@@ -75,19 +75,25 @@ class Checkout:
     def names(self, *parts: str, ending: str = "") -> Iterator[str]:
         """What a directory inside holds, in the order of the names; nothing where there is none."""
         directory = self.root.joinpath(*parts)
-        if directory.resolve().is_relative_to(self.root) and directory.is_dir():
-            found = []
-            for number, path in enumerate(directory.iterdir()):
+        found = []
+        try:
+            inside = directory.resolve().is_relative_to(self.root) and directory.is_dir()
+            for number, path in enumerate(directory.iterdir() if inside else ()):
                 if number >= MAX_FILES:
-                    raise UnreadableFileError(f"{'/'.join(parts)}: holds more than {MAX_FILES} files")
+                    raise UnreadableFileError(f"{_shown('/'.join(parts))}: holds more than {MAX_FILES} files")
                 if path.name.endswith(ending) and not path.name.startswith("."):
                     found.append(path.name)
-            yield from sorted(found)
+        except (OSError, RuntimeError) as error:  # no right to look, or a link that leads to itself
+            raise UnreadableFileError(f"{_shown('/'.join(parts))}: cannot be listed") from error
+        yield from sorted(found)
 
     def _inside(self, name: str) -> Path:
         if "\0" in name or len(name) > 500:
             raise UnreadableFileError(f"{_shown(name)}: is no name of a file")
-        path = (self.root / name).resolve()
+        try:
+            path = (self.root / name).resolve()
+        except (OSError, RuntimeError) as error:
+            raise UnreadableFileError(f"{_shown(name)}: leads to itself") from error
         if not path.is_relative_to(self.root):
             raise UnreadableFileError(f"{_shown(name)}: lies outside of the directory")
         try:
@@ -111,9 +117,20 @@ class Checkout:
 
 def _json(text: str) -> Any:  # noqa: ANN401
     try:
-        return json.loads(text)
+        read = json.loads(text)
     except ValueError:
-        return json.loads(_SCRIPTED.sub(_as_json, text))
+        read = json.loads(_SCRIPTED.sub(_as_json, text))
+    if _deeper(read, MAX_NESTED):
+        raise ValueError("nests too deeply")
+    return read
+
+
+def _deeper(value: object, most: int) -> bool:
+    level = [value]
+    for _ in range(most + 1):
+        level = [part for one in level if isinstance(one, dict | list)
+                 for part in (one.values() if isinstance(one, dict) else one)]
+    return bool(level)
 
 
 def _as_json(match: re.Match[str]) -> str:

@@ -107,7 +107,8 @@ def _import(asked: argparse.Namespace, console: Console) -> int:
     for one in reports:
         _tell(one, console)
     if asked.json:
-        asked.json.write_text(json.dumps([_as_json(one) for one in reports], indent=1, ensure_ascii=False), "utf-8")
+        text = json.dumps([_as_json(one) for one in reports], indent=1, ensure_ascii=False)
+        asked.json.write_text(text, "utf-8", errors="replace")  # half of a surrogate pair is no UTF-8
     if asked.town:
         console.print(_with_town(asked.town, lambda town: _kept_table(town, reports, asked.asset)))
     return OK if all(one.good for one in reports) else FAILED
@@ -230,7 +231,7 @@ def _test(asked: argparse.Namespace, console: Console) -> int:
                       what=str(error)) from error
     with Sandbox() as sandbox:
         program = Program(source)
-        console.print(f"{escape(asked.script.name)} defines {', '.join(sandbox.check(program))}")
+        console.print(f"{escape(_inert(asked.script.name))} defines {', '.join(sandbox.check(program))}")
         codes = [_try_examples(asked, source, sandbox, console)] if asked.examples else []
         codes += [_try_uplink(asked, program, sandbox, console)] if asked.hex is not None else []
         codes += [_try_downlink(asked, program, sandbox, console)] if asked.down is not None else []

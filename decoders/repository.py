@@ -70,8 +70,12 @@ def read(directory: Path, only: Sequence[str] = ()) -> Iterator[Found]:
     if not things and not chirpstack:
         raise Invalid("{directory} is no device repository: it has neither vendor/ nor vendors/.", field="directory",
                       rule="layout", directory=str(directory))
-    for layout in (_of_the_things if things else None, _of_chirpstack if chirpstack else None):
-        yield from (found for found in (layout(checkout, only) if layout else ()) if _wanted(found, only))
+    try:
+        for layout in (_of_the_things if things else None, _of_chirpstack if chirpstack else None):
+            yield from (found for found in (layout(checkout, only) if layout else ()) if _wanted(found, only))
+    except UnreadableFileError as error:
+        raise Invalid("{file} cannot be read: {what}", field="directory", rule="readable", file=str(directory),
+                      what=str(error)) from error
 
 
 def examples_in(path: Path) -> tuple[tuple[Example, ...], tuple[str, ...]]:
@@ -216,16 +220,24 @@ def _chirpstack_vendor(checkout: Checkout, vendor: str) -> Iterator[Found]:
     except UnreadableFileError as error:
         bad.append(str(error))
     devices: dict[str, dict[str, KnownDevice]] = {}
-    for file in list(checkout.names("vendors", vendor, "devices", ending=".toml"))[:MAX_DEVICES]:
+    for file in _listed(checkout, bad, "vendors", vendor, "devices", ending=".toml")[:MAX_DEVICES]:
         try:
             for codec, device in _chirpstack_device(checkout, vendor, file):
                 devices.setdefault(codec, {}).setdefault(device.model, device)
         except UnreadableFileError as error:
             bad.append(str(error))
-    for codec in dict.fromkeys([*checkout.names("vendors", vendor, "codecs", ending=".js"), *devices]):
+    for codec in dict.fromkeys([*_listed(checkout, bad, "vendors", vendor, "codecs", ending=".js"), *devices]):
         yield _chirpstack_codec(checkout, vendor, name, codec, tuple(devices.get(codec, {}).values()))
     if bad:
         yield Found(f"{vendor}/vendor", name, "", problems=tuple(bad))
+
+
+def _listed(checkout: Checkout, bad: list[str], *parts: str, ending: str) -> list[str]:
+    try:
+        return list(checkout.names(*parts, ending=ending))
+    except UnreadableFileError as error:
+        bad.append(str(error))
+        return []
 
 
 def _chirpstack_device(checkout: Checkout, vendor: str, file: str) -> Iterator[tuple[str, KnownDevice]]:
@@ -262,7 +274,7 @@ def _chirpstack_codec(checkout: Checkout, vendor: str, name: str, file: str, dev
                 examples += _chirpstack_examples(checkout.json("vendors", vendor, "codecs", test), way, test, bad)
             except UnreadableFileError as error:
                 bad.append(str(error))
-    return Found(f"{vendor}/{stem}", name, source, devices, tuple(examples), tuple(bad))
+    return Found(_line(f"{vendor}/{stem}"), name, source, devices, tuple(examples), tuple(bad))
 
 
 def _chirpstack_examples(rows: object, way: Way, file: str, bad: list[str]) -> tuple[Example, ...]:

@@ -170,3 +170,12 @@ def test_what_a_town_gets_is_shown(monkeypatch, tmp_path):
     assert code == 0
     assert "kept as a bay: 1 of 3 values mapped, 2 dropped" in said
     assert (script.model, script.mapping.dropped) == ("bordstein/bs-beacon", ("beacons.0.mac", "beacons.0.rssi"))
+
+
+def test_half_a_character_can_be_written_into_the_results(tmp_path):
+    codecs = tmp_path / "vendors" / "acme" / "codecs"
+    codecs.mkdir(parents=True)
+    (codecs / "x.js").write_text("function decodeUplink() { return {data: {a: 1}}; }")
+    (codecs / "test_decode_x.json").write_text('[{"input": {"bytes": [1]}, "expected": {"data": {"a": "\\ud800"}}}]')
+    assert call("import", str(tmp_path), "--json", str(tmp_path / "out.json"))[0] == 1
+    assert "instead of" in (tmp_path / "out.json").read_text("utf-8")

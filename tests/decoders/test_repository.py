@@ -108,6 +108,32 @@ def test_hostile_json_is_refused(tmp_path, text):
         Checkout(tmp_path).json("x.json")
 
 
+@pytest.mark.parametrize("text", ['{"x":' * 40 + "1" + "}" * 40, "[" * 900 + "]" * 900])
+def test_json_that_nests_deeply_is_refused(tmp_path, text):
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(UnreadableFileError, match="nests too deeply"):
+        Checkout(tmp_path).json("x.json")
+
+
+def test_links_that_lead_to_themselves_are_named(tmp_path):
+    codecs = tmp_path / "vendors" / "acme" / "codecs"
+    codecs.mkdir(parents=True)
+    (codecs / "loop.js").symlink_to(codecs / "loop.js")
+    (codecs / "good.js").write_text("function decodeUplink() { return {data: {}}; }")
+    (codecs.parent / "devices").symlink_to(codecs.parent / "devices")
+    found = {one.name: one for one in read(tmp_path)}
+    assert "leads to itself" in found["acme/loop"].problems[0]
+    assert found["acme/good"].source
+    assert any("cannot be listed" in problem for problem in found["acme/vendor"].problems)
+
+
+def test_names_of_files_do_not_act_on_the_terminal(tmp_path):
+    codecs = tmp_path / "vendors" / "acme" / "codecs"
+    codecs.mkdir(parents=True)
+    (codecs / "x\x1b[31m\x9b.js").write_text("")
+    assert [one.name for one in read(tmp_path) if one.name != "acme/vendor"] == ["acme/x�[31m�"]
+
+
 def test_a_file_that_is_no_text_is_refused(tmp_path):
     (tmp_path / "x.js").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UnreadableFileError):
