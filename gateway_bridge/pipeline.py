@@ -15,6 +15,7 @@ from city.commands import Command, State
 from city.errors import BadInput, ForeignDevice, FromTheFuture, TooManySeries, TooOld, UnknownDevice
 from city.ids import DevEui
 from city.orders import Setting, to_json
+from city.parking import lost_change
 from city.places import Tenant
 from city.quantities import (
     DEVICE_BATTERY,
@@ -218,7 +219,8 @@ def _uplink(up: Uplink, known: Known, now: datetime, read: Read | None) -> Handl
         alive = _entered(replace(known, state=state), up.at_ns, up.key, _radio(up), now)
         return replace(alive, entry=None, failed=error)
     handled = _entered(replace(known, state=state), up.at_ns, up.key if not up.dev_addr else f"{up.dev_addr}:{up.f_cnt}",
-                       [*_dated(said, up.at_ns), *_radio(up)], now, f_port=up.f_port, data=data)
+                       [*_repaired(said, known, up.at_ns), *_dated(said, up.at_ns), *_radio(up)], now, f_port=up.f_port,
+                       data=data)
     commands = confirm.after_uplink(known.live, codec, up.at_ns, said, now) if known.live else ()
     return _with_commands(_readable_again(handled, up.at_ns) if known.alarms else handled, commands, now)
 
@@ -364,6 +366,12 @@ def _radio(up: Uplink) -> list[Measurement]:
     said += [RADIO_RSSI(up.rssi)] if up.rssi is not None else []
     said += [RADIO_SNR(up.snr)] if up.snr is not None else []
     return said
+
+
+def _repaired(said: Iterable[Measurement], known: Known, at_ns: int) -> Iterable[Measurement]:
+    """The change of a bay that was lost before this frame."""
+    lost = lost_change(said, known.state, at_ns) if known.asset.kind == "bay" else None
+    return () if lost is None else (lost,)
 
 
 def _dated(said: Iterable[Measurement], at_ns: int) -> list[Measurement]:

@@ -10,8 +10,8 @@ from city.ids import AssetId, DevEui, TenantId, ZoneId
 from city.lighting import Program
 from city.parking import Occupancy, zone_occupancy
 from city.places import Device, Luminaire, ParkingBay, Site, Tenant
-from city.quantities import LAMP_RELAY_CLOSED, quantity
-from city.readings import DeviceState, to_ns
+from city.quantities import BAY_OCCUPIED, LAMP_RELAY_CLOSED, quantity
+from city.readings import DeviceState, Quality, from_ns, to_ns
 from city.store.ports import Known
 from decoders.catalog import catalog, vectors_path
 from decoders.vectors import Uplink as Vector
@@ -77,6 +77,19 @@ def test_no_frame_that_tells_nothing_of_a_bay_changes_it(model: str) -> None:
         view = bay_view(BAY, done.known.device, {EUI: done.known.state}, catalog(), later)
         assert view.occupancy in (Occupancy.UNKNOWN, Occupancy.OUT_OF_SERVICE)
         assert (view.heard_at, view.since) == (later, NOW)
+
+
+def test_an_nps405_tells_of_the_change_that_was_lost_before() -> None:
+    """Occupied at 12:00; the frame that it was free is lost; at 15:00 occupied again, free before for 74 minutes."""
+    came = next(v for v in canonical("nwave/nps405", "bay.previous_minutes") if v.frame.data == b"\x95")
+    first = heard(came, known("nwave/nps405"))
+    done = heard(came, first.known, NOW + timedelta(hours=3))
+    assert done.entry is not None
+    states = [(from_ns(one.at_ns), one.value, one.quality) for one in done.entry.readings if one.quantity is BAY_OCCUPIED]
+    assert states == [(NOW + timedelta(minutes=106), False, Quality.GOOD), (NOW + timedelta(hours=3), True, Quality.GOOD)]
+    assert done.known.state.since_ns[BAY_OCCUPIED.name] == to_ns(NOW + timedelta(hours=3))
+    assert done.known.state.value(BAY_OCCUPIED) is True
+    assert heard(came, done.known, NOW + timedelta(hours=3, minutes=1)).known.state.value(BAY_OCCUPIED) is True
 
 
 @pytest.mark.parametrize("model", LAMPS)
