@@ -29,6 +29,8 @@ class Foreign(ValueError):
 def read_map(frame: Frame, names: Name, secrets: frozenset[int] = frozenset()) -> Map:
     """The frame's map; raises DecodeError. `names` names a key for a trace, where what is under `secrets` is not shown."""
     data = frame.data
+    if type(frame) is Frame and (flat := flat_map(data)) is not None:
+        return flat
     try:
         value = _loads(data)
         again = encoded(value)
@@ -42,6 +44,48 @@ def read_map(frame: Frame, names: Name, secrets: frozenset[int] = frozenset()) -
         _trace(frame, value, names, secrets)
     found: Map = value
     return found
+
+
+def flat_map(data: bytes) -> Map | None:
+    """The map of nearly all frames: keys below 24, whole numbers of 32 bits and truth, each as short as it can be. None
+    where the bytes are anything else, a wrong frame too."""
+    found: Map = {}
+    at, last = 1, -1
+    try:
+        for _ in range(_COUNTS[data[0]]):
+            key, head = data[at], data[at + 1]
+            if not last < key < 24:
+                return None
+            last = key
+            if head < 0x18:
+                found[key] = head
+                at += 2
+            elif head == 0x19:
+                found[key] = value = data[at + 2] << 8 | data[at + 3]
+                if value < 0x100:
+                    return None
+                at += 4
+            elif head == 0x18:
+                found[key] = value = data[at + 2]
+                if value < 24:
+                    return None
+                at += 3
+            elif head == 0xF4 or head == 0xF5:
+                found[key] = head == 0xF5
+                at += 2
+            elif 0x20 <= head < 0x38:
+                found[key] = 0x1F - head
+                at += 2
+            elif head == 0x1A:
+                found[key] = value = int.from_bytes(data[at + 2:at + 6], "big")
+                if value < 0x10000:
+                    return None
+                at += 6
+            else:
+                return None
+    except (IndexError, KeyError):
+        return None
+    return found if at == len(data) else None
 
 
 def encoded(value: object) -> bytes:
@@ -195,6 +239,7 @@ def ascends(values: list[int]) -> bool:
 _GOES_ON = "it goes on"
 _TAGS: Mapping[int, Callable[..., Any]] = dict.fromkeys(
     (*range(6), *range(21, 38), 43, 44, 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799), _no_tag)
+_COUNTS = {0xA0 + count: count for count in range(24)}  # by the first byte of a map
 _FEW = 1024
 _SMALL = {number: _head(0, number) if number >= 0 else _head(1, -1 - number) for number in range(-_FEW, _FEW)}
 _TWO_BYTES, _FOUR_BYTES = struct.Struct(">BH").pack, struct.Struct(">BI").pack
