@@ -144,6 +144,12 @@ def test_the_short_way_reads_the_plain_map_of_nearly_all_frames(message):
     assert repr(_cbor.flat_map(_cbor.encoded(flat))) == repr(flat)
 
 
+@pytest.mark.parametrize("data", ["", "a1", "a100", "a20001", "a10018", "a1001817", "a1001900ff", "a100190001", "a1001a0000ffff",
+                                  "a1001a000100", "a1180000", "a10001 00", "a2010100 01", "a2000100 01", "00", "a100f6", "b800"])
+def test_the_short_way_leaves_what_is_wrong_or_seldom_to_the_long_way(data):
+    assert _cbor.flat_map(bytes.fromhex(data)) is None
+
+
 @given(FLAT.map(lambda message: _cbor.encoded(dict(sorted(message.items())))), st.data())
 def test_the_short_way_reads_nothing_that_the_long_way_refuses_or_reads_otherwise(data, draw):
     at, gone = draw.draw(st.integers(0, len(data))), draw.draw(st.integers(0, 3))
