@@ -273,7 +273,7 @@ CODEC = Codec(
     acts=("read_",),
     leaves_open=(
         "Whether a report came because of a change or because max_time was over is not told: device.heartbeat is left out.",
-        "How often the sensor reports is its max_time: taken as every hour; set max_time to an hour or less.",
+        "How often the sensor reports is its max_time: taken as every hour until the sensor has confirmed or reported another.",
         "Six bytes of each report are the maker's own: passed over while they are 0, else kept as device.debug.",
         ("The unit of the detection threshold is not published; the maker advises against changing it, as a wrong one makes "
         "false states."),

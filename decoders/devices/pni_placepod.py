@@ -132,5 +132,6 @@ CODEC = Codec(
          "count; PNI's text and the other parser do not."),
         "Temperatures below zero: two's complement, as in Cayenne LPP, ZENNER's and akenza's parsers; one parser differs.",
         "An empty frame: start-up, by akenza's parser alone.",
+        "How often a keep-alive comes is not published: taken as every 24 hours.",
     ),
 )

@@ -85,7 +85,7 @@ def decode_downlink(frame: Frame) -> Order:
 
 
 def keepable(frame: Frame) -> bytes:
-    """Without beacons, their strength, and whether one was there."""
+    """Without beacons, their strength, and whether one was missing; the frame stays as long as it was."""
     if frame.port not in _SAYS or not frame.data:
         return frame.data
     flags, rest = frame.data[0] & ~_NO_BEACON, frame.data[1:]
@@ -191,7 +191,8 @@ CODEC = Codec(
         "FPort 2, fault: what its numbers mean is not published; told as code-1 to code-255.",
         "FPort 2, scale of obstruction and reflection: kept as device.debug; whether the sensor is covered is told by bit 4.",
         "Bit 6 of the flags is passed over.",
-        "Beacons of permits, their strength and whether one was there: dropped, they are about persons.",
+        ("Beacons of permits, their strength and whether one was missing: dropped, they are about persons. Only the length of "
+        "the frame still tells how many there were."),
     ),
     keepable=keepable,
 )
