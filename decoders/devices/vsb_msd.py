@@ -13,6 +13,7 @@ Channel 10 is the energy since the last report: after each one the firmware sets
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -327,6 +328,7 @@ CODEC = Codec(
     uplink_ports=(DATA, CONFIG),
     downlink_ports=(CONFIG,),
     abilities=Abilities(dims=False, max_minutes=None),
+    heartbeat=timedelta(seconds=3600),  # the longest “send data every” that it accepts
     acts=("password", "reset"),
     leaves_open=(
         ("Which of channels 111 and 112 is sunrise: the README's table 1 says sunset first, the firmware sends the sunrise on "

@@ -1,6 +1,7 @@
-"""Zane zLamp street light controller, DALI, NEMA. Class C.
+"""Zane zLamp LoRaWAN light controller, DALI.
 
-Documents: the decoder and the description of “zLamp” in TagoIO's device library (connector/zane/zlamp v1.0.0).
+Documents: the decoder and the description of “zLamp” in TagoIO's device library (connector/zane/zlamp v1.0.0), whose
+description of its sister with relays (zlamp-relay) names class C.
 """
 
 from collections.abc import Sequence
@@ -61,7 +62,7 @@ _HEALTH = tuple([DEVICE_FAULT("fault")] if raw == _FAULTY else [DEVICE_FAULT("no
 CODEC = Codec(
     model="zane/zlamp",
     vendor="Zane",
-    title="zLamp street light controller",
+    title="zLamp light controller, DALI",
     asset="lamp",
     device_class="C",
     source="TagoIO decoders, connector/zane/zlamp v1.0.0",
@@ -76,6 +77,7 @@ CODEC = Codec(
         "How it is told a level: no order is published. It is never told one.",
         "FPort 118: a status that ends in the hex digit 1 is on, any other is off, as the published decoder has it.",
         "FPort 202: DE is a fault, any other byte is none; what it means is kept as device.debug.",
+        "Its LoRaWAN class: named for its sister with relays alone, C, and taken to be the same.",
         "How often it reports. It is taken as silent after a day.",
     ),
 )
