@@ -23,7 +23,7 @@ from city.store.ports import DeadLetter, Facts, Known, Registered, View
 from city.store.registry import REGISTRY, WHOLE
 from city.store.scope import REVISION
 
-MOST_LETTERS = 50_000  # the oldest give way: a broken device must not fill the disk
+MOST_LETTERS = 50_000  # of one town, or of none; the oldest give way: a broken device must not fill the disk
 
 
 @dataclass(slots=True)
@@ -136,9 +136,8 @@ class Commits:
             first = by_id.get(letter.id)
             by_id[letter.id] = replace(letter, count=letter.count + first.count) if first else letter
         if _execute(connection, self._put_letter, [rows.letter_row(letter) for _, letter in sorted(by_id.items())]):
-            table = tables.letters
-            oldest = select(table.c.received_at).order_by(table.c.received_at.desc()).offset(MOST_LETTERS).limit(1)
-            connection.execute(delete(table).where(table.c.received_at <= oldest.scalar_subquery()))
+            for tenant in sorted({letter.tenant or "" for letter in by_id.values()}):
+                _let_go(connection, tenant or None)
 
 
 class _Asking:
@@ -210,6 +209,14 @@ def merged(known: DeviceState, said: DeviceState) -> DeviceState:
 def _execute(connection: Connection, statement: Insert, values: list[dict[str, object]]) -> int:
     """How many rows the statement has changed."""
     return max(connection.execute(statement, values).rowcount, 0) if values else 0
+
+
+def _let_go(connection: Connection, tenant: str | None) -> None:
+    """The oldest of a town's letters where it has too many; those of other towns stay."""
+    table = tables.letters
+    its = table.c.tenant == tenant
+    oldest = select(table.c.received_at).where(its).order_by(table.c.received_at.desc()).offset(MOST_LETTERS).limit(1)
+    connection.execute(delete(table).where(its, table.c.received_at <= oldest.scalar_subquery()))
 
 
 def _newest(commands: Iterable[Command]) -> list[Command]:

@@ -114,9 +114,27 @@ class SqlStore(Accounts):
             raise NotFound("There is no such dead letter.", field="letter", rule="exists")
         return rows.letter(row)
 
+    def oldest_letters(self, tenant: TenantId, reason: str, limit: int) -> Sequence[DeadLetter]:
+        letters = tables.letters.c
+        query = select(tables.letters).where(letters.reason == reason, letters.tenant == tenant).order_by(
+            letters.received_at, letters.id).limit(limit)
+        with self._database.read() as connection:
+            return [rows.letter(row) for row in connection.execute(query)]
+
+    def towns_with_letters(self, reason: str) -> Collection[TenantId]:
+        towns = select(tables.letters.c.tenant).where(tables.letters.c.reason == reason).distinct()
+        with self._database.read() as connection:
+            return [town for town in connection.scalars(towns) if town is not None]
+
     def remove_letter(self, id: str) -> None:
-        with self._database.write() as connection:
-            connection.execute(delete(tables.letters).where(tables.letters.c.id == id))
+        self.remove_letters((id,))
+
+    def remove_letters(self, ids: Collection[str]) -> None:
+        if not ids:
+            return
+        database, table = self._database, tables.letters
+        with database.write() as connection:
+            connection.execute(delete(table).where(database.among(table.c.id)), database.listed(list(ids)))
 
     def count_letters(self) -> Mapping[str, int]:
         letters = tables.letters.c

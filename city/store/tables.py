@@ -268,6 +268,7 @@ letters = Table(
     Column("times", Integer, nullable=False),
     Index(None, "received_at"),
     Index(None, "tenant", "received_at"),
+    Index(None, "reason", "tenant", "received_at"),
 )
 
 accounts = Table(

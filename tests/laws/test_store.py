@@ -25,6 +25,7 @@ from city.lighting import Override, Program
 from city.places import AssetKind, Luminaire, ParkingBay, Restriction, Site, Street, Tenant
 from city.readings import DeviceState, Last, to_ns
 from city.scripts import MAX_RULES, MAX_SOURCE, LeafMapping, Rule, Script
+from city.store.commits import MOST_LETTERS
 from city.store.database import Database
 from city.store.opening import open_store
 from city.store.ports import Account, AuditLine, ConfigWish, DeadLetter, Facts, Role, Session, Store, TenantStore, Token
@@ -620,6 +621,29 @@ def test_the_same_letter_again_is_counted(store, town):
     store.remove_letter("l1")
     with pytest.raises(NotFound):
         store.letter("l1")
+
+
+@pytest.mark.usefixtures("town")
+def test_letters_of_one_reason_are_found_town_by_town_the_oldest_first(store):
+    waiting = [letter(f"w{n}", at=later(n), tenant=A, reason="ScriptWaits") for n in range(5)]
+    store.commit(Facts(letters=(*reversed(waiting), letter("other", tenant=B), letter("nobody", reason="ScriptWaits"))))
+    assert list(store.towns_with_letters("ScriptWaits")) == [A]
+    assert [item.id for item in store.oldest_letters(A, "ScriptWaits", 3)] == ["w0", "w1", "w2"]
+    assert store.oldest_letters(B, "ScriptWaits", 3) == []
+    store.remove_letters([item.id for item in waiting])
+    store.remove_letters([])
+    assert list(store.towns_with_letters("ScriptWaits")) == []
+    assert sorted(item.id for item in store.all_letters()) == ["nobody", "other"]
+
+
+@pytest.mark.usefixtures("town")
+def test_a_town_with_very_many_letters_loses_its_own_oldest_and_no_other_towns(store):
+    store.commit(Facts(letters=(letter("b", tenant=B), letter("nobody"))))
+    many = tuple(letter(f"{n:05}", at=later(n + 1), tenant=A) for n in range(MOST_LETTERS + 2))
+    store.commit(Facts(letters=many))
+    store.letter("b")
+    store.letter("nobody")
+    assert store.oldest_letters(A, "Truncated", 1)[0].id == "00002"
 
 
 # who may enter
