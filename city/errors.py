@@ -11,6 +11,7 @@ CityError
       ScriptError        a town's own script threw, or said that it cannot read the frame
       ScriptBreach       it broke a limit of time, memory or size and was stopped
       ScriptOff          it has been switched off
+      ScriptWaits        it has no time or no process now: kept, and read later without being asked
       TooManySeries      it says more different things than are kept of one device
   Refused       the caller may not have this: a problem+json answer that names the field and the rule
     NotFound  Forbidden  Conflict  Unsupported  Invalid
@@ -98,6 +99,10 @@ class ScriptBreach(ScriptError):
 
 class ScriptOff(ScriptError):
     """The script has been switched off for this town."""
+
+
+class ScriptWaits(ScriptError):
+    """The town's scripts have used up their time, or no process can run them: the frame is read as soon as one can."""
 
 
 class TooManySeries(DecodeError):

@@ -110,6 +110,7 @@ class Scripts:
     """Towns' own codecs (TS013), and what switches one off that breaks its limits."""
 
     workers: int = _setting(1, "processes in which scripts run")
+    budget_ms: int = _setting(500, "time that a town's scripts may take of one batch; its other frames wait their turn")
     breaches: int = _setting(3, "a script that breaks its limits so often is switched off …")
     breach_minutes: int = _setting(10, "… where that happens within so many minutes")
 

@@ -34,6 +34,7 @@ class Breaches:
         self._most, self._window = max(settings.breaches, 1), timedelta(minutes=settings.breach_minutes)
         self._lock = threading.Lock()
         self._times: dict[tuple[TenantId, str], dict[str, datetime]] | None = None
+        self._again: dict[tuple[TenantId, str], list[datetime]] = {}
 
     def count(self, script: Script, asset: AssetId, key: str, error: ScriptBreach, now: datetime) -> bool:
         """Note that the frame `key` of a device at `asset` broke a limit; whether the script is off from now on.
@@ -51,6 +52,19 @@ class Breaches:
             switched = self._switch_off(script, asset, error, len(times), now)
             del self._times[script.tenant, script.model]
         return switched
+
+    def count_again(self, script: Script, now: datetime) -> None:
+        """A letter that a former version could not read broke a limit of this one too. That switches nothing off."""
+        self._metrics.breaches.labels(script.tenant, script.model).inc()
+        with self._lock:
+            self._again.setdefault((script.tenant, script.model), []).append(now)
+
+    def again(self, script: Script, now: datetime) -> bool:
+        """Whether letters have broken this version's limits so often that no more of them should be tried for now."""
+        key, since = (script.tenant, script.model), max(now - self._window, script.changed_at or _EVER)
+        with self._lock:
+            self._again[key] = [at for at in self._again.get(key, ()) if at >= since]
+            return len(self._again[key]) >= self._most
 
     def _switch_off(self, script: Script, asset: AssetId, error: ScriptBreach, times: int, now: datetime) -> bool:
         """First the alarm: if we die in between, the frames come again, and an alarm of a script that is on ends."""

@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from city.clock import Clock, SystemClock
@@ -13,7 +13,7 @@ from city.store.opening import open_store
 from city.store.ports import DeadLetter, ReadingLog, Store
 from city.store.readings import LocalLog
 from gateway_bridge.mend import REQUESTED, replay, request
-from gateway_bridge.reading import Reader
+from gateway_bridge.reading import WAITS, Reader
 from gateway_bridge.ship import TOPIC as LINES
 
 MOST = 100_000
@@ -74,7 +74,23 @@ def _list(store: Store, limit: int, reason: str | None) -> int:
         _say(f"{letter.id}  {letter.received_at:%Y-%m-%d %H:%M:%S}Z  {letter.count:>5}x  {letter.reason}: {letter.detail}")
     for name, count in sorted(store.count_letters().items()):
         _say(f"{count:>8}  {name}")
+    for sentence in _about_scripts(store):
+        _say(sentence)
     return 0
+
+
+def _about_scripts(store: Store) -> Iterator[str]:
+    """What is wrong with towns' scripts, a sentence each."""
+    for script in store.scripts():
+        if script.off:
+            since = f" since {script.changed_at:%Y-%m-%d %H:%M}Z" if script.changed_at else ""
+            who = f" by {script.changed_by}" if script.changed_by else ""
+            yield f"The script of {script.model} in {script.tenant} is switched off{since}{who}: {script.off}"
+    for town in sorted(store.towns_with_letters(WAITS)):
+        oldest = store.oldest_letters(town, WAITS, 1)
+        for letter in oldest:
+            yield (f"Frames of {town} have waited for its scripts since {letter.received_at:%Y-%m-%d %H:%M:%S}Z; the bridge "
+                   f"reads them by itself: {letter.detail}")
 
 
 def _show(letter: DeadLetter) -> int:

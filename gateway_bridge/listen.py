@@ -15,7 +15,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from city.clock import Clock
@@ -59,7 +59,7 @@ class Listener:
         return await unbroken(self._finish())
 
     async def _finish(self) -> int:
-        arrivals = await asyncio.to_thread(read_all, self._reader, self._held, self._clock.now())
+        arrivals = await asyncio.to_thread(read_all, self._reader.read, self._held, self._clock.now())
         async with self._turn:
             outcome = await asyncio.to_thread(keep, self._store, self._readings, arrivals, self._clock.now())
         done, self._held = self._held, []
@@ -70,11 +70,12 @@ class Listener:
         return len(done)
 
 
-def read_all(reader: Reader, messages: Sequence[Message], now: datetime) -> list[Arrival]:
-    """Each message with its event and, where our codecs do not tell, with what it says. One over which we stumble is
-    found and marked, so that it is a dead letter and the others are kept. Raises Unavailable."""
+def read_all(read: Callable[[Sequence[Arrival], datetime], list[Arrival]], messages: Sequence[Message],
+             now: datetime) -> list[Arrival]:
+    """Each message with its event and, where our codecs do not tell, with what it says, by one of a Reader's methods. One
+    over which we stumble is found and marked, so that it is a dead letter and the others are kept. Raises Unavailable."""
     try:
-        return reader.read(parse_all(messages), now)
+        return read(parse_all(messages), now)
     except Unavailable:
         raise
     except Exception as error:
@@ -82,7 +83,7 @@ def read_all(reader: Reader, messages: Sequence[Message], now: datetime) -> list
         if len(messages) == 1:
             return [Arrival(messages[0], error)]
     half = len(messages) // 2
-    return read_all(reader, messages[:half], now) + read_all(reader, messages[half:], now)
+    return read_all(read, messages[:half], now) + read_all(read, messages[half:], now)
 
 
 def keep(store: Store, log: ReadingLog, arrivals: Sequence[Arrival], now: datetime) -> Outcome:

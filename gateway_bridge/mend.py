@@ -4,7 +4,8 @@ Only the bridge writes the local log. Whoever wants a letter replayed while it r
 bridge takes it from there. What still cannot be read is a letter again, with its reason.
 
 The bridge asks for it itself where a town has described a model, or switched its script on again: the letters of that
-model's devices are read anew, and the alarm that the script is off has ended.
+model's devices are read anew, and the alarm that the script is off has ended. Frames that wait for a script need nobody to
+ask: they are read here, town by town and the oldest first, as fast as the script allows.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from city.alarms import Alarm, AlarmKind
 from city.clock import Clock
@@ -21,8 +23,8 @@ from city.store.ports import DeadLetter, Facts, ReadingLog, Store, TenantStore
 from gateway_bridge.events import device_of
 from gateway_bridge.link import Message
 from gateway_bridge.listen import read_all, store_facts
-from gateway_bridge.pipeline import Arrival, devices_of, handle_all
-from gateway_bridge.reading import Key, Own, Reader
+from gateway_bridge.pipeline import Arrival, devices_of, handle_all, letter_id
+from gateway_bridge.reading import WAITS, Key, Own, Reader
 from gateway_bridge.waiting import unbroken
 
 REQUESTED = "ReplayRequested"
@@ -44,25 +46,40 @@ class Mender:
         self._seen: Mapping[Key, Own] = {}
 
     async def step(self) -> int:
-        """Replay up to a hundred requested letters; returns how many were tried. Raises StoreDown, SandboxDown."""
+        """Read some of each town's letters that wait, and up to a hundred requested ones; returns how many wait no more.
+        Raises StoreDown."""
         async with self._turn:
             await unbroken(asyncio.to_thread(self._look_at_scripts))
-        letters = await asyncio.to_thread(self._store.all_letters, AT_ONCE, REQUESTED)
-        for letter in letters:
-            await unbroken(self._mend(letter))
-        return len(letters)
+        done = 0
+        for town in sorted(await asyncio.to_thread(self._store.towns_with_letters, WAITS)):
+            waiting = await asyncio.to_thread(self._store.oldest_letters, town, WAITS, AT_ONCE)
+            done += await unbroken(self._mend(waiting, asked_for=False))
+        for letter in await asyncio.to_thread(self._store.all_letters, AT_ONCE, REQUESTED):
+            done += await unbroken(self._mend([letter], asked_for=True))
+        return done
 
-    async def _mend(self, letter: DeadLetter) -> None:
-        arrivals = await asyncio.to_thread(read_all, self._reader, [_message(letter)], self._clock.now())
+    async def _mend(self, letters: Sequence[DeadLetter], *, asked_for: bool) -> int:
+        """How many of them wait no more."""
+        read = partial(self._reader.read_letters, asked_for=asked_for)
+        arrivals = await asyncio.to_thread(read_all, read, [_message(letter) for letter in letters], self._clock.now())
+        try:
+            async with self._turn:
+                reasons = await asyncio.to_thread(_settle, self._store, self._log, letters, arrivals, self._clock.now())
+        except Unavailable:
+            raise
+        except Exception as error:
+            if len(letters) > 1:
+                return sum([await self._mend([letter], asked_for=asked_for) for letter in letters])
+            await self._bury(letters[0], error)
+            return 1
+        return sum(reason != WAITS for reason in reasons.values())
+
+    async def _bury(self, letter: DeadLetter, error: Exception) -> None:
+        """One that storage cannot take must not stand before the others for ever."""
+        _log.exception("the letter %s could not be replayed", letter.id, exc_info=error)
+        failed = replace(letter, reason="InternalError", detail=f"{type(error).__name__}: {error}"[:1000])
         async with self._turn:
-            try:
-                await asyncio.to_thread(_settle, self._store, self._log, letter, arrivals, self._clock.now())
-            except Unavailable:
-                raise
-            except Exception as error:  # one that storage cannot take must not stand before the others for ever
-                _log.exception("the letter %s could not be replayed", letter.id)
-                failed = replace(letter, reason="InternalError", detail=f"{type(error).__name__}: {error}"[:1000])
-                await asyncio.to_thread(_put, self._store, [failed], self._clock.now())
+            await asyncio.to_thread(_put, self._store, [failed], self._clock.now())
 
     def _look_at_scripts(self) -> None:
         """What a person has changed since the last look, or since before we were started."""
@@ -82,7 +99,8 @@ class Mender:
 def replay(store: Store, log: ReadingLog, letter: DeadLetter, now: datetime, reader: Reader) -> str:
     """Run the letter's payload through the pipeline again. Returns "" where that worked, and the letter is gone; else
     the reason why it is still one, which the letter bears from then on. Raises Unavailable."""
-    return _settle(store, log, letter, read_all(reader, [_message(letter)], now), now)
+    read = partial(reader.read_letters, asked_for=letter.reason != WAITS)
+    return _settle(store, log, [letter], read_all(read, [_message(letter)], now), now)[letter.id]
 
 
 def request(store: Store, letters: Iterable[DeadLetter], now: datetime) -> None:
@@ -94,16 +112,18 @@ def _message(letter: DeadLetter) -> Message:
     return Message(letter.topic, letter.payload)
 
 
-def _settle(store: Store, log: ReadingLog, letter: DeadLetter, arrivals: Sequence[Arrival], now: datetime) -> str:
+def _settle(store: Store, log: ReadingLog, letters: Sequence[DeadLetter], arrivals: Sequence[Arrival],
+            now: datetime) -> dict[str, str]:
+    """Keep what they say; the reason why each is still a letter, "" for those that are none any more, by id."""
     facts = handle_all(arrivals, store.view(devices_of(arrivals)), now).facts
-    if facts.letters:
-        still = facts.letters[0]
-        if letter.reason != still.reason:
-            _put(store, [replace(still, id=letter.id)], now)
-        return still.reason
-    store_facts(store, log, facts)
-    store.remove_letter(letter.id)
-    return ""
+    still = {letter.id: letter for letter in facts.letters}
+    again = {letter.id: found for letter in letters if (found := still.get(letter_id(_message(letter)))) is not None}
+    if len(again) < len(letters):
+        store_facts(store, log, replace(facts, letters=()))
+    _put(store, [replace(again[letter.id], id=letter.id) for letter in letters
+                 if letter.id in again and again[letter.id].reason != letter.reason], now)
+    store.remove_letters([letter.id for letter in letters if letter.id not in again])
+    return {letter.id: again[letter.id].reason if letter.id in again else "" for letter in letters}
 
 
 def _letters_of(store: Store, scripts: Mapping[Key, Own]) -> list[DeadLetter]:
@@ -129,6 +149,7 @@ def _ended(own: TenantStore, models: Collection[str], now: datetime) -> tuple[Al
 def _put(store: Store, letters: Sequence[DeadLetter], now: datetime) -> None:
     """The same letters with another reason: they have not come once more, so they are not counted once more. Storage
     passes over what it has seen at that time, so they are dated after that even where a clock was set back."""
-    dated = (replace(letter, received_at=max(now, letter.received_at + timedelta(microseconds=1)), count=0)
-             for letter in letters)
-    store.commit(Facts(letters=tuple(dated)))
+    dated = tuple(replace(letter, received_at=max(now, letter.received_at + timedelta(microseconds=1)), count=0)
+                  for letter in letters)
+    if dated:
+        store.commit(Facts(letters=dated))

@@ -195,7 +195,8 @@ class _Fold:
             self.handled += 1
 
     def _reject(self, message: Message, error: Exception, known: Known | None, event: Event | None = None) -> None:
-        letter = dead_letter(message, error, self._now, known.tenant if known else None)
+        at = self._now + timedelta(microseconds=len(self._letters))  # in the order of their events, for whoever reads them
+        letter = dead_letter(message, error, at, known.tenant if known else None)
         if known is not None and isinstance(event, Uplink):
             letter = replace(letter, payload=without_persons(message, event, known.device.model).payload)
         self._letters.append(letter)

@@ -46,8 +46,8 @@ async def run_bridge(settings: Settings, *, store: Store, log: ReadingLog, link:
         mender = Mender(store, log, clock, turn, reader)
 
         async def mend() -> None:
-            await mender.step()
-            await clock.sleep(MEND_EVERY_S)
+            if not await mender.step():
+                await clock.sleep(MEND_EVERY_S)
 
         with _served(metrics, settings.bridge.metrics_port):
             loops = [_forever("listen", listener.step, clock, stop, metrics),

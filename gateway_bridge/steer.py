@@ -140,11 +140,17 @@ class Steerer:
 
     def _claim(self, commands: Iterable[Command], town: Town, replaced: set[DevEui], most: int,
                now: datetime) -> tuple[list[_Sending], list[Command]]:
-        """What to send now, and what cannot be said to its device."""
+        """What to send now, and what cannot be said to its device. The town's scripts get so much time of a look and no
+        more: others wait meanwhile. What is not said in it is said in the next."""
         sending: list[_Sending] = []
         refused: list[Command] = []
+        spent, timer = 0.0, self._reader.timer
         for command in wishes.claim([c for c in commands if c.state.live], self._last_sent, most, now):
-            after = advance(command, Event.SEND, now)
+            after, served = advance(command, Event.SEND, now), town.served.get(command.device)
+            scripted = served is not None and served.own is not None
+            if scripted and spent > self._reader.budget_s:
+                continue
+            begun = timer() if scripted else 0.0
             try:
                 topic, payload = self._encode(after, town, now)
             except (Refused, ScriptError) as error:
@@ -154,6 +160,7 @@ class Steerer:
             else:
                 again = command.attempts > 0 or command.device in replaced
                 sending.append(_Sending(command, after, topic, payload, again))
+            spent += timer() - begun if scripted else 0.0
         return sending, refused
 
     def _encode(self, command: Command, town: Town, now: datetime) -> tuple[str, bytes]:
