@@ -1,11 +1,11 @@
 """What the codecs of several lamp controllers share: how the device's side finds what to say, and orders refused alike."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from city.errors import Invalid
-from city.orders import Order, ReadStatus, SetLevel
-from city.quantities import DEVICE_ECHO, Measurement, Quantity, Value
-from decoders.codec import Frame, plain_echo, unsayable
+from city.orders import ReadStatus, SetLevel
+from city.quantities import Measurement, Quantity, Value
+from decoders.codec import unsayable
 
 HIGHEST_PORT = 223
 
@@ -44,12 +44,6 @@ class Saying:
             return bytes.fromhex(str(self.need(quantity, channel)))
         except ValueError as error:
             raise unsayable(self.title, self.port, f"{quantity.name} is no hex") from error
-
-
-def echoed(frame: Frame, decode_downlink: Callable[[Frame], Order]) -> list[Measurement]:
-    """An uplink that is one of our own orders, byte for byte; raises DecodeError where it is none."""
-    decode_downlink(frame)
-    return [DEVICE_ECHO(plain_echo(frame))]
 
 
 def untimed(title: str, order: SetLevel) -> None:

@@ -1,6 +1,7 @@
 """Milesight WS558 light controller: eight relays behind one meter, for cabinets and lines. Class C.
 
-Documents: the tables of the maker's README (SensorDecoders, ws-series/ws558) and “WS558 User Guide”, §5 Device Payload.
+Documents: the tables of the maker's README (SensorDecoders, ws-series/ws558) and “WS558 User Guide”, §5 Device Payload;
+the maker's encoder there for FF 27, its decoder for repeated orders.
 Frames both ways are entries of channel, type and data on FPort 85; numbers are little-endian.
 """
 
@@ -13,6 +14,7 @@ from city.orders import Order, Parameters, ReadStatus, Reboot, SetLevel, StatusI
 from city.planning import Abilities
 from city.quantities import (
     DEVICE_BOOT,
+    DEVICE_ECHO,
     DEVICE_EVENT,
     DEVICE_FIRMWARE,
     DEVICE_HARDWARE,
@@ -26,14 +28,15 @@ from city.quantities import (
     Measurement,
 )
 from decoders.bits import Part, Reader, Record, Writer
-from decoders.codec import Codec, Frame, unknown_downlink, unknown_uplink, unsayable, unsupported
-from decoders.devices._lamps import Saying, echoed, no_part, status_alone, switched, untimed
+from decoders.codec import Codec, Frame, plain_echo, unknown_downlink, unknown_uplink, unsayable, unsupported
+from decoders.devices._lamps import Saying, no_part, status_alone, switched, untimed
 
 TITLE = "WS558"
 PORT = 85
 RELAYS = tuple(f"relay-{number}" for number in range(1, 9))
 _ALL = 0xFF
 _SWITCH = 0x08  # channel of the order to switch: its second byte is the mask of relays, no type
+_CONFIG, _ANSWER = 0xFF, 0xFE  # channels of settings, and of their repetition
 _DELAY = ("delay_relays", "delay_seconds", "delay_states", "delay_task")
 
 
@@ -44,7 +47,7 @@ def decode_uplink(frame: Frame) -> list[Measurement]:
     if len(data) == _REPORT.size and _heads(data) == _REPORT_HEADS:
         return _report_of(frame.reader().record(_REPORT))
     if data[:2] in _TOLD:
-        return echoed(frame, decode_downlink)
+        return _repeated(frame)
     read, said = frame.reader(), list[Measurement]()
     while True:
         entry = _ENTRIES.get(data[read.offset:read.offset + 2])
@@ -54,6 +57,16 @@ def decode_uplink(frame: Frame) -> list[Measurement]:
         said += means(*read.record(layout))
         if not read.left:
             return said
+
+
+def _repeated(frame: Frame) -> list[Measurement]:
+    """An order that it repeats, byte for byte or behind FE instead of FF; raises DecodeError where it is none."""
+    read = frame.reader()
+    channel = read.u8("channel")
+    _ = _switched(read) if channel == _SWITCH else _configured(read, _CONFIG if channel == _ANSWER else channel)
+    read.end()
+    data = frame.data if channel != _ANSWER else bytes([_CONFIG]) + frame.data[1:]
+    return [DEVICE_ECHO(plain_echo(Frame(PORT, data)))]
 
 
 def encode_uplink(port: int, measurements: Sequence[Measurement]) -> Frame:
@@ -115,7 +128,7 @@ def _switched(read: Reader) -> Order:
 
 def _configured(read: Reader, channel: int) -> Order:
     kind = read.u8("type")
-    if channel != 0xFF or kind not in _CONFIGURES:
+    if channel != _CONFIG or kind not in _CONFIGURES:
         raise UnknownVersion("A WS558 takes nothing documented on channel {channel}, type {type}.",
                              channel=f"{channel:02x}", type=f"{kind:02x}")
     return _CONFIGURES[kind](read)
@@ -152,8 +165,13 @@ def _metering(read: Reader) -> Order:
     return Parameters((("power_consumption", read.u8("power consumption", max=1)),))
 
 
+def _clearing(read: Reader) -> Order:
+    read.u8("clear energy", min=0xFF)
+    return Parameters((("clear_power_consumption", 1),))
+
+
 def _parameters(values: dict[str, int]) -> bytes:
-    """One of: the delay task (all four), its deletion, whether energy is metered."""
+    """One of: the delay task (all four), its deletion, whether energy is metered, the energy set back to 0."""
     if tuple(values) == _DELAY:
         return (Writer().raw("head", b"\xff\x32").u8("delay_task", values["delay_task"])
                 .u16("delay_seconds", values["delay_seconds"]).u8("delay_relays", values["delay_relays"])
@@ -162,8 +180,10 @@ def _parameters(values: dict[str, int]) -> bytes:
         return Writer().raw("head", b"\xff\x23").u8("cancel_delay_task", values["cancel_delay_task"]).u8("end", 0xFF).written()
     if tuple(values) == ("power_consumption",):
         return Writer().raw("head", b"\xff\x26").u8("power_consumption", values["power_consumption"], max=1).written()
+    if values == {"clear_power_consumption": 1}:
+        return b"\xff\x27\xff"
     raise Invalid("A {model} has these parameters: {names}.", field="values", rule="names", model=TITLE,
-                  names=f"{', '.join(_DELAY)}; cancel_delay_task; power_consumption")
+                  names=f"{', '.join(_DELAY)}; cancel_delay_task; power_consumption; clear_power_consumption")
 
 
 def _report_of(raw: tuple[int, ...]) -> list[Measurement]:
@@ -292,8 +312,10 @@ _heads = itemgetter(0, 1, 4, 5, 7, 8, 11, 12, 15, 16, 21, 22)  # channels and ty
 _REPORT_HEADS = tuple(_HEADS)
 _REPORT = Record("little", *(part for at in range(0, 12, 2) for part in _ENTRIES[_HEADS[at:at + 2]][0].parts))
 _CONFIGURES: dict[int, Callable[[Reader], Order]] = {0x03: _interval, 0x10: _reboot, 0x23: _cancel, 0x26: _metering,
+                                                     0x27: _clearing,
                                                      0x28: _report, 0x32: _delay}
-_TOLD = frozenset({bytes([0xFF, kind]) for kind in _CONFIGURES} | {bytes([_SWITCH, mask]) for mask in _CHANNELS})
+_TOLD = frozenset({bytes([head, kind]) for kind in _CONFIGURES for head in (_CONFIG, _ANSWER)}
+                  | {bytes([_SWITCH, mask]) for mask in _CHANNELS})
 _ON, _OFF = b"\xff\x0b\xff", b"\xff\x0b\x00"
 _WRITES: dict[str, Callable[[Saying, Writer], object]] = {
     LAMP_VOLTAGE.name: lambda say, write: write.raw("head", b"\x03\x74").u16("voltage", say.number(LAMP_VOLTAGE, 10)),
@@ -322,7 +344,7 @@ CODEC = Codec(
     uplink_ports=(PORT,),
     downlink_ports=(PORT,),
     abilities=Abilities(dims=False, max_minutes=None, reports_on_demand=True),
-    acts=("cancel_", "delay_", "power_consumption"),
+    acts=("cancel_", "clear_", "delay_", "power_consumption"),
     leaves_open=(
         "It switches and does not dim: no lighting program steers it. Its relays are switched one by one, or all at once.",
         "The user guide calls a state bit of 1 “open”, the README “on”: taken as a closed relay, that is, light.",
@@ -332,7 +354,7 @@ CODEC = Codec(
         "The values of the reset event, and of a device status other than 0: “reset” and “on”.",
         "Protocol version, TSL version and LoRaWAN class have no quantity: only `explain` shows them.",
         "The README gives a serial number two bytes in one place and eight in another: eight are read.",
-        "Whether it repeats orders; if it does, that counts as having heard them.",
+        "Whether it repeats orders: only the maker's decoder reads them, behind FF or FE. That counts as having heard them.",
         "How often it reports as it leaves the factory. It is taken as silent after a day.",
     ),
 )
