@@ -28,7 +28,10 @@ PATIENCE = 2.5  # times the limit of wall clock that a call gets when it is trie
 STRIKES = 10  # calls of one batch that may break a limit before the rest is not tried
 MAX_WARNINGS = 20
 _MAX_WORDS = 300
-_Bytes = Annotated[list[Annotated[int, msgspec.Meta(ge=0, le=255)]], msgspec.Meta(min_length=2, max_length=243)]
+_read_object = msgspec.json.Decoder(dict[str, Any]).decode
+_read_texts = msgspec.json.Decoder(list[str]).decode
+_read_bytes = msgspec.json.Decoder(Annotated[list[Annotated[int, msgspec.Meta(ge=0, le=255)]],
+                                             msgspec.Meta(min_length=2, max_length=243)]).decode  # an FPort, then bytes
 _LONE_SURROGATE = re.compile(r"(?<!\\)((?:\\\\)*)\\u(?:d[89a-f][0-9a-f]{2}|0000)")
 
 
@@ -125,7 +128,7 @@ class Sandbox:
         """The frame that `encodeDownlink` (Encode, Encoder) makes of `data`; raises ScriptError, SandboxDown."""
         answer = self._one(program, wire.ENCODE, _encoded((dict(data), dict(variables or {}))))
         try:
-            port, *said = msgspec.json.decode(_body(answer, wire.BYTES, self._limits), type=_Bytes)
+            port, *said = _read_bytes(_body(answer, wire.BYTES, self._limits))
         except (msgspec.DecodeError, ValueError) as error:
             raise _odd() from error
         return Frame(port, bytes(said))
@@ -165,13 +168,14 @@ class Sandbox:
         if data.count("{") + data.count("[") > MAX_DEPTH and _depth(data) > MAX_DEPTH:
             raise ScriptBreach("The script's output is nested more than {depth} deep.", depth=MAX_DEPTH)
         try:
-            value = msgspec.json.decode(data, type=dict[str, Any])
-            said = msgspec.json.decode(warnings, type=list[str]) if warnings else ()
+            value = _read_object(data)
+            said = tuple(map(_clipped, _read_texts(warnings)[:MAX_WARNINGS])) if warnings else ()
         except (msgspec.DecodeError, RecursionError) as error:
             raise _odd() from error
-        if data.count(",") >= self._limits.leaves and _leaves(value) > self._limits.leaves:
-            raise ScriptBreach("The script's output has more than {leaves} values.", leaves=self._limits.leaves)
-        return Decoded(value, tuple(map(_clipped, said[:MAX_WARNINGS])))
+        most = self._limits.leaves
+        if len(data) > 2 * most and data.count(",") >= most and _leaves(value) > most:
+            raise ScriptBreach("The script's output has more than {leaves} values.", leaves=most)
+        return Decoded(value, said)
 
 
 class _Batch:

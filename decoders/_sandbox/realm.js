@@ -182,10 +182,11 @@ const $warnings = (result) => {
   return isArray(given) ? $phrases(given) : [apply($slice, given, [0, 600])];
 };
 
+// Data are their own letter: JSON's brace. The worker puts a D before it, which costs less there.
 const $data = (data, name, warnings) => {
   const text = data === undefined ? undefined : stringify(data);
   if (text === undefined || text[0] !== "{") { return $unusable(name + " returned " + (data === undefined ? "no data" : "data that is " + $kind(data) + ", not an object")); }
-  return warnings.length === 0 ? "D" + text : "D" + text + "\n" + stringify(warnings);
+  return warnings.length === 0 ? text : text + "\n" + stringify(warnings);
 };
 
 const $answer = (result, name) => $complaint(result, name) || $data(result.data, name, $warnings(result));
@@ -284,7 +285,7 @@ const $once = (factory, kind, text) => {
   }
 };
 
-// The binding cannot take a string over that the engine still holds as a rope of its parts.
+// The binding cannot take a string over that the engine still holds as a rope of its parts. JSON is none.
 const $flat = (text) => text.length < 200 ? text : apply($join, [text, ""], [""]);
 
 // (factory, locked): a function (kind, text) => answer. Locked: for many calls. Else: for one, after which "?" asks
@@ -302,7 +303,8 @@ return (factory, locked) => {
     const answer = $once(factory, kind, text);
     const whole = $sweep(known, size, parent);
     if ($touched) { $touched = false; return "!"; }
-    return $flat(whole ? answer : "~" + answer);
+    if (!whole) { return $flat("~" + answer); }
+    return answer[answer.length - 1] === "}" ? answer : $flat(answer);
   };
 };
 })()

@@ -166,9 +166,12 @@ class Program:
 def _said(run: Callable[[str, str], object], kind: str, text: str) -> str:
     """The answer; after "~" where the call ended in a way that left no time to clean up after it."""
     try:
-        return str(run(kind, text))
+        answer = str(run(kind, text))
     except (_quickjs.JSException, TypeError, ValueError, MemoryError) as error:
         return "~" + _failed(error)
+    if answer[:1] == "{":
+        return wire.DATA + answer
+    return "~" + wire.DATA + answer[1:] if answer[:2] == "~{" else answer
 
 
 def _failed(error: Exception) -> str:
