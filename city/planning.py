@@ -32,6 +32,7 @@ class Abilities:
 
     `resumes`: it can be told to burn as programmed; otherwise it is told the program's level. `reports_level`: its uplinks
     tell the level in force; otherwise an order for a level counts as obeyed once the device has acknowledged it.
+    `forgets_settings`: whenever it joins anew, it has lost what it was configured as and is told again.
     """
 
     dims: bool
@@ -41,6 +42,7 @@ class Abilities:
     reports_on_demand: bool = False
     resumes: bool = True
     reports_level: bool = True
+    forgets_settings: bool = False
 
 
 @dataclass(frozen=True, slots=True)

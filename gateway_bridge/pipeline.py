@@ -213,15 +213,15 @@ def _admit(event: Event, tenant: Tenant, now: datetime) -> None:
 
 
 def _uplink(up: Uplink, known: Known, now: datetime, read: Read | None) -> Handled:
-    state = _in_session(_heard(known.state, up), up)
+    state = _in_session(_heard(known.state, up), up, known.device.model)
     try:
         codec, said, data = _said(up, known, read)
     except BadInput as error:
         alive = _entered(replace(known, state=state), up.at_ns, up.key, _radio(up), now)
         return replace(alive, entry=None, failed=error)
+    lost = lost_change(said, known.state, up.at_ns) if known.asset.kind == "bay" else ()
     handled = _entered(replace(known, state=state), up.at_ns, up.key if not up.dev_addr else f"{up.dev_addr}:{up.f_cnt}",
-                       [*_repaired(said, known, up.at_ns), *_dated(said, up.at_ns), *_radio(up)], now, f_port=up.f_port,
-                       data=data)
+                       [*lost, *_dated(said, up.at_ns), *_radio(up)], now, f_port=up.f_port, data=data)
     commands = confirm.after_uplink(known.live, codec, up.at_ns, said, now) if known.live else ()
     return _with_commands(_readable_again(handled, up.at_ns) if known.alarms else handled, commands, now)
 
@@ -276,7 +276,7 @@ def _joined(join: Joined, known: Known, now: datetime) -> Handled:
     newest = join.at_ns >= known.state.heard_ns
     state = _heard(known.state, join)
     if newest:
-        state = replace(state, session=join.dev_addr, f_cnt=-1)
+        state = replace(_begun(state, join.dev_addr, known.device.model), f_cnt=-1)
     handled = _entered(replace(known, state=state), join.at_ns, f"join:{join.key or join.dev_addr}",
                        [DEVICE_BOOT("join")], now)
     return _with_commands(handled, confirm.after_join(known.live, join.at_ns, now) if newest else (), now)
@@ -341,14 +341,21 @@ def _heard(state: DeviceState, event: Event) -> DeviceState:
                    heard_ns=max(state.heard_ns, event.at_ns))
 
 
-def _in_session(state: DeviceState, up: Uplink) -> DeviceState:
+def _begun(state: DeviceState, session: str, model: str) -> DeviceState:
+    """The state in a new session. What a model forgets when it joins is not confirmed any more, and so is told again."""
+    codec = catalog().get(model)
+    forgets = codec is not None and codec.abilities.forgets_settings and state.session not in ("", session)
+    return replace(state, session=session, config={} if forgets else state.config)
+
+
+def _in_session(state: DeviceState, up: Uplink, model: str) -> DeviceState:
     """The session's counter after this uplink. `state.heard_ns` counts it already: an older one is a straggler."""
     straggler = up.at_ns < state.heard_ns
     if straggler and state.session:
         return state
     gateway = up.gateway or state.gateway
     if up.dev_addr != state.session:
-        return replace(state, session=up.dev_addr, f_cnt=up.f_cnt, gateway=gateway)
+        return replace(_begun(state, up.dev_addr, model), f_cnt=up.f_cnt, gateway=gateway)
     gap = up.f_cnt - state.f_cnt
     missed = gap - 1 if 1 < gap <= LONGEST_GAP else 0
     return replace(state, f_cnt=up.f_cnt, missed=state.missed + missed, gateway=gateway)
@@ -367,12 +374,6 @@ def _radio(up: Uplink) -> list[Measurement]:
     said += [RADIO_RSSI(up.rssi)] if up.rssi is not None else []
     said += [RADIO_SNR(up.snr)] if up.snr is not None else []
     return said
-
-
-def _repaired(said: Iterable[Measurement], known: Known, at_ns: int) -> Iterable[Measurement]:
-    """The change of a bay that was lost before this frame."""
-    lost = lost_change(said, known.state, at_ns) if known.asset.kind == "bay" else None
-    return () if lost is None else (lost,)
 
 
 def _dated(said: Iterable[Measurement], at_ns: int) -> list[Measurement]:

@@ -319,7 +319,7 @@ CODEC = Codec(
     encode_uplink=encode_uplink,
     uplink_ports=(UP,),
     downlink_ports=(DOWN,),
-    abilities=Abilities(dims=True, max_minutes=None, resumes=False, reports_level=False),
+    abilities=Abilities(dims=True, max_minutes=None, resumes=False, reports_level=False, forgets_settings=True),
     heartbeat=timedelta(minutes=10),
     leaves_open=(
         "The sensor data (85: voltage, temperatures, level, hours, tilt, faults): not published, kept as device.debug.",
