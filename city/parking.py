@@ -102,18 +102,18 @@ def sign_of_life(state: DeviceState | None, usual: timedelta) -> timedelta:
     return timedelta(seconds=seconds) if isinstance(seconds, int | float) and 1 <= seconds <= MOST_SECONDS else usual
 
 
-def lost_change(said: Iterable[Measurement], state: DeviceState, at_ns: int) -> Measurement | None:
-    """The change that was lost on the air, with its time: where a sensor reports a change into the state that is known
-    already, and tells how long the state before lasted, the bay was in the other one that long. The time is the latest
-    that is possible: sensors tell the minutes that the state lasted at least."""
+def lost_change(said: Iterable[Measurement], state: DeviceState, at_ns: int) -> tuple[Measurement, ...]:
+    """The change that was lost on the air, with its time, or nothing: where a sensor reports a change into the state that
+    is known already, and tells how long the state before lasted, the bay was in the other one that long. The time is the
+    latest that is possible: sensors tell the minutes that the state lasted at least."""
     told = {one.quantity.name: one.value for one in said if not one.channel}
     occupied, minutes, last = told.get(BAY_OCCUPIED.name), told.get(BAY_PREVIOUS_MINUTES.name), state.last.get(BAY_OCCUPIED.name)
     if last is None or last.value is not occupied or told.get(DEVICE_HEARTBEAT.name) is True:
-        return None
+        return ()
     if not isinstance(minutes, float) or not 0 < minutes <= LONGEST_REPAIRED:
-        return None
+        return ()
     began_ns = at_ns - int(minutes * 60) * NS
-    return Measurement(BAY_OCCUPIED, not occupied, "", from_ns(began_ns)) if began_ns > last.at_ns else None
+    return (Measurement(BAY_OCCUPIED, not occupied, "", from_ns(began_ns)),) if began_ns > last.at_ns else ()
 
 
 def bay_state(bay: ParkingBay, state: DeviceState | None, heartbeat: timedelta, now: datetime) -> BayState:

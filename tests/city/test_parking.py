@@ -58,7 +58,7 @@ def change(occupied, minutes, **more):
 def test_a_change_that_was_lost_is_restored_by_how_long_the_state_before_lasted():
     known = heard(True, timedelta(hours=2))
     for said in (change(True, 30), change(True, 30, heartbeat=False)):
-        assert lost_change(said, known, to_ns(NOW)) == BAY_OCCUPIED(False, at=NOW - timedelta(minutes=30))
+        assert lost_change(said, known, to_ns(NOW)) == (BAY_OCCUPIED(False, at=NOW - timedelta(minutes=30)),)
 
 
 @pytest.mark.parametrize(("said", "known"), [
@@ -71,7 +71,7 @@ def test_a_change_that_was_lost_is_restored_by_how_long_the_state_before_lasted(
     ([BAY_OCCUPIED(True)], heard(True, timedelta(hours=2))),
     (change(True, 30), DeviceState(DevEui("70b3d57ed0000042")))])
 def test_nothing_is_restored_where_nothing_is_known_to_be_lost(said, known):
-    assert lost_change(said, known, to_ns(NOW)) is None
+    assert lost_change(said, known, to_ns(NOW)) == ()
 
 
 def test_a_bay_never_heard_is_unknown_with_its_reason():
