@@ -70,13 +70,15 @@ class Handled:
 @dataclass(frozen=True, slots=True)
 class Read:
     """What an uplink of a device of this model says, where our own codecs do not tell; `codec` is the model's, without
-    its voice. `private`: the frame is about a person too, so its bytes are not kept. `failed`: why it is not read."""
+    its voice. `private`: the frame is about a person too, so its bytes are not kept. `failed`: why it is not read.
+    `since_ns`: since when its script is as it is."""
 
     model: str
     codec: Codec
     said: tuple[Measurement, ...] = ()
     private: bool = False
     failed: BadInput | None = None
+    since_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +215,7 @@ def _admit(event: Event, tenant: Tenant, now: datetime) -> None:
 
 
 def _uplink(up: Uplink, known: Known, now: datetime, read: Read | None) -> Handled:
-    state = _in_session(_heard(known.state, up), up, known.device.model)
+    state = _in_session(_heard(_up_to_date(known.state, read), up), up, known.device.model)
     try:
         codec, said, data = _said(up, known, read)
     except BadInput as error:
@@ -238,8 +240,20 @@ def _said(up: Uplink, known: Known, read: Read | None) -> tuple[Codec, Sequence[
         raise UnknownModel("There is no codec for the model “{model}”.", model=known.device.model)
     if read.failed is not None:
         raise read.failed
-    _admit_series(read.said, known.state)
+    _admit_series(read.said, _up_to_date(known.state, read))
     return read.codec, read.said, b"" if read.private else up.data
+
+
+def _up_to_date(state: DeviceState, read: Read | None) -> DeviceState:
+    """The state; where there is no room for more raw values, without those that only another model, or a former version of
+    the script, has said."""
+    new = sum(item.quantity.name.startswith(RAW) and item.quantity.name not in state.last for item in read.said) if read else 0
+    if read is None or not new or new + sum(name.startswith(RAW) for name in state.last) <= MOST_RAW:
+        return state
+    own = f"{RAW}{read.model}."
+    last = {name: value for name, value in state.last.items()
+            if not name.startswith(RAW) or (name.startswith(own) and value.at_ns >= read.since_ns)}
+    return replace(state, last=last, since_ns={name: at for name, at in state.since_ns.items() if name in last})
 
 
 def _admit_series(said: Iterable[Measurement], state: DeviceState) -> None:

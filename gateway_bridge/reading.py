@@ -23,7 +23,7 @@ from city.errors import DecodeError, SandboxDown, ScriptBreach, ScriptError, Scr
 from city.ids import AssetId, DevEui, TenantId
 from city.orders import Order
 from city.quantities import Measurement
-from city.readings import from_ns
+from city.readings import from_ns, to_ns
 from city.scripts import Script
 from city.settings import Scripts
 from city.store.ports import Registered, Store
@@ -271,7 +271,8 @@ def _meant(own: Own, data: Mapping[str, Any]) -> Read:
         said, private = _said(own.script, data)
     except DecodeError as error:
         return _failed(own, error)
-    return Read(own.script.model, own.quiet, said, private)
+    since = own.script.changed_at
+    return Read(own.script.model, own.quiet, said, private, since_ns=to_ns(since) if since else 0)
 
 
 def _by_object(own: Own, heard: _Heard) -> Read:

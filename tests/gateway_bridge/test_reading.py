@@ -211,6 +211,36 @@ async def test_a_device_says_so_many_different_things_at_most(town: Town, sandbo
     assert town.known(X1).state.f_cnt == 4
 
 
+async def test_a_new_version_that_names_things_anew_has_room_for_them(town: Town, sandbox: FakeSandbox) -> None:
+    sandbox.says = lambda _: {f"old{n}": n for n in range(250)} | {"dim": 1}
+    await hear(town, frame(1))
+    town.own.put_script(replace(SCRIPT, changed_at=NOW - timedelta(minutes=29)))
+    sandbox.says = lambda _: {f"new{n}": n for n in range(250)} | {"dim": 2}
+    await hear(town, frame(100), frame(101))
+    assert reasons(town) == {}
+    raw = {name for name in town.known(X1).state.last if name.startswith("raw/")}
+    assert raw == {f"raw/{MODEL}.new{n}" for n in range(250)}
+    assert raw <= set(town.known(X1).state.since_ns)
+    sandbox.says = lambda _: {f"more{n}": n for n in range(250)}
+    await hear(town, frame(102))
+    assert reasons(town) == {"TooManySeries": 1}
+    assert [point.value for point in town.history(quantity(f"raw/{MODEL}.old7"), LAMP)] == [7.0]
+
+
+async def test_a_mapping_that_changes_leaves_what_was_kept_raw_as_it_was(town: Town, sandbox: FakeSandbox) -> None:
+    for number, value in enumerate((21.5, "warm", True, 22)):
+        sandbox.says = lambda _, value=value: {"temp": value}  # type: ignore[misc]
+        await hear(town, frame(number))
+    town.own.put_script(replace(SCRIPT, changed_at=NOW, mapping=LeafMapping(rules=(
+        Rule(leaf="temp", quantity="device.temperature"),))))
+    sandbox.says = lambda _: {"temp": 23}
+    await hear(town, frame(10))
+    assert [point.value for point in town.history(TEMP, LAMP)] == [21.5, 22.0]
+    assert [point.value for point in town.history(quantity(f"raw/{MODEL}.temp:text"), LAMP)] == ["warm"]
+    assert [point.value for point in town.history(quantity(f"raw/{MODEL}.temp:flag"), LAMP)] == [True]
+    assert [point.value for point in town.history(quantity("device.temperature"), LAMP)] == [23.0]
+
+
 async def test_a_message_over_which_the_reader_stumbles_is_taken_out(town: Town, sandbox: FakeSandbox) -> None:
     def says(frame: Frame) -> dict[str, Any]:
         if frame.data == b"\x02":
