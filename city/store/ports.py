@@ -164,8 +164,8 @@ class TenantStore(Protocol):
     def scripts(self) -> Sequence[Script]: ...
     def script(self, model: str) -> Script: ...
     def put_script(self, script: Script) -> None:
-        """Add it, or a new version of it. Raises Conflict where a device of the model serves another kind of asset,
-        Invalid where it is too large."""
+        """Add it, or a new version of it. Raises Conflict where a device of the model serves another kind of asset
+        or the town keeps too many, Invalid where it is too large."""
         ...
     def remove_script(self, model: str) -> None:
         """Raises Conflict while the town has devices of the model."""

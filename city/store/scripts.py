@@ -12,6 +12,8 @@ from city.store.database import Database, count_up, counted, plain
 from city.store.registry import WHOLE
 from city.store.scope import Scope
 
+MOST_SCRIPTS = 200  # of one town: the bridge holds every town's in memory
+MOST_TOGETHER = 8 << 20  # characters of all its sources
 SCRIPTS = "scripts"  # the counter of all towns' scripts
 MOST_BYTES = {"source": MAX_SOURCE, "mapping": MAX_SOURCE, "variables": 16 * 1024, "title": 400, "vendor": 400,
               "off": 4000, "changed_by": 400}
@@ -37,6 +39,7 @@ class ScriptsPart:
         _check_sizes(script, values)
         with self._scope.database.write() as connection:
             self._check_assets(connection, script)
+            self._check_room(connection, script)
             connection.execute(self._scope.database.upsert(tables.scripts), values)
             self._changed(connection)
 
@@ -77,6 +80,16 @@ class ScriptsPart:
         if found is not None:
             raise Conflict("“{model}” serves a {serves}, not a {kind}.", field="asset", rule="serves this kind",
                            model=script.model, serves=script.asset, kind=found.kind)
+
+    def _check_room(self, connection: Connection, script: Script) -> None:
+        """No town fills the memory that all share."""
+        table = tables.scripts.c
+        others = self._scope.select(tables.scripts, table.model != script.model).with_only_columns(
+            func.count(), func.coalesce(func.sum(func.length(table.source)), 0))
+        count, size = connection.execute(others).one()
+        if count >= MOST_SCRIPTS or size + len(script.source) > MOST_TOGETHER:
+            raise Conflict("A town keeps at most {most} scripts, of {megabytes} MB together.", field="model", rule="number",
+                           most=MOST_SCRIPTS, megabytes=MOST_TOGETHER >> 20)
 
     def _changed(self, connection: Connection) -> None:
         self._scope.next_revision(connection)
