@@ -29,8 +29,8 @@ class Foreign(ValueError):
 def read_map(frame: Frame, names: Name, secrets: frozenset[int] = frozenset()) -> Map:
     """The frame's map; raises DecodeError. `names` names a key for a trace, where what is under `secrets` is not shown."""
     data = frame.data
-    if type(frame) is Frame and (flat := flat_map(data)) is not None:
-        return flat
+    if type(frame) is Frame and (plain := plain_map(data)) is not None:
+        return plain
     try:
         value = _loads(data)
         again = encoded(value)
@@ -46,46 +46,74 @@ def read_map(frame: Frame, names: Name, secrets: frozenset[int] = frozenset()) -
     return found
 
 
-def flat_map(data: bytes) -> Map | None:
-    """The map of nearly all frames: keys below 24, whole numbers of 32 bits and truth, each as short as it can be. None
-    where the bytes are anything else, a wrong frame too."""
-    found: Map = {}
-    at, last = 1, -1
+def plain_map(data: bytes) -> Map | None:
+    """The map of nearly all frames: numbers of 32 bits, truth, short strings, arrays and maps of them, each as
+    short as it can be. None where the bytes are anything else, a wrong frame too."""
     try:
-        for _ in range(_COUNTS[data[0]]):
-            key, head = data[at], data[at + 1]
-            if not last < key < 24:
-                return None
-            last = key
-            if head < 0x18:
-                found[key] = head
-                at += 2
-            elif head == 0x19:
-                found[key] = value = data[at + 2] << 8 | data[at + 3]
-                if value < 0x100:
-                    return None
-                at += 4
-            elif head == 0x18:
-                found[key] = value = data[at + 2]
-                if value < 24:
-                    return None
-                at += 3
-            elif head == 0xF4 or head == 0xF5:
-                found[key] = head == 0xF5
-                at += 2
-            elif 0x20 <= head < 0x38:
-                found[key] = 0x1F - head
-                at += 2
-            elif head == 0x1A:
-                found[key] = value = int.from_bytes(data[at + 2:at + 6], "big")
-                if value < 0x10000:
-                    return None
-                at += 6
-            else:
-                return None
-    except (IndexError, KeyError):
+        found, end = _plain_map(data, _COUNTS[data[0]], 1, 1)
+    except (IndexError, KeyError, UnicodeDecodeError):
         return None
-    return found if at == len(data) else None
+    return found if end == len(data) else None
+
+
+def _plain_map(data: bytes, count: int, at: int, depth: int) -> tuple[Map, int]:
+    """A map of `count` keys that begin at `at`, and where it ends. Raises IndexError, KeyError, UnicodeDecodeError."""
+    found: Map = {}
+    last = -1
+    for _ in range(count):
+        key, head = data[at], data[at + 1]
+        if key == 0x18 and head >= 24:
+            at += 1
+            key, head = head, data[at + 1]
+        elif key >= 24:
+            raise KeyError
+        if key <= last:
+            raise KeyError
+        last = key
+        if head < 0x18:
+            found[key] = head
+            at += 2
+        elif head == 0x19 and (value := data[at + 2] << 8 | data[at + 3]) > 0xFF:
+            found[key] = value
+            at += 4
+        else:
+            found[key], at = _plain(data, at + 1, depth)
+    return found, at
+
+
+def _plain(data: bytes, at: int, depth: int) -> tuple[Any, int]:
+    """The item at `at`, and where it ends. Raises what _plain_map raises."""
+    head = data[at]
+    if head < 0x18:
+        return head, at + 1
+    if head < 0x1B:
+        size = 1 << head - 0x18
+        value = int.from_bytes(data[at + 1:at + 1 + size], "big")
+        if value < _LEAST[size]:
+            raise KeyError
+        return value, at + 1 + size
+    if head == 0xF4 or head == 0xF5:
+        return head == 0xF5, at + 1
+    count, kind = head & 0x1F, head & 0xE0
+    if count > 0x17:
+        raise KeyError
+    if kind == 0x20:
+        return -1 - count, at + 1
+    if kind == 0x40 or kind == 0x60:
+        raw = data[at + 1:at + 1 + count]
+        return raw if kind == 0x40 else raw.decode(), at + 1 + count
+    if depth >= DEPTH:
+        raise KeyError
+    if kind == 0xA0:
+        return _plain_map(data, count, at + 1, depth + 1)
+    if kind != 0x80:
+        raise KeyError
+    items: list[Any] = []
+    at += 1
+    for _ in range(count):
+        item, at = _plain(data, at, depth + 1)
+        items.append(item)
+    return items, at
 
 
 def encoded(value: object) -> bytes:
@@ -240,6 +268,7 @@ _GOES_ON = "it goes on"
 _TAGS: Mapping[int, Callable[..., Any]] = dict.fromkeys(
     (*range(6), *range(21, 38), 43, 44, 52, 54, 100, 256, 258, 260, 261, 1004, 43000, 55799), _no_tag)
 _COUNTS = {0xA0 + count: count for count in range(24)}  # by the first byte of a map
+_LEAST = {1: 24, 2: 0x100, 4: 0x10000}  # number that takes so many bytes
 _FEW = 1024
 _SMALL = {number: _head(0, number) if number >= 0 else _head(1, -1 - number) for number in range(-_FEW, _FEW)}
 _TWO_BYTES, _FOUR_BYTES = struct.Struct(">BH").pack, struct.Struct(">BI").pack

@@ -134,27 +134,31 @@ def test_what_is_read_has_no_other_encoding(data):
     assert all(one < other for one, other in pairwise(message))
 
 
-FLAT = st.dictionaries(st.integers(0, 23), st.integers(-24, 2**32 - 1) | st.booleans(), max_size=23)
+PLAIN = st.integers(-24, 2**32 - 1) | st.booleans() | st.binary(max_size=23) | st.text(max_size=5)
+FLAT = st.dictionaries(st.integers(0, 255), PLAIN | st.lists(PLAIN, max_size=4) | st.dictionaries(
+    st.integers(0, 255), PLAIN, max_size=4).map(lambda part: dict(sorted(part.items()))), max_size=12)
 HEADS = st.sampled_from([0x00, 0x17, 0x18, 0x19, 0x1A, 0x1B, 0x20, 0x37, 0x38, 0xA0, 0xA1, 0xA2, 0xB7, 0xB8, 0xF4, 0xF5, 0xF6])
 
 
 @given(FLAT)
 def test_the_short_way_reads_the_plain_map_of_nearly_all_frames(message):
     flat = dict(sorted(message.items()))
-    assert repr(_cbor.flat_map(_cbor.encoded(flat))) == repr(flat)
+    assert repr(_cbor.plain_map(_cbor.encoded(flat))) == repr(flat)
 
 
-@pytest.mark.parametrize("data", ["", "a1", "a100", "a20001", "a10018", "a1001817", "a1001900ff", "a100190001", "a1001a0000ffff",
-                                  "a1001a000100", "a1180000", "a10001 00", "a2010100 01", "a2000100 01", "00", "a100f6", "b800"])
+@pytest.mark.parametrize("data", [
+    "", "a1", "a100", "a20001", "a10018", "a1001817", "a1001900ff", "a100190001", "a1001a0000ffff", "a1001a000100",
+    "a1180000", "a10001 00", "a2010100 01", "a2000100 01", "00", "a100f6", "b800", "a100424f", "a1008201",
+    "a10061ff", "a1006261", "a1008181818100", "a100a2010101 02", "a1001a00010000 00"])
 def test_the_short_way_leaves_what_is_wrong_or_seldom_to_the_long_way(data):
-    assert _cbor.flat_map(bytes.fromhex(data)) is None
+    assert _cbor.plain_map(bytes.fromhex(data)) is None
 
 
 @given(FLAT.map(lambda message: _cbor.encoded(dict(sorted(message.items())))), st.data())
 def test_the_short_way_reads_nothing_that_the_long_way_refuses_or_reads_otherwise(data, draw):
     at, gone = draw.draw(st.integers(0, len(data))), draw.draw(st.integers(0, 3))
     changed = data[:at] + bytes(draw.draw(st.lists(HEADS | st.integers(0, 255), max_size=4))) + data[at + gone:]
-    flat = _cbor.flat_map(changed)
+    flat = _cbor.plain_map(changed)
     if flat is not None:
         assert repr(_cbor.read_map(TracedFrame(1, changed), str)) == repr(flat)
 
