@@ -230,7 +230,8 @@ def _row(line: int, named: Mapping[str, str], models: Collection[str]) -> tuple[
     lighting_class = cells.read("lighting_class", _lighting_class, "")
     restriction = cells.read("restriction", _restriction, Restriction.NONE)
     if model and model not in models:
-        cells.bad("model", "known model", "There is no codec for the model “{value}”.", value=model[:64])
+        cells.bad("model", "known model", "There is no codec for the model “{value}”. Describe it first, under Models: without a "
+                  "script, what the network server decodes is kept.", value=model[:64])
     if bool(model) != bool(cells.text("dev_eui")):
         cells.bad("model" if not model else "dev_eui", "both or neither", "A device needs both dev_eui and model.")
     if kind is not None and restriction is not Restriction.NONE \

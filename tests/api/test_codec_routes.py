@@ -239,6 +239,19 @@ def test_a_mapping_alone_is_kept_for_what_the_network_server_decodes(engineer, t
     assert town.script("acme/sl-100").source == ""
 
 
+def test_a_model_that_only_the_network_server_reads_is_described_and_then_imported(engineer, town):
+    header = "asset,kind,name,latitude,longitude,zone,circuit,dev_eui,model,power_w,lighting_class,restriction"
+    rows = f"{header}\nX-1,lamp,,48.7,13.8,nord,,70b3d57ed00001ff,acme/sl-100,40,,\n"
+    where, csv = "/api/v1/tenants/alt/imports", {"Content-Type": "text/csv"}
+    refused = engineer.post(where, content=rows, headers=csv).text
+    assert "Describe it first, under Models" in refused
+    assert "Beschreiben Sie es zuerst" in engineer.post(where, content=rows, headers={**csv, "Accept-Language": "de"}).text
+    answer = engineer.put(MODEL, json={"title": "SL-100", "asset": "lamp"})
+    assert answer.status_code == 200, answer.text
+    assert engineer.post(where, content=rows, headers=csv).json()["imported"] == 1
+    assert town.script("acme/sl-100").source == ""
+
+
 def test_switched_off_and_on_again(engineer, town):
     engineer.put(MODEL, json=SCRIPT)
     off = engineer.post(f"{MODEL}/switch", json={"on": False}).json()
