@@ -7,6 +7,7 @@ are written by babel, in Berlin's time.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -24,6 +25,7 @@ Language = Literal["de", "en"]
 LANGUAGES: tuple[Language, ...] = ("de", "en")
 LOCALES = Path(__file__).parent / "pages" / "locale"
 ENGLISH_PREFIX = "/en"
+MOST_WRITTEN_OUT = 1e15
 OUR_WORDS = frozenset({"state", "event", "kind"})
 
 
@@ -63,7 +65,10 @@ def preferred(accept_language: str) -> Language:
 
 
 def number(language: str, value: float, digits: int = 0) -> str:
-    """1.214 or 31,5 in German; `digits` is how many decimals are kept at most."""
+    """1.214 or 31,5 in German; `digits` is how many decimals are kept at most. What is too large to be counted in digits is
+    written as 1,50000E30: a script or a device may say any number."""
+    if not abs(value) < MOST_WRITTEN_OUT:
+        return f"{Decimal(value).normalize():.6G}".replace("+", "").replace(".", "," if language == "de" else ".")
     pattern = "#,##0" + ("." + "#" * digits if digits else "")
     return format_decimal(value, format=pattern, locale=_locale(language))
 

@@ -93,7 +93,7 @@ def script_of(form: ScriptForm, town: TenantId) -> Script:
     asset: AssetKind = "bay" if form.asset == "bay" else "lamp"
     minutes = int(_number(form.max_minutes, "max_minutes")) if form.max_minutes else None
     return Script(town, form.model, form.title, asset, form.source, mapping_of(form), form.vendor, form.device_class,
-                  timedelta(hours=min(_number(form.heartbeat or "24", "heartbeat"), 10_000)), minutes, form.normalized,
+                  timedelta(hours=max(min(_number(form.heartbeat or "24", "heartbeat"), 10_000), 0)), minutes, form.normalized,
                   _variables(form.variables))
 
 

@@ -183,6 +183,17 @@ async def test_what_cannot_be_kept_is_said_and_nothing_typed_is_lost(engineer, w
     assert not world.town.scripts()
 
 
+@pytest.mark.parametrize("fields", [
+    {"heartbeat": "-1e300"}, {"heartbeat": "1e300"}, {"max_minutes": "1e300"}, {"scale-0": "1e300"}, {"offset-0": "-1e300"},
+    {"scale-0": "9" * 400}, {"orders": '{"a":' * 500}, {"object": '{"a":' * 500, "way": "encode"}, {"hex": "\u00b2"},
+    {"port": "\uff11"}, {"model": "a\x00b"}, {"source": "\x00"}])
+async def test_hostile_fields_are_answered(engineer, fields):
+    rows = {"leaf-0": "power_w", "means-0": "lamp.power", "channel-0": "", "scale-0": "1", "offset-0": "0", "words-0": ""}
+    for do in ("try", "save"):
+        sent = await send(engineer, NEW, do, **{"model": "acme/sl-100", "source": SOURCE, "hex": "0102", **rows, **fields})
+        assert sent.status_code < 500, do
+
+
 async def test_a_breach_reads_as_one_plain_sentence(engineer):
     tried = await send(engineer, NEW, "try", source="function decodeUplink() { for (;;) {} }", hex="00")
     assert "Das Skript wurde angehalten." in text(tried.text)

@@ -16,6 +16,14 @@ def test_numbers_have_a_german_comma():
     assert number("de", 56.0, 1) == "56"
 
 
+@pytest.mark.parametrize(("value", "german", "english"), [
+    (1e300, "1,00000E300", "1.00000E300"), (-1.25e28, "-1,25000E28", "-1.25000E28"), (10 ** 400, "1E400", "1E400"),
+    (float("inf"), "Infinity", "Infinity"),
+    (999_999_999_999_999, "999.999.999.999.999", "999,999,999,999,999"), (5e-324, "0", "0")])
+def test_any_number_can_be_written(value, german, english):
+    assert (number("de", value, 6), number("en", value, 6)) == (german, english)
+
+
 def test_times_are_berlin_times():
     assert clock_time("de", NOW) == "23:30"
     assert day_time("de", NOW + timedelta(hours=1), NOW) == "morgen 00:30"
