@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from city.alarms import Alarm, AlarmKind, begin, watch
 from city.commands import Command, State
-from city.errors import BadInput, ForeignDevice, FromTheFuture, TooManySeries, TooOld, UnknownDevice
+from city.errors import BadInput, ForeignDevice, FromTheFuture, TooOld, UnknownDevice
 from city.ids import DevEui
 from city.orders import Setting, to_json
 from city.parking import lost_change
@@ -30,7 +30,6 @@ from city.quantities import (
     RADIO_GATEWAYS,
     RADIO_RSSI,
     RADIO_SNR,
-    RAW,
     Measurement,
 )
 from city.readings import DeviceState, Entry, Place, from_ns, judge, place, remember, to_ns
@@ -41,11 +40,11 @@ from gateway_bridge import confirm
 from gateway_bridge.events import Acked, Event, Joined, Located, LogLine, Scheduled, Status, Uplink, device_of
 from gateway_bridge.link import Message
 from gateway_bridge.privacy import without_persons
+from gateway_bridge.raw_values import admit, make_room
 
 LONGEST_AHEAD = timedelta(hours=1)
 LONGEST_AGO = timedelta(days=400)
 DEVICE_CLOCK_AHEAD, DEVICE_CLOCK_BEHIND = timedelta(minutes=1), timedelta(hours=48)
-MOST_RAW = 256  # raw series of one device
 LONGEST_GAP = 16_384  # a counter that jumps further has been started anew, not missed so often
 BY_NETWORK = "network"  # the channel of a position that the device has not measured itself
 
@@ -215,7 +214,7 @@ def _admit(event: Event, tenant: Tenant, now: datetime) -> None:
 
 
 def _uplink(up: Uplink, known: Known, now: datetime, read: Read | None) -> Handled:
-    state = _in_session(_heard(_up_to_date(known.state, read), up), up, known.device.model)
+    state = _in_session(_heard(_with_room(known.state, read), up), up, known.device.model)
     try:
         codec, said, data = _said(up, known, read)
     except BadInput as error:
@@ -240,30 +239,12 @@ def _said(up: Uplink, known: Known, read: Read | None) -> tuple[Codec, Sequence[
         raise UnknownModel("There is no codec for the model “{model}”.", model=known.device.model)
     if read.failed is not None:
         raise read.failed
-    _admit_series(read.said, _up_to_date(known.state, read))
+    admit(read.said, _with_room(known.state, read))
     return read.codec, read.said, b"" if read.private else up.data
 
 
-def _up_to_date(state: DeviceState, read: Read | None) -> DeviceState:
-    """The state; where there is no room for more raw values, without those that only another model, or a former version of
-    the script, has said."""
-    new = sum(item.quantity.name.startswith(RAW) and item.quantity.name not in state.last for item in read.said) if read else 0
-    if read is None or not new or new + sum(name.startswith(RAW) for name in state.last) <= MOST_RAW:
-        return state
-    own = f"{RAW}{read.model}."
-    last = {name: value for name, value in state.last.items()
-            if not name.startswith(RAW) or (name.startswith(own) and value.at_ns >= read.since_ns)}
-    return replace(state, last=last, since_ns={name: at for name, at in state.since_ns.items() if name in last})
-
-
-def _admit_series(said: Iterable[Measurement], state: DeviceState) -> None:
-    """What a device says in words of its own is kept for so many of them; a script that invents names comes to an end."""
-    named = {item.quantity.name for item in said if item.quantity.name.startswith(RAW)}
-    if named.difference(state.last):
-        named.update(name for name in state.last if name.startswith(RAW))
-        if len(named) > MOST_RAW:
-            raise TooManySeries("The device {device} says more than {most} different raw values.", device=state.device,
-                                most=MOST_RAW)
+def _with_room(state: DeviceState, read: Read | None) -> DeviceState:
+    return state if read is None else make_room(state, read.said, read.model, read.since_ns)
 
 
 def _readable_again(handled: Handled, at_ns: int) -> Handled:
