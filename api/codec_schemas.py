@@ -20,6 +20,7 @@ from decoders.codec import Frame
 Explain = Callable[[CityError], str]
 Name = Annotated[str, Field(max_length=200)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
+Whole = Annotated[StrictInt, Field(ge=-2**53, le=2**53)]
 
 
 class _In(BaseModel):
@@ -36,7 +37,7 @@ class RuleIO(_In):
     channel: Name = ""
     scale: Number = 1.0
     offset: Number = 0.0
-    words: dict[Name, StrictBool | StrictInt | StrictFloat | StrictStr] = {}
+    words: dict[Name, StrictBool | Whole | StrictFloat | StrictStr] = {}
 
     @classmethod
     def of(cls, rule: Rule) -> Self:

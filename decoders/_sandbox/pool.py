@@ -150,7 +150,7 @@ def _split(held: bytearray, answers: list[str]) -> int:
         end = at + wire.LENGTH.size + length
         if len(held) < end:
             break
-        answers.append(held[at + wire.LENGTH.size:end].decode())
+        answers.append(held[at + wire.LENGTH.size:end].decode(errors="replace"))
         at = end
     return at
 

@@ -215,6 +215,7 @@ def test_a_script_must_run_before_it_is_kept(engineer, town):
     ({"mapping": {"rules": [{"leaf": "x", "quantity": "lamp.nonsense"}]}}, "rules[0]"),
     ({"mapping": {"rules": [{"leaf": "x", "quantity": "bay.occupied"}]}}, "rules[0]"),
     ({"mapping": {"orders": {"Explode": {}}}}, "orders"),
+    ({"mapping": {"rules": [{"leaf": "x", "quantity": "lamp.power", "words": {"1": 10 ** 400}}]}}, "mapping.rules.0.words.1.bool"),
     ({"heartbeat_s": 1}, "heartbeat_s"),
     ({"device_class": "D"}, "device_class"),
     ({"title": "x" * 81}, "title"),
