@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from decoders.javascript import Sandbox
-
 from city.clock import ManualClock
 from city.commands import Command, Priority, command
 from city.ids import AssetId, DevEui, OverrideId, TenantId
@@ -21,6 +19,7 @@ from city.settings import Bridge
 from city.store.opening import open_store
 from city.store.ports import Facts, Known, Point, Store, TenantStore
 from city.store.readings import LocalLog
+from decoders.javascript import Sandbox
 from gateway_bridge.link import MemoryLink
 from gateway_bridge.listen import Listener
 from gateway_bridge.metrics import Metrics
