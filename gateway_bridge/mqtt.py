@@ -117,6 +117,8 @@ class MqttLink:
                 self._opened(connection, session_present)
                 wait = FIRST_WAIT_S
                 await connection.subscribe()
+                # only now: what is published before the subscription of a new session is nobody's
+                _log.info("connected to %s:%d, session %s", self._host, self._port, "kept" if session_present else "new")
                 await connection.ended()
             except BrokerDown as problem:
                 _log.warning("broker %s:%d: %s", self._host, self._port, problem)
@@ -139,7 +141,6 @@ class MqttLink:
         elif known:
             self.counts.sessions_lost += 1
             _log.error("the broker has lost our session: what it held for us meanwhile is gone")
-        _log.info("connected to %s:%d, session %s", self._host, self._port, "kept" if session_present else "new")
 
     def _received(self, connection: "_Connection", raw: paho.MQTTMessage) -> None:
         self._number += 1
