@@ -39,7 +39,7 @@ def main() -> None:
 def _entry(number: int) -> Entry:
     place = Place(TenantId("ahausen"), AssetId(f"L-{number:05}"), "lamp", ZoneId(f"Zone-{number % 20}"),
                   CircuitId(f"K{number % 200}"), DevEui(f"70b3d5e7{number:08x}"))
-    return Entry(place, AT, "up", tuple(Reading(place, quantity, value, AT) for quantity, value in SAID))
+    return Entry.of(place, AT, "up", tuple(Reading(place, quantity, value, AT) for quantity, value in SAID))
 
 
 def _point(entry: Entry) -> str:

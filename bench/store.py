@@ -111,7 +111,7 @@ def _entries(uplinks: int) -> Iterator[Entry]:
     for number in range(uplinks):
         at = START + number * NS // 12
         place = places[number % DEVICES]
-        yield Entry(place, at, f"01a2b3c4:{number}", _readings(place, at, number), 24, bytes(24))
+        yield Entry.of(place, at, f"01a2b3c4:{number}", _readings(place, at, number), 24, bytes(24))
 
 
 def _readings(place: Place, at: int, number: int) -> tuple[Reading, ...]:

@@ -50,19 +50,40 @@ class Reading(msgspec.Struct, frozen=True, gc=False):  # a struct: thirty of the
     quality: Quality = Quality.GOOD
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """All readings of one uplink or status event: the unit of the local log, and of redelivery.
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """What one uplink or status event said: the unit of the local log, and of redelivery.
 
-    `key` makes redelivery idempotent: the same event gives the same (at_ns, device, key).
+    `key` makes redelivery idempotent: the same event gives the same (at_ns, device, key). `said` are undated; what is
+    not good, or not of the entry's own time, stands in `odd`: its index in `said`, its quality and its time.
     """
 
     place: Place
     at_ns: int
     key: str
-    readings: tuple[Reading, ...]
+    said: tuple[Measurement, ...]
+    odd: tuple[tuple[int, Quality, int], ...] = ()
     f_port: int = 0
     data: bytes = b""
+
+    @classmethod
+    def of(cls, place: Place, at_ns: int, key: str, readings: Iterable[Reading], f_port: int = 0,
+           data: bytes = b"") -> "Entry":
+        """The entry that has these readings, all of the same place."""
+        kept = tuple(readings)
+        odd = tuple((index, one.quality, one.at_ns) for index, one in enumerate(kept)
+                    if one.quality is not Quality.GOOD or one.at_ns != at_ns)
+        return cls(place, at_ns, key, tuple(Measurement(one.quantity, one.value, one.channel) for one in kept), odd, f_port,
+                   data)
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """Each measurement with its place, time and quality."""
+        marks = {index: (quality, at_ns) for index, quality, at_ns in self.odd}
+        return tuple(self._reading(item, *marks.get(index, (Quality.GOOD, self.at_ns)))
+                     for index, item in enumerate(self.said))
+
+    def _reading(self, item: Measurement, quality: Quality, at_ns: int) -> Reading:
+        return Reading(self.place, item.quantity, item.value, at_ns, item.channel, quality)
 
 
 class Last(msgspec.Struct, frozen=True, gc=False):

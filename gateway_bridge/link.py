@@ -8,14 +8,16 @@ packet identifier may mean another message by now.
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
+from msgspec.structs import replace
 
 from city.errors import BrokerDown
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One message as it came in. `number` counts receipts; `mid` is the broker's identifier in this connection."""
 
     topic: str

@@ -297,7 +297,7 @@ def _entered(known: Known, at_ns: int, key: str, said: Sequence[Measurement], no
     alarms = () if at_ns < known.state.heard_ns else watch(asset.tenant, asset.id, state, known.alarms,
                                                             min(from_ns(at_ns), now))
     return Handled(replace(known, state=state, alarms=_running(known.alarms, alarms)),
-                   Entry(where, at_ns, key, readings, f_port, data), (), alarms)
+                   Entry.of(where, at_ns, key, readings, f_port, data), (), alarms)
 
 
 def _with_commands(handled: Handled, commands: tuple[Command, ...], now: datetime) -> Handled:

@@ -1,7 +1,8 @@
 """What of a message that cannot be handled may be kept: nothing that its model's codec keeps about persons."""
 
 from base64 import b64encode
-from dataclasses import replace
+
+from msgspec import structs
 
 from decoders.catalog import catalog
 from decoders.codec import Frame
@@ -19,7 +20,7 @@ def without_persons(message: Message, up: Uplink, model: str) -> Message:
     if kept == up.data:
         return message
     payload = b"" if up.object not in _NOTHING else _replaced(message.payload, up.data, kept)
-    return replace(message, payload=payload)
+    return structs.replace(message, payload=payload)
 
 
 def _replaced(payload: bytes, data: bytes, kept: bytes) -> bytes:

@@ -15,8 +15,8 @@ import msgspec
 from city.errors import OutOfRange
 from city.ids import AssetId, CircuitId, DevEui, TenantId, ZoneId
 from city.places import AssetKind
-from city.quantities import Kind, Quantity, Value, quantity
-from city.readings import Entry, Place, Quality, Reading
+from city.quantities import Kind, Measurement, Quantity, Value, quantity
+from city.readings import Entry, Place, Quality
 
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS devices (id INTEGER PRIMARY KEY, eui TEXT NOT NULL)",
@@ -58,21 +58,19 @@ class Names:
     def pack(self, entry: Entry) -> tuple[bytes, int, int]:
         """The entry as bytes, and by how many ns at most its readings are older and younger than itself.
         Raises OutOfRange for a value that cannot be kept."""
-        series, at_ns = self._series, entry.at_ns
+        series = self._series
         flat: list[Value] = []
-        add, good, is_odd = flat.append, Quality.GOOD, False
-        for reading in entry.readings:
-            name, channel, value = reading.quantity.name, reading.channel, reading.value
+        add = flat.append
+        for item in entry.said:
+            name, channel, value = item.quantity.name, item.channel, item.value
             number = series.get((name, channel) if channel else name)
             add(self._add_series(name, channel) if number is None else number)
             if value.__class__ is float and value.is_integer() and -_EXACT < value < _EXACT:
                 value = int(value)  # shorter
             add(value)
-            if reading.quality is not good or reading.at_ns != at_ns:
-                is_odd = True
-        if not is_odd:
+        if not entry.odd:
             return _encoded(entry, (entry.key, entry.f_port, entry.data, flat)), 0, 0
-        odd = _odd_ones(entry)
+        odd = [(index, _CODES[quality], at_ns - entry.at_ns) for index, quality, at_ns in entry.odd]
         offsets = [offset for _, _, offset in odd]
         body = _encoded(entry, (entry.key, entry.f_port, entry.data, flat, odd))
         return body, max(0, -min(offsets)), max(0, max(offsets))
@@ -149,15 +147,18 @@ def unpack(body: bytes, at_ns: int, number: int, means: Meanings) -> Entry:
     """The entry in `body`, of the place of that number."""
     place, series = means.places[number], means.series
     key, f_port, data, flat, *rest = _DECODE(body)
-    odd = _odd(rest)
-    readings = []
+    marks = _odd(rest)
+    said: list[Measurement] = []
+    odd: list[tuple[int, Quality, int]] = []
     for index in range(len(flat) // 2):
         known = series.get(flat[2 * index])
-        if known is not None:
-            code, offset = odd.get(index, (0, 0))
-            readings.append(Reading(place, known[0], _typed(known[0], flat[2 * index + 1]), at_ns + offset, known[1],
-                                    _QUALITIES[code]))
-    return Entry(place, at_ns, key, tuple(readings), f_port, data)
+        if known is None:
+            continue
+        if index in marks:
+            code, offset = marks[index]
+            odd.append((len(said), _QUALITIES[code], at_ns + offset))
+        said.append(Measurement(known[0], _typed(known[0], flat[2 * index + 1]), known[1]))
+    return Entry(place, at_ns, key, tuple(said), tuple(odd), f_port, data)
 
 
 def values_of(body: bytes, at_ns: int, wanted: int, of: Quantity) -> Iterator[tuple[int, Value]]:
@@ -169,13 +170,6 @@ def values_of(body: bytes, at_ns: int, wanted: int, of: Quantity) -> Iterator[tu
             code, offset = odd.get(index, (0, 0))
             if _QUALITIES[code] is not Quality.IMPLAUSIBLE:
                 yield at_ns + offset, _typed(of, flat[2 * index + 1])
-
-
-def _odd_ones(entry: Entry) -> list[tuple[int, int, int]]:
-    """(index, quality, offset) of each reading that is not good, or not of the entry's time."""
-    return [(index, _CODES[reading.quality], reading.at_ns - entry.at_ns)
-            for index, reading in enumerate(entry.readings)
-            if reading.quality is not Quality.GOOD or reading.at_ns != entry.at_ns]
 
 
 def _encoded(entry: Entry, parts: tuple[Any, ...]) -> bytes:

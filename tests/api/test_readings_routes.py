@@ -22,7 +22,7 @@ def history(log, town, clock):
         owned = town.asset(asset)
         device: Device = town.device_of(asset)
         readings = place([measured], device, owned, at)
-        log.append([Entry(readings[0].place, at, f"{asset}{minutes}", readings)])
+        log.append([Entry.of(readings[0].place, at, f"{asset}{minutes}", readings)])
 
 
 @pytest.mark.usefixtures("history")

@@ -34,7 +34,7 @@ AT = 1_769_000_000_123_456_789
 
 
 def entry(*readings, place=PLACE):
-    return Entry(place, AT, "up:1", tuple(
+    return Entry.of(place, AT, "up:1", tuple(
         Reading(place, quantity, value, AT, channel, quality) for quantity, value, channel, quality in readings))
 
 
@@ -79,7 +79,7 @@ def test_a_float_quantity_stays_a_float_even_where_the_log_gives_an_int():
 
 def test_a_reading_that_the_frame_dates_has_its_own_line():
     two = entry(good(LAMP_LEVEL, 40.0), good(LAMP_POWER, 31.5))
-    dated = replace(two, readings=(two.readings[0], msgspec.structs.replace(two.readings[1], at_ns=AT - 1)))
+    dated = Entry.of(two.place, two.at_ns, two.key, (two.readings[0], msgspec.structs.replace(two.readings[1], at_ns=AT - 1)))
     assert [line.rsplit(b" ", 1)[1] for line in lines(dated)] == [b"%d" % AT, b"%d" % (AT - 1)]
 
 
@@ -224,7 +224,7 @@ def test_a_device_is_few_series_whatever_it_says(model):
     said = [Reading(PLACE, quantity(name), quantity(name).typed(value), AT, channel)
             for vector in load(file).uplinks if vector.reads
             for key, value in vector.reads.items() for name, _, channel in [key.partition("@")]]
-    series = {line.partition(b" ")[0] for line in lines(Entry(PLACE, AT, "up", tuple(said)))}
+    series = {line.partition(b" ")[0] for line in lines(Entry.of(PLACE, AT, "up", tuple(said)))}
     whole = {one for one in series if b",channel=" not in one}
     assert 1 <= len(whole) <= 4
     assert len(series) <= 10

@@ -25,7 +25,7 @@ PLACE = Place(TenantId("aheim"), AssetId("L1"), "lamp", ZoneId("Markt"), None, D
 
 
 def entry(at_ns: int, level: float = 1.0, key: str = "k") -> Entry:
-    return Entry(PLACE, at_ns, key, (Reading(PLACE, LAMP_LEVEL, level, at_ns),))
+    return Entry.of(PLACE, at_ns, key, (Reading(PLACE, LAMP_LEVEL, level, at_ns),))
 
 
 def levels(log: LocalLog, start: int = START, days: int = 1000) -> list[object]:
@@ -50,7 +50,7 @@ def log(tmp_path):
 
 def test_raw_readings_come_back_by_their_name_and_type_after_opening_again(log, tmp_path):
     said = [raw("acme/x1", "sensor.t 1", 4), raw("acme/x1", "state", "open"), raw("acme/x1", "state", True)]
-    kept = Entry(PLACE, START, "k", tuple(Reading(PLACE, item.quantity, item.value, START) for item in said))
+    kept = Entry.of(PLACE, START, "k", tuple(Reading(PLACE, item.quantity, item.value, START) for item in said))
     log.append([kept])
     log.close()
     again = LocalLog(tmp_path)
@@ -175,7 +175,7 @@ def test_many_threads_read_while_one_writes(log):
 
 
 def test_what_no_log_can_keep_is_out_of_range_and_nothing_is_stored(log):
-    huge = Entry(PLACE, START, "k", (Reading(PLACE, RADIO_FCNT, 2**70, START),))
+    huge = Entry.of(PLACE, START, "k", (Reading(PLACE, RADIO_FCNT, 2**70, START),))
     for bad in (entry(-1), entry(2**64), huge):
         with pytest.raises(OutOfRange):
             log.append([entry(START), bad])

@@ -25,7 +25,7 @@ SETTINGS = Influx(url="http://influx:8086", batch=10)
 def entry(number, quality=Quality.GOOD):
     place = Place(TenantId("ahausen"), AssetId(f"L-{number:04}"), "lamp", ZoneId("Altstadt"), None,
                   DevEui(f"{number:016x}"))
-    return Entry(place, number, "up", tuple(
+    return Entry.of(place, number, "up", tuple(
         Reading(place, quantity, value, number, "", quality) for quantity, value in (
             (LAMP_LEVEL, 40.0), (RADIO_RSSI, -100.0))))
 

@@ -55,7 +55,7 @@ def entry(seconds: float, *said: tuple[Quantity, Value], place: Place = PLACE, k
           quality: Quality = Quality.GOOD, channel: str = "") -> Entry:
     ns = to_ns(at(seconds))
     readings = tuple(Reading(place, quantity, value, ns, channel, quality) for quantity, value in said)
-    return Entry(place, ns, key, readings, 24, b"\x00\xff")
+    return Entry.of(place, ns, key, readings, 24, b"\x00\xff")
 
 
 def shipped(log: ReadingLog, cursor: int = 0, limit: int = 1000) -> list[Entry]:
@@ -73,9 +73,9 @@ def test_an_empty_log_says_nothing(log):
 
 
 def test_an_entry_comes_back_as_it_was(log):
-    whole = replace(entry(0, (LAMP_LEVEL, 40.0), (LAMP_REASON, "manual"), (BAY_OCCUPIED, True), (RADIO_FCNT, 7)),
-                    place=replace(PLACE, circuit=None))
-    whole = replace(whole, readings=tuple(msgspec.structs.replace(item, place=whole.place) for item in whole.readings))
+    whole = msgspec.structs.replace(
+        entry(0, (LAMP_LEVEL, 40.0), (LAMP_REASON, "manual"), (BAY_OCCUPIED, True), (RADIO_FCNT, 7)),
+        place=replace(PLACE, circuit=None))
     assert log.append([whole]) == 1
     assert shipped(log) == [whole]
     assert [type(reading.value) for reading in shipped(log)[0].readings] == [float, str, bool, int]
@@ -86,7 +86,8 @@ def test_channels_qualities_and_own_times_come_back(log):
                      for reading, offset, quality, channel in zip(
                          entry(0, (LAMP_LEVEL, 1.5), (LAMP_LEVEL, -2.25), (LAMP_LEVEL, 3.0)).readings, (-7200, 0, 3600),
                          (Quality.LATE, Quality.IMPLAUSIBLE, Quality.GOOD), ("dali-9", "", "dali-9"), strict=True))
-    odd = replace(entry(0), readings=readings)
+    plain = entry(0)
+    odd = Entry.of(plain.place, plain.at_ns, plain.key, readings, plain.f_port, plain.data)
     log.append([odd])
     assert shipped(log) == [odd]
     assert history(log, LAMP_LEVEL, -10_000, 10_000, channel="dali-9") == [(-7200, 1.5), (3600, 3.0)]
@@ -217,7 +218,7 @@ def test_any_entry_comes_back_as_it_was(tmp_path_factory, said, key, port, data,
     log = LocalLog(Path(tmp_path_factory.mktemp("log")))
     readings = tuple(Reading(PLACE, quantity, value, ns + offset, channel, quality)
                      for quantity, value, channel, offset, quality in said)
-    whole = Entry(PLACE, ns, key, readings, port, data)
+    whole = Entry.of(PLACE, ns, key, readings, port, data)
     log.append([whole])
     assert shipped(log) == [whole]
     assert [type(reading.value) for reading in shipped(log)[0].readings] == [type(item[1]) for item in said]

@@ -66,7 +66,7 @@ class World:
         place = Place(self.town.tenant.id, AssetId(asset), "lamp", ZoneId("markt"), None, eui)
         for hours, level in enumerate(reversed(levels), start=1):
             at = to_ns(NOW - timedelta(hours=hours))
-            self.log.append([Entry(place, at, f"h{hours}", (Reading(place, LAMP_LEVEL, level, at),
+            self.log.append([Entry.of(place, at, f"h{hours}", (Reading(place, LAMP_LEVEL, level, at),
                                                             Reading(place, LAMP_POWER, level / 2, at)))])
 
     def _add(self, id: str, kind: AssetKind, zone: str, name: str, model: str, restriction: Restriction) -> DevEui:

@@ -43,7 +43,7 @@ def report(number: int, step: int, tenant: TenantId = TOWN) -> Entry:
     level = 0.0 if number >= LAMPS - 10 else 100.0 if number % 2 else 40.0
     said = ((LAMP_LEVEL, level), (LAMP_POWER, POWER), (LAMP_REASON, "calendar-night"), (LAMP_FAILURE, False),
             (RADIO_RSSI, -100.5), (RADIO_FCNT, step))
-    return Entry(where, at, f"up:{step}", tuple(Reading(where, quantity, value, at) for quantity, value in said))
+    return Entry.of(where, at, f"up:{step}", tuple(Reading(where, quantity, value, at) for quantity, value in said))
 
 
 def town(tenant: TenantId = TOWN) -> list[Entry]:
@@ -192,7 +192,7 @@ def test_influxd_killed_in_the_middle_loses_nothing(tmp_path, log):
 def test_a_line_of_another_type_is_a_dead_letter_and_the_rest_is_stored(server, log):
     shipping = Shipping(server, log, "conflict")
     shipping.sink.write([b'lamp,tenant=ahausen failure="somebody else wrote this" %d' % to_ns(START)])
-    clean = [Entry(entry.place, entry.at_ns, entry.key,
+    clean = [Entry.of(entry.place, entry.at_ns, entry.key,
                    tuple(one for one in entry.readings if one.quantity is not LAMP_FAILURE))
              for entry in town()[:60]]
     bad = town()[60]
@@ -210,7 +210,7 @@ def test_every_text_comes_back_as_it_was_said(server, log):
     texts = ['plain', 'with "quotes"', "back\\slash\\", "new\nline", "comma, equals= space", "Straße ü €", "'", ""]
     shipping = Shipping(server, log, "texts")
     where = place(1)
-    log.append([Entry(where, at, "up", (Reading(where, DEVICE_DEBUG, text, at),))
+    log.append([Entry.of(where, at, "up", (Reading(where, DEVICE_DEBUG, text, at),))
                 for at, text in enumerate(texts, start=to_ns(START))])
     shipping.all()
     assert [row["debug"] for row in shipping.sink.query('SELECT "debug" FROM "device"')] == texts
@@ -220,7 +220,7 @@ def test_every_text_comes_back_as_it_was_said(server, log):
 def test_implausible_values_stay_at_home(server, log):
     shipping = Shipping(server, log, "implausible")
     where, at = place(1), to_ns(START)
-    log.append([Entry(where, at, "up", (Reading(where, LAMP_LEVEL, 240.0, at, "", Quality.IMPLAUSIBLE),
+    log.append([Entry.of(where, at, "up", (Reading(where, LAMP_LEVEL, 240.0, at, "", Quality.IMPLAUSIBLE),
                                         Reading(where, LAMP_POWER, 30.0, at)))])
     shipping.all()
     [row] = shipping.sink.query('SELECT * FROM "lamp"')

@@ -46,7 +46,7 @@ def entries() -> list[Entry]:
     for number, said in enumerate(outputs()):
         at = to_ns(START + timedelta(seconds=number))
         measured = mapping.apply(MODEL, LeafMapping(), mapping.leaves(said))
-        found.append(Entry(where, at, f"up:{number}", place(measured, device, asset, at)))
+        found.append(Entry.of(where, at, f"up:{number}", place(measured, device, asset, at)))
     return found
 
 
