@@ -13,6 +13,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
 
 from city.ids import TenantId
@@ -84,9 +85,9 @@ def eui(number: int) -> str:
     return f"70b3d5e75e{number:06x}"
 
 
-def write_records(path: str, events: Sequence[Published]) -> None:
+def write_records(path: Path, events: Sequence[Published]) -> None:
     """The file that the loader publishes: topic length u16, topic, payload length u32, payload; little endian."""
-    with open(path, "wb") as file:
+    with path.open("wb") as file:
         for event in events:
             topic = event.topic.encode()
             file.write(struct.pack("<H", len(topic)) + topic + struct.pack("<I", len(event.payload)) + event.payload)
@@ -109,11 +110,11 @@ def _event(rng: Random, number: int, who: str, turn: int, at_ns: int) -> Publish
 
 
 def _reception(rng: Random, gateway: int, at: str, rest: int) -> str:
-    id = gateway % GATEWAYS
-    return (f'{{"gatewayId":"0016c001f10{id:05x}","uplinkId":{rng.getrandbits(32)},"gwTime":"{at}.{rest:09d}+00:00",'
+    one = gateway % GATEWAYS
+    return (f'{{"gatewayId":"0016c001f10{one:05x}","uplinkId":{rng.getrandbits(32)},"gwTime":"{at}.{rest:09d}+00:00",'
             f'"nsTime":"{at}.{min(rest + 34_000_000, NS - 1):09d}+00:00","rssi":{rng.randrange(-118, -40)},'
-            f'"snr":{rng.randrange(-20, 40) / 4},"channel":{rng.randrange(8)},"location":{{"latitude":{50.9 + id / 400},'
-            f'"longitude":{8.0 + id / 400},"altitude":430.0}},"context":"{b64encode(rng.randbytes(4)).decode()}",'
+            f'"snr":{rng.randrange(-20, 40) / 4},"channel":{rng.randrange(8)},"location":{{"latitude":{50.9 + one / 400},'
+            f'"longitude":{8.0 + one / 400},"altitude":430.0}},"context":"{b64encode(rng.randbytes(4)).decode()}",'
             f'"metadata":{{"region_config_id":"eu868","region_common_name":"EU868"}},"crcStatus":"CRC_OK"}}')
 
 
