@@ -79,14 +79,14 @@ class LocalLog:
         if every_s is not None and every_s <= 0:
             raise Invalid("A step must be longer than nothing.", field="every", rule="> 0")
         first, last = to_ns(start), to_ns(end)
-        with self._reading() as connection:
+        with self.reading() as connection:
             found = sorted(days.values(connection, (tenant, asset), quantity, channel, first, last), key=lambda item: item[0])
         if every_s is None:
             return [Point(from_ns(at_ns), value) for at_ns, value in found]
         return _steps(found, first, max(round(every_s * NS), 1), quantity)
 
     def after(self, cursor: int, limit: int) -> Iterator[tuple[int, Entry]]:
-        with self._reading() as connection:
+        with self.reading() as connection:
             touched = connection.execute("SELECT day FROM days WHERE last_seq > ?", (cursor,)).fetchall()
             rows = [connection.execute(
                 f"SELECT seq, at_ns, place, body FROM {days.table(day)} WHERE seq > ? ORDER BY seq LIMIT ?", (cursor, limit))
@@ -96,7 +96,7 @@ class LocalLog:
         return iter([(seq, packing.unpack(body, at_ns, place, names)) for seq, at_ns, place, body in newest])
 
     def cursor(self, sink: str) -> int:
-        with self._reading() as connection:
+        with self.reading() as connection:
             row = connection.execute("SELECT position FROM cursors WHERE sink = ?", (sink,)).fetchone()
         return row[0] if row else 0
 
@@ -106,7 +106,7 @@ class LocalLog:
                                      " DO UPDATE SET position = excluded.position", (sink, position))
 
     def head(self) -> int:
-        with self._reading() as connection:
+        with self.reading() as connection:
             return _head(connection)
 
     def close(self) -> None:
@@ -131,7 +131,7 @@ class LocalLog:
             return _open(self._path)
 
     @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[sqlite3.Connection]:
         """A connection that sees one state of the log and cannot change it."""
         if self._closed:
             raise StoreDown("The log is closed.")
