@@ -132,7 +132,7 @@ class Metrics:
         self.dead_letters: Tally[str] = Tally()
         self.acknowledged_after, self.batch, self.lag = Spread(LATENCIES), Spread(SIZES), Spread(LAGS)
         self.wrong_clock, self.missed_by_gateway, self.missed_by_town = Capped(), Capped(), Capped()
-        self.newest_ns = 0
+        self.newest_ns = self.dated_ns = 0
         self.script_frames = self._counter("script_frames", "frames read by a town's script", "tenant", "model")
         self.script_seconds = self._counter("script_seconds", "time that a town's script took", "tenant", "model")
         self.breaches = self._counter("script_breaches", "limits broken by a town's script", "tenant", "model")
@@ -176,6 +176,7 @@ class Metrics:
     def _date(self, outcome: Outcome, now_ns: int) -> None:
         self.newest_ns = max(self.newest_ns, outcome.newest_ns)
         if now_ns:
+            self.dated_ns = now_ns
             self.lag_s.value = max(now_ns - outcome.newest_ns, 0) / NS
             self.lag.observe(max(now_ns - outcome.oldest_ns, 0) / NS)
 
