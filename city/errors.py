@@ -18,6 +18,7 @@ CityError
     SignInNeeded  TooOften  TooLarge
   Unavailable   a neighbour is down: back off, do not acknowledge
     BrokerDown  StoreDown  NetworkServerDown  InfluxDown  SandboxDown
+    LeaseLost          another process does this now
 
 A message is one English sentence with {named} places, filled from `facts`. It is also the key of the translation:
 whoever shows it to a person translates `message` first and fills in `facts` afterwards.
@@ -172,3 +173,7 @@ class InfluxDown(Unavailable):
 
 class SandboxDown(Unavailable):
     """No process can be started in which scripts run."""
+
+
+class LeaseLost(Unavailable):
+    """Another process has taken over what we did alone."""

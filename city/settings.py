@@ -52,12 +52,18 @@ class Mqtt:
     ca_file: str = _setting("", "PEM file of the broker's authority; empty: the system's")
     cert_file: str = _setting("", "PEM file of our client certificate")
     key_file: str = _setting("", "PEM file of its key")
-    client_id: str = _setting("stadtfunk-bridge", "fixed client id: the broker keeps our session under it")
-    session_expiry_s: int = _setting(7 * 86400, "how long the broker keeps our session while we are away")
-    receive_maximum: int = _setting(1000, "messages the broker may send before we acknowledge one")
+    # 5, because an event costs the bridge the same in both (bench/mqtt.py) and only 5 lets the bridge say its window and
+    # how long its session is kept, whatever the broker's configuration, and be told why a connection ends
+    version: str = _setting("5", "protocol: 5; or 3.1.1, where the broker's own settings rule window and session")
+    client_id: str = _setting("stadtfunk-bridge", "fixed client id: the broker keeps our session under it; another one for "
+                              "each bridge, and a new one where topic or share change")
+    session_expiry_s: int = _setting(7 * 86400, "how long the broker keeps our session while we are away (MQTT 5)")
+    receive_maximum: int = _setting(1000, "messages the broker may send before we acknowledge one (MQTT 5)")
     topic: str = _setting("application/+/device/+/event/+", "what the bridge subscribes to")
-    share: str = _setting("", "group name for a shared subscription; empty: not shared")
-    keepalive_s: int = _setting(30, "seconds between signs of life")
+    share: str = _setting("", "group name under which several bridges share the events; empty: not shared")
+    keepalive_s: int = _setting(30, "within this time a dead connection is found; 0: never")
+    watchdog_s: int = _setting(60, "after so long without an event the broker must bring back a message of our own on "
+                               "stadtfunk/probe/CLIENT_ID; 0: never")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +107,8 @@ class Bridge:
     batch: int = _setting(500, "events in one commit at most")
     linger_ms: int = _setting(2, "how long to wait for more events before a commit")
     tick_s: float = _setting(1.0, "seconds between two looks at what is wanted")
-    frames_per_tick: int = _setting(50, "downlinks handed to the network server in one look at most")
+    frames_per_tick: int = _setting(50, "downlinks handed to the network server in one look at most; 0: never steers")
+    lease_s: float = _setting(10.0, "of several bridges one steers; another takes over when it is silent for so many seconds")
     metrics_port: int = _setting(0, "port for Prometheus on 127.0.0.1; 0: none")
 
 

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ class Database:
         self._writing = self._engine.execution_options(writes=True, preserve_rowcount=True)
         self._turn = threading.Lock()  # SQLite's own waiting is a poll, and unfair
         self._one_connection = memory
+        self._thread = threading.local()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -59,7 +60,19 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """A transaction that is durable when the block has ended, and never was if it raises."""
         with _errors(), self._lock(self.sqlite), self._writing.begin() as connection:
+            condition: Callable[[Connection], None] | None = getattr(self._thread, "condition", None)
+            if condition is not None:
+                condition(connection)
             yield connection
+
+    @contextmanager
+    def only_if(self, condition: Callable[[Connection], None]) -> Iterator[None]:
+        """Within the block each writing transaction of this thread begins with `condition`, and ends there if it raises."""
+        self._thread.condition = condition
+        try:
+            yield
+        finally:
+            self._thread.condition = None
 
     def insert(self, table: Table) -> Insert:
         """An insert that can be told what to do on conflict."""

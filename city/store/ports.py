@@ -116,6 +116,15 @@ Registered = tuple[Tenant, Device, Asset]
 
 
 @dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to do a job alone, as the process `holder` has or wants it; `fence` rises with each new holder."""
+
+    name: str
+    holder: str
+    fence: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What happened, for one transaction. Everything is keyed, so committing the same facts twice changes nothing."""
 
@@ -265,6 +274,18 @@ class Store(Protocol):
         """Raises StoreDown."""
         ...
     def close(self) -> None: ...
+    def take_lease(self, wanted: Lease, seconds: float, *, restarted: bool = False, patience_s: float = 0.0) -> Lease | None:
+        """Take or renew the lease for so many seconds from now, by the database's clock; None while another holds it, or
+        held it until less than `patience_s` ago. `wanted` is the lease as last held, with fence 0 at first; `restarted`:
+        a former process of the same holder's name is gone, so what it held is ours, under a new fence."""
+        ...
+    def release_lease(self, lease: Lease) -> None:
+        """It ends now, for whoever wants it next; nothing where another has taken it."""
+        ...
+    def commit_as(self, lease: Lease, facts: Facts) -> None:
+        """As `commit`, in the same transaction as the proof that the lease is still ours. Raises LeaseLost, and then
+        nothing is committed."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

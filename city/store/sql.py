@@ -1,6 +1,7 @@
 """Store and TenantStore over SQLAlchemy, put together from their parts."""
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 
 from sqlalchemy import and_, delete, func, select, text
 
@@ -15,7 +16,8 @@ from city.store.commits import Commits
 from city.store.database import Database, counted
 from city.store.facts import FactsPart
 from city.store.intents import IntentsPart
-from city.store.ports import ConfigWish, DeadLetter, Facts, Registered, TenantStore, View
+from city.store.leases import Leases, insist
+from city.store.ports import ConfigWish, DeadLetter, Facts, Lease, Registered, TenantStore, View
 from city.store.registry import REGISTRY, WHOLE, RegistryPart, registry_changed
 from city.store.scope import REVISION, Scope
 from city.store.scripts import ScriptsPart, all_scripts, scripts_revision
@@ -38,6 +40,7 @@ class SqlStore(Accounts):
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._commits = Commits(database)
+        self._leases = Leases(database)
 
     def tenants(self) -> Sequence[Tenant]:
         with self._database.read() as connection:
@@ -145,6 +148,16 @@ class SqlStore(Accounts):
     def ping(self) -> None:
         with self._database.read() as connection:
             connection.execute(text("SELECT 1"))
+
+    def take_lease(self, wanted: Lease, seconds: float, *, restarted: bool = False, patience_s: float = 0.0) -> Lease | None:
+        return self._leases.take(wanted, seconds, restarted=restarted, patience_s=patience_s)
+
+    def release_lease(self, lease: Lease) -> None:
+        self._leases.release(lease)
+
+    def commit_as(self, lease: Lease, facts: Facts) -> None:
+        with self._database.only_if(partial(insist, lease=lease)):
+            self._commits.commit(facts)
 
     def close(self) -> None:
         self._database.close()

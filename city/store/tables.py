@@ -298,3 +298,11 @@ sessions = Table(
     Column("expires_at", Moment, nullable=False),
     Index(None, "expires_at"),
 )
+
+leases = Table(
+    "leases", metadata,  # who alone does a job that several processes could do
+    Column("name", String, primary_key=True),
+    Column("holder", String, nullable=False),
+    Column("until_us", BigInteger, nullable=False),  # by the database's own clock
+    Column("fence", BigInteger, nullable=False),  # one higher with each new holder
+)

@@ -1,16 +1,9 @@
 """What every Store promises, on SQLite and on PostgreSQL."""
 
-import itertools
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -18,18 +11,33 @@ import pytest
 from city import orders
 from city.alarms import AlarmKind, begin
 from city.commands import Command, Event, Priority, State, advance, command
-from city.errors import Conflict, Forbidden, Invalid, NotFound, Refused, StoreDown
+from city.errors import Conflict, Forbidden, Invalid, LeaseLost, NotFound, Refused, StoreDown
 from city.ids import AssetId, CircuitId, CommandId, DevEui, OverrideId, TenantId, ZoneId
 from city.imports import ImportRow
 from city.lighting import Override, Program
 from city.places import AssetKind, Luminaire, ParkingBay, Restriction, Site, Street, Tenant
 from city.readings import DeviceState, Last, to_ns
 from city.scripts import MAX_RULES, MAX_SOURCE, LeafMapping, Rule, Script
+from city.store import tables
 from city.store.commits import MOST_LETTERS
 from city.store.database import Database
+from city.store.leases import insist
 from city.store.opening import open_store
-from city.store.ports import Account, AuditLine, ConfigWish, DeadLetter, Facts, Role, Session, Store, TenantStore, Token
+from city.store.ports import (
+    Account,
+    AuditLine,
+    ConfigWish,
+    DeadLetter,
+    Facts,
+    Lease,
+    Role,
+    Session,
+    Store,
+    TenantStore,
+    Token,
+)
 from city.store.pruning import prune
+from tests.wire.postgres import postgres_cluster
 
 NOW = datetime(2026, 1, 10, 18, 30, 0, 123_456, tzinfo=UTC)
 HEARD = to_ns(NOW)
@@ -39,38 +47,9 @@ D1, D2, D3, BAY = (DevEui(f"000000000000000{digit}") for digit in "123b")
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Callable[[], str]]:
-    """A throw-away cluster; each call makes a new database in it and gives its URL."""
-    binaries = Path(_binary("initdb")).parent
-    directory = Path(tempfile.mkdtemp(prefix="pg"))
-    person = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
-    os.chown(directory, person.pw_uid, person.pw_gid)
-    user = {"user": person.pw_uid, "group": person.pw_gid, "extra_groups": []} if os.getuid() == 0 else {}
-
-    def run(program: str, *words: str) -> None:
-        subprocess.run([binaries / program, *words], check=True, cwd=directory, stdout=subprocess.DEVNULL,
-                       env={"PATH": os.environ["PATH"], "LC_ALL": "C"}, **user)
-
-    run("initdb", "-D", "data", "-U", "town", "-A", "trust", "-E", "UTF8", "--no-sync")
-    run("pg_ctl", "-D", "data", "-w", "-s", "-l", "log", "-o", f"-c listen_addresses='' -k {directory} -c fsync=off", "start")
-    numbers = itertools.count()
-
-    def make() -> str:
-        name = f"town{next(numbers)}"
-        with psycopg.connect(host=str(directory), user="town", dbname="postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        return f"postgresql+psycopg://town@/{name}?host={directory}"
-
-    try:
+    """Each call makes a new database and gives its URL."""
+    with postgres_cluster() as make:
         yield make
-    finally:
-        run("pg_ctl", "-D", "data", "-w", "-s", "-m", "immediate", "stop")
-        shutil.rmtree(directory)
-
-
-def _binary(name: str) -> str:
-    found = shutil.which(name) or next(map(str, sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))), None)
-    assert found, f"{name} of PostgreSQL is needed for these laws"
-    return found
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.wire)])
@@ -746,6 +725,98 @@ def test_pruning_takes_what_is_finished_and_old_and_no_more(url, store, town):
     assert store.session("valid", later(500)) is not None
     assert store.last_applied(A) == {D1: applied}
     assert len(town.audit_lines()) == 1
+
+
+# who alone does a job
+
+def test_one_process_holds_a_lease_and_renews_it(store):
+    held = store.take_lease(Lease("steer", "one"), 60)
+    assert held == Lease("steer", "one", held.fence)
+    assert store.take_lease(Lease("steer", "two"), 60) is None
+    assert store.take_lease(held, 60) == held
+    assert store.take_lease(Lease("mend", "two"), 60).holder == "two"
+
+
+def test_a_lease_that_has_ended_is_anybodys_under_a_higher_fence(store):
+    former = store.take_lease(Lease("steer", "one"), 0)
+    taken = store.take_lease(Lease("steer", "two"), 60)
+    assert taken.fence > former.fence
+    assert store.take_lease(former, 60) is None
+
+
+def test_a_lease_that_has_ended_and_that_nobody_has_taken_is_renewed(store):
+    former = store.take_lease(Lease("steer", "one"), 0)
+    assert store.take_lease(former, 60) == former
+
+
+def test_a_released_lease_is_free_at_once_except_for_who_is_patient(store):
+    held = store.take_lease(Lease("steer", "one"), 60)
+    store.release_lease(held)
+    assert store.take_lease(Lease("steer", "two"), 60, patience_s=60) is None
+    taken = store.take_lease(Lease("steer", "three"), 60)
+    assert taken.fence > held.fence
+    store.release_lease(held)  # no longer its own to give away
+    assert store.take_lease(Lease("steer", "two"), 60) is None
+
+
+def test_a_process_that_has_died_and_starts_again_need_not_wait_for_itself(store):
+    died = store.take_lease(Lease("steer", "one"), 60)
+    assert store.take_lease(Lease("steer", "one"), 60) is None
+    again = store.take_lease(Lease("steer", "one"), 60, restarted=True)
+    assert again.fence > died.fence
+    assert store.take_lease(died, 60) is None
+
+
+def test_a_lease_from_a_time_that_is_far_ahead_binds_nobody(url, store):
+    """The machine's clock was set back meanwhile."""
+    held = store.take_lease(Lease("steer", "one"), 60)
+    database = Database(url)
+    with database.write() as connection:
+        connection.execute(tables.leases.update().values(until_us=tables.leases.c.until_us + 3_600_000_000))
+    database.close()
+    assert store.take_lease(Lease("steer", "two"), 60).fence > held.fence
+
+
+@pytest.mark.usefixtures("town")
+def test_only_the_holder_commits_as_such_and_a_former_one_nothing(store):
+    former = store.take_lease(Lease("steer", "one"), 60)
+    store.commit_as(former, Facts(commands=(told(),)))
+    store.release_lease(former)
+    store.commit_as(former, Facts(commands=(told(level=50),)))  # ended, but nobody else's yet
+    taken = store.take_lease(Lease("steer", "two"), 60)
+    with pytest.raises(LeaseLost):
+        store.commit_as(former, Facts(commands=(told(level=60),)))
+    assert sorted(item.order.level for item in store.live_commands()) == [40, 50]
+    store.commit(Facts(commands=(told(level=70),)))  # who needs no lease is not asked for one
+    store.commit_as(taken, Facts(commands=(told(level=80),)))
+    assert len(store.live_commands()) == 4
+
+
+@pytest.mark.usefixtures("town")
+def test_nobody_takes_a_lease_while_its_holder_commits(url, store):
+    """A commit that has proved its lease ends before another can begin: no two claims overlap."""
+    other, database = open_store(url), Database(url)
+    held = store.take_lease(Lease("steer", "one"), 0)
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as connection:
+            insist(connection, held)
+            taking = pool.submit(other.take_lease, Lease("steer", "two"), 60)
+            with pytest.raises(TimeoutError):
+                taking.result(0.2)
+        assert taking.result(10).holder == "two"
+    with pytest.raises(LeaseLost), database.write() as connection:
+        insist(connection, held)
+    other.close()
+    database.close()
+
+
+def test_of_many_who_want_a_lease_at_once_one_gets_it(url):
+    stores = [open_store(url) for _ in range(4)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda n: stores[n % 4].take_lease(Lease("steer", f"bridge-{n}"), 60), range(24)))
+    assert sum(lease is not None for lease in found) == 1
+    for item in stores:
+        item.close()
 
 
 def _database(url: str) -> str:
