@@ -17,7 +17,9 @@ CityError
     NotFound  Forbidden  Conflict  Unsupported  Invalid
     SignInNeeded  TooOften  TooLarge
   Unavailable   a neighbour is down: back off, do not acknowledge
-    BrokerDown  StoreDown  NetworkServerDown  InfluxDown  SandboxDown
+    BrokerDown  NetworkServerDown  InfluxDown  SandboxDown
+    StoreDown
+      LogBroken          the local log could not be made durable: end the process, so that it starts again
     LeaseLost          another process does this now
 
 A message is one English sentence with {named} places, filled from `facts`. It is also the key of the translation:
@@ -161,6 +163,10 @@ class BrokerDown(Unavailable):
 
 class StoreDown(Unavailable):
     """The city database or the local log cannot be written."""
+
+
+class LogBroken(StoreDown):
+    """The local log could not be made durable: nothing may be acknowledged until the process has started again."""
 
 
 class NetworkServerDown(Unavailable):

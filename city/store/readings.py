@@ -5,10 +5,11 @@ are in it. A finished day gets an index by device (see city.store.days). One pro
 """
 
 import logging
+import shutil
 import sqlite3
 import threading
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from fcntl import LOCK_EX, LOCK_NB, flock
@@ -24,6 +25,7 @@ from city.readings import NS, Entry, from_ns, to_ns
 from city.store import days, packing
 from city.store.days import DAY_NS
 from city.store.ports import Point
+from city.store.status import LogStatus
 
 LAST_NS = 2**63 - 1  # of the year 2262
 READERS = 8  # connections that are kept open for reading
@@ -108,6 +110,50 @@ class LocalLog:
     def head(self) -> int:
         with self.reading() as connection:
             return _head(connection)
+
+    def rows(self, cursor: int, limit: int) -> list[tuple[int, int, int, int, bytes]]:
+        """(position, time in ns, tag, number of the place, body) from the first position above `cursor`, in order of
+        arrival; see city.store.packing for numbers and bodies."""
+        with self.reading() as connection:
+            touched = connection.execute("SELECT day FROM days WHERE last_seq > ?", (cursor,)).fetchall()
+            rows = [connection.execute(
+                f"SELECT seq, at_ns, tag, place, body FROM {days.table(day)} WHERE seq > ? ORDER BY seq LIMIT ?", (cursor, limit))
+                for (day,) in touched]
+            return list(islice(merge(*rows), limit))
+
+    def means(self) -> packing.Meanings:
+        """What the numbers in rows stand for: at least those of all rows that were read before the call."""
+        with self.reading() as connection:
+            self._names = packing.names(connection, self._names)
+        return self._names
+
+    def scan(self, places: Collection[int] | None, first_ns: int, last_ns: int) -> Iterator[tuple[int, int, int, bytes]]:
+        """(position, time in ns, number of the place, body) of all rows of these places (None: of all) that may have a
+        reading with first ≤ time < last, in no order. Ends early where it is closed."""
+        with self.reading() as connection:
+            for day, lag, lead in connection.execute("SELECT day, lag_ns, lead_ns FROM days ORDER BY day").fetchall():
+                low, high = max(first_ns - lead, day * DAY_NS), min(last_ns + lag, (day + 1) * DAY_NS)
+                if low < high:
+                    for row in connection.execute(f"SELECT seq, at_ns, place, body FROM {days.table(day)}"
+                                                  " WHERE at_ns >= ? AND at_ns < ?", (low, high)):
+                        if places is None or row[2] in places:
+                            yield row
+
+    def oldest_ns(self) -> int:
+        """No entry is older than this; 0 where nothing is known."""
+        with self.reading() as connection:
+            day = connection.execute("SELECT min(day) FROM days").fetchone()[0]
+        return (day or 0) * DAY_NS
+
+    def status(self) -> LogStatus:
+        """How the log is now."""
+        with self.reading() as connection:
+            known = [day for (day,) in connection.execute("SELECT day FROM days ORDER BY day")]
+        files = [path for path in self._directory.iterdir() if path.is_file()]
+        return LogStatus(self.head(), f"{from_ns(known[0] * DAY_NS):%Y-%m-%d}" if known else "",
+                         known[-1] - known[0] + 1 if known else 0, 1, sum(path.stat().st_size for path in files),
+                         shutil.disk_usage(self._directory).free, 0, 0.0,
+                         set_aside=tuple(path.name for path in files if ".corrupt-" in path.name))
 
     def close(self) -> None:
         with self._turn:
