@@ -6,6 +6,8 @@ day is indexed two hours at a time, when they are over, and a finished day as a 
 
 import sqlite3
 from collections.abc import Collection, Iterator
+from heapq import merge
+from itertools import islice
 
 from city.ids import AssetId, TenantId
 from city.quantities import Quantity, Value
@@ -96,3 +98,46 @@ def _parts(day: int) -> Iterator[tuple[int, int]]:
 
 def _part_index(low: int) -> str:
     return f"{table(low // DAY_NS)}_{low % DAY_NS // PART_NS:02}"
+
+
+Row = tuple[int, int, int, int, bytes]  # position, time, tag, place, body
+
+
+def after(connection: sqlite3.Connection, position: int, limit: int) -> list[Row]:
+    """At most `limit` rows in order of arrival, from the first position above `position`."""
+    touched = connection.execute("SELECT day FROM days WHERE last_seq > ?", (position,)).fetchall()
+    found = [connection.execute(f"SELECT seq, at_ns, tag, place, body FROM {table(day)} WHERE seq > ? ORDER BY seq LIMIT ?",
+                                (position, limit)) for (day,) in touched]
+    return list(islice(merge(*found), limit))
+
+
+def holds(connection: sqlite3.Connection, position: int, at_ns: int, tag: int) -> bool:
+    """Whether a row has that position, time and tag."""
+    day = at_ns // DAY_NS
+    return connection.execute("SELECT 1 FROM days WHERE day = ?", (day,)).fetchone() is not None and connection.execute(
+        f"SELECT 1 FROM {table(day)} WHERE seq = ? AND at_ns = ? AND tag = ?", (position, at_ns, tag)).fetchone() is not None
+
+
+def oldest(connection: sqlite3.Connection) -> int:
+    """The oldest day there is; 0 if there is none."""
+    day: int = connection.execute("SELECT coalesce(min(day), 0) FROM days").fetchone()[0]
+    return day
+
+
+def scan(connection: sqlite3.Connection, first: int, last: int) -> Iterator[Row]:
+    """All rows that may hold a reading with first ≤ time < last, each day's in order of arrival."""
+    for day, lag, lead in connection.execute("SELECT day, lag_ns, lead_ns FROM days ORDER BY day").fetchall():
+        low, high = max(first - lead, day * DAY_NS), min(last + lag, (day + 1) * DAY_NS)
+        if low < high:
+            by = "NOT INDEXED" if high - low > DAY_NS // 4 else ""  # from end to end, or piece by piece
+            yield from connection.execute(f"SELECT seq, at_ns, tag, place, body FROM {table(day)} {by}"
+                                          " WHERE at_ns >= ? AND at_ns < ? ORDER BY seq", (low, high))
+
+
+def of_devices(connection: sqlite3.Connection, devices: Collection[int], first: int, last: int) -> Iterator[Row]:
+    """Those rows of `scan` that are of a few devices, found by the indexes."""
+    among = ", ".join(map(str, devices))
+    for name, part, low, high in _pieces(connection, first, last):
+        yield from connection.execute(  # the inner query is answered by an index alone
+            f"SELECT seq, at_ns, tag, place, body FROM {name} WHERE seq IN (SELECT seq FROM {name}"
+            f" WHERE {part} at_ns >= ? AND at_ns < ? AND device IN ({among})) ORDER BY seq", (low, high))

@@ -194,3 +194,14 @@ def _typed(of: Quantity, value: Any) -> Value:  # noqa: ANN401 - what the bytes 
 def _place(tenant: str, asset: str, kind: AssetKind, zone: str, circuit: str | None, eui: str) -> Place:
     return Place(TenantId(tenant), AssetId(asset), kind, ZoneId(zone), CircuitId(circuit) if circuit is not None else None,
                  DevEui(eui))
+
+
+def said_of(body: bytes) -> tuple[Sequence[int], Sequence[Any], Mapping[int, tuple[bool, int]]]:
+    """The numbers of the series in an entry, their values as packed (whole floats are int there), and for those that
+    are not as the rule, by index: whether it is implausible, and its time's offset in ns."""
+    _, _, _, flat, *rest = _DECODE(body)
+    odd = {index: (_QUALITIES[code] is Quality.IMPLAUSIBLE, offset) for index, code, offset in rest[0]} if rest else NO_MARKS
+    return flat[::2], flat[1::2], odd
+
+
+NO_MARKS: Mapping[int, tuple[bool, int]] = {}
