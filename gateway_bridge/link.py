@@ -7,7 +7,7 @@ packet identifier may mean another message by now.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,6 +36,11 @@ class LinkCounts:
 
     `sessions_lost`: the broker had forgotten us after a former connection, so what it held for us is gone.
     `stale`: acknowledgements withheld because their connection had ended; those messages come again.
+    `retained`: messages that a topic keeps and the broker hands to every new subscriber, so they may be old.
+    `redelivered`: the broker says that it may have delivered them before. `cut`: larger than a link keeps of a message.
+    `watchdog`: connections given up because the broker delivered nothing. `unanswered`: messages of our own that it did
+    not bring back. `taken_over`: sessions that another program with our client id has taken.
+    `most_open`: the most messages that awaited acknowledgement at once.
     """
 
     connections: int = 0
@@ -43,6 +48,12 @@ class LinkCounts:
     qos0: int = 0
     retained: int = 0
     stale: int = 0
+    redelivered: int = 0
+    cut: int = 0
+    watchdog: int = 0
+    taken_over: int = 0
+    unanswered: int = 0
+    most_open: int = 0
 
 
 class Link(Protocol):
@@ -75,15 +86,25 @@ class Link(Protocol):
 
 
 class Inbox:
-    """Received and not yet taken messages of an asyncio loop."""
+    """Received and not yet taken messages of an asyncio loop. `full` says that no more should be read: the acknowledgement
+    window bounds what a broker may send, but not QoS 0, and not a broker without a window."""
+
+    MOST_BYTES = 32 * 2**20
+    EACH = 500  # what a message takes beside its payload, in bytes
 
     def __init__(self) -> None:
         self._waiting: deque[Message] = deque()
+        self._bytes = 0
         self._problem: BrokerDown | None = None
         self._woken = asyncio.Event()
 
-    def put(self, message: Message) -> None:
-        self._waiting.append(message)
+    @property
+    def full(self) -> bool:
+        return self._bytes > self.MOST_BYTES
+
+    def put(self, messages: Sequence[Message]) -> None:
+        self._waiting.extend(messages)
+        self._bytes += self._size(messages)
         self._woken.set()
 
     def fail(self, problem: BrokerDown) -> None:
@@ -94,9 +115,10 @@ class Inbox:
     def drop_former(self, generation: int) -> None:
         """Forget what former connections brought with QoS 1 or more: the broker delivers it again."""
         self._waiting = deque(item for item in self._waiting if item.qos == 0 or item.generation >= generation)
+        self._bytes = self._size(self._waiting)
 
     async def take(self, limit: int, linger_s: float) -> list[Message]:
-        """1 to `limit` messages, or the problem."""
+        """1 to `limit` messages, or the problem. Those that are here are given at once where `linger_s` is 0."""
         while not self._waiting:
             if self._problem is not None:
                 problem, self._problem = self._problem, None
@@ -105,7 +127,12 @@ class Inbox:
             await self._woken.wait()
         if linger_s > 0 and len(self._waiting) < limit:
             await asyncio.sleep(linger_s)
-        return [self._waiting.popleft() for _ in range(min(limit, len(self._waiting)))]
+        taken = [self._waiting.popleft() for _ in range(min(limit, len(self._waiting)))]
+        self._bytes -= self._size(taken)
+        return taken
+
+    def _size(self, messages: Iterable[Message]) -> int:
+        return sum([len(message.payload) + self.EACH for message in messages])
 
 
 class Unacknowledged:
@@ -115,20 +142,23 @@ class Unacknowledged:
         self._order: deque[Message] = deque()
         self._done: set[int] = set()
 
-    def add(self, message: Message) -> None:
-        self._order.append(message)
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def add(self, messages: Iterable[Message]) -> None:
+        self._order.extend(messages)
 
     def done(self, messages: Sequence[Message]) -> list[Message]:
         """Those that may be acknowledged now: done, and everything received before them is too."""
-        ready: list[Message] = []
-        if not self._order:
-            return ready
-        oldest = self._order[0].number
-        self._done.update(message.number for message in messages if message.number >= oldest)
-        while self._order and self._order[0].number in self._done:
-            message = self._order.popleft()
-            self._done.discard(message.number)
-            ready.append(message)
+        order, ready = self._order, []
+        for message in messages:
+            if order and order[0] is message:
+                ready.append(order.popleft())
+            elif order and message.number >= order[0].number:
+                self._done.add(message.number)
+        while self._done and order and order[0].number in self._done:
+            ready.append(order.popleft())
+            self._done.discard(ready[-1].number)
         return ready
 
     def left(self) -> list[Message]:
@@ -198,5 +228,5 @@ class MemoryLink:
         self.counts.qos0 += message.qos == 0
         self.counts.retained += message.retain
         if message.qos:
-            self._open.add(message)
-        self._inbox.put(message)
+            self._open.add([message])
+        self._inbox.put([message])

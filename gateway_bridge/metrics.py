@@ -250,6 +250,13 @@ class _LinkCollector(Collector):
                 ("sessions_lost", "times that the broker had forgotten us", counts.sessions_lost),
                 ("qos0", "events published with QoS 0, which may be lost", counts.qos0),
                 ("retained", "events published as retained, which may be old", counts.retained),
-                ("stale", "acknowledgements withheld because their connection had ended", counts.stale)):
+                ("stale", "acknowledgements withheld because their connection had ended", counts.stale),
+                ("redelivered", "messages that the broker may have delivered before", counts.redelivered),
+                ("cut", "messages larger than is kept of one", counts.cut),
+                ("watchdog", "connections given up because the broker delivered nothing", counts.watchdog),
+                ("unanswered", "messages of our own that the broker did not bring back", counts.unanswered),
+                ("taken_over", "sessions taken by another program with our client id", counts.taken_over)):
             yield CounterMetricFamily(f"stadtfunk_bridge_{name}", text, value)
+        yield GaugeMetricFamily("stadtfunk_bridge_most_open", "the most messages that awaited acknowledgement at once",
+                                counts.most_open)
         yield GaugeMetricFamily("stadtfunk_bridge_connected", "whether the broker is there", float(self._link.connected))
