@@ -6,7 +6,10 @@ arrive while we still believe the command was never sent. Where the broker does 
 planned with its attempt unspent; if the broker had taken it after all, it comes again under the same id, which
 ChirpStack refuses while the first waits in its queue, and orders are absolute.
 
-One bridge of a town steers: bridges that only share the receiving are run with `bridge.frames_per_tick` 0.
+Of several bridges on one database one steers: the holder of a lease (`tenure`). What it claims is committed together with
+the proof that the lease is still its own, and it publishes only while nobody else can have taken over: each attempt goes
+out once. Whoever takes over finds what was claimed and follows it up. A bridge without a broker leaves the lease to one
+that has, and one with `bridge.frames_per_tick` 0 never takes it.
 """
 
 import asyncio
@@ -18,13 +21,13 @@ from datetime import datetime, timedelta
 from city.alarms import Alarm
 from city.clock import Clock
 from city.commands import Command, Event, State, advance
-from city.errors import BrokerDown, NetworkServerDown, Refused, SandboxDown, ScriptError
+from city.errors import BrokerDown, LeaseLost, NetworkServerDown, Refused, SandboxDown, ScriptError
 from city.ids import DevEui, TenantId
 from city.orders import SetLevel, Setting
 from city.places import Luminaire, Tenant
 from city.planning import Wanted, plan
 from city.settings import Bridge
-from city.store.ports import Facts, Store, TenantStore
+from city.store.ports import Facts, Lease, Store, TenantStore
 from decoders.catalog import catalog
 from gateway_bridge import wishes
 from gateway_bridge.downlinks import downlink
@@ -32,12 +35,14 @@ from gateway_bridge.link import Link
 from gateway_bridge.metrics import Metrics
 from gateway_bridge.network_server import NetworkServer
 from gateway_bridge.reading import Key, Own, Reader
+from gateway_bridge.tenure import Tenure
 from gateway_bridge.waiting import unbroken
 from gateway_bridge.wishes import Served, Town
 
 REGISTRY_EVERY = timedelta(seconds=30)
 ALARMS_EVERY = timedelta(seconds=60)
 MOST_ALARMS = MOST_COMMANDS = 100_000
+STEERING = "steering"  # the lease's name
 
 _log = logging.getLogger(__name__)
 
@@ -56,35 +61,76 @@ class Steerer:
 
     def __init__(self, link: Link, store: Store, clock: Clock, settings: Bridge, metrics: Metrics,
                  network: NetworkServer | None = None, *, turn: asyncio.Lock | None = None,
-                 reader: Reader | None = None) -> None:
+                 reader: Reader | None = None, tenure: Tenure | None = None) -> None:
         """`turn` is shared with the Listener of the same process: both read commands and write them. So is `reader`,
-        which stays the caller's to close."""
+        which stays the caller's to close. Without a `tenure` no other process steers any of these towns."""
         self._link, self._store, self._clock, self._network = link, store, clock, network
         self._most, self._metrics = settings.frames_per_tick, metrics
         self._turn = turn or asyncio.Lock()
         self._reader = reader or Reader(store, metrics=metrics)
+        self._tenure = tenure
+        self._lease: Lease | None = None
         self._mirrors: dict[TenantId, _Mirror] = {}
         self._last_sent: dict[DevEui, datetime] = {}
         self._looks = 0
+
+    @property
+    def steers(self) -> bool:
+        """Whether this process is the one that steers."""
+        return self._tenure is None or self._tenure.sure
 
     async def tick(self) -> None:
         """One look: everything that is wanted, late or lost is put into commands, and the most urgent are sent.
         Raises StoreDown. Cancelled, it ends what it has begun first."""
         await unbroken(self._tick())
 
+    def leave(self) -> None:
+        """Another process may steer from now on. Raises StoreDown."""
+        if self._tenure is not None:
+            self._tenure.release()
+
     async def _tick(self) -> None:
         async with self._turn:
-            sending = await asyncio.to_thread(self._decide, self._most if self._link.connected else 0)
+            sending = await asyncio.to_thread(self._look)
         for index, item in enumerate(sending):
             try:
                 await self._send(item)
-            except BrokerDown as error:
+            except (BrokerDown, LeaseLost) as error:
                 _log.warning("%s %d commands wait.", error, len(sending) - index)
                 async with self._turn:
                     await asyncio.to_thread(self._put_back, sending[index:])
                 return
 
+    def _look(self) -> list[_Sending]:
+        """What to send now; nothing where another process steers."""
+        able = self._link.connected
+        if self._tenure is not None:
+            self._lease = self._tenure.hold(able=able) if self._most else None
+            if self._lease is None:
+                return []
+        try:
+            return self._decide(self._most if able else 0)
+        except LeaseLost as error:
+            return self._superseded(error)
+
+    def _superseded(self, error: LeaseLost) -> list[_Sending]:
+        """What was claimed before is the other's to follow up."""
+        _log.warning("%s", error)
+        if self._tenure is not None:
+            self._tenure.lost()
+        return []
+
+    def _commit(self, facts: Facts) -> None:
+        """Raises LeaseLost."""
+        if self._lease is None:
+            self._store.commit(facts)
+        else:
+            self._store.commit_as(self._lease, facts)
+
     async def _send(self, item: _Sending) -> None:
+        """Raises BrokerDown, and LeaseLost where another may steer by now."""
+        if not self.steers:
+            raise LeaseLost("Another process may have taken over “{name}”.", name=STEERING)
         if item.replaces and self._network is not None:
             try:
                 await self._network.flush(item.after.device)
@@ -120,7 +166,7 @@ class Steerer:
         alarms = self._alarms(own, town, mirror, lamps, [*moved, *refused], now)
         changed = {c.id: c for c in (*new, *ended, *moved, *refused, *(item.after for item in sending))}
         if changed or alarms:
-            self._store.commit(Facts(commands=tuple(changed.values()), alarms=tuple(alarms)))
+            self._commit(Facts(commands=tuple(changed.values()), alarms=tuple(alarms)))
         self._last_sent.update((item.after.device, now) for item in sending)
         self._metrics.planned.inc(len(new))
         self._metrics.failed.inc(sum(c.state in (State.FAILED, State.EXPIRED) for c in changed.values()))
@@ -190,7 +236,10 @@ class Steerer:
         back = [replace(item.before, changed_at=max(now, item.after.changed_at or now)) for item in sending
                 if (found := live.get(item.after.id)) is not None and found.state is State.SENT
                 and found.attempts == item.after.attempts]
-        self._store.commit(Facts(commands=tuple(back)))
+        try:
+            self._commit(Facts(commands=tuple(back)))
+        except LeaseLost as error:
+            self._superseded(error)
         for command in back:
             self._last_sent.pop(command.device, None)
 
