@@ -99,6 +99,13 @@ class RollUps:
                 self._numbers = _Numbers()  # some may have come to nothing
                 raise
 
+    def reached(self) -> int:
+        """The position of the log up to which they go. Raises StoreDown."""
+        with self._reading, _errors():
+            if self._reader is None:
+                self._reader = _open(self._path)
+            return _reached(self._reader)[0]
+
     def hours(self, log: sqlite3.Connection, quantity: Quantity, channel: str, town: tuple[TenantId, ZoneId | None],
               span: tuple[int, int]) -> tuple[int, list[Hour]] | None:
         """The position of the log that has been reached, and what is kept of hours that begin in `span` (ns); None where
