@@ -17,6 +17,7 @@ COMMANDS = {
     "account": ("api.accounts", "towns, accounts and API tokens"),
     "letters": ("gateway_bridge.letters", "dead letters: list, show, replay"),
     "ship": ("gateway_bridge.shipping", "what waits for InfluxDB"),
+    "doctor": ("gateway_bridge.doctor.__main__", "look at the whole chain, and say how to mend what is wrong"),
     "dashboards": ("dashboards.__main__", "boards for Grafana"),
     "database": ("city.store.__main__", "bring the city database up to date"),
 }

@@ -31,9 +31,9 @@ class ChirpstackApi:
     """Over gRPC with an API key; TLS where the address begins with https://."""
 
     def __init__(self, settings: Chirpstack) -> None:
-        target, tls = _target(settings.url)
-        self._channel = grpc.aio.secure_channel(target, grpc.ssl_channel_credentials()) if tls \
-            else grpc.aio.insecure_channel(target)
+        where, tls = target(settings.url)
+        self._channel = grpc.aio.secure_channel(where, grpc.ssl_channel_credentials()) if tls \
+            else grpc.aio.insecure_channel(where)
         self._devices = api.DeviceServiceStub(self._channel)
         self._metadata = (("authorization", f"Bearer {settings.token.reveal()}"),)
 
@@ -50,10 +50,11 @@ class ChirpstackApi:
         await self._channel.close(None)
 
 
-def _target(url: str) -> tuple[str, bool]:
+def target(url: str) -> tuple[str, bool]:
+    """host:port of the API, and whether TLS. Raises Invalid."""
     scheme, separator, rest = url.partition("://")
-    target = (rest if separator else url).rstrip("/")
-    if not target or "/" in target or (separator and scheme not in ("http", "https")):
+    where = (rest if separator else url).rstrip("/")
+    if not where or "/" in where or (separator and scheme not in ("http", "https")):
         raise Invalid("ChirpStack's address must look like host:port or https://host:port.", field="chirpstack.url",
                       rule="host:port")
-    return target, scheme == "https" and bool(separator)
+    return where, scheme == "https" and bool(separator)

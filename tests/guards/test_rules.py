@@ -21,8 +21,8 @@ DOORS = {
     "socket": ("simulator/broker.py", "gateway_bridge/sockets.py", "simulator/network.py", "city/store/influx.py"),
     "sqlalchemy": ("city/store/",),
     "sqlite3": ("city/store/",),
-    "paho": ("gateway_bridge/connection.py", "simulator/network.py", "simulator/broker.py"),
-    "grpc": ("gateway_bridge/network_server.py",),
+    "paho": ("gateway_bridge/connection.py", "simulator/network.py", "simulator/broker.py", "gateway_bridge/doctor/broker.py"),
+    "grpc": ("gateway_bridge/network_server.py", "gateway_bridge/doctor/services.py"),
     "fastapi": ("api/", "simulator/demo.py"),
     "urllib3": ("city/store/influx",),  # influx.py and influx_http.py: what is said, and how it gets there
     "influxdb_client": ("city/store/influx.py",),

@@ -1,0 +1,157 @@
+"""What the answers of InfluxDB, the city database and ChirpStack's API mean. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+from city.quantities import RAW, Kind, quantities, quantity
+from city.settings import Influx
+from city.store.lines import column
+from gateway_bridge.doctor.findings import Finding, broken, ok, unknown, warning
+from gateway_bridge.doctor.judge_broker import judge_skew, numbers
+from gateway_bridge.doctor.services import ApiFacts, DatabaseFacts, InfluxFacts
+
+TYPES = {Kind.FLOAT: "float", Kind.INT: "integer", Kind.BOOL: "boolean", Kind.TEXT: "string"}
+FACETS = ("device", "radio", "lpp")
+KEEP_AT_LEAST_S = 7 * 86_400
+MOST_CONFLICTS = 20
+OLDEST_POSTGRESQL = 13
+
+
+def judge_influx(facts: InfluxFacts, settings: Influx) -> Iterator[Finding]:
+    """Whether it can take what we send."""
+    if facts.problem:
+        yield broken("InfluxDB", f"{facts.problem.rstrip('.')}. Readings wait in the local log.", _influx_mend(facts.problem))
+        return
+    yield ok("InfluxDB", f"InfluxDB {facts.version or 'of a version that it does not say'} answers.")
+    if facts.ahead_s is not None:
+        yield judge_skew("InfluxDB's clock", facts.ahead_s, "InfluxDB's")
+    if facts.unasked:
+        yield unknown("InfluxDB's types", f"The types of its columns cannot be asked for: {facts.unasked}",
+                      f"influx v1 dbrp create --db {settings.bucket} --rp autogen --bucket-id ID --default (2.x)")
+        return
+    yield from judge_types(facts.fields)
+    yield from _judge_retention(facts.retentions, settings)
+
+
+def judge_types(fields: Sequence[tuple[str, str, str]]) -> Iterator[Finding]:
+    """Columns whose type is another than we write: InfluxDB refuses every line that has one."""
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for measurement, name, kind in fields:
+        found[measurement, name].add(kind)
+    conflicts = [(measurement, name, kinds, ours) for (measurement, name), kinds in sorted(found.items())
+                 if (ours := expected(measurement, name)) is not None and kinds != {ours}]
+    for measurement, name, kinds, ours in conflicts[:MOST_CONFLICTS]:
+        yield broken("InfluxDB's types", f"InfluxDB has {measurement}.{name} as {' and '.join(sorted(kinds))}; we write "
+                     f"{ours}, and every line with it is refused.",
+                     f'stop who writes it otherwise; DROP MEASUREMENT "{measurement}" (or set another influx.bucket), then '
+                     "`stadtfunk ship rewind` and `stadtfunk ship replay` fill it again from the local log")
+    if len(conflicts) > MOST_CONFLICTS:
+        yield broken("InfluxDB's types", f"… and {len(conflicts) - MOST_CONFLICTS} more columns.", "set another influx.bucket")
+    if not conflicts:
+        yield ok("InfluxDB's types", f"None of its {len(found)} columns contradicts ours.")
+
+
+def expected(measurement: str, field: str) -> str | None:
+    """The type that we write into this column, None where it is not ours."""
+    kind = _OURS.get((measurement, field))
+    if kind is None and measurement in FACETS:
+        longest = max((name for of, name in _OURS if of == measurement and field.startswith(f"{name}_")), key=len, default="")
+        kind = _OURS.get((measurement, longest))
+    if kind is None and measurement.startswith(RAW):
+        try:
+            kind = quantity(f"{measurement}.{field}").kind
+        except KeyError:
+            return None
+    return TYPES[kind] if kind is not None else None
+
+
+def judge_database(facts: DatabaseFacts, *, shared: bool) -> Iterator[Finding]:
+    """Whether it is there, is ours, and is durable. `shared`: several bridges work on it."""
+    if facts.problem:
+        yield broken("city database", facts.problem, "start it; settings: database.url")
+        return
+    yield _judge_revision(facts)
+    if facts.towns == 0:
+        yield warning("towns", "The city database knows no town: every event becomes a dead letter.",
+                      "stadtfunk account town add NAME …, then stadtfunk import")
+    if facts.sqlite and shared:
+        yield broken("database engine", "Several bridges are to share the work (mqtt.share), and the city database is SQLite.",
+                     "settings: database.url = \"postgresql+psycopg://…\"")
+    yield from _judge_postgresql(facts)
+
+
+def judge_api(facts: ApiFacts) -> Iterator[Finding]:
+    """ChirpStack's API: only configurations and fresh orders need it."""
+    if facts.problem:
+        yield warning("ChirpStack's API", f"ChirpStack's API cannot be used: {facts.problem}. Old orders cannot be taken back.",
+                      "settings: chirpstack.url = host:8080, chirpstack.token = an API key made in ChirpStack's web page")
+        return
+    number = numbers(facts.version)
+    if number and number < (4, 0):
+        yield broken("ChirpStack's version", f"ChirpStack {facts.version} is not understood.", "install ChirpStack 4")
+    else:
+        yield ok("ChirpStack's version", f"ChirpStack {facts.version} answers.")
+    if facts.ahead_s is not None:
+        yield judge_skew("ChirpStack's clock", facts.ahead_s, "ChirpStack's")
+
+
+def _judge_retention(rows: Sequence[Mapping[str, object]], settings: Influx) -> Iterator[Finding]:
+    default = next((row for row in rows if row.get("default")), None)
+    if default is None:
+        yield ok("InfluxDB's retention", f"There is no database {settings.bucket} yet; it is made when the first line is sent.")
+        return
+    said = str(default.get("duration"))
+    kept = duration_s(said)
+    if 0 < kept < KEEP_AT_LEAST_S:
+        yield warning("InfluxDB's retention", f"InfluxDB forgets after {said}, and refuses readings that come later than that.",
+                      f'ALTER RETENTION POLICY "{default.get("name")}" ON "{settings.bucket}" DURATION 0s')
+    else:
+        yield ok("InfluxDB's retention", f"InfluxDB keeps readings {'for ever' if not kept else f'for {said}'}.")
+
+
+def _judge_revision(facts: DatabaseFacts) -> Finding:
+    engine = "SQLite" if facts.sqlite else "PostgreSQL"
+    if facts.at == facts.newest:
+        return ok("city database", f"{engine} {facts.server} answers, at this program's revision.")
+    if facts.at is not None and facts.newest is not None and facts.at > facts.newest:
+        return broken("city database", f"The city database is of a newer program ({facts.at}, ours: {facts.newest}).",
+                      "update stadtfunk on this machine")
+    return warning("city database", f"The city database is at {facts.at or 'nothing yet'}, this program at {facts.newest}.",
+                   "stadtfunk database upgrade")
+
+
+def _judge_postgresql(facts: DatabaseFacts) -> Iterator[Finding]:
+    for name in ("fsync", "full_page_writes"):
+        if facts.options.get(name) == "off":
+            yield broken(f"PostgreSQL's {name}", f"PostgreSQL runs with {name} = off: a power cut can ruin the database.",
+                         f"postgresql.conf: {name} = on, then restart it")
+    if facts.options.get("synchronous_commit") == "off":
+        yield broken("PostgreSQL's synchronous_commit", "PostgreSQL says that it has stored what it has not: commands and dead "
+                     "letters of the last moments are lost in a crash.",
+                     "postgresql.conf: synchronous_commit = on, then reload it")
+    number = facts.server.partition(".")[0]
+    if not facts.sqlite and number.isdecimal() and int(number) < OLDEST_POSTGRESQL:
+        yield warning("PostgreSQL's version", f"PostgreSQL {facts.server} gets no more repairs.", "update PostgreSQL")
+
+
+def _influx_mend(problem: str) -> str:
+    if "(401)" in problem or "(403)" in problem:
+        return "settings: influx.token (1.x: user:password), with the right to read and write the bucket"
+    if "no such bucket" in problem:
+        return "settings: influx.bucket and influx.org, or make the bucket"
+    return "start InfluxDB; settings: influx.url"
+
+
+def duration_s(text: str) -> float:
+    """InfluxDB's way to write a time: 168h0m0s; 0s means for ever."""
+    total, digits = 0.0, ""
+    for char in text:
+        if char.isdecimal():
+            digits += char
+        elif digits and char in _UNITS:
+            total, digits = total + int(digits) * _UNITS[char], ""
+    return total
+
+
+_UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
+_OURS = {column(row): row.kind for row in quantities()}

@@ -1,0 +1,161 @@
+"""Asks InfluxDB, the city database, ChirpStack's API and a running bridge. A door to gRPC; every question is bounded."""
+
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+import grpc
+from chirpstack_api import api
+from google.protobuf.empty_pb2 import Empty
+
+from city.clock import Clock
+from city.errors import CityError, InfluxDown, Invalid, StoreDown
+from city.settings import Chirpstack, Influx, Secret
+from city.store.database import Database
+from city.store.influx import InfluxDB, RejectedQuery
+from city.store.opening import newest, version
+from gateway_bridge.network_server import target
+
+ASK_S = 5.0
+MOST_FIELDS = 20_000
+_SAMPLE = re.compile(rb"^stadtfunk_bridge_connections_total(?:\{[^}]*\})? ([0-9.e+]+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class InfluxFacts:
+    """`problem`: why it does not answer, or does not let us in. `fields`: measurement, field, type of each column;
+    `unasked`: why it does not tell them. `ahead_s`: its clock before ours, None where it does not say."""
+
+    problem: str = ""
+    version: str = ""
+    fields: Sequence[tuple[str, str, str]] = ()
+    retentions: Sequence[Mapping[str, object]] = ()
+    unasked: str = ""
+    ahead_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseFacts:
+    """`at` and `newest`: revision of the tables and of this program. `options`: PostgreSQL's own settings by name."""
+
+    problem: str = ""
+    sqlite: bool = True
+    at: str | None = None
+    newest: str | None = None
+    server: str = ""
+    towns: int | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiFacts:
+    """ChirpStack's API."""
+
+    problem: str = ""
+    version: str = ""
+    ahead_s: float | None = None
+
+
+def probe_influx(settings: Influx, clock: Clock) -> InfluxFacts:
+    """Everything in a few requests."""
+    try:
+        server = InfluxDB(settings)
+    except Invalid as error:
+        return InfluxFacts(problem=str(error))
+    try:
+        said = server.version()
+        try:
+            fields = _fields(server)
+            retentions, unasked = server.query("SHOW RETENTION POLICIES"), ""
+        except RejectedQuery as error:
+            fields, retentions, unasked = [], [], str(error)
+    except (InfluxDown, CityError) as error:
+        return InfluxFacts(problem=str(error))
+    finally:
+        server.close()
+    return InfluxFacts("", said, fields, retentions, unasked, clock_ahead(f"{settings.url.rstrip('/')}/ping", clock.now))
+
+
+def probe_database(url: Secret) -> DatabaseFacts:
+    """Its version and ours, without changing it."""
+    sqlite = url.reveal().startswith("sqlite")
+    if sqlite and not Path(url.reveal().partition(":///")[2].partition("?")[0] or "-").is_file():
+        return DatabaseFacts(newest=newest())  # asking would make it
+    try:
+        database = Database(url)
+    except CityError as error:
+        return DatabaseFacts(str(error), sqlite)
+    try:
+        at = version(database)
+        with database.read() as connection:
+            towns = connection.exec_driver_sql("SELECT count(*) FROM tenants").scalar() if at else None
+            if sqlite:
+                said, options = str(connection.exec_driver_sql("SELECT sqlite_version()").scalar()), {}
+            else:
+                said = str(connection.exec_driver_sql("SHOW server_version").scalar())
+                options = {name: str(connection.exec_driver_sql(f"SHOW {name}").scalar())
+                           for name in ("fsync", "synchronous_commit", "full_page_writes")}
+    except StoreDown as error:
+        return DatabaseFacts(str(error), sqlite)
+    finally:
+        database.close()
+    return DatabaseFacts("", sqlite, at, newest(), said, towns, options)
+
+
+def probe_api(settings: Chirpstack, clock: Clock) -> ApiFacts:
+    """ChirpStack's version by its API; its clock by HTTP, where the same port speaks it."""
+    try:
+        where, tls = target(settings.url)
+    except Invalid as error:
+        return ApiFacts(str(error))
+    channel = grpc.secure_channel(where, grpc.ssl_channel_credentials()) if tls else grpc.insecure_channel(where)
+    try:
+        answer = api.InternalServiceStub(channel).GetVersion(
+            Empty(), metadata=(("authorization", f"Bearer {settings.token.reveal()}"),), timeout=ASK_S)
+    except grpc.RpcError as error:
+        code = getattr(error, "code", lambda: None)()
+        return ApiFacts(f"it answers {getattr(code, 'name', 'nothing')}")
+    finally:
+        channel.close()
+    return ApiFacts("", answer.version[:50], clock_ahead(f"http{'s' if tls else ''}://{where}/", clock.now))
+
+
+def clock_ahead(url: str, now: Callable[[], datetime]) -> float | None:
+    """Seconds that the server's clock is before ours, by its HTTP Date (whole seconds); None where it does not say."""
+    before = now()
+    try:
+        with urllib.request.urlopen(url, timeout=ASK_S) as answer:
+            date = answer.headers.get("Date", "")
+    except urllib.error.HTTPError as error:
+        date = error.headers.get("Date", "")
+    except (OSError, ValueError):
+        return None
+    after = now()
+    try:
+        said = parsedate_to_datetime(date)
+        ahead = (said - before).total_seconds() + 0.5, (said - after).total_seconds() + 0.5
+    except (TypeError, ValueError):
+        return None
+    return sum(ahead) / 2
+
+
+def connections(port: int) -> float | None:
+    """How often the bridge that runs here has connected to its broker; None where none tells."""
+    if not port:
+        return None
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=ASK_S) as answer:
+            found = _SAMPLE.search(answer.read(2**22))
+    except (OSError, ValueError):
+        return None
+    return float(found[1]) if found else None
+
+
+def _fields(server: InfluxDB) -> list[tuple[str, str, str]]:
+    rows = server.query("SHOW FIELD KEYS")[:MOST_FIELDS]
+    return [(str(row.get("name")), str(row.get("fieldKey")), str(row.get("fieldType"))) for row in rows]
