@@ -2,105 +2,259 @@
 
 The cursor stands in the log and moves only after InfluxDB has stored the lines, so a crash sends some lines twice and
 loses none. Each InfluxDB (address and bucket) has a cursor of its own: a new one is filled from the beginning.
+
+After a long outage there are two ways through the log: the backlog, which the cursor follows in order of arrival, and the
+tail, which began where the log ended when InfluxDB came back. They take turns, so that what arrives now is seen within
+seconds, and meet where the tail began. The tail is not remembered: after a crash it is sent again. Each of the two keeps the
+order of arrival, and InfluxDB orders points by their own times, so a device's values are the same in the end.
 """
 
 import asyncio
 import hashlib
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from city.clock import Clock
 from city.errors import Unavailable
-from city.ids import TenantId
+from city.readings import Entry, from_ns
 from city.settings import Influx
-from city.store.influx import InfluxBusy, RejectedLines, Sink
-from city.store.lines import lines
+from city.store.influx import InfluxBusy, InfluxHeld, RejectedLines, Sink
+from city.store.lines import Writer, lines
 from city.store.ports import DeadLetter, ReadingLog
+from gateway_bridge.rewind import Rewinds
+from gateway_bridge.sift import Line, Sifted, sift
 from gateway_bridge.waiting import Backoff, first
 
 TOPIC = "influx"  # where a dead letter came from: a line, not a message of the broker
 IDLE_S = 1.0
+BACKLOG = 20_000  # entries behind the end of the log, and the tail is sent too
+TAIL_EVERY = timedelta(seconds=1)
+RATE_OVER = timedelta(seconds=60)
 
+Batch = Sequence[tuple[int, Entry]]
 Bury = Callable[[Sequence[DeadLetter]], None]
+Passed = Callable[[Batch], None]
 
 _log = logging.getLogger(__name__)
 
 
-class Shipper:
-    """Sends what `sink` does not have yet. Blocks: call `step` from a thread."""
+@dataclass(frozen=True, slots=True)
+class ShipStatus:
+    """How far InfluxDB is behind the local log.
 
-    def __init__(self, log: ReadingLog, sink: Sink, clock: Clock, settings: Influx, *, bury: Bury) -> None:
-        """`bury` keeps the lines that InfluxDB refuses; it is called before the cursor passes them."""
+    `waiting` entries are not in InfluxDB; `lag_s` is how old the oldest of them is, about. `error` is the sentence of the
+    last attempt where that failed. `held` is what a person must mend before anything is taken: a reason of InfluxHeld.
+    `passed` = `stored` + `expired` + `refused` lines since the start; `requests` are batches, sent again or not.
+    """
+
+    waiting: int
+    lag_s: float
+    error: str
+    held: str
+    per_s: float
+    passed: int = 0
+    stored: int = 0
+    expired: int = 0
+    refused: int = 0
+    requests: int = 0
+
+
+@dataclass(slots=True)
+class _Tail:
+    begin: int  # where the backlog ends
+    position: int
+    looked: datetime
+
+
+class Shipper:
+    """Sends what `sink` does not have yet. Blocks: call `step` from a thread; `status` may be called from any."""
+
+    def __init__(self, log: ReadingLog, sink: Sink, clock: Clock, settings: Influx, *, bury: Bury,
+                 rewinds: Rewinds | None = None, passed: Passed | None = None) -> None:
+        """`bury` keeps the lines that InfluxDB refuses; it is called before the cursor passes them. `passed` hears of all
+        entries that InfluxDB has now."""
         self._log, self._sink, self._clock, self._bury = log, sink, clock, bury
+        self._rewinds, self._passed = rewinds, passed
         self._most = max(settings.batch, 1)
         self._name = cursor_name(settings)
+        self._block = Writer().block
+        self._tail: _Tail | None = None
+        self._full = False
+        self._lines_each = 2.0  # of an entry, as the last batch had
+        self._error = self._held = ""
+        self._oldest_ns = 0
+        self._counts = _Counts()
+        self._rate: deque[tuple[datetime, int]] = deque(maxlen=600)
 
     def step(self) -> int:
-        """Send one batch; returns how many entries the cursor has passed, 0 where nothing waits.
+        """Send one batch; returns how many entries InfluxDB has more than before, 0 where nothing waits.
         Raises InfluxDown or StoreDown with the cursor where it was."""
-        position, entries, waiting = self._next()
-        if not entries:
-            return 0
-        letters = self._store(waiting)
-        if letters:
-            _log.warning("InfluxDB refused %d of %d lines: %s", len(letters), len(waiting), letters[0].detail)
-            self._bury(letters)
-        self._log.move_cursor(self._name, position)
-        return entries
+        try:
+            self._rewind()
+            done = self._step()
+        except Unavailable as error:
+            self._error, self._held = str(error), error.held if isinstance(error, InfluxHeld) else ""
+            raise
+        self._error = self._held = ""
+        if done:
+            self._rate.append((self._clock.now(), done))
+        return done
+
+    @property
+    def hurries(self) -> bool:
+        """Whether there is a backlog, or the last batch was a full one, so that the next should follow at once."""
+        return self._full or self._tail is not None
 
     def waiting(self) -> int:
         """How many positions of the log InfluxDB does not have yet."""
-        return max(self._log.head() - self._log.cursor(self._name), 0)
+        return self._behind(self._log.cursor(self._name))
 
-    def _next(self) -> "tuple[int, int, list[_Line]]":
-        """The new cursor, how many entries it passes, and their lines: a batch of lines, or one entry's if it alone
-        has more."""
-        position, entries, found = 0, 0, list[_Line]()
-        entries_at_most = max(self._most // 2, 1)  # most entries are two lines or more
-        for at, entry in self._log.after(self._log.cursor(self._name), entries_at_most):
-            said = [_Line(text, entry.place.tenant) for text in lines(entry)]
-            if entries and len(found) + len(said) > self._most:
-                break
-            position, entries = at, entries + 1
-            found += said
-        return position, entries, found
+    def status(self) -> ShipStatus:
+        """How it goes. Raises StoreDown."""
+        waiting, now = self.waiting(), self._clock.now()
+        lag = (now - from_ns(self._oldest_ns)).total_seconds() if waiting and self._oldest_ns else 0.0
+        since = now - RATE_OVER
+        counts = self._counts
+        per_s = sum(done for at, done in list(self._rate) if at >= since) / RATE_OVER.total_seconds()
+        return ShipStatus(waiting, max(lag, 0.0), self._error, self._held, per_s, counts.passed, counts.stored,
+                          counts.expired, counts.refused, counts.requests)
 
-    def _store(self, waiting: "Sequence[_Line]") -> list[DeadLetter]:
-        """Everything that InfluxDB takes is stored; the rest, found by halving, comes back as dead letters."""
+    def _step(self) -> int:
+        cursor = self._log.cursor(self._name)
+        done = self._follow_tail()
+        batch = self._next(cursor, self._tail.begin if self._tail else None)
+        if batch:
+            self._oldest_ns = batch[0][1].at_ns
+            self._send(batch)
+            cursor = batch[-1][0]
+            self._log.move_cursor(self._name, cursor)
+            self._oldest_ns = batch[-1][1].at_ns
+        elif self._tail:  # all that lay before it is done
+            cursor = self._tail.position
+            self._log.move_cursor(self._name, cursor)
+            self._tail, self._full = None, True  # look at once for what has come meanwhile
+        if self._tail is None and self._behind(cursor) > BACKLOG:
+            self._tail = _Tail(head := self._log.head(), head, self._clock.now())
+        return done + len(batch)
+
+    def _follow_tail(self) -> int:
+        """Send what has arrived since the last look; returns how many entries."""
+        tail, now = self._tail, self._clock.now()
+        if tail is None or now - tail.looked < TAIL_EVERY:
+            return 0
+        batch = self._next(tail.position, None)
+        if batch:
+            self._send(batch)
+            tail.position = batch[-1][0]
+        if not self._full:
+            tail.looked = now
+        return len(batch)
+
+    def _behind(self, cursor: int) -> int:
+        tail = self._tail
+        return max(self._log.head() - cursor - (tail.position - tail.begin if tail else 0), 0)
+
+    def _next(self, cursor: int, end: int | None) -> list[tuple[int, Entry]]:
+        """What comes after the cursor and not after `end`: about a batch of lines."""
+        most = max(int(self._most / self._lines_each), 1)
+        found = [(at, entry) for at, entry in self._log.after(cursor, most) if end is None or at <= end]
+        self._full = len(found) == most
+        return found
+
+    def _send(self, batch: Batch) -> None:
+        """In requests of at most so many lines, or one entry's if it alone has more."""
+        begin, blocks, count = 0, list[bytes](), 0
+        for index, (_, entry) in enumerate(batch):
+            text, number = self._block(entry)
+            if blocks and count + number > self._most:
+                self._request(batch[begin:index], blocks, count)
+                begin, blocks, count = index, [], 0
+            if number:
+                blocks.append(text)
+                count += number
+        self._request(batch[begin:], blocks, count)
+        if self._passed is not None:
+            self._passed(batch)
+
+    def _request(self, batch: Batch, blocks: list[bytes], count: int) -> None:
+        if not blocks:
+            return
+        self._counts.requests += 1
         try:
-            self._sink.write([line.text for line in waiting])
-        except RejectedLines as error:
-            if len(waiting) == 1:
-                return [self._letter(waiting[0], error.words)]
-        else:
-            return []
-        half = len(waiting) // 2
-        return self._store(waiting[:half]) + self._store(waiting[half:])
+            expired = self._sink.write(blocks)
+            sifted = Sifted(count - expired, expired, [])
+        except RejectedLines:
+            sifted = sift([Line(text, entry.place.tenant) for _, entry in batch for text in lines(entry)], self._write)
+        if sifted.refused:
+            _log.warning("InfluxDB refused %d of %d lines: %s", len(sifted.refused), count, sifted.refused[0][1])
+            self._bury([self._letter(line, words) for line, words in sifted.refused])
+        self._counts.add(count, sifted)
+        self._lines_each = max(count / len(batch), 1.0)
 
-    def _letter(self, line: "_Line", words: str) -> DeadLetter:
+    def _write(self, lines: Sequence[bytes]) -> int:
+        self._counts.requests += 1
+        return self._sink.write(lines)
+
+    def _letter(self, line: Line, words: str) -> DeadLetter:
         digest = hashlib.sha256(TOPIC.encode() + b"\0" + line.text).hexdigest()[:32]
         return DeadLetter(digest, self._clock.now(), TOPIC, line.text, RejectedLines.__name__, words, line.tenant)
 
+    def _rewind(self) -> None:
+        asked = self._rewinds.asked() if self._rewinds else None
+        if asked is None or self._rewinds is None:
+            return
+        if asked.cursor == self._name and asked.position < self._log.cursor(self._name):
+            _log.info("Asked to, InfluxDB is sent everything again from position %d on.", asked.position)
+            self._tail = None
+            self._log.move_cursor(self._name, asked.position)
+        self._rewinds.done()
+
+
+@dataclass(slots=True)
+class _Counts:
+    """Lines; `passed` is the sum of the three that follow."""
+
+    passed: int = 0
+    stored: int = 0
+    expired: int = 0
+    refused: int = 0
+    requests: int = 0
+
+    def add(self, count: int, sifted: Sifted) -> None:
+        self.passed += count
+        self.stored += sifted.stored
+        self.expired += sifted.expired
+        self.refused += len(sifted.refused)
+
 
 async def run_ship(shipper: Shipper, clock: Clock, stop: asyncio.Event, backoff: Backoff | None = None) -> None:
-    """Step until `stop`: at once while there is something to send, after a second where there is not, and after the
-    back-off, or as long as InfluxDB asks, where it or the log is down. Any other error ends it."""
-    backoff = backoff or Backoff()
+    """Step until `stop`: at once while full batches wait, else each second; after the back-off, or as long as InfluxDB
+    asks, where it or the log is down. Each trouble is said once, and once that it is over. Any other error ends it."""
+    backoff, trouble = backoff or Backoff(), ""
     while not stop.is_set():
         try:
-            pause = 0.0 if await asyncio.to_thread(shipper.step) else IDLE_S
+            await asyncio.to_thread(shipper.step)
+            pause = 0.0 if shipper.hurries else IDLE_S
             backoff.worked()
+            if trouble:
+                _log.warning("InfluxDB takes readings again.")
+            trouble = ""
         except Unavailable as error:
-            pause = max(backoff.failed(), _asked_for(error))
-            _log.warning("%s – the readings wait in the local log; next attempt in %.1f s.", error, pause)
+            pause = backoff.failed() + _asked_for(error)
+            if error.message != trouble:
+                _log.log(logging.ERROR if isinstance(error, InfluxHeld) else logging.WARNING,
+                         "%s – the readings wait in the local log.", error)
+            trouble = error.message
         if pause:
             await first(clock.sleep(pause), stop.wait())
 
 
 def cursor_name(settings: Influx) -> str:
-    """The name of this InfluxDB's cursor in the log."""
+    """The name of this InfluxDB's cursor in the log: the one that retention has to look at."""
     parts = urlsplit(settings.url)
     return f"influx {parts.hostname or ''}:{parts.port or ''}{parts.path.rstrip('/')} {settings.bucket}"
 
@@ -108,9 +262,3 @@ def cursor_name(settings: Influx) -> str:
 def _asked_for(error: Unavailable) -> float:
     """Seconds that InfluxDB asks to be left alone for."""
     return (error.retry_after_s or 0.0) if isinstance(error, InfluxBusy) else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    text: bytes
-    tenant: TenantId

@@ -1,20 +1,22 @@
 """InfluxDB 1.x, 2.x and 3.x behind one narrow door: write these lines, or say what is wrong.
 
 2.x and 3.x are written through influxdb-client's synchronous write (never its batching mode, which loses data), 1.x
-through its own /write. The version is found out at the first write, so that nothing waits for InfluxDB at start.
+through its own /write. The version is found out at the first write, so that nothing waits for InfluxDB at start; who
+talks like one version and calls itself another is told apart by the setting influx.api.
 Writing the same lines again changes nothing, so whenever the outcome is not known the answer is InfluxDown: send again.
 
-What the answers mean: 2xx stored; 400 and 422 RejectedLines with InfluxDB's own words (some of the lines may be
-stored); 401, 403, 404 InfluxDown, because a wrong token or a missing bucket is not the lines' fault; 413 the lines are
-halved; redirects, 429, 5xx and silence InfluxDown, with the wait that Retry-After asks for.
+What the answers mean: 204 stored, as is any 2xx without a word; a 2xx with words comes from somebody else, and nothing is
+stored. 400 and 422 RejectedLines with InfluxDB's own words (some of the lines may be stored), except for lines that are
+older than InfluxDB keeps: it would have deleted them by now, so they are done. 401, 403, 404 InfluxHeld, because a wrong
+token or a missing bucket is not the lines' fault; 413 the lines are halved, and the smaller size is remembered; redirects,
+429, 5xx and silence InfluxDown, with the wait that Retry-After asks for.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import urllib3
 from influxdb_client.client.influxdb_client import InfluxDBClient
@@ -23,22 +25,24 @@ from influxdb_client.rest import ApiException
 
 from city.errors import BadInput, InfluxDown, Invalid
 from city.settings import Influx
+from city.store.influx_http import CONNECT_S, MAX_WORDS, NO_RETRY, READ_S, Answer, Bounded, Http, TooMuch, compresses, silent
 
-CONNECT_S, READ_S = 5.0, 30.0
-MAX_WORDS = 500
-MAX_ANSWER = 32 * 2**20
-MAX_WAIT_S = 3600.0
-_NO_RETRY = urllib3.Retry(0, redirect=0, raise_on_redirect=False, raise_on_status=False)
+LEAST = 16 * 1024  # bytes: no 413 makes requests smaller than that, except the one that it answers
+LARGER_AFTER = 1000  # requests that went well, and twice the size is tried again
+BEYOND_RETENTION = "beyond retention policy"
+_DROPPED = re.compile(r"\bdropped=(\d{1,9})\b")
 
 Row = Mapping[str, object]
 
 
 class RejectedLines(BadInput):
-    """InfluxDB will not take at least one of the lines, ever. `words` are its own."""
+    """InfluxDB will not take at least one of the lines, ever. `words` are its own; `dropped` is how many it says it has not
+    stored (0: it does not say)."""
 
     def __init__(self, words: str) -> None:
         super().__init__("InfluxDB refuses the lines: {words}", words=words)
         self.words = words
+        self.dropped = _dropped(words)
 
 
 class RejectedQuery(BadInput):
@@ -53,56 +57,78 @@ class InfluxBusy(InfluxDown):
         self.retry_after_s = retry_after_s
 
 
+class InfluxHeld(InfluxDown):
+    """Nothing can be written until a person mends it. `held` says what: "unauthorized", "forbidden", "missing",
+    "organisation" or "stranger"."""
+
+    def __init__(self, message: str, *, held: str, **facts: object) -> None:
+        super().__init__(message, **facts)
+        self.held = held
+
+
 class Sink(Protocol):
     """Where lines go."""
 
-    def write(self, lines: Sequence[bytes]) -> None:
-        """All lines are stored when it returns. Raises RejectedLines or InfluxDown; sending again is harmless."""
+    def write(self, lines: Sequence[bytes]) -> int:
+        """All lines are stored when it returns, but for so many that are older than InfluxDB keeps. An item may be several
+        lines. Raises RejectedLines or InfluxDown; sending again is harmless."""
         ...
 
 
-def open_sink(settings: Influx) -> "InfluxDB":
-    """The InfluxDB at `settings.url`; nothing is sent yet. Raises Invalid where the address is none."""
-    return InfluxDB(settings)
+def open_sink(settings: Influx, *, creates: bool = False, keep_days: int | None = None) -> "InfluxDB":
+    """The InfluxDB at `settings.url`; nothing is sent yet. A database of 1.x that is missing is created; with `creates`
+    a bucket of 2.x too. What is created keeps `keep_days` (0: for ever). Raises Invalid where the address is none."""
+    return InfluxDB(settings, creates=creates, keep_days=settings.readings_days if keep_days is None else keep_days)
 
 
 class InfluxDB:
-    """One InfluxDB of any version, one bucket or database."""
+    """One InfluxDB of any version, one bucket or database. One thread writes; any may query."""
 
-    def __init__(self, settings: Influx) -> None:
-        self._settings = _checked(settings)
-        self._http = _Http(settings)
+    def __init__(self, settings: Influx, *, creates: bool = False, keep_days: int = 0) -> None:
+        self._settings, self._creates, self._keep_days = _checked(settings), creates, keep_days
+        self._http = Http(settings)
         self._writer: _Writer | None = None
+        self._most, self._fine = 0, 0  # bytes in one request (0: no limit is known), and requests that went well since
 
-    def write(self, lines: Sequence[bytes]) -> None:
+    def write(self, lines: Sequence[bytes]) -> int:
         """As Sink.write. One request, or more where InfluxDB finds one too large."""
-        if not lines:
-            return
-        answer = self._send(b"\n".join(lines))
-        if answer.status != 413:
-            _judge(answer)
-        elif len(lines) == 1:
-            raise RejectedLines("the line is too large (413)")
-        else:
-            half = len(lines) // 2
-            self.write(lines[:half])
-            self.write(lines[half:])
+        expired = 0
+        waiting = self._parts(lines)[::-1]
+        while waiting:
+            part = waiting.pop()
+            body = b"\n".join(part)
+            answer = self._send(body)
+            if answer.status != 413:
+                expired += _judged(answer)
+                self._went_well()
+            elif len(part) == 1:
+                raise RejectedLines("the line is too large (413)")
+            else:
+                self._most, self._fine = max(len(body) // 2, LEAST), 0
+                half = len(part) // 2
+                waiting += (part[half:], part[:half])
+        return expired
 
     def query(self, text: str) -> list[Row]:
         """The rows that an InfluxQL query gives: columns, tags, and the measurement under "name"; time in ns.
         Raises RejectedQuery, or InfluxDown."""
-        answer = self._http.post("query", {"db": self._settings.bucket, "epoch": "ns"}, {"q": text})
+        try:
+            answer = self._http.post("query", {"db": self._settings.bucket, "epoch": "ns"}, {"q": text})
+        except TooMuch as error:
+            raise RejectedQuery(error.message, **error.facts) from error
         if answer.status in (400, 422):
             raise RejectedQuery("InfluxDB refuses the query: {words}", words=answer.words)
-        _judge(answer)
+        _accept(answer)
         return list(_rows(answer.body))
 
     def version(self) -> str:
         """What InfluxDB calls itself, "" if it does not say. Raises InfluxDown."""
         answer = self._http.get("ping")
-        _judge(answer)
-        said = answer.headers.get("X-Influxdb-Version", "")
-        return said.removeprefix("v") or _version_in(answer.body)
+        if answer.status not in (400, 404, 405):  # a server without a ping may still take lines
+            _accept(answer)
+        named = {key.lower(): value for key, value in answer.headers.items()}
+        said = named.get("x-influxdb-version", "")
+        return said.removeprefix("v")[:40] or _version_in(answer.body)
 
     def close(self) -> None:
         """Let the connections go."""
@@ -110,7 +136,24 @@ class InfluxDB:
             self._writer.close()
         self._http.close()
 
-    def _send(self, body: bytes) -> "_Answer":
+    def _parts(self, lines: Sequence[bytes]) -> list[Sequence[bytes]]:
+        """In order, each as small as InfluxDB has last asked for."""
+        if not self._most:
+            return [lines] if lines else []
+        parts, begin, size = list[Sequence[bytes]](), 0, 0
+        for index, line in enumerate(lines):
+            size += len(line) + 1
+            if size > self._most and index > begin:
+                parts.append(lines[begin:index])
+                begin, size = index, len(line) + 1
+        return [*parts, lines[begin:]] if lines else []
+
+    def _went_well(self) -> None:
+        self._fine += 1
+        if self._most and self._fine >= LARGER_AFTER:
+            self._most, self._fine = self._most * 2, 0
+
+    def _send(self, body: bytes) -> Answer:
         if self._writer is None:
             self._writer = self._choose()
         answer = self._writer.send(body)
@@ -122,96 +165,38 @@ class InfluxDB:
         return answer
 
     def _choose(self) -> "_Writer":
-        version = self.version()
-        if version.startswith(("0.", "1.")):
-            return _One(self._settings, self._http)
+        api = self._settings.api
+        version = "" if api else self.version()
+        if api == "1" or version.startswith(("0.", "1.")):
+            return _One(self._settings, self._http, self._keep_days)
         if version.startswith("2.") and not self._settings.org:
-            raise InfluxDown("InfluxDB 2.x needs an organisation: set influx.org.")
-        return _Two(self._settings)
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def words(self) -> str:
-        """What InfluxDB says is wrong, in one line of at most 500 characters."""
-        text = self.body[:65536].decode("utf-8", "replace")
-        try:
-            said = json.loads(text)
-        except ValueError:
-            said = None
-        if isinstance(said, dict):
-            text = str(said.get("error") or said.get("message") or text)
-        return " ".join(text.split())[:MAX_WORDS] or f"status {self.status}"
+            raise InfluxHeld("InfluxDB 2.x needs an organisation: set influx.org.", held="organisation")
+        return _Two(self._settings, self._http, self._keep_days if self._creates else None)
 
 
 class _Writer(Protocol):
-    def send(self, body: bytes) -> _Answer: ...
+    def send(self, body: bytes) -> Answer: ...
     def create(self) -> bool:
         """Make the missing database; False where that is not ours to do."""
         ...
     def close(self) -> None: ...
 
 
-class _Http:
-    """Plain HTTP to InfluxDB: no redirects, no retries, answers of bounded size, InfluxDown where there is none."""
-
-    def __init__(self, settings: Influx) -> None:
-        token = settings.token.reveal()
-        self._base = settings.url.rstrip("/")
-        self._headers = {} if not token else urllib3.make_headers(basic_auth=token) if ":" in token \
-            else {"Authorization": f"Token {token}"}
-        self._pool = urllib3.PoolManager(maxsize=2, retries=_NO_RETRY, timeout=urllib3.Timeout(CONNECT_S, READ_S))
-
-    def get(self, path: str) -> _Answer:
-        return self._ask("GET", path, {}, None)
-
-    def post(self, path: str, query: Mapping[str, str], form: Mapping[str, str]) -> _Answer:
-        body = "&".join(f"{quote(key)}={quote(value)}" for key, value in form.items()).encode()
-        return self._ask("POST", path, query, body, "application/x-www-form-urlencoded")
-
-    def put(self, path: str, query: Mapping[str, str], body: bytes) -> _Answer:
-        return self._ask("POST", path, query, body, "text/plain; charset=utf-8")
-
-    def close(self) -> None:
-        self._pool.clear()
-
-    def _ask(self, method: str, path: str, query: Mapping[str, str], body: bytes | None, kind: str = "") -> _Answer:
-        where = f"{self._base}/{path}" + ("?" if query else "") + "&".join(
-            f"{key}={quote(value, safe='')}" for key, value in query.items())
-        headers = {**self._headers, "Content-Type": kind} if kind else self._headers
-        try:
-            response = self._pool.request(method, where, body=body, headers=headers, preload_content=False)
-            try:
-                said = response.read(MAX_ANSWER + 1, decode_content=True)
-            finally:
-                response.release_conn()
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise _silent(error) from error
-        if len(said) > MAX_ANSWER:
-            response.close()
-            raise RejectedQuery("InfluxDB's answer is larger than {most} MB.", most=MAX_ANSWER // 2**20)
-        return _Answer(response.status, response.headers, said)
-
-
 class _One:
     """InfluxDB 1.x: /write."""
 
-    def __init__(self, settings: Influx, http: _Http) -> None:
-        self._database, self._http = settings.bucket, http
+    def __init__(self, settings: Influx, http: Http, keep_days: int) -> None:
+        self._database, self._http, self._keep_days = settings.bucket, http, keep_days
 
-    def send(self, body: bytes) -> _Answer:
+    def send(self, body: bytes) -> Answer:
         return self._http.put("write", {"db": self._database, "precision": "ns"}, body)
 
     def create(self) -> bool:
         name = self._database.replace("\\", "\\\\").replace('"', '\\"')
-        answer = self._http.post("query", {}, {"q": f'CREATE DATABASE "{name}"'})
+        kept = f" WITH DURATION {self._keep_days}d" if self._keep_days else ""
+        answer = self._http.post("query", {}, {"q": f'CREATE DATABASE "{name}"{kept}'})
         if answer.status != 200 or b'"error"' in answer.body:
-            raise InfluxDown("InfluxDB does not let us create the database: {words}", words=answer.words)
+            raise InfluxHeld("InfluxDB does not let us create the database: {words}", held="missing", words=answer.words)
         return True
 
     def close(self) -> None:
@@ -221,27 +206,40 @@ class _One:
 class _Two:
     """InfluxDB 2.x and 3.x: influxdb-client's synchronous write."""
 
-    def __init__(self, settings: Influx) -> None:
-        self._bucket, self._org = settings.bucket, settings.org
+    def __init__(self, settings: Influx, http: Http, keep_days: int | None) -> None:
+        """`keep_days` None: a missing bucket is not created."""
+        self._bucket, self._org, self._http, self._keep_days = settings.bucket, settings.org, http, keep_days
         self._client = InfluxDBClient(settings.url.rstrip("/"), settings.token.reveal(), org=settings.org,
-                                      timeout=(CONNECT_S * 1000, READ_S * 1000), retries=_NO_RETRY)
+                                      timeout=(CONNECT_S * 1000, READ_S * 1000), retries=NO_RETRY)
+        self._pool = Bounded(compress=compresses(settings))
+        self._client.api_client.rest_client.pool_manager = self._pool  # type: ignore[assignment]
         self._api = self._client.write_api(write_options=SYNCHRONOUS)
 
-    def send(self, body: bytes) -> _Answer:
+    def send(self, body: bytes) -> Answer:
         try:
             self._api.write(self._bucket, self._org, body)  # nanoseconds
         except ApiException as error:
             if not error.status:
-                raise _silent(error) from error
-            return _Answer(error.status, error.headers or {}, str(error.body or "").encode())
-        except (urllib3.exceptions.HTTPError, OSError, UnicodeDecodeError) as error:
-            raise _silent(error) from error
-        return _Answer(204, {}, b"")
+                raise silent(error) from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise silent(error) from error
+        return self._pool.last
 
     def create(self) -> bool:
-        return False
+        if self._keep_days is None:
+            return False
+        org = _org_id(self._http.get("api/v2/orgs", {"org": self._org}).body)
+        if not org:
+            return False
+        rules = [{"type": "expire", "everySeconds": self._keep_days * 86400}] if self._keep_days else []
+        answer = self._http.post_json("api/v2/buckets", {"orgID": org, "name": self._bucket, "retentionRules": rules})
+        if answer.status not in (200, 201):
+            raise InfluxHeld("InfluxDB does not let us create the bucket {bucket}: {words}", held="missing",
+                             bucket=self._bucket, words=answer.words)
+        return True
 
     def close(self) -> None:
+        self._pool.clear()
         self._client.close()  # type: ignore[no-untyped-call]
 
 
@@ -252,50 +250,60 @@ def _checked(settings: Influx) -> Influx:
                       rule="address")
     if not settings.bucket:
         raise Invalid("influx.bucket must not be empty.", field="influx.bucket", rule="not empty")
+    if settings.api not in ("", "1", "2"):
+        raise Invalid("influx.api is 1 or 2, or empty.", field="influx.api", rule="1 or 2")
+    if settings.gzip not in ("", "yes", "no"):
+        raise Invalid("influx.gzip is yes or no, or empty.", field="influx.gzip", rule="yes or no")
     return settings
 
 
-def _judge(answer: _Answer) -> None:
+def _judged(answer: Answer) -> int:
+    """How many lines InfluxDB has let go as too old, where it agrees to the others; else raises what the answer means."""
+    if answer.status in (400, 422):
+        if BEYOND_RETENTION in answer.words:  # said only where all other lines are stored
+            return _dropped(answer.words)
+        raise RejectedLines(answer.words)
+    _accept(answer)
+    if answer.status != 204 and answer.body.strip():
+        raise InfluxHeld("What answers at influx.url is no InfluxDB ({status}): {words}", held="stranger",
+                         status=answer.status, words=answer.words)
+    return 0
+
+
+def _accept(answer: Answer) -> None:
     """Nothing where InfluxDB agrees; else the error that its answer means."""
     status = answer.status
     if 200 <= status < 300:
         return
-    if status in (400, 422):
-        raise RejectedLines(answer.words)
     if status in (401, 403):
-        raise InfluxDown("InfluxDB does not let us in ({status}): {words}", status=status, words=answer.words)
+        raise InfluxHeld("InfluxDB does not let us in ({status}): {words}", status=status, words=answer.words,
+                         held="unauthorized" if status == 401 else "forbidden")
     if status == 404:
-        raise InfluxDown("InfluxDB has no such bucket or database: {words}", words=answer.words)
-    raise InfluxBusy("InfluxDB cannot take it now ({status}): {words}", retry_after_s=_retry_after(answer.headers),
+        raise InfluxHeld("InfluxDB has no such bucket or database: {words}", held="missing", words=answer.words)
+    raise InfluxBusy("InfluxDB cannot take it now ({status}): {words}", retry_after_s=answer.retry_after_s,
                      status=status, words=answer.words)
 
 
-def _silent(error: Exception) -> InfluxDown:
-    cause = getattr(error, "reason", None)  # urllib3 wraps the error that tells
-    return InfluxDown("InfluxDB does not answer: {what}",
-                      what=type(cause if isinstance(cause, Exception) else error).__name__)
+def _dropped(words: str) -> int:
+    found = _DROPPED.search(words)
+    return int(found[1]) if found else 0
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds, at most an hour; a date counts from the answer's own Date."""
-    named = {key.lower(): value for key, value in headers.items()}
-    text = named.get("retry-after", "").strip()
+def _org_id(body: bytes) -> str:
     try:
-        if text.isdecimal():
-            return min(float(text), MAX_WAIT_S)
-        wait = parsedate_to_datetime(text) - parsedate_to_datetime(named.get("date", ""))
-        return min(max(wait.total_seconds(), 0.0), MAX_WAIT_S)
-    except (TypeError, ValueError):
-        return None
+        orgs = json.loads(body).get("orgs")
+        return str(orgs[0]["id"])
+    except (ValueError, AttributeError, LookupError, TypeError, RecursionError):
+        return ""
 
 
 def _version_in(body: bytes) -> str:
     """3.x says its version in the ping's body too."""
     try:
         said = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
-    return str(said.get("version", "")) if isinstance(said, dict) else ""
+    return str(said.get("version", ""))[:40] if isinstance(said, dict) else ""
 
 
 def _rows(body: bytes) -> Iterator[Row]:

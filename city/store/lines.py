@@ -11,19 +11,60 @@ of the device and not a part of the asset: it goes into the field's name ("uplin
 series. Quality is not sent: late readings are true of their time, implausible ones stay in the local log alone.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from math import isfinite
-from typing import NamedTuple
+from operator import attrgetter, itemgetter
+from typing import Any, NamedTuple
 
-from city.quantities import RAW, Kind, Quantity, Value, quantities, quantity
+from city.quantities import RAW, Kind, Measurement, Quantity, Value, quantities, quantity
 from city.readings import Entry, Place, Quality
 
 PLACES_CACHED = 100_000
+SHAPES_CACHED = 2048
 _FACETS = frozenset({"device", "radio", "lpp"})
 _IMPLAUSIBLE = Quality.IMPLAUSIBLE
 _INT64 = 2**63
+_QUANTITY, _VALUE, _CHANNEL = attrgetter("quantity"), attrgetter("value"), attrgetter("channel")
+_FORMS = {Kind.FLOAT: "%r", Kind.INT: "%di", Kind.BOOL: "%s", Kind.TEXT: "%s"}
 _TAKEN = frozenset({"", "time", "measurement", "field", "asset", "channel", "circuit", "device", "tenant", "zone"})
+
+
+class Writer:
+    """Writes entries the fast way, by what it remembers of places and of which quantities come together."""
+
+    def __init__(self) -> None:
+        self._places: dict[int, _Known] = {}
+        self._shapes: dict[_Key, _Shape] = {}
+
+    def block(self, entry: Entry) -> tuple[bytes, int]:
+        """`lines(entry)`, joined by line ends, and how many they are."""
+        said = entry.said
+        if not entry.odd:
+            _, where, shape = known = self._places.get(id(entry.place)) or self._met(entry.place)
+            quantities, channels = tuple(map(_QUANTITY, said)), tuple(map(_CHANNEL, said))
+            if shape.quantities != quantities or shape.channels != channels:  # mostly it says what it said last time
+                shape = known[2] = self._shaped(said, quantities, channels)
+            text = shape.fill(where, entry.at_ns, said)
+            if text is not None:
+                return text.encode("utf-8", "replace"), shape.lines
+        found = lines(entry)
+        return b"\n".join(found), len(found)
+
+    def _met(self, place: Place) -> "_Known":
+        if len(self._places) >= PLACES_CACHED:
+            self._places.clear()
+        known = self._places[id(place)] = [place, tags(place), _NO_SHAPE]  # the place is kept: no other gets its id
+        return known
+
+    def _shaped(self, said: tuple[Measurement, ...], quantities: tuple[Quantity, ...], channels: tuple[str, ...]) -> "_Shape":
+        key = tuple(map(id, quantities)), channels  # the shape keeps them: no others get their ids
+        shape = self._shapes.get(key)
+        if shape is None:
+            if len(self._shapes) >= SHAPES_CACHED:
+                self._shapes.clear()
+            shape = self._shapes[key] = _shape(said)
+        return shape
 
 
 def lines(entry: Entry) -> list[bytes]:
@@ -32,24 +73,17 @@ def lines(entry: Entry) -> list[bytes]:
     Left out: implausible readings, and numbers that InfluxDB has no form for (not finite, beyond 64 bits).
     """
     points: dict[tuple[str, str, int], dict[str, str]] = {}
-    last: tuple[str, str, int] | None = None
-    fields: dict[str, str] = {}
-    for reading in entry.readings:
-        if reading.quality is _IMPLAUSIBLE:
-            continue
-        measurement, field, facet, write = _COLUMNS[reading.quantity.name]
-        written = write(reading.value)
+    for item, at_ns in _sent(entry):
+        measurement, field, facet, write, _ = _COLUMNS[item.quantity.name]
+        written = write(item.value)
         if written is None:
             continue
-        channel = reading.channel
+        channel = item.channel
         if channel and facet:
             field, channel = _facet(field, channel), ""
-        point = (measurement, channel, reading.at_ns)
-        if point != last:  # readings of one point mostly follow each other
-            fields, last = points.setdefault(point, {}), point
-        fields[field] = f"{field}={written}"
-    tags = _tags(entry.place)
-    return [_line(measurement + tags, channel, fields, at) for (measurement, channel, at), fields in points.items()]
+        points.setdefault((measurement, channel, at_ns), {})[field] = f"{field}={written}"
+    where = tags(entry.place)
+    return [_line(measurement + where, channel, fields, at) for (measurement, channel, at), fields in points.items()]
 
 
 def column(quantity: Quantity, channel: str = "") -> tuple[str, str]:
@@ -64,27 +98,104 @@ def tag(text: str) -> str:
     return _clean(text).replace(",", r"\,").replace("=", r"\=").replace(" ", r"\ ")
 
 
-class _Column(NamedTuple):
-    """A named tuple, as unpacking one is what the hot loop does most."""
+def tags(place: Place) -> str:
+    """A place's tags with a comma before each, in the order that InfluxDB sorts them in; empty ones left out, as line
+    protocol has no empty."""
+    pairs = (("asset", place.asset), ("circuit", place.circuit), ("device", place.device), ("tenant", place.tenant),
+             ("zone", place.zone))
+    return "".join(f",{key}={tag(value)}" for key, value in pairs if value)
 
+
+class _Column(NamedTuple):
     measurement: str
     field: str
     facet: bool
     write: Callable[[Value], str | None]
+    kind: Kind
+
+
+def _sent(entry: Entry) -> Iterator[tuple[Measurement, int]]:
+    """What is sent, with its time."""
+    odd = {index: (quality, at_ns) for index, quality, at_ns in entry.odd}
+    for index, item in enumerate(entry.said):
+        quality, at_ns = odd.get(index, (None, entry.at_ns))
+        if quality is not _IMPLAUSIBLE:
+            yield item, at_ns
+
+
+class _Shape(NamedTuple):
+    """How entries look that say the same quantities: a template, filled in by one call for all their lines."""
+
+    quantities: tuple[Quantity, ...]
+    channels: tuple[str, ...]
+    template: str
+    pick: "_Pick"
+    floats: "_Pick | None"
+    ints: "_Pick | None"
+    texts: tuple[int, ...]
+    flags: tuple[int, ...]
+    lines: int
+
+    def fill(self, tags: str, at_ns: int, said: tuple[Measurement, ...]) -> str | None:
+        """The lines; None where a number may be one that InfluxDB cannot say."""
+        values = list(map(_VALUE, said))
+        if self.floats and not isfinite(sum(self.floats(values))):
+            return None
+        if self.ints and not max(map(abs, self.ints(values))) < _INT64:
+            return None
+        for index in self.flags:
+            values[index] = "true" if values[index] else "false"
+        for index in self.texts:
+            values[index] = _text(values[index])
+        return self.template % self.pick((tags, at_ns, *values))
+
+
+_Pick = Callable[[Any], tuple[Any, ...]]
+_Key = tuple[tuple[int, ...], tuple[str, ...]]
+_Known = list[Any]  # a place, its tags, and the shape of what it said last
+
+
+def _shape(said: tuple[Measurement, ...]) -> _Shape:
+    points: dict[tuple[str, str], dict[str, tuple[str, int]]] = {}
+    for index, item in enumerate(said):
+        measurement, field, facet, _, kind = _COLUMNS[item.quantity.name]
+        channel = item.channel
+        if channel and facet:
+            field, channel = _facet(field, channel), ""
+        points.setdefault((measurement, channel), {})[field] = (_FORMS[kind], index)
+    template, picked = [], []
+    for (measurement, channel), fields in points.items():
+        prefix = _percent(measurement) + "%s" + (_percent(f",channel={tag(channel)}") if channel else "")
+        template.append(f"{prefix} {','.join(f'{_percent(field)}={form}' for field, (form, _) in fields.items())} %d")
+        picked += [0, *(index + 2 for _, index in fields.values()), 1]
+    kinds = [_COLUMNS[item.quantity.name].kind for item in said]
+    floats, ints = _all(kinds, Kind.FLOAT), _all(kinds, Kind.INT)
+    return _Shape(tuple(item.quantity for item in said), tuple(item.channel for item in said), "\n".join(template),
+                  _getter(picked), _getter(floats) if floats else None, _getter(ints) if ints else None,
+                  _all(kinds, Kind.TEXT), _all(kinds, Kind.BOOL), len(points))
+
+
+def _all(kinds: list[Kind], wanted: Kind) -> tuple[int, ...]:
+    return tuple(index for index, kind in enumerate(kinds) if kind is wanted)
+
+
+def _getter(indices: Iterable[int]) -> _Pick:
+    """The items at `indices`, always as a tuple."""
+    chosen = list(indices)
+    if len(chosen) > 1:
+        getter: _Pick = itemgetter(*chosen)
+        return getter
+    return lambda items: tuple(items[index] for index in chosen)
+
+
+def _percent(text: str) -> str:
+    return text.replace("%", "%%")
 
 
 def _line(prefix: str, channel: str, fields: Mapping[str, str], at_ns: int) -> bytes:
     if channel:
         prefix = f"{prefix},channel={tag(channel)}"
     return f"{prefix} {','.join(fields.values())} {at_ns}".encode("utf-8", "replace")
-
-
-@lru_cache(maxsize=PLACES_CACHED)
-def _tags(place: Place) -> str:
-    """A place's tags, in the order that InfluxDB sorts them in; empty ones left out, as line protocol has no empty."""
-    pairs = (("asset", place.asset), ("circuit", place.circuit), ("device", place.device), ("tenant", place.tenant),
-             ("zone", place.zone))
-    return "".join(f",{key}={tag(value)}" for key, value in pairs if value)
 
 
 @lru_cache(maxsize=1024)
@@ -108,7 +219,7 @@ def _field(row: Quantity) -> str:
 def _raw_column(name: str) -> "_Column":
     """Raises KeyError where the name is no quantity's."""
     row = quantity(name)
-    return _Column(tag(row.measurement), tag(_field(row)), False, _WRITERS[row.kind])
+    return _Column(tag(row.measurement), tag(_field(row)), False, _WRITERS[row.kind], row.kind)
 
 
 def _float(value: Value) -> str | None:
@@ -126,8 +237,10 @@ def _bool(value: Value) -> str | None:
 
 
 def _text(value: Value) -> str | None:
-    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    said = str(value)
+    if "\\" in said or '"' in said:
+        said = said.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{said}"'
 
 
 _WRITERS = {Kind.FLOAT: _float, Kind.INT: _int, Kind.BOOL: _bool, Kind.TEXT: _text}
@@ -140,5 +253,6 @@ class _Columns(dict[str, _Column]):
         return _raw_column(name)
 
 
-_COLUMNS = _Columns({row.name: _Column(row.measurement, row.field, row.measurement in _FACETS, _WRITERS[row.kind])
-                     for row in quantities()})
+_COLUMNS = _Columns({row.name: _Column(row.measurement, row.field, row.measurement in _FACETS, _WRITERS[row.kind],
+                                        row.kind) for row in quantities()})
+_NO_SHAPE = _shape(())
