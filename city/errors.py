@@ -6,6 +6,7 @@ CityError
     UnknownDevice      no such device in our registry
     ForeignDevice      the message names another tenant than our registry
     FromTheFuture  TooOld   an event dated where no event can be
+    TooManyFrames      more of one device than LoRaWAN can carry
     DecodeError        the codec cannot read the frame
       Truncated  Trailing  OutOfRange  UnknownPort  UnknownVersion
       ScriptError        a town's own script threw, or said that it cannot read the frame
@@ -66,6 +67,10 @@ class FromTheFuture(BadInput):
 
 class TooOld(BadInput):
     """The event is dated before the time that we keep."""
+
+
+class TooManyFrames(BadInput):
+    """The device sends more frames than any LoRaWAN device can: it is broken, or forged."""
 
 
 class DecodeError(BadInput):
