@@ -18,7 +18,8 @@ FORGOTTEN_AFTER_S = 7 * 86400.0  # a bridge that has been taken away is no troub
 
 SENTENCES = {
     "broker_down": "There has been no connection to the broker since {since}: {what}",
-    "watchdog": "The broker holds events for us and has delivered none since {since}.",
+    "watchdog": "The broker delivered nothing and the bridge connected anew, last at {at}, {count} times so far.",
+    "taken_over": "Another program with our client id took our session, last at {at}, {count} times so far.",
     "session_lost": "The broker had forgotten our session at {at}: events published while we were away are lost.",
     "qos0": "Events arrive with QoS 0 and may be lost ({count} so far); set qos = 1 in ChirpStack's MQTT integration.",
     "storage_down": "Events cannot be stored, so nothing is acknowledged: {what}",
@@ -26,6 +27,7 @@ SENTENCES = {
     "log_refuses": "The local log takes nothing, so nothing is acknowledged: {what}",
     "disk_nearly_full": "The disk of the local log is nearly full: {free_mb} MB are free.",
     "log_unreadable": "The local log cannot be read: {what}",
+    "log_dropped": "{count} entries of the local log were dropped before InfluxDB had them.",
     "log_quarantined": "Parts of the local log were damaged and have been set aside: {what}",
     "influx_held": "InfluxDB takes nothing: {what} {waiting} entries wait in the local log.",
     "influx_behind": "InfluxDB is {lag} behind; {waiting} entries wait in the local log.",

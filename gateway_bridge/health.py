@@ -16,6 +16,17 @@ LONG_STATES_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """How often something has happened, and when last."""
+
+    count: int = 0
+    at: datetime | None = None
+
+
+NEVER = Seen()
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is seen of a bridge. Moments are None where the thing has not happened; texts "" where all is well.
 
@@ -27,14 +38,15 @@ class Facts:
     connected: bool = True
     disconnected_at: datetime | None = None
     broker_says: str = ""
-    silent_since: datetime | None = None
-    session_lost_at: datetime | None = None
-    qos0: int = 0
-    qos0_at: datetime | None = None
+    session_lost: Seen = NEVER
+    qos0: Seen = NEVER
+    watchdog: Seen = NEVER
+    taken_over: Seen = NEVER
     storage_says: str = ""
     database_says: str = ""
     log_says: str = ""
     quarantined: str = ""
+    dropped: int = 0
     free: int | None = None
     queued: int = 0
     batch_s: float = 0.0
@@ -57,12 +69,13 @@ def _broker(facts: Facts, now: datetime) -> Iterator[Reason]:
         since = facts.disconnected_at or facts.started_at
         say = broken if (now - facts.started_at).total_seconds() > START_S or facts.broker_says else warning
         yield say("broker_down", since=stamp(since), what=facts.broker_says or "no answer yet")
-    elif facts.silent_since is not None:
-        yield broken("watchdog", since=stamp(facts.silent_since))
-    if _recent(facts.session_lost_at, now):
-        yield warning("session_lost", at=stamp(facts.session_lost_at or now))
-    if _recent(facts.qos0_at, now):
-        yield warning("qos0", count=facts.qos0)
+    if _recent(facts.session_lost, now):
+        yield warning("session_lost", at=stamp(facts.session_lost.at or now))
+    if _recent(facts.qos0, now):
+        yield warning("qos0", count=facts.qos0.count)
+    for code, seen in (("watchdog", facts.watchdog), ("taken_over", facts.taken_over)):
+        if _recent(seen, now):
+            yield warning(code, count=seen.count, at=stamp(seen.at or now))
 
 
 def _storage(facts: Facts) -> Iterator[Reason]:
@@ -76,6 +89,8 @@ def _storage(facts: Facts) -> Iterator[Reason]:
         yield warning("disk_nearly_full", free_mb=facts.free // 2**20)
     if facts.quarantined:
         yield warning("log_quarantined", what=facts.quarantined)
+    if facts.dropped:
+        yield warning("log_dropped", count=facts.dropped)
     if facts.batch_s > LONG_BATCH_S:
         yield broken("unacknowledged", count=facts.queued, lag=span(facts.batch_s))
     if facts.states_lag_s > LONG_STATES_S:
@@ -94,5 +109,5 @@ def _influx(facts: Facts) -> Iterator[Reason]:
         yield warning("influx_behind", lag=span(facts.ship_lag_s), waiting=facts.waiting)
 
 
-def _recent(at: datetime | None, now: datetime) -> bool:
-    return at is not None and (now - at).total_seconds() < RECENT_S
+def _recent(seen: Seen, now: datetime) -> bool:
+    return seen.at is not None and (now - seen.at).total_seconds() < RECENT_S

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -18,34 +18,43 @@ from city.clock import Clock
 from city.errors import BrokerDown, StoreDown, Unavailable
 from city.health import SIGN_EVERY_S, Beat, Readiness
 from city.readings import from_ns
-from gateway_bridge.health import Facts, readiness
+from gateway_bridge.health import NEVER, Facts, Seen, readiness
 from gateway_bridge.link import Link
 from gateway_bridge.metrics import Metrics
 
+WATCHED = ("sessions_lost", "qos0", "watchdog", "taken_over")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 LISTEN = "listen"
 
+_T = TypeVar("_T")
+
 
 class Shipped(Protocol):
-    """How far InfluxDB is. `held`: why it gets nothing now, "" where it does; `lag_s`: age of the oldest that waits."""
+    """How far InfluxDB is, as gateway_bridge.ship says."""
 
     @property
     def waiting(self) -> int: ...
     @property
     def lag_s(self) -> float: ...
     @property
+    def error(self) -> str: ...
+    @property
     def held(self) -> str: ...
 
 
 class Logged(Protocol):
-    """How the local log is. `refuses`: why it takes nothing now; `quarantined`: what was damaged; "" where all is well."""
+    """How the local log is, as city.store.status says."""
 
     @property
-    def refuses(self) -> str: ...
+    def free_bytes(self) -> int: ...
     @property
-    def quarantined(self) -> str: ...
+    def broken(self) -> str: ...
     @property
-    def free(self) -> int | None: ...
+    def set_aside(self) -> tuple[str, ...]: ...
+    @property
+    def lost(self) -> int: ...
+    @property
+    def dropped_unshipped(self) -> int: ...
 
 
 class Signs(Protocol):
@@ -67,9 +76,7 @@ class Vitals:
         self._log, self._shipping, self._states_lag_s = log, shipping, states_lag_s
         self._started = clock.now()
         self._disconnected: datetime | None = None
-        self._session_lost: datetime | None = None
-        self._qos0: datetime | None = None
-        self._lost_before = self._qos0_before = 0
+        self._seen = dict.fromkeys(WATCHED, NEVER)
         self._broker_says = self._storage_says = self._database_says = ""
         self._settled, self._settled_at = -1, time.monotonic()
         self._process = Process(metrics)
@@ -113,20 +120,19 @@ class Vitals:
 
     def facts(self) -> Facts:
         """All that is seen now."""
-        now, counts, metrics = self._clock.now(), self._link.counts, self._metrics
-        self._notice(now)
-        log = self._log() if self._log is not None else None
-        shipped = self._shipping() if self._shipping is not None else None
+        self._notice(self._clock.now())
+        seen, metrics, log, shipped = self._seen, self._metrics, _asked(self._log), _asked(self._shipping)
         return Facts(
             started_at=self._started, connected=self._link.connected, disconnected_at=self._disconnected,
-            broker_says=self._broker_says, silent_since=getattr(self._link, "silent_since", None),
-            session_lost_at=self._session_lost, qos0=counts.qos0, qos0_at=self._qos0,
+            broker_says=self._broker_says, session_lost=seen["sessions_lost"], qos0=seen["qos0"],
+            watchdog=seen["watchdog"], taken_over=seen["taken_over"],
             storage_says=self._storage_says, database_says=self._database_says,
-            log_says=log.refuses if log else "", quarantined=log.quarantined if log else "",
-            free=log.free if log else None, queued=int(metrics.queued.value), batch_s=self._batch_s(),
+            log_says=log.broken if log else "", quarantined=_damage(log) if log else "",
+            dropped=log.dropped_unshipped if log else 0, free=log.free_bytes if log else None,
+            queued=int(metrics.queued.value), batch_s=self._batch_s(),
             lag_s=metrics.lag_s.value, lag_at=from_ns(metrics.dated_ns) if metrics.dated_ns else None,
             states_lag_s=self._states_lag_s() if self._states_lag_s is not None else 0.0,
-            influx_says=shipped.held if shipped else "", waiting=shipped.waiting if shipped else 0,
+            influx_says=(shipped.error or shipped.held) if shipped else "", waiting=shipped.waiting if shipped else 0,
             ship_lag_s=shipped.lag_s if shipped else 0.0)
 
     @property
@@ -141,11 +147,9 @@ class Vitals:
             self._disconnected, self._broker_says = None, ""
         elif self._disconnected is None:
             self._disconnected = now
-        if counts.sessions_lost > self._lost_before:
-            self._session_lost = now
-        if counts.qos0 > self._qos0_before:
-            self._qos0 = now
-        self._lost_before, self._qos0_before = counts.sessions_lost, counts.qos0
+        for name in WATCHED:
+            if (count := getattr(counts, name)) > self._seen[name].count:
+                self._seen[name] = Seen(count, now)
 
     def _batch_s(self) -> float:
         """For how long messages have waited without one being settled."""
@@ -153,6 +157,18 @@ class Vitals:
         if settled != self._settled or not self._metrics.queued.value:
             self._settled, self._settled_at = settled, time.monotonic()
         return time.monotonic() - self._settled_at
+
+
+def _asked(ask: Callable[[], _T] | None) -> _T | None:
+    """The answer; None where nobody is to be asked or the log cannot be read: the listening loop says that better."""
+    try:
+        return ask() if ask is not None else None
+    except StoreDown:
+        return None
+
+
+def _damage(log: Logged) -> str:
+    return f"{', '.join(log.set_aside[-5:])}; {log.lost} entries could not be read" if log.set_aside else ""
 
 
 class Process:
