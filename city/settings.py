@@ -115,6 +115,10 @@ class Bridge:
     tick_s: float = _setting(1.0, "seconds between two looks at what is wanted")
     frames_per_tick: int = _setting(50, "downlinks handed to the network server in one look at most; 0: never steers")
     lease_s: float = _setting(10.0, "of several bridges one steers; another takes over when it is silent for so many seconds")
+    device_per_minute: int = _setting(600, "frames of one device within a minute of its own time at most, the others become "
+                                      "dead letters; 0: any number")
+    town_per_s: float = _setting(2000.0, "events of one town a second, beyond which it is said (nothing is refused); 0: any")
+    raw_series: int = _setting(5000, "different names that one town's own codecs and unknown models may use; 0: any number")
     metrics_port: int = _setting(0, "port for Prometheus on 127.0.0.1; 0: none")
 
 
