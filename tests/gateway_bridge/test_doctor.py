@@ -1,0 +1,333 @@
+"""What the doctor makes of facts: each trouble is found, named and mended; a healthy chain is left in peace."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from city.quantities import Kind, quantities
+from city.readings import to_ns
+from city.settings import Influx, Mqtt, Secret
+from gateway_bridge.doctor.broker import Greeting, Heard, Queue
+from gateway_bridge.doctor.files import judge_chirpstack, judge_mosquitto, read_chirpstack, read_mosquitto
+from gateway_bridge.doctor.findings import Finding, Level, as_json, broken, exit_code, ok, show, unknown, warning
+from gateway_bridge.doctor.host import Disk, Machine, judge_disk, judge_machine, probe_disk
+from gateway_bridge.doctor.judge_broker import (
+    Traffic,
+    judge_greeting,
+    judge_queue,
+    judge_session,
+    judge_skew,
+    judge_takeover,
+    judge_traffic,
+    judge_transport,
+)
+from gateway_bridge.doctor.judge_services import duration_s, expected, judge_api, judge_database, judge_influx, judge_types
+from gateway_bridge.doctor.services import ApiFacts, DatabaseFacts, InfluxFacts
+from tests.gateway_bridge.samples import encode, topic, up
+
+ROOT = Path(__file__).parents[2]
+TOPIC = "application/+/device/+/event/+"
+NOW = datetime(2026, 7, 18, 9, 35, tzinfo=UTC)
+WEEK = 7 * 86400
+
+
+def worst(findings: object) -> list[tuple[str, Level]]:
+    """What is not well; each such thing must have a mend."""
+    found = [item for item in findings if item.level is not Level.OK]  # type: ignore[attr-defined]
+    assert all(item.mend for item in found if item.level is not Level.UNKNOWN)
+    return [(item.check, item.level) for item in found]
+
+
+def heard(seconds: float = -1.0, qos: int = 1, *, retain: bool = False, where: str = "") -> Heard:
+    """An uplink dated so many seconds after it came."""
+    at = (NOW + timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
+    return Heard(where or topic("up"), encode(up(time=at)), qos, retain, to_ns(NOW))
+
+
+@pytest.mark.parametrize(("greeting", "share", "found"), [
+    (Greeting(WEEK, None, None, True, "mosquitto version 2.0.11"), "", []),
+    (Greeting(WEEK, 3600), "", [("session expiry", Level.BROKEN)]),
+    (Greeting(0, 0), "", [("session expiry", Level.BROKEN)]),
+    (Greeting(3600), "", [("session expiry", Level.WARNING)]),
+    (Greeting(WEEK, maximum_qos=0), "", [("broker QoS", Level.BROKEN)]),
+    (Greeting(WEEK, shared=False), "group", [("shared subscription", Level.BROKEN)]),
+    (Greeting(WEEK, shared=False), "", []),
+    (Greeting(WEEK, version="mosquitto version 1.6.12"), "", [("broker version", Level.WARNING)])])
+def test_what_a_broker_grants(greeting: Greeting, share: str, found: list[tuple[str, Level]]) -> None:
+    assert worst(judge_greeting(greeting, share)) == found
+
+
+def test_a_session_that_is_forgotten() -> None:
+    assert worst([judge_session(True)]) == []
+    assert worst([judge_session(False)]) == [("session kept", Level.BROKEN)]
+
+
+@pytest.mark.parametrize(("queue", "five", "found"), [
+    (Queue(1200, 1200, 1000), False, []),
+    (Queue(1200, 1000, 20), False, [("max_queued_messages", Level.BROKEN), ("max_inflight_messages", Level.WARNING)]),
+    (Queue(1200, 1000, 20), True, [("max_queued_messages", Level.BROKEN)]),
+    (Queue(refused="Not authorized"), False, [("queue", Level.UNKNOWN)]),
+    (Queue(1200, 0, 0), False, [("queue", Level.UNKNOWN)])])
+def test_what_a_broker_keeps(queue: Queue, five: bool, found: list[tuple[str, Level]]) -> None:
+    assert worst(judge_queue(queue, 1000, five=five)) == found
+
+
+def test_good_traffic() -> None:
+    assert worst(judge_traffic(Traffic(TOPIC, 10, [heard(), heard(-0.2)]))) == []
+
+
+@pytest.mark.parametrize(("ours", "found"), [
+    ([heard(qos=0), heard()], [("event QoS", Level.BROKEN)]),
+    ([heard(), heard(retain=True)], [("retained", Level.WARNING)]),
+    ([heard(120)], [("event clock", Level.WARNING)]),
+    ([heard(-7200)], [("event clock", Level.BROKEN)]),
+    ([replace(heard(), payload=b"\x00\xff" * 9)], [("event format", Level.WARNING)])])
+def test_traffic_that_tells_of_trouble(ours: list[Heard], found: list[tuple[str, Level]]) -> None:
+    assert worst(judge_traffic(Traffic(TOPIC, 10, ours))) == found
+
+
+def test_one_device_that_buffers_does_not_accuse_the_clock() -> None:
+    assert worst(judge_traffic(Traffic(TOPIC, 10, [heard(), heard(), heard(-7200)]))) == []
+
+
+def test_a_wrong_prefix_is_found_and_the_right_one_named() -> None:
+    application = f"{'a1' * 4}-0000-0000-0000-{'0' * 12}"
+    wide = [Heard(f"town/application/{application}/device/70b3d57ed000004{n}/event/up", b"") for n in range(3)]
+    (finding,) = judge_traffic(Traffic(TOPIC, 10, (), [*wide, Heard("heating/room", b"")]))
+    assert finding.level is Level.BROKEN
+    assert 'mqtt.topic = "town/application/+/device/+/event/+"' in finding.mend
+
+
+def test_only_the_gateways_are_heard() -> None:
+    (finding,) = judge_traffic(Traffic(TOPIC, 10, (), [Heard("eu868/gateway/0016c001f153a14c/event/stats", b"")]))
+    assert finding.level is Level.BROKEN
+    assert "eu868/gateway/#" in finding.sentence
+    assert '[integration] enabled = ["mqtt"]' in finding.mend
+
+
+def test_silence_is_said_to_be_silence() -> None:
+    (finding,) = judge_traffic(Traffic(TOPIC, 10, (), [Heard("heating/room", b"")]))
+    assert finding.level is Level.UNKNOWN
+    assert "heating" in finding.sentence
+
+
+def test_the_way_to_the_broker() -> None:
+    plain = Mqtt(url="mqtt://broker.example", password=Secret("secret"))
+    assert worst([judge_transport(plain, "broker.example", tls=False)]) == [("transport", Level.WARNING)]
+    assert worst([judge_transport(plain, "broker.example", tls=True), judge_transport(plain, "127.0.0.1", tls=False)]) == []
+
+
+@pytest.mark.parametrize(("before", "after", "level"), [(3, 3, Level.OK), (3, 4, Level.OK), (3, 9, Level.BROKEN),
+                                                        (None, 9, Level.UNKNOWN), (3, None, Level.UNKNOWN)])
+def test_two_bridges_with_one_name(before: float | None, after: float | None, level: Level) -> None:
+    assert judge_takeover(before, after, 10).level is level
+
+
+@pytest.mark.parametrize(("ahead", "level"), [(0.4, Level.OK), (-4, Level.OK), (20, Level.WARNING), (-20, Level.WARNING),
+                                              (4000, Level.BROKEN)])
+def test_clocks(ahead: float, level: Level) -> None:
+    assert judge_skew("x", ahead, "InfluxDB's").level is level
+
+
+def conf(tmp_path: Path, text: str) -> list[tuple[str, Level]]:
+    path = tmp_path / "mosquitto.conf"
+    path.write_text(text, encoding="utf-8")
+    return worst(judge_mosquitto(read_mosquitto(path)))
+
+
+def test_the_shipped_configuration_is_well(tmp_path: Path) -> None:
+    shipped = (ROOT / "deploy/mosquitto.conf").read_text(encoding="utf-8")
+    assert conf(tmp_path, shipped.replace("#persistence", "persistence")) == []
+
+
+def test_debians_own_configuration_with_ours_included(tmp_path: Path) -> None:
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d/stadtfunk.conf").write_bytes((ROOT / "deploy/mosquitto.conf").read_bytes())
+    assert conf(tmp_path, f"persistence true\ninclude_dir {tmp_path}/conf.d\n") == []
+
+
+@pytest.mark.parametrize(("text", "found"), [
+    ("listener 1883", [("broker's disk", Level.BROKEN)]),
+    ("persistence true", [("broker's autosave", Level.WARNING), ("dead sessions", Level.WARNING)]),
+    ("persistence true\nautosave_interval 0\npersistent_client_expiration 1m", [("broker's autosave", Level.WARNING)]),
+    ("persistence true\nautosave_on_changes true\nautosave_interval 1\npersistent_client_expiration 1w",
+     [("broker's autosave", Level.WARNING)]),
+    ("persistence true\nautosave_interval 30\npersistent_client_expiration 1h", [("dead sessions", Level.BROKEN)]),
+    ("persistence true\nautosave_interval 30\npersistent_client_expiration 14d\nallow_anonymous true",
+     [("anonymous", Level.WARNING)])])
+def test_configurations_that_lose(tmp_path: Path, text: str, found: list[tuple[str, Level]]) -> None:
+    assert conf(tmp_path, text) == found
+
+
+def test_a_configuration_that_cannot_be_read(tmp_path: Path) -> None:
+    assert worst(judge_mosquitto(read_mosquitto(tmp_path / "none"))) == [("broker's disk", Level.UNKNOWN)]
+    assert worst(judge_mosquitto(None)) == [("broker's disk", Level.UNKNOWN)]
+
+
+CHIRPSTACK = """[integration]
+enabled = ["mqtt"]
+[integration.mqtt]
+"""
+SESSION = 'client_id = "x"\nsession_expiry_interval = "1h"\n'
+
+
+@pytest.mark.parametrize(("text", "found"), [
+    (CHIRPSTACK + "qos = 1\n" + SESSION, []),
+    (CHIRPSTACK, [("ChirpStack's QoS", Level.BROKEN), ("ChirpStack's session", Level.WARNING)]),
+    (CHIRPSTACK + 'qos = 1\nclient_id = "x"\nsession_expiry_interval = "0s"', [("ChirpStack's session", Level.WARNING)]),
+    (CHIRPSTACK + 'qos = 1\nclean_session = true\n' + SESSION, [("ChirpStack's session", Level.WARNING)]),
+    (CHIRPSTACK + 'qos = 1\nsession_expiry_interval = "1h"', [("ChirpStack's session", Level.WARNING)]),
+    (CHIRPSTACK.replace('"mqtt"', "") + "qos = 1\n" + SESSION, [("ChirpStack's integration", Level.BROKEN)]),
+    (CHIRPSTACK + 'qos = 1\nevent_topic = "town/{{dev_eui}}/{{event}}"\n' + SESSION, [("ChirpStack's topic", Level.WARNING)]),
+    ("[integration", [("chirpstack.toml", Level.UNKNOWN)])])
+def test_how_chirpstack_is_told_to_publish(tmp_path: Path, text: str, found: list[tuple[str, Level]]) -> None:
+    path = tmp_path / "chirpstack.toml"
+    path.write_text(text, encoding="utf-8")
+    assert worst(judge_chirpstack(read_chirpstack(path))) == found
+    assert worst(judge_chirpstack(read_chirpstack(tmp_path))) == found
+
+
+DISK = Disk("/log", "", "ext4", 10**12, 10**6, (0.001,) * 50)
+
+
+@pytest.mark.parametrize(("disk", "found"), [
+    (DISK, []),
+    (replace(DISK, problem="Permission denied"), [("log directory", Level.BROKEN)]),
+    (replace(DISK, kind="tmpfs"), [("log's file system", Level.BROKEN)]),
+    (replace(DISK, kind="nfs4"), [("log's file system", Level.BROKEN)]),
+    (replace(DISK, free=10**8), [("disk", Level.BROKEN)]),
+    (replace(DISK, free=10**9), [("disk", Level.WARNING)]),
+    (replace(DISK, inodes=50), [("inodes", Level.WARNING)]),
+    (replace(DISK, inodes=None), []),
+    (replace(DISK, syncs_s=(0.03,) * 50), [("fsync", Level.WARNING)]),
+    (replace(DISK, syncs_s=(0.001,) * 48 + (0.2, 0.2)), [("fsync", Level.WARNING)]),
+    (replace(DISK, syncs_s=(1e-6,) * 50), [("fsync", Level.WARNING)]),
+    (replace(DISK, syncs_s=()), [("fsync", Level.UNKNOWN)])])
+def test_disks(disk: Disk, found: list[tuple[str, Level]]) -> None:
+    assert worst(judge_disk(disk)) == found
+
+
+def test_a_real_disk_is_measured_and_left_clean(tmp_path: Path) -> None:
+    disk = probe_disk(tmp_path / "log")
+    assert len(disk.syncs_s) == 50
+    assert disk.free > 0
+    assert list((tmp_path / "log").iterdir()) == []
+
+
+def test_a_directory_that_is_a_file_cannot_hold_the_log(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("x", encoding="utf-8")
+    assert worst(judge_disk(probe_disk(tmp_path / "log"))) == [("log directory", Level.BROKEN)]
+
+
+def test_machines() -> None:
+    well = Machine("3.12.1", (("paho-mqtt", "2.2.0"),), 65536, True, True)
+    assert worst(judge_machine(well)) == []
+    assert worst(judge_machine(replace(well, descriptors=None))) == []
+    assert worst(judge_machine(replace(well, descriptors=256))) == [("descriptors", Level.WARNING)]
+    assert worst(judge_machine(replace(well, descriptors_known=False, synced=False))) == [
+        ("time service", Level.UNKNOWN), ("descriptors", Level.UNKNOWN)]
+
+
+@pytest.mark.parametrize(("measurement", "field", "kind"), [
+    ("lamp", "level", "float"), ("lamp", "dali_level", "integer"), ("lamp", "lit", "boolean"), ("lamp", "reason", "string"),
+    ("radio", "fcnt", "integer"), ("lamp", "level_x", None), ("weather", "rain", None)])
+def test_what_we_write_into_a_column(measurement: str, field: str, kind: str | None) -> None:
+    assert expected(measurement, field) == kind
+
+
+def test_a_facet_of_a_device_has_the_type_of_its_quantity() -> None:
+    assert expected("device", "uplinks_dr5") == expected("device", "uplinks") is not None
+
+
+def test_types_that_conflict() -> None:
+    columns = [("lamp", "level", "integer"), ("lamp", "power", "float"), ("lamp", "reason", "string"),
+               ("lamp", "reason", "float"), ("weather", "rain", "string")]
+    found = list(judge_types(columns))
+    assert worst(found) == [("InfluxDB's types", Level.BROKEN)] * 2
+    assert "lamp.level as integer; we write float" in found[0].sentence
+    assert "lamp.reason as float and string; we write string" in found[1].sentence
+    assert 'DROP MEASUREMENT "lamp"' in found[0].mend
+
+
+def test_all_conflicts_at_once_stay_readable() -> None:
+    wrong = [(row.measurement, row.field, "float" if row.kind is Kind.TEXT else "string") for row in quantities()]
+    found = list(judge_types(wrong))
+    assert len(found) == 21
+    assert "more columns" in found[-1].sentence
+
+
+INFLUX = InfluxFacts(version="1.6.7", fields=(("lamp", "level", "float"),), ahead_s=0.2,
+                     retentions=({"name": "autogen", "duration": "0s", "default": True},))
+
+
+@pytest.mark.parametrize(("facts", "found"), [
+    (INFLUX, []),
+    (replace(INFLUX, problem="InfluxDB does not let us in (401): x"), [("InfluxDB", Level.BROKEN)]),
+    (replace(INFLUX, ahead_s=60.0), [("InfluxDB's clock", Level.WARNING)]),
+    (replace(INFLUX, unasked="no DBRP"), [("InfluxDB's types", Level.UNKNOWN)]),
+    (replace(INFLUX, retentions=()), []),
+    (replace(INFLUX, retentions=({"name": "short", "duration": "24h0m0s", "default": True},)),
+     [("InfluxDB's retention", Level.WARNING)])])
+def test_influxdb(facts: InfluxFacts, found: list[tuple[str, Level]]) -> None:
+    assert worst(judge_influx(facts, Influx(url="http://x"))) == found
+
+
+def test_a_wrong_token_has_another_mend_than_silence() -> None:
+    mends = [next(iter(judge_influx(InfluxFacts(problem=words), Influx()))).mend
+             for words in ("InfluxDB does not let us in (403): x", "InfluxDB has no such bucket or database: x", "silence")]
+    assert ["token" in mends[0], "bucket" in mends[1], "start InfluxDB" in mends[2]] == [True] * 3
+
+
+def test_influxdbs_durations() -> None:
+    assert [duration_s(text) for text in ("0s", "168h0m0s", "1h30m0s", "52w")] == [0, 604800, 5400, 52 * 604800]
+
+
+DATABASE = DatabaseFacts(at="0004", newest="0004", server="3.45", towns=1)
+POSTGRESQL = replace(DATABASE, sqlite=False, server="15.4", options={"fsync": "on", "synchronous_commit": "on"})
+
+
+@pytest.mark.parametrize(("facts", "shared", "found"), [
+    (DATABASE, False, []),
+    (POSTGRESQL, True, []),
+    (replace(DATABASE, problem="no answer"), False, [("city database", Level.BROKEN)]),
+    (replace(DATABASE, at="0003"), False, [("city database", Level.WARNING)]),
+    (replace(DATABASE, at=None), False, [("city database", Level.WARNING)]),
+    (replace(DATABASE, at="0009"), False, [("city database", Level.BROKEN)]),
+    (replace(DATABASE, towns=0), False, [("towns", Level.WARNING)]),
+    (DATABASE, True, [("database engine", Level.BROKEN)]),
+    (replace(POSTGRESQL, server="11.2"), False, [("PostgreSQL's version", Level.WARNING)]),
+    (replace(POSTGRESQL, options={"fsync": "off", "synchronous_commit": "off"}), False,
+     [("PostgreSQL's fsync", Level.BROKEN), ("PostgreSQL's synchronous_commit", Level.BROKEN)])])
+def test_city_databases(facts: DatabaseFacts, shared: bool, found: list[tuple[str, Level]]) -> None:
+    assert worst(judge_database(facts, shared=shared)) == found
+
+
+def test_chirpstacks_api() -> None:
+    assert worst(judge_api(ApiFacts(version="4.13.0", ahead_s=0.1))) == []
+    assert worst(judge_api(ApiFacts(version="3.16.2"))) == [("ChirpStack's version", Level.BROKEN)]
+    assert worst(judge_api(ApiFacts("it answers UNAUTHENTICATED"))) == [("ChirpStack's API", Level.WARNING)]
+    assert worst(judge_api(ApiFacts(version="4.13.0", ahead_s=-90.0))) == [("ChirpStack's clock", Level.WARNING)]
+
+
+ALL = [ok("a", "fine"), unknown("b", "who knows", "look"), warning("c", "hm", "do"), broken("d", "no \x1b[2J", "mend\u202e")]
+
+
+@pytest.mark.parametrize(("findings", "code"), [(ALL[:2], 0), (ALL[:3], 1), (ALL, 2), ([], 0)])
+def test_the_exit_code_is_the_worst(findings: list[Finding], code: int) -> None:
+    assert exit_code(findings) == code
+    assert json.loads(as_json(findings))["exit_code"] == code
+
+
+def test_what_is_shown_has_the_worst_last_and_cannot_steer_a_terminal() -> None:
+    out = StringIO()
+    show(list(reversed(ALL)), Console(file=out, width=100))
+    text = out.getvalue()
+    assert text.index("fine") < text.index("who knows") < text.index("hm") < text.index("no ")
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert [row["level"] for row in json.loads(as_json(ALL))["findings"]] == ["ok", "unknown", "warning", "broken"]
