@@ -3,15 +3,14 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 from prometheus_client import start_http_server
 
 from city.clock import Clock
 from city.errors import BrokerDown, Conflict, Unavailable
 from city.settings import Settings
-from city.store.influx import open_sink
-from city.store.ports import DeadLetter, Facts, ReadingLog, Store
+from city.store.ports import ReadingLog, Store
 from gateway_bridge import network_server
 from gateway_bridge.link import Link
 from gateway_bridge.listen import Listener
@@ -19,7 +18,7 @@ from gateway_bridge.mend import Mender
 from gateway_bridge.metrics import Metrics
 from gateway_bridge.network_server import NetworkServer
 from gateway_bridge.reading import Reader
-from gateway_bridge.ship import Shipper, run_ship
+from gateway_bridge.ship_all import Shipping
 from gateway_bridge.steer import Steerer
 from gateway_bridge.waiting import Backoff, first
 
@@ -53,7 +52,9 @@ async def run_bridge(settings: Settings, *, store: Store, log: ReadingLog, link:
             loops = [_forever("listen", listener.step, clock, stop, metrics),
                      _forever("steer", steer, clock, stop, metrics), _forever("mend", mend, clock, stop, metrics)]
             if settings.influx.url:
-                loops.append(_ship(settings, store, log, clock, stop))
+                shipping = Shipping(settings, store, log, clock)
+                metrics.registry.register(shipping)
+                loops.append(shipping.run(stop))
             await asyncio.gather(*loops)
 
 
@@ -80,24 +81,6 @@ async def _forever(name: str, step: Callable[[], Awaitable[object]], clock: Cloc
                 await clock.sleep(backoff.failed())
 
     await first(steps(), stop.wait())
-
-
-async def _ship(settings: Settings, store: Store, log: ReadingLog, clock: Clock, stop: asyncio.Event) -> None:
-    def bury(letters: Sequence[DeadLetter]) -> None:
-        store.commit(Facts(letters=tuple(letters)))
-
-    sink = open_sink(settings.influx)
-    shipper = Shipper(log, sink, clock, settings.influx, bury=bury)
-    backoff = Backoff()
-    try:
-        while not stop.is_set():
-            try:
-                await run_ship(shipper, clock, stop)
-            except Exception:
-                _log.exception("ship: a fault of ours; going on")
-                await first(clock.sleep(backoff.failed()), stop.wait())
-    finally:
-        await asyncio.to_thread(sink.close)
 
 
 @contextlib.asynccontextmanager

@@ -46,9 +46,9 @@ _log = logging.getLogger(__name__)
 class ShipStatus:
     """How far InfluxDB is behind the local log.
 
-    `waiting` entries are not in InfluxDB; `lag_s` is how old the oldest of them is, about. `error` is the sentence of the
-    last attempt where that failed. `held` is what a person must mend before anything is taken: a reason of InfluxHeld.
-    `passed` = `stored` + `expired` + `refused` lines since the start; `requests` are batches, sent again or not.
+    `waiting` entries are not in InfluxDB; `lag_s` is how old the oldest of them is, about; `per_s` entries a second have
+    been shipped in the last minute. `error` is the sentence of the last attempt where that failed. `held` is what a person
+    must mend before anything is taken: one of city.store.influx.HELD.
     """
 
     waiting: int
@@ -56,11 +56,24 @@ class ShipStatus:
     error: str
     held: str
     per_s: float
+
+
+@dataclass(slots=True)
+class Counts:
+    """Lines since the start: `passed` = `stored` + `expired` (older than InfluxDB keeps) + `refused` (dead letters).
+    `requests` are all attempts."""
+
     passed: int = 0
     stored: int = 0
     expired: int = 0
     refused: int = 0
     requests: int = 0
+
+    def add(self, count: int, sifted: Sifted) -> None:
+        self.passed += count
+        self.stored += sifted.stored
+        self.expired += sifted.expired
+        self.refused += len(sifted.refused)
 
 
 @dataclass(slots=True)
@@ -85,9 +98,9 @@ class Shipper:
         self._tail: _Tail | None = None
         self._full = False
         self._lines_each = 2.0  # of an entry, as the last batch had
-        self._error = self._held = ""
+        self._error = self.held = ""
         self._oldest_ns = 0
-        self._counts = _Counts()
+        self.counts = Counts()
         self._rate: deque[tuple[datetime, int]] = deque(maxlen=600)
 
     def step(self) -> int:
@@ -97,9 +110,9 @@ class Shipper:
             self._rewind()
             done = self._step()
         except Unavailable as error:
-            self._error, self._held = str(error), error.held if isinstance(error, InfluxHeld) else ""
+            self._error, self.held = str(error), error.held if isinstance(error, InfluxHeld) else ""
             raise
-        self._error = self._held = ""
+        self._error = self.held = ""
         if done:
             self._rate.append((self._clock.now(), done))
         return done
@@ -118,10 +131,8 @@ class Shipper:
         waiting, now = self.waiting(), self._clock.now()
         lag = (now - from_ns(self._oldest_ns)).total_seconds() if waiting and self._oldest_ns else 0.0
         since = now - RATE_OVER
-        counts = self._counts
         per_s = sum(done for at, done in list(self._rate) if at >= since) / RATE_OVER.total_seconds()
-        return ShipStatus(waiting, max(lag, 0.0), self._error, self._held, per_s, counts.passed, counts.stored,
-                          counts.expired, counts.refused, counts.requests)
+        return ShipStatus(waiting, max(lag, 0.0), self._error, self.held, per_s)
 
     def _step(self) -> int:
         cursor = self._log.cursor(self._name)
@@ -183,7 +194,7 @@ class Shipper:
     def _request(self, batch: Batch, blocks: list[bytes], count: int) -> None:
         if not blocks:
             return
-        self._counts.requests += 1
+        self.counts.requests += 1
         try:
             expired = self._sink.write(blocks)
             sifted = Sifted(count - expired, expired, [])
@@ -192,11 +203,11 @@ class Shipper:
         if sifted.refused:
             _log.warning("InfluxDB refused %d of %d lines: %s", len(sifted.refused), count, sifted.refused[0][1])
             self._bury([self._letter(line, words) for line, words in sifted.refused])
-        self._counts.add(count, sifted)
+        self.counts.add(count, sifted)
         self._lines_each = max(count / len(batch), 1.0)
 
     def _write(self, lines: Sequence[bytes]) -> int:
-        self._counts.requests += 1
+        self.counts.requests += 1
         return self._sink.write(lines)
 
     def _letter(self, line: Line, words: str) -> DeadLetter:
@@ -214,40 +225,31 @@ class Shipper:
         self._rewinds.done()
 
 
-@dataclass(slots=True)
-class _Counts:
-    """Lines; `passed` is the sum of the three that follow."""
-
-    passed: int = 0
-    stored: int = 0
-    expired: int = 0
-    refused: int = 0
-    requests: int = 0
-
-    def add(self, count: int, sifted: Sifted) -> None:
-        self.passed += count
-        self.stored += sifted.stored
-        self.expired += sifted.expired
-        self.refused += len(sifted.refused)
-
-
 async def run_ship(shipper: Shipper, clock: Clock, stop: asyncio.Event, backoff: Backoff | None = None) -> None:
-    """Step until `stop`: at once while full batches wait, else each second; after the back-off, or as long as InfluxDB
-    asks, where it or the log is down. Each trouble is said once, and once that it is over. Any other error ends it."""
+    """Step until `stop`: at once while full batches wait, else each second. See `repeat`."""
+    def step() -> float:
+        shipper.step()
+        return 0.0 if shipper.hurries else IDLE_S
+
+    await repeat(step, "the readings wait in the local log", clock, stop, backoff)
+
+
+async def repeat(step: Callable[[], float], meanwhile: str, clock: Clock, stop: asyncio.Event,
+                 backoff: Backoff | None = None) -> None:
+    """`step`, in a thread, until `stop`; it says how long to pause. Where InfluxDB or the log is down, after the back-off, and
+    not before InfluxDB asks for it. Each trouble is said once, and once that it is over. Any other error ends it."""
     backoff, trouble = backoff or Backoff(), ""
     while not stop.is_set():
         try:
-            await asyncio.to_thread(shipper.step)
-            pause = 0.0 if shipper.hurries else IDLE_S
+            pause = await asyncio.to_thread(step)
             backoff.worked()
             if trouble:
-                _log.warning("InfluxDB takes readings again.")
+                _log.warning("InfluxDB takes data again.")
             trouble = ""
         except Unavailable as error:
             pause = backoff.failed() + _asked_for(error)
             if error.message != trouble:
-                _log.log(logging.ERROR if isinstance(error, InfluxHeld) else logging.WARNING,
-                         "%s – the readings wait in the local log.", error)
+                _log.log(logging.ERROR if isinstance(error, InfluxHeld) else logging.WARNING, "%s – %s.", error, meanwhile)
             trouble = error.message
         if pause:
             await first(clock.sleep(pause), stop.wait())

@@ -1,42 +1,90 @@
-"""`stadtfunk ship`: what waits in the local log for InfluxDB, and lines that it refused."""
+"""`stadtfunk ship`: what waits in the local log for InfluxDB, sending again what it has lost, and lines that it refused."""
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from city.clock import Clock, SystemClock
 from city.errors import Invalid
+from city.readings import from_ns, to_ns
 from city.settings import Settings, load
 from city.store.influx import RejectedLines, Sink, open_sink
 from city.store.opening import open_store
-from city.store.ports import ReadingLog, Store
+from city.store.ports import Store
 from city.store.readings import LocalLog
+from gateway_bridge.rewind import Rewind, Rewinds
 from gateway_bridge.ship import TOPIC, cursor_name
 
 MOST = 100_000
+LAST_NS = 2**63 - 1
+PATIENCE_S, POLL_S = 15.0, 0.25
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command; returns the exit code: 1 where a line that was sent again is still refused. Raises CityError."""
-    parser = argparse.ArgumentParser(prog="stadtfunk ship", description="What waits for InfluxDB.")
-    parser.add_argument("--settings", type=Path, metavar="FILE", help="settings (default: stadtfunk.toml)")
-    actions = parser.add_subparsers(dest="action", required=True)
-    actions.add_parser("status", help="how much of the local log InfluxDB has")
-    actions.add_parser("replay", help="send the lines again that InfluxDB refused")
-    words = parser.parse_args(argv)
+    """Run the command; returns the exit code: 1 where a line that was sent again is still refused, or where a rewind lacks
+    its confirmation. Raises CityError."""
+    words = _parser().parse_args(argv)
     settings = load(words.settings)
-    return _status(settings) if words.action == "status" else _replay(settings)
+    if words.action == "replay":
+        return _replay(settings)
+    if words.action == "rewind" and not settings.influx.url:
+        raise Invalid("No InfluxDB is set (influx.url).", field="influx.url", rule="set")
+    log = LocalLog(Path(settings.log.directory), keep_days=settings.log.keep_days)
+    try:
+        if words.action == "rewind":
+            plan = planned(log, settings, None if words.all else words.to)
+            return _rewind(plan, Rewinds(Path(settings.log.directory)), SystemClock(), sure=words.yes)
+        sys.stdout.write(status(log, settings))
+        return 0
+    finally:
+        log.close()
 
 
-def status(log: ReadingLog, settings: Settings) -> str:
+def status(log: LocalLog, settings: Settings) -> str:
     """A few lines for a person; no secrets."""
     if not settings.influx.url:
         return "No InfluxDB is set (influx.url): readings stay in the local log.\n"
     shipped, newest = log.cursor(cursor_name(settings.influx)), log.head()
-    return (f"InfluxDB  {settings.influx.url}, {settings.influx.bucket}\n"
-            f"shipped   {shipped}\n"
-            f"newest    {newest}\n"
-            f"waiting   {max(newest - shipped, 0)}\n")
+    asked = Rewinds(Path(settings.log.directory)).asked()
+    oldest = _dated(log, shipped) if newest > shipped else None
+    return "".join(f"{name:<9} {said}\n" for name, said in (
+        ("InfluxDB", f"{settings.influx.url}, {settings.influx.bucket}"),
+        ("shipped", shipped), ("newest", newest),
+        ("rewind", f"asked for, to position {asked.position}" if asked else ""),
+        ("oldest", f"{oldest:%Y-%m-%d %H:%M:%S}Z is the oldest that waits" if oldest else ""),
+        ("waiting", max(newest - shipped, 0))) if said != "")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A rewind: what it would do."""
+
+    rewind: Rewind
+    shipped: int
+    newest: int
+    oldest: datetime | None
+
+    @property
+    def summary(self) -> str:
+        """For a person who has to say yes."""
+        if self.rewind.position >= self.shipped:
+            return f"Nothing to do: InfluxDB has been sent everything up to position {self.shipped} only.\n"
+        dated = f", from {self.oldest:%Y-%m-%d %H:%M:%S}Z on" if self.oldest else ""
+        return (f"cursor    {self.rewind.cursor}\nnow       {self.shipped} of {self.newest}\n"
+                f"then      {self.rewind.position}{dated}\n"
+                f"again     {self.shipped - self.rewind.position} positions at most; what InfluxDB has already stays as it is\n")
+
+
+def planned(log: LocalLog, settings: Settings, to: "datetime | int | None") -> Plan:
+    """To the first entry that is dated `to` or later, to a position (what lies behind it is sent), or (None) to the
+    beginning of the log."""
+    name = cursor_name(settings.influx)
+    position = _position(log, to) if isinstance(to, datetime) else to or 0
+    return Plan(Rewind(name, position), log.cursor(name), log.head(), _dated(log, position))
 
 
 def replay(store: Store, sink: Sink) -> tuple[int, int]:
@@ -56,13 +104,63 @@ def replay(store: Store, sink: Sink) -> tuple[int, int]:
     return taken, refused
 
 
-def _status(settings: Settings) -> int:
-    log = LocalLog(Path(settings.log.directory), keep_days=settings.log.keep_days)
-    try:
-        sys.stdout.write(status(log, settings))
-    finally:
-        log.close()
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="stadtfunk ship", description="What waits for InfluxDB.")
+    parser.add_argument("--settings", type=Path, metavar="FILE", help="settings (default: stadtfunk.toml)")
+    actions = parser.add_subparsers(dest="action", required=True)
+    actions.add_parser("status", help="how much of the local log InfluxDB has")
+    actions.add_parser("replay", help="send the lines again that InfluxDB refused")
+    rewinding = actions.add_parser("rewind", help="send again what InfluxDB has lost; the bridge may run")
+    where = rewinding.add_mutually_exclusive_group(required=True)
+    where.add_argument("--to", type=_where, metavar="TIME|POSITION",
+                       help="all that is dated from 2026-11-20T00:00Z on, or what lies behind a position of the log")
+    where.add_argument("--all", action="store_true", help="everything that the log has")
+    rewinding.add_argument("--yes", action="store_true", help="do it; without, it is only said what would be done")
+    return parser
+
+
+def _where(text: str) -> datetime | int:
+    """A position, or a time with its zone."""
+    if text.isascii() and text.isdecimal() and len(text) < 19:
+        return int(text)
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("a time needs its zone: 2026-11-20T00:00Z")
+    return at.astimezone(UTC)
+
+
+def _rewind(plan: Plan, rewinds: Rewinds, clock: Clock, *, sure: bool) -> int:
+    _say(plan.summary)
+    if plan.rewind.position >= plan.shipped:
+        return 0
+    if not sure:
+        _say("Nothing has been done. Say --yes to do it.\n")
+        return 1
+    rewinds.ask(plan.rewind)
+    taken = asyncio.run(_taken(rewinds, clock))
+    _say("The bridge sends it now.\n" if taken else
+         "Asked for. The bridge begins when InfluxDB takes data, or when it is started.\n")
     return 0
+
+
+async def _taken(rewinds: Rewinds, clock: Clock) -> bool:
+    """Whether the bridge has taken the request in time."""
+    for _ in range(round(PATIENCE_S / POLL_S)):
+        if rewinds.asked() is None:
+            return True
+        await clock.sleep(POLL_S)
+    return False
+
+
+def _position(log: LocalLog, since: datetime) -> int:
+    """The newest position before all rows that may hold a reading of `since` or later."""
+    first = min((position for position, *_ in log.scan(None, to_ns(since), LAST_NS)), default=log.head() + 1)
+    return max(first - 1, 0)
+
+
+def _dated(log: LocalLog, position: int) -> datetime | None:
+    """When the entry behind a position happened; None where there is none."""
+    return next((from_ns(entry.at_ns) for _, entry in log.after(position, 1)), None)
 
 
 def _replay(settings: Settings) -> int:
@@ -77,6 +175,10 @@ def _replay(settings: Settings) -> int:
         sink.close()
     sys.stdout.write(f"{taken} stored, {refused} still refused\n")
     return 1 if refused else 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text)
 
 
 if __name__ == "__main__":

@@ -57,9 +57,12 @@ class InfluxBusy(InfluxDown):
         self.retry_after_s = retry_after_s
 
 
+HELD = ("unauthorized", "forbidden", "missing", "organisation", "stranger")
+
+
 class InfluxHeld(InfluxDown):
-    """Nothing can be written until a person mends it. `held` says what: "unauthorized", "forbidden", "missing",
-    "organisation" or "stranger"."""
+    """Nothing can be written until a person mends it. `held` says what, one of HELD: the token, its rights, the bucket or
+    database, the setting influx.org, or the address, where somebody else answers."""
 
     def __init__(self, message: str, *, held: str, **facts: object) -> None:
         super().__init__(message, **facts)

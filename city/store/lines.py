@@ -93,6 +93,12 @@ def column(quantity: Quantity, channel: str = "") -> tuple[str, str]:
     return quantity.measurement, f"{field}_{_clean(channel)}" if channel and quantity.measurement in _FACETS else field
 
 
+def written(quantity: Quantity, channel: str = "") -> tuple[str, str, str]:
+    """Measurement, field and value of the tag `channel` ("": no such tag), escaped for line protocol."""
+    measurement, field, facet, _, _ = _COLUMNS[quantity.name]
+    return (measurement, _facet(field, channel), "") if channel and facet else (measurement, field, tag(channel))
+
+
 def tag(text: str) -> str:
     """`text` as a tag's value. Line protocol cannot say a backslash or a control character safely: each becomes _."""
     return _clean(text).replace(",", r"\,").replace("=", r"\=").replace(" ", r"\ ")
