@@ -55,9 +55,9 @@ class Client(paho.Client):
 class Connection:
     """A client of its own for each connection, so that nothing of a former one can leak into the next."""
 
-    def __init__(self, settings: Mqtt, address: tuple[str, int], tls: ssl.SSLContext | None, *, counts: LinkCounts,
-                 numbers: "itertools.count[int]", received: "Receiver") -> None:
-        self.generation, self.ready, self.taken_over = counts.connections + 1, False, False
+    def __init__(self, settings: Mqtt, address: tuple[str, int], tls: ssl.SSLContext | None, *, generation: int,
+                 counts: LinkCounts, numbers: "itertools.count[int]", received: "Receiver") -> None:
+        self.generation, self.ready, self.taken_over = generation, False, False
         self.unacknowledged = Unacknowledged()
         self._settings, self._counts, self._received = settings, counts, received
         self._loop = asyncio.get_running_loop()

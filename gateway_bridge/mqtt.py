@@ -63,6 +63,7 @@ class MqttLink:
         self._inbox, self._numbers = Inbox(), itertools.count(1)
         self._window, self._seldom = Window(), Seldom()
         self._connection: Connection | None = None
+        self._generation = 0
         self._keeper: asyncio.Task[None] | None = None
 
     @property
@@ -111,9 +112,10 @@ class MqttLink:
         """Connect, stay until the connection ends, wait, again."""
         wait = FIRST_WAIT_S
         while True:
-            before = wait
-            connection = Connection(self._settings, (self._host, self._port), self._tls, counts=self.counts,
-                                    numbers=self._numbers, received=self._received)
+            before, self._generation = wait, self._generation + 1
+            connection = Connection(self._settings, (self._host, self._port), self._tls, generation=self._generation,
+                                    counts=self.counts, numbers=self._numbers, received=self._received)
+            self._connection = connection  # already now: events come with the broker's greeting
             try:
                 session_present = await connection.open()
                 self._opened(connection, session_present)
@@ -139,7 +141,6 @@ class MqttLink:
     def _opened(self, connection: Connection, session_present: bool) -> None:
         known = self.counts.connections > 0 or self._had_session
         self.counts.connections += 1
-        self._connection = connection
         if session_present:
             self._inbox.drop_former(connection.generation)
         elif known:

@@ -87,10 +87,10 @@ def _steal_session(port: int) -> None:
 
 
 @asynccontextmanager
-async def mqtt_world(directory: Path) -> AsyncIterator[MqttWorld]:
+async def mqtt_world(directory: Path, version: str = "5") -> AsyncIterator[MqttWorld]:
     with mosquitto(directory) as broker:
         async with cable(broker.port) as wire:
-            link = MqttLink(Mqtt(url=wire.url, client_id="bridge"))
+            link = MqttLink(Mqtt(url=wire.url, client_id="bridge", version=version))
             waiting = asyncio.create_task(link.receive(1, 0))
             await until_connected(link)
             waiting.cancel()
@@ -102,12 +102,12 @@ async def mqtt_world(directory: Path) -> AsyncIterator[MqttWorld]:
                 await link.close()
 
 
-@pytest.fixture(params=["memory", pytest.param("mqtt", marks=pytest.mark.wire)])
+@pytest.fixture(params=["memory", pytest.param("5", marks=pytest.mark.wire), pytest.param("3.1.1", marks=pytest.mark.wire)])
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
     if request.param == "memory":
         yield MemoryWorld()
         return
-    async with mqtt_world(tmp_path / "broker") as real:
+    async with mqtt_world(tmp_path / "broker", request.param) as real:
         yield real
 
 
@@ -245,11 +245,12 @@ async def test_commands_published_are_seen_by_a_subscriber_with_qos_1(tmp_path: 
 
 
 @pytest.mark.wire
-async def test_events_published_while_the_bridge_is_away_wait_at_the_broker(tmp_path: Path) -> None:
-    async with mqtt_world(tmp_path / "broker") as world:
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+async def test_events_published_while_the_bridge_is_away_wait_at_the_broker(tmp_path: Path, version: str) -> None:
+    async with mqtt_world(tmp_path / "broker", version) as world:
         await world.link.close()
         await world.deliver(*(b"%d" % n for n in range(1500)))
-        back = MqttLink(Mqtt(url=world._broker.url, client_id="bridge", receive_maximum=100))
+        back = MqttLink(Mqtt(url=world._broker.url, client_id="bridge", receive_maximum=100, version=version))
         seen: list[bytes] = []
         while len(seen) < 1500:
             messages = await take(back, 1) + await back.receive(99, 0)  # fewer than the window: acknowledge as we go
