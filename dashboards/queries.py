@@ -8,6 +8,8 @@ from typing import Literal
 
 from city.ids import TenantId
 from city.quantities import Kind, Quantity
+from city.store import influxql
+from city.store.influxql import name, text
 from city.store.lines import column
 
 By = Literal["zone", "asset", "circuit"]
@@ -54,7 +56,7 @@ def newest(quantity: Quantity, *, tenant: TenantId) -> str:
 
 def newest_each(quantity: Quantity, *, tenant: TenantId) -> str:
     """The newest value of each asset, with its time and zone."""
-    return _newest_each(quantity, tenant, name("zone"))
+    return _newest_each(quantity, tenant, "zone")
 
 
 def choices(quantity: Quantity, *, tenant: TenantId, tag: str) -> str:
@@ -64,23 +66,8 @@ def choices(quantity: Quantity, *, tenant: TenantId, tag: str) -> str:
             f"WHERE {name('tenant')} = {text(tenant)}")
 
 
-def name(identifier: str) -> str:
-    """An identifier in InfluxQL's quotes."""
-    escaped = identifier.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
-
-
-def text(value: str) -> str:
-    """A string in InfluxQL's quotes."""
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
-    return f"'{escaped}'"
-
-
 def _newest_each(quantity: Quantity, tenant: TenantId, *more: str) -> str:
-    measurement, field = column(quantity)
-    tags = ", ".join((*more, name("asset")))
-    return (f"SELECT last({name(field)}) AS {name(field)} FROM {name(measurement)} WHERE {_where(tenant)} "
-            f"GROUP BY {tags}")
+    return influxql.newest_each(quantity, _where(tenant), *more, "asset")
 
 
 def _where(tenant: TenantId) -> str:

@@ -1,11 +1,11 @@
 """Answers out of the local log: from its rows, or from the hourly sums beside it where those are exact."""
 
 import logging
-import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from typing import Protocol, Self
@@ -15,18 +15,19 @@ from city.ids import AssetId, DevEui, TenantId, ZoneId
 from city.places import Asset
 from city.quantities import Quantity, Value
 from city.readings import from_ns, series
-from city.store import days, packing
+from city.store import packing
 from city.store.packing import Meanings
 from city.store.ports import Store, TenantStore
 from city.store.queries import Question, Row, Stop, Sum, counts
 from city.store.rollups import HOUR_NS, Hour, RollUps, rolled
 
-FEW = 200  # devices that are looked up one by one
 MOST_READ = 5_000_000  # rows of the log that are read for one answer
 SLICE = 5000  # rows that are added up at a time
 BEHIND = 20_000  # rows that a question reads itself rather than wait until they are added up
-_STEPS = 20_000  # of SQLite's machine between two looks whether anybody still wants the answer
+_Row = tuple[int, int, int, bytes]  # position, time, number of the place, body
+_Town = dict[AssetId, list[int]]  # the numbers of an asset's places
 _Found = tuple[str, int, int, Value]  # asset or zone, time, position, value
+_Values = Generator[_Found, None, None]
 _Served = tuple[AssetId, DevEui, ZoneId]
 _log = logging.getLogger("stadtfunk.log")
 
@@ -34,10 +35,11 @@ _log = logging.getLogger("stadtfunk.log")
 class Source(Protocol):
     """As much of a LocalLog as questions need."""
 
-    def reading(self) -> AbstractContextManager[sqlite3.Connection]:
-        """A connection that sees one state of the log and cannot change it."""
-        ...
     def head(self) -> int: ...
+    def rows(self, cursor: int, limit: int) -> list[tuple[int, int, int, int, bytes]]: ...
+    def means(self) -> Meanings: ...
+    def scan(self, places: Collection[int] | None, first_ns: int, last_ns: int) -> Iterator[_Row]: ...
+    def oldest_ns(self) -> int: ...
 
 
 class LocalQueries:
@@ -46,7 +48,8 @@ class LocalQueries:
     def __init__(self, log: Source, store: Store, directory: Path) -> None:
         self._log, self._store = log, store
         self._rollups = RollUps(directory)
-        self._names = packing.NO_NAMES
+        self._means = packing.NO_NAMES
+        self._towns: dict[TenantId, _Town] = {}
         self._assets = _Assets(store)
 
     def series(self, question: Question, stop: Stop | None = None) -> Iterator[Row]:
@@ -66,24 +69,33 @@ class LocalQueries:
 
     def keep_up(self, limit: int = SLICE) -> int:
         """Add up at most `limit` more rows of the log; returns how many there were. Raises StoreDown."""
-        with self._log.reading() as connection:
-            return self._rollups.add(connection, self._meanings(connection), limit)
+        return self._rollups.add(self._log, limit)
 
     def close(self) -> None:
         self._rollups.close()
 
     def _series(self, question: Question, stop: Stop) -> Iterator[Row]:
-        with self._log.reading() as connection, cancellable(connection, stop):
-            found = list(self._rows(connection, question, stop))
-        yield from found  # nobody who reads slowly keeps the log's state
+        steps = self._from_sums(question, stop) if _summed(question) else None
+        yield from steps.rows() if steps is not None else _answer(self._log, question, self._town(question), stop)
 
-    def _rows(self, connection: sqlite3.Connection, question: Question, stop: Stop) -> Iterator[Row]:
-        kept = self._kept(connection, question) if _summed(question) else None
-        return answer(connection, question, stop) if kept is None else _from_sums(connection, question, stop, *kept)
+    def _from_sums(self, question: Question, stop: Stop) -> "_Steps | None":
+        """The whole hours from their sums and from the rows that came after them; the rest from its rows. None where the
+        sums cannot be used."""
+        kept = self._kept(question)
+        newer = self._log.rows(kept[0], 2 * BEHIND) if kept is not None else []
+        if kept is None or len(newer) == 2 * BEHIND:
+            return None
+        exact, steps, places = from_ns(_exact_until(question)), _Steps(question).add_hours(kept[1]), self._town(question)
+        if question.start < exact:
+            rows = ((position, at_ns, place, body) for position, at_ns, _, place, body in newer)
+            steps.add(_Scope(self._log, replace(question, end=exact), places).among(rows, stop))
+        if exact < question.end:
+            steps.add(_Scope(self._log, replace(question, start=max(question.start, exact)), places).found(stop))
+        return steps
 
-    def _kept(self, connection: sqlite3.Connection, question: Question) -> tuple[int, list[Hour]] | None:
+    def _kept(self, question: Question) -> tuple[int, list[Hour]] | None:
         try:
-            return self._rollups.hours(connection, question.quantity, question.channel, (question.tenant, question.zone),
+            return self._rollups.hours(self._log, question.quantity, question.channel, (question.tenant, question.zone),
                                        (question.first_ns, _exact_until(question)))
         except StoreDown as error:
             _log.warning("%s: the answer comes from the rows of the log.", error)
@@ -96,68 +108,58 @@ class LocalQueries:
         except StoreDown as error:
             _log.warning("%s: the answer comes from the rows of the log.", error)
 
-    def _meanings(self, connection: sqlite3.Connection) -> Meanings:
-        names = self._names = packing.names(connection, self._names)
-        return names
+    def _town(self, question: Question) -> "_Town":
+        means = self._log.means()
+        if means is not self._means:
+            towns: dict[TenantId, _Town] = {}
+            for number, place in means.places.items():
+                towns.setdefault(place.tenant, {}).setdefault(place.asset, []).append(number)
+            self._towns, self._means = towns, means
+        return self._towns.get(question.tenant, {})
 
 
-def answer(connection: sqlite3.Connection, question: Question, stop: Stop) -> Iterator[Row]:
+def answer(log: Source, question: Question) -> Iterator[Row]:
     """The rows that answer a question, from the log's rows alone."""
-    found = _Scope(connection, question).found(connection, stop)
-    return _values(found, question) if question.every_s is None else _Steps(question).add(found).rows()
-
-
-@contextmanager
-def cancellable(connection: sqlite3.Connection, stop: Stop) -> Iterator[None]:
-    """A block in which SQLite ends its work when `stop` is set; Stopped comes out then."""
-    connection.set_progress_handler(lambda: bool(stop), _STEPS)
-    try:
-        yield
-    except sqlite3.OperationalError:
-        stop.check()
-        raise
-    finally:
-        connection.set_progress_handler(None, 0)
+    town: _Town = {}
+    for number, place in log.means().places.items():
+        if place.tenant == question.tenant:
+            town.setdefault(place.asset, []).append(number)
+    return _answer(log, question, town, Stop())
 
 
 class _Scope:
-    """The places that a question is about, and the series."""
+    """The places and the series that a question is about."""
 
-    def __init__(self, connection: sqlite3.Connection, question: Question) -> None:
-        self._question = question
-        wanted = {"tenant": question.tenant, "asset": question.asset, "zone": question.zone}
-        given = {name: value for name, value in wanted.items() if value is not None}
-        rows = connection.execute(f"SELECT id, device, asset, zone FROM places WHERE"
-                                  f" {' AND '.join(f'{name} = ?' for name in given)}", list(given.values())).fetchall()
-        column = {"": None, "asset": 2, "zone": 3}[question.by]
-        self._of = {row[0]: "" if column is None else row[column] for row in rows}
-        self._devices = {row[1] for row in rows}
-        self._series = connection.execute("SELECT id FROM series WHERE quantity = ? AND channel = ?",
-                                          (question.quantity.name, question.channel)).fetchone()
+    def __init__(self, log: Source, question: Question, town: _Town) -> None:
+        self._log, self._question = log, question
+        means = log.means()
+        numbers = chain.from_iterable(town.values()) if question.asset is None else town.get(question.asset, ())
+        places = {number: means.places[number] for number in numbers}
+        self._of = {number: "" if not question.by else place.asset if question.by == "asset" else place.zone
+                    for number, place in places.items() if question.zone in (None, place.zone)}
+        wanted = (question.quantity, question.channel)
+        self._series = next((number for number, known in means.series.items() if known == wanted), None)
 
-    def found(self, connection: sqlite3.Connection, stop: Stop) -> Iterator[_Found]:
+    def found(self, stop: Stop) -> _Values:
         """Every value that the question is about, in no order."""
         if self._series is None or not self._of:
-            return iter(())
-        first, last = self._question.first_ns, self._question.last_ns
-        rows = days.of_devices(connection, self._devices, first, last) if len(self._devices) <= FEW \
-            else days.scan(connection, first, last)
-        return self.among(rows, stop)
+            return self.among((), stop)
+        return self.among(self._log.scan(self._of.keys(), self._question.first_ns, self._question.last_ns), stop)
 
-    def among(self, rows: Iterable[days.Row], stop: Stop) -> Iterator[_Found]:
+    def among(self, rows: Iterable[_Row], stop: Stop) -> _Values:
         """Those of the rows' values that the question is about."""
-        if self._series is None:
+        first, last, of, wanted = self._question.first_ns, self._question.last_ns, self._question.quantity, self._series
+        if wanted is None:
             return
-        first, last, of, (wanted,) = self._question.first_ns, self._question.last_ns, self._question.quantity, self._series
-        for read, (seq, at_ns, _, place, body) in enumerate(rows):
-            if read == MOST_READ:
-                raise TooLarge("More than {most} reports would have to be read: ask for a shorter time, or for one asset.",
-                               field="from", rule=f"≤ {MOST_READ} reports", most=MOST_READ)
-            if place in self._of:
+        with _ending(rows):
+            for read, (position, at_ns, place, body) in enumerate(rows):
                 stop.check()
-                for at, value in packing.values_of(body, at_ns, wanted, of):
-                    if first <= at < last and counts(value):
-                        yield self._of[place], at, seq, value
+                if read == MOST_READ:
+                    raise _too_much()
+                if place in self._of:
+                    for at, value in packing.values_of(body, at_ns, wanted, of):
+                        if first <= at < last and counts(value):
+                            yield self._of[place], at, position, value
 
 
 class _Steps:
@@ -232,19 +234,9 @@ def _exact_until(question: Question) -> int:
     return question.last_ns - question.last_ns % HOUR_NS
 
 
-def _from_sums(connection: sqlite3.Connection, question: Question, stop: Stop, reached: int,
-               hours: Sequence[Hour]) -> Iterator[Row]:
-    """The whole hours from their sums and from the rows that came after them; the rest from its rows."""
-    newer = days.after(connection, reached, 2 * BEHIND)
-    if len(newer) == 2 * BEHIND:  # they could not be caught up with
-        return answer(connection, question, stop)
-    exact = from_ns(_exact_until(question))
-    steps = _Steps(question).add_hours(hours)
-    if question.start < exact:
-        steps.add(_Scope(connection, replace(question, end=exact)).among(newer, stop))
-    if exact < question.end:
-        steps.add(_Scope(connection, replace(question, start=max(question.start, exact))).found(connection, stop))
-    return steps.rows()
+def _answer(log: Source, question: Question, town: _Town, stop: Stop) -> Iterator[Row]:
+    with closing(_Scope(log, question, town).found(stop)) as found:
+        return _values(found, question) if question.every_s is None else _Steps(question).add(found).rows()
 
 
 def _values(found: Iterable[_Found], question: Question) -> Iterator[Row]:
@@ -255,3 +247,18 @@ def _values(found: Iterable[_Found], question: Question) -> Iterator[Row]:
         kept.append(item)
     kept.sort(key=itemgetter(0, 1, 2))
     return (Row(from_ns(at_ns), value, of) for of, at_ns, _, value in kept)
+
+
+def _too_much() -> TooLarge:
+    return TooLarge("More than {most} reports would have to be read: ask for a shorter time, or for one asset.", field="from",
+                    rule=f"≤ {MOST_READ} reports", most=MOST_READ)
+
+
+@contextmanager
+def _ending(rows: Iterable[_Row]) -> Iterator[None]:
+    """A block after which the log is let go, however it ends."""
+    try:
+        yield
+    finally:
+        if isinstance(rows, Generator):
+            rows.close()

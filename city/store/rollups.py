@@ -15,18 +15,17 @@ from dataclasses import dataclass
 from math import isfinite
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from city.errors import StoreDown
 from city.ids import TenantId, ZoneId
 from city.quantities import RADIO_RSSI, RADIO_SNR, Kind, Quantity, Value
 from city.readings import NS
-from city.store import days, packing
-from city.store.days import DAY_NS
+from city.store import packing
 from city.store.packing import Meanings
 from city.store.queries import Sum
 
-HOUR_NS = 3600 * NS
+HOUR_NS, DAY_NS = 3600 * NS, 86_400 * NS
 FILE = "rollups.db"
 LAYOUT = 1  # any other is thrown away
 MEASUREMENTS = frozenset({"lamp", "bay", "device"})
@@ -50,6 +49,7 @@ _MERGE = (
     " last = CASE WHEN (excluded.last_ns, excluded.last_seq) >= (last_ns, last_seq) THEN excluded.last ELSE last END,"
     " last_seq = CASE WHEN (excluded.last_ns, excluded.last_seq) >= (last_ns, last_seq) THEN excluded.last_seq ELSE last_seq END,"
     " last_ns = max(last_ns, excluded.last_ns)")
+Row = tuple[int, int, int, int, bytes]  # position, time, tag, number of the place, body
 _Columns = dict[tuple[int, int], dict[int, list[tuple[int, int, Any]]]]  # (zone, hour): series: (at_ns, seq, value)
 
 
@@ -57,6 +57,14 @@ def rolled(quantity: Quantity) -> bool:
     """Whether sums of it are kept: what zones are asked about. Text and counters say nothing when added up."""
     return quantity.kind is not Kind.TEXT and not quantity.counts_up and (
         quantity.measurement in MEASUREMENTS or quantity in _RADIO)
+
+
+class Rows(Protocol):
+    """As much of a LocalLog as is followed."""
+
+    def rows(self, cursor: int, limit: int) -> list[Row]: ...
+    def means(self) -> Meanings: ...
+    def oldest_ns(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +94,14 @@ class RollUps:
         self._reader: sqlite3.Connection | None = None
         self._numbers = _Numbers()
 
-    def add(self, log: sqlite3.Connection, means: Meanings, limit: int) -> int:
-        """Take at most `limit` more rows of the log, in the state that the connection sees; returns how many there were.
-        Raises StoreDown."""
+    def add(self, log: "Rows", limit: int) -> int:
+        """Take at most `limit` more rows of the log; returns how many there were. Raises StoreDown."""
         with self._turn, _errors():
             if self._writer is None:
                 self._writer = _open(self._path)
             try:
                 with _transaction(self._writer) as connection:
-                    return self._add(connection, log, means, limit)
+                    return self._add(connection, log, limit)
             except BaseException:
                 self._numbers = _Numbers()  # some may have come to nothing
                 raise
@@ -106,7 +113,7 @@ class RollUps:
                 self._reader = _open(self._path)
             return _reached(self._reader)[0]
 
-    def hours(self, log: sqlite3.Connection, quantity: Quantity, channel: str, town: tuple[TenantId, ZoneId | None],
+    def hours(self, log: "Rows", quantity: Quantity, channel: str, town: tuple[TenantId, ZoneId | None],
               span: tuple[int, int]) -> tuple[int, list[Hour]] | None:
         """The position of the log that has been reached, and what is kept of hours that begin in `span` (ns); None where
         they are not of this log. Raises StoreDown."""
@@ -130,20 +137,20 @@ class RollUps:
                 connection.close()
         self._writer = self._reader = None
 
-    def _add(self, connection: sqlite3.Connection, log: sqlite3.Connection, means: Meanings, limit: int) -> int:
+    def _add(self, connection: sqlite3.Connection, log: "Rows", limit: int) -> int:
         reached = _reached(connection)
         if not _continues(log, reached):
             _log.warning("The roll-ups beside the log are of another log: they are made anew.")
             for table in ("hours", "zones", "series"):
                 connection.execute(f"DELETE FROM {table}")
             self._numbers, reached = _Numbers(), (0, 0, 0)
-        rows = days.after(log, reached[0], limit)
+        rows = log.rows(reached[0], limit)
         if rows:
-            self._numbers.learn(connection, means)
+            self._numbers.learn(connection, log.means())
             connection.executemany(_MERGE, list(_merged(_columns(rows, self._numbers), self._numbers)))
             connection.execute("UPDATE reached SET seq = ?, at_ns = ?, tag = ?", rows[-1][:3])
             if rows[-1][1] // DAY_NS != reached[1] // DAY_NS:
-                connection.execute("DELETE FROM hours WHERE hour < ?", (days.oldest(log) * DAY_NS // HOUR_NS,))
+                connection.execute("DELETE FROM hours WHERE hour < ?", (log.oldest_ns() // HOUR_NS,))
         return len(rows)
 
 
@@ -175,7 +182,7 @@ _HOURS = (
     " WHERE zones.tenant = ? AND (? IS NULL OR zones.zone = ?) AND hour >= ? AND hour < ?")
 
 
-def _columns(rows: Iterable[days.Row], numbers: _Numbers) -> _Columns:
+def _columns(rows: Iterable[Row], numbers: _Numbers) -> _Columns:
     """The values of the rows by zone, hour and the log's series."""
     columns: _Columns = {}
     kept, zones = numbers.series, numbers.zones
@@ -248,10 +255,10 @@ def _reached(connection: sqlite3.Connection) -> tuple[int, int, int]:
     return seq, at_ns, tag
 
 
-def _continues(log: sqlite3.Connection, reached: tuple[int, int, int]) -> bool:
+def _continues(log: "Rows", reached: tuple[int, int, int]) -> bool:
     """Whether the log holds the row that was the last to be added."""
     seq, at_ns, tag = reached
-    return seq == 0 or days.holds(log, seq, at_ns, tag)
+    return seq == 0 or [row[:3] for row in log.rows(seq - 1, 1)] == [(seq, at_ns, tag)]
 
 
 def _open(path: Path) -> sqlite3.Connection:

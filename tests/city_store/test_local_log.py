@@ -94,7 +94,7 @@ def test_finished_parts_of_the_running_day_are_indexed(log, tmp_path):
     with sqlite3.connect(tmp_path / FILE) as connection:
         seen: list[str] = []
         connection.set_trace_callback(seen.append)
-        list(days.values(connection, (PLACE.tenant, PLACE.asset), LAMP_LEVEL, "", START, START + DAY_NS))
+        list(days.of_places(connection, [1], START, START + DAY_NS))
         connection.set_trace_callback(None)
         plans = [str(connection.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()) for query in seen if "body" in query]
     connection.close()
