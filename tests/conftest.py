@@ -5,6 +5,13 @@ import logging
 import pytest
 
 
+def pytest_addoption(parser):
+    """The full form of tests that are short in everyday runs."""
+    parser.addoption("--long", action="store_true", help="fault tests in their full form: hours of faults, a hundred kills")
+    parser.addoption("--soak-minutes", type=float, default=None, help="how long the soak lasts (default 1; with --long 20)")
+    parser.addoption("--seed", type=int, default=None, help="the seed that a failed fault test has printed")
+
+
 @pytest.fixture(autouse=True)
 def bad_log_formats_fail(monkeypatch):
     """logging swallows formatting errors by default; here they are raised."""
