@@ -12,6 +12,7 @@ from typing import Protocol
 
 from city.alarms import Alarm
 from city.commands import Command, State
+from city.health import Beat
 from city.ids import AssetId, CircuitId, CommandId, DevEui, OverrideId, TenantId, ZoneId
 from city.imports import ImportRow
 from city.lighting import Override, Program
@@ -285,6 +286,12 @@ class Store(Protocol):
     def commit_as(self, lease: Lease, facts: Facts) -> None:
         """As `commit`, in the same transaction as the proof that the lease is still ours. Raises LeaseLost, and then
         nothing is committed."""
+        ...
+    def put_beat(self, beat: Beat) -> None:
+        """A bridge's sign of life, in the place of its former one."""
+        ...
+    def beats(self) -> Sequence[Beat]:
+        """The last sign of life of each bridge, the newest first."""
         ...
 
 

@@ -7,11 +7,13 @@ from sqlalchemy import and_, delete, func, select, text
 
 from city.commands import Command
 from city.errors import NotFound
+from city.health import Beat
 from city.ids import DevEui, TenantId, tenant_id
 from city.places import Tenant
 from city.scripts import Script
 from city.store import rows, tables
 from city.store.accounts import Accounts
+from city.store.beats import Beats
 from city.store.commits import Commits
 from city.store.database import Database, counted
 from city.store.facts import FactsPart
@@ -41,6 +43,7 @@ class SqlStore(Accounts):
         super().__init__(database)
         self._commits = Commits(database)
         self._leases = Leases(database)
+        self._beats = Beats(database)
 
     def tenants(self) -> Sequence[Tenant]:
         with self._database.read() as connection:
@@ -158,6 +161,12 @@ class SqlStore(Accounts):
     def commit_as(self, lease: Lease, facts: Facts) -> None:
         with self._database.only_if(partial(insist, lease=lease)):
             self._commits.commit(facts)
+
+    def put_beat(self, beat: Beat) -> None:
+        self._beats.put(beat)
+
+    def beats(self) -> Sequence[Beat]:
+        return self._beats.all()
 
     def close(self) -> None:
         self._database.close()

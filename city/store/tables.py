@@ -306,3 +306,10 @@ leases = Table(
     Column("until_us", BigInteger, nullable=False),  # by the database's own clock
     Column("fence", BigInteger, nullable=False),  # one higher with each new holder
 )
+
+beats = Table(
+    "beats", metadata,  # the last sign of life of each bridge
+    Column("name", String, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
