@@ -14,7 +14,7 @@ from rich.console import Console
 from city.clock import Clock, SystemClock
 from city.errors import CityError
 from city.readings import to_ns
-from city.settings import Settings, load
+from city.settings import Mqtt, Settings, load
 from gateway_bridge.doctor import broker, files, host, judge_broker, judge_services, services
 from gateway_bridge.doctor.findings import Finding, as_json, broken, exit_code, show, unknown
 from gateway_bridge.mqtt import address
@@ -130,8 +130,8 @@ def _bounded(probe: Callable[[], _T], seconds: float = PROBE_S) -> _T | None:
     return found
 
 
-def _speaks_five(mqtt: object) -> bool:
-    return str(getattr(mqtt, "protocol", "5")) == "5"
+def _speaks_five(mqtt: Mqtt) -> bool:
+    return mqtt.version.startswith("5")
 
 
 def _there(path: Path) -> Path | None:
