@@ -10,7 +10,7 @@ import io
 import struct
 import uuid
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,11 +26,12 @@ from decoders.catalog import catalog
 EVERY_S = 900
 GATEWAYS, ZONES, FEEDERS = 40, 40, 200
 MODEL, PORT = "nas/ul20xx", 23
-STATUS = struct.Struct("<BIBBBbbBB4B")  # packet, clock, state, -, RSSI, SNR, °C, DALI data, alerts, DALI group
+STATUS = struct.Struct("<BIBBBbbBB4B")  # kind, clock, state, -, RSSI, SNR, °C, alerts, sensors, DALI group
 NETWORK_TENANT = "52f14cd4-c6f1-4fbd-8f87-4025e1d49242"
 APPLICATION = "17c82e96-be03-4f38-aef3-f83d48582d97"
 PROFILE = "14855bf7-d10d-4aee-b618-ebfcb64dc7ad"
 TOWN = Tenant(TenantId("musterstadt"), "Musterstadt", Site(50.99, 8.1), chirpstack_tenant=NETWORK_TENANT)
+ALERT_EACH = 200  # lamps, of which one has an alert
 LEVELS = ((100, 0x21), (70, 0x22), (40, 0x22), (0, 0x21))  # per cent, and by which step of which profile
 
 
@@ -85,7 +86,7 @@ def eui(number: int) -> str:
     return f"70b3d5e75e{number:06x}"
 
 
-def write_records(path: Path, events: Sequence[Published]) -> None:
+def write_records(path: Path, events: Iterable[Published]) -> None:
     """The file that the loader publishes: topic length u16, topic, payload length u32, payload; little endian."""
     with path.open("wb") as file:
         for event in events:
@@ -98,7 +99,7 @@ def _event(rng: Random, number: int, who: str, turn: int, at_ns: int) -> Publish
     at = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     level, reason = LEVELS[(turn + number) // 8 % len(LEVELS)]  # dimmed about every two hours
     frame = STATUS.pack(1, second, 0x80 if level else 0, 0, rng.randrange(40, 115), rng.randrange(-8, 12),
-                        rng.randrange(-5, 45), 0x20, 0, 0xFE, reason, level, 4 if level else 0)
+                        rng.randrange(-5, 45), 0x20 if number % ALERT_EACH == 0 else 0, 0, 0xFE, reason, level, 4 if level else 0)
     number_of_gateways = 1 if rng.random() < 0.8 else rng.randrange(2, 4)
     heard = ",".join([_reception(rng, number + 7 * index, at, rest) for index in range(number_of_gateways)])
     payload = (f'{{"deduplicationId":"{uuid.UUID(int=rng.getrandbits(128), version=4)}","time":"{at}.{rest:09d}+00:00",'

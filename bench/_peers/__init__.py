@@ -1,0 +1,1 @@
+"""What is measured against each other: our bridge, bare paho, Node-RED, Telegraf; each a process of its own."""

@@ -1,0 +1,242 @@
+"""The figures of bench.bridge as a page: what was asked, what was measured, whether it is met; then all of it."""
+
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from time import process_time
+
+from bench._load.measures import Drained, Live
+from bench._peers.nodered import VERSIONS as NODE_RED
+
+SPIN = 2_000_000  # turns
+GERMANY = 10_556  # 9.5 million lamps, a report from each every 15 minutes
+Row = tuple[str, str, str, bool | None]
+
+
+_HOW = """
+- *Event*: ChirpStack v4 JSON, 1.2 kB and more, of a NAS UL20xx's status (17 quantities, and 5 of the radio) as each lamp
+  sends it every 15 minutes; one to three gateways; lamps in shuffled order.
+- *Ours*: `python -m gateway_bridge` with all that it does: registry, codec, judging, state, alarms, log with fsync, city
+  database (SQLite), metrics; its settings are the defaults but for addresses.
+- *Backlog*: connected and subscribed, the process is stopped (SIGSTOP), the broker filled, the process let go (SIGCONT); no
+  loader runs meanwhile. CPU is all that the kernel has counted for the process from then until it has ended (wait4), so that
+  nothing put off is left out. MB: resident at the end of the backlog.
+- *Void otherwise*: after each run all entries of the log are read; each event must be there once, no dead letter, and the
+  city database must know every lamp. InfluxDB is asked how many events it has.
+- *Broker*: Mosquitto with the limits of deploy/mosquitto.conf; live, it saves what waits as it is deployed, for a backlog it
+  does not, as else the saving is all that is seen.
+- *Publish → durable*: from when an event is due at the loader (in {loader}) to the bridge's acknowledgement as a relay in front
+  of the broker sees it. The bridge acknowledges what is durable, so broker, relay, network and fsync are in it.
+- *Bytes written*: what the kernel counts as caused by the process (`write_bytes`).
+- *Bare paho*: `loop_forever`, a persistent session, a callback that counts.
+- *Node-RED*: {node_red}; a flow of mqtt in, function, influxdb out
+  that decodes the same frame. It acknowledges on receipt: what it holds is lost with it.
+"""
+
+
+@dataclass(slots=True)
+class Results:
+    """What a run of the bench has found. `drained` by contender, a value for each round; `two`: events a second of one
+    bridge and of two; `live` by rate and whether the disk was slow."""
+
+    rounds: int
+    events: int
+    lamps: int
+    loader: str
+    influx: bool
+    telegraf: bool
+    slow_ms: int
+    many_lamps: int
+    drained: dict[str, list[Drained]] = field(default_factory=dict)
+    live: dict[tuple[int, bool], Live] = field(default_factory=dict)
+    two: list[tuple[float, float]] = field(default_factory=list)
+    caught_up: Drained | None = None
+    many: Drained | None = None
+    spins: list[float] = field(default_factory=list)
+
+    def us(self, name: str) -> float:
+        """The median of its rounds, CPU µs for an event."""
+        return median(run.us for run in self.drained[name])
+
+    @property
+    def protocols(self) -> list[str]:
+        return [name.removeprefix("ours, ") for name in self.drained if name.startswith("ours, ")]
+
+
+def spin() -> float:
+    """ns for a turn of an empty loop of Python: how fast this processor is for us just now."""
+    begun = process_time()
+    for _ in range(SPIN):
+        pass
+    return (process_time() - begun) / SPIN * 1e9
+
+
+def page(results: Results) -> str:
+    """Markdown."""
+    return "\n".join([*_head(results), *_asked(results), *_compared(results), *_live(results), *_rest(results),
+                      *_how(results)]) + "\n"
+
+
+def _head(results: Results) -> Iterator[str]:
+    yield "# How fast it is"
+    yield ""
+    yield "Written by `python -m bench.bridge --write docs/performance.md`; do not edit."
+    yield ""
+    yield f"Measured {datetime.now(UTC):%Y-%m-%d %H:%M} UTC on {_machine()}; {_versions()}."
+    yield (f"Median of {max(len(runs) for runs in results.drained.values())} interleaved rounds of {results.events:,} events of "
+           f"{results.lamps:,} lamps, each with its own time and counter. An empty turn of Python's `for` took "
+           f"{median(results.spins):.0f} ns ({min(results.spins):.0f} to {max(results.spins):.0f}): compare other machines, "
+           "and other days, by that. Ratios within a run are good to about 15 %.")
+    yield ""
+
+
+def _asked(results: Results) -> Iterator[str]:
+    yield "## Asked and measured"
+    yield ""
+    yield "| | asked | measured | met |"
+    yield "|---|---|---|---|"
+    for what, asked, found, met in _rows(results):
+        yield f"| {what} | {asked} | {found} | {'not measured' if met is None else 'yes' if met else '**no**'} |"
+    yield ""
+
+
+def _rows(results: Results) -> Iterator[Row]:
+    for protocol in results.protocols:
+        yield from _speed_rows(results, protocol)
+    yield from _live_rows(results)
+    runs = results.drained[f"ours, {results.protocols[0]}"]
+    yield _memory_row(results.lamps, 120, runs)
+    if results.many:
+        yield _memory_row(results.many.events, 300, [results.many])
+    written = median(run.written / run.events for run in runs)
+    yield "bytes written for an uplink, backlog", "≤ 400 B", f"{written:,.0f} B", written <= 400
+    if results.two:
+        ratios = sorted(two / one for one, two in results.two)
+        found = f"{median(ratios):.2f} × ({ratios[0]:.2f} to {ratios[-1]:.2f}) on {os.cpu_count()} cores"
+        yield "two bridges on a shared subscription against one", "≥ 1.2 ×", found, median(ratios) >= 1.2
+    if results.caught_up:
+        yield ("events shipped to InfluxDB in a second, catching up (460,000 in 2 min)", "≥ 3,834/s",
+               f"{results.caught_up.per_s:,.0f}/s", results.caught_up.per_s >= 3834)
+
+
+def _speed_rows(results: Results, protocol: str) -> Iterator[Row]:
+    ours, bare = f"ours, {protocol}", f"bare paho, {protocol}, auto ack"
+    mine, theirs = results.us(ours), results.us(bare)
+    yield (f"uplinks for each CPU second of the bridge, {protocol}", f"≥ {GERMANY:,}", f"{1e6 / mine:,.0f}",
+           1e6 / mine >= GERMANY)
+    pairs = zip(results.drained[ours], results.drained[bare], strict=True)
+    shares = sorted(other.us / run.us for run, other in pairs)
+    found = f"{median(shares) * 100:.0f} % ({shares[0] * 100:.0f} to {shares[-1] * 100:.0f})"
+    yield f"… as a share of bare paho's, {protocol}", "≥ 60 %", found, median(shares) >= 0.6
+    yield (f"our own part of an uplink beyond bare paho, {protocol}", "≤ 25 µs", f"{mine - theirs:.1f} µs",
+           mine - theirs <= 25)
+
+
+def _memory_row(lamps: int, most: int, runs: Sequence[Drained]) -> Row:
+    return (f"memory with {lamps:,} lamps, all heard", f"≤ {most} MB", _memory(runs),
+            median(run.rss_mb for run in runs) <= most)
+
+
+def _live_rows(results: Results) -> Iterator[Row]:
+    if calm := results.live.get((1000, False)):
+        yield "of a core at 1,000 uplinks/s, live", "≤ 15 %", f"{calm.cpu_share * 100:.1f} %", calm.cpu_share <= 0.15
+        written = calm.written / calm.events
+        yield "bytes written for an uplink, live at 1,000/s", "≤ 400 B", f"{written:,.0f} B", written <= 400
+    for slow, most in ((False, 10), (True, 30)):
+        if run := results.live.get((5000, slow)):
+            disk = f", fsync {results.slow_ms} ms slower" if slow else ""
+            yield (f"publish → durable at 5,000/s{disk}, p99", f"≤ {most} ms", f"{run.late(0.99):.1f} ms", run.late(0.99) <= most)
+
+
+def _compared(results: Results) -> Iterator[str]:
+    yield "## A backlog, beside the peers"
+    yield ""
+    yield "| | CPU µs an event | events for each CPU second | events/s | B written | MB | lowest to highest µs |"
+    yield "|---|---|---|---|---|---|---|"
+    for name, runs in results.drained.items():
+        us = results.us(name)
+        written, memory = median(run.written / run.events for run in runs), median(run.rss_mb for run in runs)
+        yield (f"| {name} | {us:.1f} | {1e6 / us:,.0f} | {median(run.per_s for run in runs):,.0f} | {written:,.0f} | "
+               f"{_or_dash(memory)} | {min(run.us for run in runs):.1f} to {max(run.us for run in runs):.1f} |")
+    yield ""
+
+
+def _live(results: Results) -> Iterator[str]:
+    if not results.live:
+        return
+    yield "## Live"
+    yield ""
+    yield "| | of a core | CPU µs an event | publish → durable p50 | p99 | slowest | B written |"
+    yield "|---|---|---|---|---|---|---|"
+    for (rate, slow), run in results.live.items():
+        disk = f", fsync {results.slow_ms} ms slower" if slow else ""
+        yield (f"| {rate:,}/s{disk} | {run.cpu_share * 100:.1f} % | {run.us:.0f} | {run.late(0.5):.1f} ms | "
+               f"{run.late(0.99):.1f} ms | {run.late(1.0):.1f} ms | {run.written / run.events:,.0f} |")
+    yield ""
+
+
+def _rest(results: Results) -> Iterator[str]:
+    yield "## More"
+    yield ""
+    for one, two in results.two:
+        yield f"- One bridge took {one:,.0f} events/s of a backlog, two on a shared subscription {two:,.0f}/s (wall time)."
+    if results.caught_up:
+        found = results.caught_up
+        yield (f"- Catching up, {found.events:,} events of the log went into InfluxDB at {found.per_s:,.0f}/s; the bridge used "
+               f"{found.us:.1f} µs CPU for each.")
+    if results.many:
+        yield (f"- With {results.many.events:,} lamps: {results.many.us:.1f} µs CPU an event (the first of each lamp), "
+               f"{_memory([results.many])}.")
+    yield ""
+
+
+def _how(results: Results) -> Iterator[str]:
+    yield "## How it is measured"
+    yield ""
+    yield _HOW.format(loader=results.loader, node_red=NODE_RED).strip()
+    if not any("Node-RED" in name for name in results.drained):
+        yield "- Node-RED is not measured here: it needs npm and InfluxDB."
+    if not results.telegraf:
+        yield "- Telegraf is not measured here: `--telegraf BINARY` does. It cannot decode a payload (bench/_peers/telegraf.py)."
+
+
+def _memory(runs: Sequence[Drained]) -> str:
+    return f"{median(run.rss_mb for run in runs):.0f} MB, at most {max(run.peak_mb for run in runs):.0f} MB"
+
+
+def _or_dash(number: float) -> str:
+    return f"{number:.0f}" if number else "–"
+
+
+def _machine() -> str:
+    processor = next((line.partition(":")[2].strip() for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name")),
+                     platform.processor())
+    memory = next((int(line.split()[1]) // 2**20 for line in _lines(Path("/proc/meminfo")) if line.startswith("MemTotal")), 0)
+    return f"{os.cpu_count()} cores of {processor}, {memory} GiB, {platform.system()} {platform.release()}"
+
+
+def _versions() -> str:
+    said = [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in ("paho-mqtt", "msgspec")),
+            _said("mosquitto", "-h"), _said("influxd", "version"), f"Node {_said('node', '--version')}"]
+    return ", ".join(word for word in said if word.strip() != "Node")
+
+
+def _said(name: str, option: str) -> str:
+    """The first words of a program about itself, "" where it is not there."""
+    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if path is None:
+        return ""
+    done = subprocess.run([path, option], capture_output=True, text=True, check=False, timeout=20)
+    first = next((line for line in (done.stdout + done.stderr).splitlines() if any(char.isdigit() for char in line)), "")
+    return first.partition("(")[0].strip()
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []

@@ -1,0 +1,201 @@
+"""How fast the bridge is, beside its peers: the same machine, the same run, processor time of the process under test.
+
+    python -m bench.bridge [--quick] [--write docs/performance.md] [--telegraf BINARY] [--without-node-red]
+    python -m bench.bridge --profile
+
+Every figure holds only if every event that was published is found again; otherwise the bench stops. It takes about seven
+minutes on a quiet machine with two cores, --quick less than one (for a look while working, its figures are worth
+little). Needs mosquitto; InfluxDB 1.x, npm and a C compiler are used where they are. --write makes the page anew.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bench import pipeline
+from bench._load.lamps import Lamps, write_records
+from bench._load.loader import Tools, tools
+from bench._load.measures import Drained, Live, Load, caught_up, drain, drained, live
+from bench._load.servers import Influx, influxd, mosquitto
+from bench._peers.nodered import install, node_red
+from bench._peers.ours import Setup, Town, offers_versions, ours, started
+from bench._peers.paho import paho
+from bench._peers.subject import Contender
+from bench._peers.telegraf import telegraf
+from bench._report import Results, page, spin
+
+SLOW_MS = 5
+SHARE = "bridges"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured."""
+
+    rounds: int
+    events: int
+    node_red: int
+    seconds: float  # at each live rate
+    lamps: int
+    many_lamps: int
+
+
+FULL = Size(5, 40_000, 12_000, 12.0, 10_000, 100_000)
+QUICK = Size(1, 5_000, 1_000, 2.0, 2_000, 0)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a small version, for a look")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the page, too")
+    parser.add_argument("--rounds", type=int, help="rounds of the comparison")
+    parser.add_argument("--telegraf", type=Path, metavar="BINARY", help="measure this Telegraf, too")
+    parser.add_argument("--without-node-red", action="store_true")
+    parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir()) / "stadtfunk-bench",
+                        help="where programs are compiled and peers installed, and left for the next time")
+    parser.add_argument("--profile", action="store_true", help="where the time goes inside the bridge's steps")
+    words = parser.parse_args(argv)
+    if words.profile:
+        return pipeline.main(["--profile"])
+    size = QUICK if words.quick else FULL
+    results = measured(words, size)
+    text = page(results)
+    print(text)
+    if words.write:
+        words.write.write_text(text, encoding="utf-8")
+    return 0
+
+
+def measured(words: argparse.Namespace, size: Size) -> Results:
+    """Everything, in an order in which what is compared is measured side by side."""
+    with ExitStack() as stack:
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        bench = stack.enter_context(prepared(words, size, place))
+        results = Results(size.rounds, size.events, size.lamps, bench.load.tools.language,
+                          bench.influx is not None, words.telegraf is not None, SLOW_MS, size.many_lamps)
+        for number in range(words.rounds or size.rounds):
+            results.spins.append(spin())
+            for contender in bench.contenders(words):
+                results.drained.setdefault(contender.name, []).append(bench.drain(contender, number))
+            if number < 3:
+                results.two.append(bench.two(number))
+        for slow in (False, True):
+            for rate in (1000, 5000):
+                if not slow or bench.load.tools.slow_disk:
+                    results.live[rate, slow] = bench.live(rate, slow)
+        if bench.influx:
+            results.caught_up = bench.catch_up()
+        if size.many_lamps:
+            results.many = bench.many()
+        results.spins.append(spin())
+    return results
+
+
+@dataclass(slots=True)
+class Bench:
+    """What all measurements share. Each has a broker of its own, so that no session of a former one is there."""
+
+    size: Size
+    place: Path
+    load: Load
+    live_load: Load
+    town: Town
+    influx: Influx | None
+    node_red: Path | None
+    said: Callable[[str], None] = field(default=print)
+
+    def contenders(self, words: argparse.Namespace) -> Iterator[Contender]:
+        """One round."""
+        versions = {"MQTT 3.1.1": "3.1.1", "MQTT 5": "5"} if offers_versions() else {"MQTT 5": ""}
+        for protocol, version in versions.items():
+            number = "5" if protocol.endswith("5") else "3"
+            yield ours(f"ours, {protocol}", self.town, Setup(version))
+            yield paho(number, "auto", self.size.events)
+            yield paho(number, "manual", self.size.events)
+        if self.influx:
+            database = f"ours_{len(list(self.place.iterdir()))}"
+            yield ours("ours + InfluxDB", self.town, Setup(influx=(self.influx, database)))
+            if self.node_red:
+                yield node_red(self.node_red, "3", self.influx, self.size.node_red)
+            if words.telegraf:
+                yield telegraf(words.telegraf.resolve(), self.influx)
+
+    def drain(self, contender: Contender, number: int) -> Drained:
+        directory = self.place / f"{number}-{''.join(c if c.isalnum() else '_' for c in contender.name)}"
+        with mosquitto(self.place / f"{directory.name}-broker") as port:
+            found = drain(contender, self.load, directory, port)
+        self.said(f"{contender.name:<40} {found.us:7.1f} µs CPU  {found.per_s:8,.0f}/s  {found.written / found.events:6.0f} B"
+                  f"  {found.rss_mb:5.0f} MB")
+        return found
+
+    def two(self, number: int) -> tuple[float, float]:
+        """Events a second of one bridge, and of two that share the subscription; wall time, as that is the question."""
+        rates = []
+        for bridges in (1, 2):
+            directory = self.place / f"{number}-shared-{bridges}"
+            with mosquitto(directory / "broker") as port:
+                subject = started(self.town, directory, port, [Setup()] * bridges, SHARE)
+                rates.append(drained(subject, self.load, self.load.count, port).per_s)
+        self.said(f"one bridge {rates[0]:,.0f}/s, two on a shared subscription {rates[1]:,.0f}/s")
+        return rates[0], rates[1]
+
+    def live(self, rate: int, slow: bool) -> Live:
+        library = self.load.tools.slow_disk
+        environ = {"LD_PRELOAD": str(library), "FSYNC_MS": str(SLOW_MS)} if slow and library else {}
+        contender = ours("live", self.town, Setup(environ=environ))
+        directory = self.place / f"live-{rate}-{slow}"
+        with mosquitto(directory / "broker", keeps=True) as port:
+            found = live(contender, self.live_load, directory, port, rate, self.size.seconds)
+        self.said(f"live {rate}/s{f', fsync + {SLOW_MS} ms' if slow else ''}: {found.cpu_share:.1%} of a core,"
+                  f" p50 {found.late(0.5):.1f} ms, p99 {found.late(0.99):.1f} ms, {found.written / found.events:.0f} B")
+        return found
+
+    def catch_up(self) -> Drained:
+        """A log that InfluxDB has not seen, shipped by a bridge that has nothing else to do."""
+        if self.influx is None:
+            raise ValueError("there is no InfluxDB")
+        directory = self.place / "catch-up"
+        with mosquitto(directory / "broker") as port:
+            drained(started(self.town, directory, port, [Setup()]), self.load, self.load.count, port)
+            self.influx.running.freeze()
+            subject = started(self.town, directory, port, [Setup(influx=(self.influx, "catch_up"))])
+            found = caught_up(subject, self.influx, self.load.count)
+        self.said(f"catching up: {found.per_s:,.0f} events/s into InfluxDB, {found.us:.1f} µs CPU")
+        return found
+
+    def many(self) -> Drained:
+        """One report of each lamp of a very large town."""
+        lamps = Lamps(self.size.many_lamps)
+        load = _load(self.load.tools, lamps, lamps.count, self.place / "many.rec")
+        town = Town.built(lamps, self.place / "large-town")
+        with mosquitto(self.place / "many-broker") as port:
+            found = drain(ours("many", town, Setup()), load, self.place / "many", port)
+        self.said(f"{lamps.count} lamps: {found.rss_mb:.0f} MB, at most {found.peak_mb:.0f} MB")
+        return found
+
+
+@contextmanager
+def prepared(words: argparse.Namespace, size: Size, place: Path) -> Iterator[Bench]:
+    """Servers, town and load."""
+    lamps, tool = Lamps(size.lamps), tools(words.scratch / "tools")
+    live_events = int(size.seconds * 5000)
+    with influxd(place / "influx") as influx:
+        peer = None if words.without_node_red or influx is None else install(words.scratch / "node-red")
+        load = _load(tool, lamps, max(size.events, live_events), place / "lamps.rec")
+        yield Bench(size, place, Load(tool, load.records, size.events), load,
+                    Town.built(lamps, place / "town"), influx, peer)
+
+
+def _load(tool: Tools, lamps: Lamps, count: int, records: Path) -> Load:
+    rounds = count // lamps.count + 1
+    write_records(records, lamps.events(count, datetime.now(UTC) - timedelta(minutes=15 * rounds)))
+    return Load(tool, records, count)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
