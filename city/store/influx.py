@@ -25,10 +25,10 @@ from influxdb_client.rest import ApiException
 
 from city.errors import BadInput, InfluxDown, Invalid
 from city.settings import Influx
-from city.store.influx_http import CONNECT_S, MAX_WORDS, NO_RETRY, READ_S, Answer, Bounded, Http, TooMuch, compresses, silent
+from city.store.influx_http import LIMITS, MAX_WORDS, NO_RETRY, Answer, Bounded, Http, Limits, TooMuch, compresses, silent
 
 LEAST = 16 * 1024  # bytes: no 413 makes requests smaller than that, except the one that it answers
-LARGER_AFTER = 1000  # requests that went well, and twice the size is tried again
+LARGER_AFTER = 1000  # requests that went well, and the full size is tried again
 BEYOND_RETENTION = "beyond retention policy"
 _DROPPED = re.compile(r"\bdropped=(\d{1,9})\b")
 
@@ -78,18 +78,19 @@ class Sink(Protocol):
         ...
 
 
-def open_sink(settings: Influx, *, creates: bool = False, keep_days: int | None = None) -> "InfluxDB":
+def open_sink(settings: Influx, *, creates: bool = False, keep_days: int | None = None, limits: Limits = LIMITS) -> "InfluxDB":
     """The InfluxDB at `settings.url`; nothing is sent yet. A database of 1.x that is missing is created; with `creates`
     a bucket of 2.x too. What is created keeps `keep_days` (0: for ever). Raises Invalid where the address is none."""
-    return InfluxDB(settings, creates=creates, keep_days=settings.readings_days if keep_days is None else keep_days)
+    return InfluxDB(settings, creates=creates, keep_days=settings.readings_days if keep_days is None else keep_days,
+                    limits=limits)
 
 
 class InfluxDB:
     """One InfluxDB of any version, one bucket or database. One thread writes; any may query."""
 
-    def __init__(self, settings: Influx, *, creates: bool = False, keep_days: int = 0) -> None:
-        self._settings, self._creates, self._keep_days = _checked(settings), creates, keep_days
-        self._http = Http(settings)
+    def __init__(self, settings: Influx, *, creates: bool = False, keep_days: int = 0, limits: Limits = LIMITS) -> None:
+        self._settings, self._creates, self._keep_days, self._limits = _checked(settings), creates, keep_days, limits
+        self._http = Http(settings, limits)
         self._writer: _Writer | None = None
         self._most, self._fine = 0, 0  # bytes in one request (0: no limit is known), and requests that went well since
 
@@ -154,7 +155,7 @@ class InfluxDB:
     def _went_well(self) -> None:
         self._fine += 1
         if self._most and self._fine >= LARGER_AFTER:
-            self._most, self._fine = self._most * 2, 0
+            self._most, self._fine = 0, 0
 
     def _send(self, body: bytes) -> Answer:
         if self._writer is None:
@@ -174,7 +175,7 @@ class InfluxDB:
             return _One(self._settings, self._http, self._keep_days)
         if version.startswith("2.") and not self._settings.org:
             raise InfluxHeld("InfluxDB 2.x needs an organisation: set influx.org.", held="organisation")
-        return _Two(self._settings, self._http, self._keep_days if self._creates else None)
+        return _Two(self._settings, self._http, self._keep_days if self._creates else None, self._limits)
 
 
 class _Writer(Protocol):
@@ -209,12 +210,12 @@ class _One:
 class _Two:
     """InfluxDB 2.x and 3.x: influxdb-client's synchronous write."""
 
-    def __init__(self, settings: Influx, http: Http, keep_days: int | None) -> None:
+    def __init__(self, settings: Influx, http: Http, keep_days: int | None, limits: Limits) -> None:
         """`keep_days` None: a missing bucket is not created."""
         self._bucket, self._org, self._http, self._keep_days = settings.bucket, settings.org, http, keep_days
         self._client = InfluxDBClient(settings.url.rstrip("/"), settings.token.reveal(), org=settings.org,
-                                      timeout=(CONNECT_S * 1000, READ_S * 1000), retries=NO_RETRY)
-        self._pool = Bounded(compress=compresses(settings))
+                                      timeout=(limits.connect_s * 1000, limits.read_s * 1000), retries=NO_RETRY)
+        self._pool = Bounded(limits, compress=compresses(settings))
         self._client.api_client.rest_client.pool_manager = self._pool  # type: ignore[assignment]
         self._api = self._client.write_api(write_options=SYNCHRONOUS)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from io import BytesIO
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import urllib3
@@ -19,13 +19,23 @@ import urllib3
 from city.errors import InfluxDown
 from city.settings import Influx
 
-CONNECT_S, READ_S = 5.0, 30.0
-WHOLE_S = 60.0  # for one answer, however slowly it drips
 MAX_WORDS = 500
 MAX_ANSWER = 32 * 2**20
 MAX_WAIT_S = 3600.0
 GZIP_FROM = 1400  # bytes: one packet's worth
 NO_RETRY = urllib3.Retry(0, redirect=0, raise_on_redirect=False, raise_on_status=False)
+
+
+class Limits(NamedTuple):
+    """How long InfluxDB may take, in seconds: to take up the connection, to say something more, and for a whole answer,
+    however slowly it drips."""
+
+    connect_s: float = 5.0
+    read_s: float = 30.0
+    whole_s: float = 60.0
+
+
+LIMITS = Limits()
 
 
 class TooMuch(InfluxDown):
@@ -70,9 +80,9 @@ class Bounded(urllib3.PoolManager):
     """A pool whose answers are read here, whole and within their bounds, and whose lines are compressed where wanted.
     InfluxDB's own client is given it in place of its pool, so that both paths keep the same law."""
 
-    def __init__(self, *, compress: bool = False) -> None:
-        super().__init__(maxsize=2, retries=NO_RETRY, timeout=urllib3.Timeout(CONNECT_S, READ_S))
-        self._compress = compress
+    def __init__(self, limits: Limits, *, compress: bool = False) -> None:
+        super().__init__(maxsize=2, retries=NO_RETRY, timeout=urllib3.Timeout(limits.connect_s, limits.read_s))
+        self._limits, self._compress = limits, compress
         self.last = Answer(0, {}, b"")
 
     def request(self, method: str, url: str, body: Any = None, fields: Any = None,  # type: ignore[override]  # noqa: ANN401
@@ -83,7 +93,7 @@ class Bounded(urllib3.PoolManager):
         if self._compress and isinstance(body, bytes) and len(body) >= GZIP_FROM:
             body, named["Content-Encoding"] = gzip.compress(body, 1), "gzip"
         more["preload_content"] = False
-        deadline = time.monotonic() + WHOLE_S
+        deadline = time.monotonic() + self._limits.whole_s
         response = super().request(method, url, body, fields, named, json, **more)
         said = _read(response, deadline)
         kept = {key: value for key, value in response.headers.items() if key.lower() != "content-encoding"}
@@ -95,12 +105,12 @@ class Bounded(urllib3.PoolManager):
 class Http:
     """Plain HTTP to InfluxDB. Every method raises InfluxDown where there is no answer, TooMuch where it is too large."""
 
-    def __init__(self, settings: Influx) -> None:
+    def __init__(self, settings: Influx, limits: Limits = LIMITS) -> None:
         token = settings.token.reveal()
         self._base = settings.url.rstrip("/")
         self._headers = {} if not token else urllib3.make_headers(basic_auth=token) if ":" in token \
             else {"Authorization": f"Token {token}"}
-        self._pool, self._lines = Bounded(), Bounded(compress=compresses(settings))
+        self._pool, self._lines = Bounded(limits), Bounded(limits, compress=compresses(settings))
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
         return self._ask(self._pool, "GET", path, query or {}, None, "")
