@@ -79,6 +79,8 @@ class Log:
 
     directory: str = _setting("log", "directory of the log")
     keep_days: int = _setting(400, "days that are kept")
+    keep_gb: float = _setting(0.0, "size of the log in GB at which its oldest days are dropped; 0: any")
+    free_gb: float = _setting(0.5, "free GB on its disk below which its oldest days are dropped; 0: none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,8 @@ class Api:
     session_hours: int = _setting(12, "how long a sign-in lasts")
     secure_cookies: bool = _setting(False, "send cookies only over https; always so where public_url is https://")
     max_body_mb: int = _setting(16, "largest request body")
+    history: str = _setting("auto", "who answers questions about history: local (the local log), influx (InfluxDB), or auto: the"
+                                    " local log where it has anything, else InfluxDB where there is one")
 
     @property
     def https(self) -> bool:
