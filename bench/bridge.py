@@ -23,7 +23,7 @@ from bench._load.loader import Tools, tools
 from bench._load.measures import Drained, Live, Load, caught_up, drain, drained, live
 from bench._load.servers import Influx, influxd, mosquitto
 from bench._peers.nodered import install, node_red
-from bench._peers.ours import Setup, Town, offers_versions, ours, started
+from bench._peers.ours import Setup, Town, ours, started
 from bench._peers.paho import paho
 from bench._peers.subject import Contender
 from bench._peers.telegraf import telegraf
@@ -111,17 +111,14 @@ class Bench:
 
     def contenders(self, words: argparse.Namespace) -> Iterator[Contender]:
         """One round."""
-        versions = {"MQTT 3.1.1": "3.1.1", "MQTT 5": "5"} if offers_versions() else {"MQTT 5": ""}
-        for protocol, version in versions.items():
-            number = "5" if protocol.endswith("5") else "3"
-            yield ours(f"ours, {protocol}", self.town, Setup(version))
-            yield paho(number, "auto", self.size.events)
-            yield paho(number, "manual", self.size.events)
+        for version in ("3.1.1", "5"):
+            yield ours(f"ours, MQTT {version}", self.town, Setup(version))
+            yield paho(version, "auto", self.size.events)
+            yield paho(version, "manual", self.size.events)
         if self.influx:
-            database = f"ours_{len(list(self.place.iterdir()))}"
-            yield ours("ours + InfluxDB", self.town, Setup(influx=(self.influx, database)))
+            yield ours("ours + InfluxDB, MQTT 5", self.town, Setup("5", (self.influx, "ours")))
             if self.node_red:
-                yield node_red(self.node_red, "3", self.influx, self.size.node_red)
+                yield node_red(self.node_red, "3.1.1", self.influx, self.size.node_red)
             if words.telegraf:
                 yield telegraf(words.telegraf.resolve(), self.influx)
 

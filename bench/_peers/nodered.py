@@ -35,7 +35,7 @@ return msg;
 
 
 def node_red(installed: Path, version: str, influx: Influx, events: int) -> Contender:
-    """`version` of MQTT: "3" or "5"."""
+    """`version` of MQTT: "3.1.1" or "5"."""
     def start(directory: Path, port: int) -> Subject:
         database = f"nodered_{directory.name}".replace("-", "_")
         influx.create(database)
@@ -49,7 +49,7 @@ def node_red(installed: Path, version: str, influx: Influx, events: int) -> Cont
         until(lambda: "Connected to broker" in running.said(), "Node-RED", 60.0, 0.1, running)
         return NodeRed(running, influx, database)
 
-    return Contender(f"Node-RED + InfluxDB, MQTT {'3.1.1' if version == '3' else '5'}", start, events=events)
+    return Contender(f"Node-RED + InfluxDB, MQTT {version}", start, events=events)
 
 
 def install(directory: Path) -> Path | None:
@@ -73,7 +73,7 @@ def flow(broker: int, influx: int, database: str, version: str) -> list[dict[str
     return [
         {"id": "a1e0", "type": "tab", "label": "lamps"},
         {"id": "a1e1", "type": "mqtt-broker", "name": "", "broker": "127.0.0.1", "port": str(broker),
-         "clientid": "node-red", "autoConnect": True, "usetls": False, "protocolVersion": "4" if version == "3" else "5",
+         "clientid": "node-red", "autoConnect": True, "usetls": False, "protocolVersion": "5" if version == "5" else "4",
          "keepalive": "60",
          "cleansession": False, "autoUnsubscribe": False, "sessionExpiry": "3600"},
         {"id": "a1e2", "type": "influxdb", "hostname": "127.0.0.1", "port": str(influx), "protocol": "http",

@@ -12,7 +12,6 @@ from bench._load.lamps import TOWN, Lamps
 from bench._load.processes import Running, Used, free_port, until
 from bench._load.servers import Influx
 from bench._peers.subject import Contender, Subject, Void
-from city.settings import table
 from city.store.opening import open_store
 from city.store.readings import LocalLog
 
@@ -49,11 +48,6 @@ class Setup:
     version: str = ""
     influx: tuple[Influx, str] | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
-
-
-def offers_versions() -> bool:
-    """Whether this bridge lets the operator choose the version of MQTT."""
-    return any(path == "mqtt.version" for path, *_ in table())
 
 
 def ours(name: str, town: Town, setup: Setup) -> Contender:
@@ -131,7 +125,7 @@ class Bridges:
         return [bridge.process.end() for bridge in self.bridges]
 
     def check(self, count: int) -> None:
-        """Each event is in a log once, none is a dead letter, and the city knows every lamp that was heard."""
+        """Each event is in a log once, and in InfluxDB; none is a dead letter; the city knows every lamp that was heard."""
         seen: set[tuple[str, int, str]] = set()
         entries = 0
         for bridge in self.bridges:
@@ -141,6 +135,12 @@ class Bridges:
         if not entries == len(seen) == count:
             raise Void(f"{count} events published, {entries} entries kept, {len(seen)} of them different")
         self._check_city(min(count, self.town.lamps.count))
+        if shipped := self.setups[0].influx:
+            influx, database = shipped
+            there = influx.count(database, "lamp", "level")
+            influx.drop(database)
+            if there != count:
+                raise Void(f"{count} events published, {there} in InfluxDB")
 
     def _check_city(self, heard: int) -> None:
         store = open_store(f"sqlite:///{self.directory / 'city.db'}")

@@ -12,15 +12,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def paho(version: str, acknowledges: str, count: int) -> Contender:
-    """`version` "3" or "5", `acknowledges` "auto" or "manual"."""
+    """`version` "3.1.1" or "5", `acknowledges` "auto" or "manual"."""
     def start(directory: Path, port: int) -> Subject:
         running = Running([sys.executable, "-m", "bench._peers.sink", str(port), f"paho-{directory.name}", str(count), version,
                            acknowledges], directory, {"PYTHONPATH": str(ROOT)})
         until(lambda: "subscribed" in running.said(), "paho", 20.0, running=running)
         return Bare(running)
 
-    protocol = "MQTT 3.1.1" if version == "3" else "MQTT 5"
-    return Contender(f"bare paho, {protocol}, {acknowledges} ack", start, keeps=False)
+    return Contender(f"bare paho, MQTT {version}, {acknowledges} ack", start, keeps=False)
 
 
 @dataclass(slots=True)

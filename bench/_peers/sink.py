@@ -1,6 +1,6 @@
 """Bare paho with an empty callback: what any bridge in Python on paho pays before it does anything.
 
-    python -m bench._peers.sink PORT CLIENT_ID COUNT 3|5 auto|manual
+    python -m bench._peers.sink PORT CLIENT_ID COUNT 3.1.1|5 auto|manual
 
 Leaves after COUNT messages. paho is used as its documentation shows: `loop_forever`, a persistent session, and with
 "manual" an acknowledgement in the callback.

@@ -96,7 +96,7 @@ def test_latencies_without_every_acknowledgement_are_void(tmp_path):
 
 
 def test_a_flow_of_node_red_is_wired_and_has_no_name_that_it_takes_for_another_node():
-    nodes = flow(1883, 8086, "lamps", "3")
+    nodes = flow(1883, 8086, "lamps", "3.1.1")
     ids = {node["id"] for node in nodes}
     wired = {target for node in nodes for output in node.get("wires", []) for target in output}
     assert wired < ids
