@@ -1,5 +1,6 @@
 """The web server's application: routes, pages, and one shell around all of it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,42 +9,51 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.concurrency import run_in_threadpool
 
-from api import problems
+from api import history, problems
 from api.deps import Platform
 from api.limits import RunLimiter, SignInLimiter
 from api.live import Hub
 from api.pages.routes import mount_static, pages_router
 from api.problems import Problem
-from api.routes import codecs, configs, events, imports, lighting, ops, parking, readings, records, session, towns
+from api.routes import codecs, configs, events, gaps, imports, lighting, ops, parking, readings, records, session, towns
 from api.shell import Metrics, Shell
 from city.clock import Clock
 from city.settings import Settings
-from city.store.ports import ReadingLog, Store
+from city.store.answering import open_answers
+from city.store.local_queries import LocalQueries
+from city.store.ports import Store
+from city.store.readings import LocalLog
 from decoders.javascript import Sandbox
 
 VERSION = "1"
-ROUTERS = (ops, session, towns, lighting, parking, readings, records, configs, imports, codecs, events)
+ROUTERS = (ops, session, towns, lighting, parking, readings, records, gaps, configs, imports, codecs, events)
 DESCRIPTION = """Streetlights and parking of German towns. Sign in for a session, or send `Authorization: Bearer sf_…`.
 Every refusal is `application/problem+json` and names the field and the rule."""
 
 
-def create_app(store: Store, log: ReadingLog, clock: Clock, settings: Settings, sandbox: Sandbox | None = None) -> FastAPI:
+def create_app(store: Store, log: LocalLog, clock: Clock, settings: Settings, sandbox: Sandbox | None = None) -> FastAPI:
     """The application over these ports. Whoever made them closes them. Without a `sandbox` it has one of its own, which
-    starts its processes with the first script and ends them at shutdown."""
+    starts its processes with the first script and ends them at shutdown. Raises Invalid where settings.api.history does
+    not say who answers."""
+    answers = open_answers(settings, store, log)
     metrics = Metrics()
     hub = Hub(clock, metrics)
     runs = sandbox or Sandbox(workers=settings.scripts.workers)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        adding_up = asyncio.create_task(history.keep_up(answers, clock)) if isinstance(answers, LocalQueries) else None
         yield
         await hub.close()
+        if adding_up is not None:
+            await history.ended(adding_up)
+        answers.close()
         if sandbox is None:
             await run_in_threadpool(runs.close)
 
     app = FastAPI(title="stadtfunk", version=VERSION, description=DESCRIPTION, lifespan=lifespan, docs_url=None,
                   redoc_url=None, openapi_url="/api/v1/openapi.json", redirect_slashes=False)
-    app.state.platform = Platform(store, log, clock, settings, runs)
+    app.state.platform = Platform(store, log, answers, clock, settings, runs)
     app.state.limiter, app.state.metrics, app.state.hub = SignInLimiter(), metrics, hub
     app.state.runs = RunLimiter()
     app.add_middleware(Shell, metrics=metrics, secure=settings.api.https,

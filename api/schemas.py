@@ -422,11 +422,6 @@ class SessionOut(BaseModel):
     expires_at: datetime | None = None
 
 
-class ReadyOut(BaseModel):
-    ready: bool
-    reasons: list[str]
-
-
 class Feature(BaseModel):
     """A street of the base map as GeoJSON."""
 

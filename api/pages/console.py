@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from api import views
 from api.audit import record
 from api.auth import Actor
-from api.deps import Acting, Asking, Now, Operating, Viewing
+from api.deps import Acting, Asking, Here, Now, Operating, Viewing
 from api.i18n import language_of, translate
 from api.pages.addresses import address, paths
 from api.pages.contexts import AlarmRow, AlarmsPage, ConsolePage, LampList, Link, Tonight
@@ -19,6 +19,7 @@ from api.pages.render import PageRoute, back, html, page_of
 from api.views import LampWord, LuminaireView, ZoneLightingView
 from city.alarms import Alarm, AlarmKind
 from city.errors import NotFound
+from city.health import Beat, fill, of_bridges
 from city.lighting import BERLIN, Override
 from city.places import Asset, Luminaire
 from city.store.ports import Role, TenantStore
@@ -63,7 +64,7 @@ class Search:
 
 @router.get(paths("console")[0])
 @router.get(paths("console")[1])
-def console(request: Request, town: Viewing, who: Asking, at: Now, zone: str = "", state: str = "", q: str = "",
+def console(request: Request, here: Here, town: Viewing, who: Asking, at: Now, zone: str = "", state: str = "", q: str = "",
             page: str = "1") -> Response:
     """Lamps as list and map, with what the town wants of them tonight."""
     search = Search(zone[:64], state if state in _STATES else "", q[:MAX_SEARCH].strip(),
@@ -77,7 +78,7 @@ def console(request: Request, town: Viewing, who: Asking, at: Now, zone: str = "
         singles(lamps, search.zone), oldest_power(lamps, search.zone), _zone_links(language, town, zones, search),
         _state_links(language, town, search), search.text, search.state, lamp_list(language, town, lamps, search),
         {name: address(language, name, tenant=town.tenant.id) for name in ("lamps", "streets", "dim")},
-        may(who, Role.OPERATOR))
+        may(who, Role.OPERATOR), troubles(language, here.store.beats(), at))
     return html(request, context)
 
 
@@ -136,6 +137,12 @@ def singles(lamps: Iterable[LuminaireView], zone: str) -> list[Override]:
 def oldest_power(lamps: Iterable[LuminaireView], zone: str) -> datetime | None:
     """When the oldest power that stands in a zone's sum was measured."""
     return min((view.power_at for view in lamps if view.lamp.zone == zone and view.power_at is not None), default=None)
+
+
+def troubles(language: str, beats: Sequence[Beat], at: datetime) -> list[str]:
+    """Why what the page shows may be old: bridges that are not heard, or say that they cannot work."""
+    return [fill(translate(language, reason.sentence), reason.facts) for reason in of_bridges(beats, at)
+            if reason.broken or reason.code == "bridge_silent"]
 
 
 def tonight(town: TenantStore, lamps: Sequence[LuminaireView], at: datetime) -> Tonight:

@@ -149,6 +149,7 @@ class ConsolePage:
     lamps: LampList
     feeds: Mapping[str, str]
     may_dim: bool
+    troubles: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)

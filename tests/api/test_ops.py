@@ -1,24 +1,43 @@
 """For whoever runs it: health, metrics, headers, the OpenAPI document."""
 
+from datetime import timedelta
+
 import pytest
 from fastapi.routing import iter_route_contexts
 
 from city.errors import StoreDown
+from city.health import Beat, broken
 
 
-def test_alive_and_ready(anonymous):
+def test_alive_and_ready(anonymous, store, clock):
+    store.put_beat(Beat("bridge", clock.now()))
     assert anonymous.get("/healthz").json() == {"alive": True}
     assert anonymous.get("/readyz").json() == {"ready": True, "reasons": []}
 
 
-def test_not_ready_names_the_reason(anonymous, store, monkeypatch):
+def test_not_ready_names_the_reason(anonymous, store, clock, monkeypatch):
     def down(_):
         raise StoreDown("password=secret host does not answer")
 
+    store.put_beat(Beat("bridge", clock.now()))
     monkeypatch.setattr(type(store), "ping", down)
     answer = anonymous.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json() == {"ready": False, "reasons": ["database: StoreDown"]}
+    assert answer.json() == {"ready": False, "reasons": [
+        {"code": "database_down", "broken": True, "sentence": "The city database cannot be used: StoreDown"}]}
+
+
+def test_bridges_are_told_of_without_their_words(anonymous, store, clock):
+    """This process can do its work without them."""
+    assert [reason["code"] for reason in anonymous.get("/readyz").json()["reasons"]] == ["bridge_never"]
+    store.put_beat(Beat("inner-host-1", clock.now() - timedelta(minutes=3)))
+    store.put_beat(Beat("inner-host-2", clock.now(), (broken("database_down", what="user anna at 10.0.0.7"),)))
+    answer = anonymous.get("/readyz")
+    assert answer.status_code == 200
+    assert [reason["code"] for reason in answer.json()["reasons"]] == ["bridge_silent", "database_down"]
+    assert answer.json()["reasons"][0]["sentence"] == "The bridge … has not been heard for 3 min."
+    assert "anna" not in answer.text
+    assert "inner-host" not in answer.text
 
 
 def test_metrics_count_by_pattern_and_not_by_address(anonymous):

@@ -12,7 +12,7 @@ from jinja2.ext import babel_extract
 
 from api import problems
 from api.i18n import LOCALES, messages
-from city import errors
+from city import errors, health
 from city.alarms import SENTENCES
 from city.ids import TenantId
 from city.scripts import Script
@@ -31,6 +31,7 @@ GERMAN = messages("de")
 def sentences() -> dict[str, str]:
     """Every message and where it stands."""
     found = dict.fromkeys(SENTENCES.values(), "city.alarms.SENTENCES")
+    found |= dict.fromkeys(health.SENTENCES.values(), "city.health.SENTENCES")
     found |= {title: "api.problems" for _, _, title in problems._STATUS}
     found |= dict.fromkeys(problems._TITLES.values(), "api.problems")
     for codec in (*catalog().values(), scripted.quiet(A_SCRIPT)):
