@@ -11,15 +11,17 @@ from city.store.ports import Store
 from tests.gateway_bridge.samples import APPLICATION, encode, up
 
 TOWN = TenantId("musterstadt")
-STEP_NS = 1_000_000  # between the times of two numbers
+MS_NS = 1_000_000
 
 
 class Fleet:
-    """`size` lamps of one town; `since` is when number 0 was sent."""
+    """`size` lamps of one town; `since` is when number 0 was sent, by default 2 h ago, and `step_ms` lies between two."""
 
-    def __init__(self, size: int = 20, since: datetime | None = None, *, first: int = 1, session: str = "00189440") -> None:
+    def __init__(self, size: int = 20, since: datetime | None = None, *, step_ms: int = 10, first: int = 1,
+                 session: str = "00189440") -> None:
         self.size, self.first, self._session = size, first, session
-        self._since_ns = to_ns(since or datetime.now(UTC) - timedelta(minutes=30))
+        self._since_ms = to_ns(since or datetime.now(UTC) - timedelta(hours=2)) // MS_NS
+        self._step_ms = step_ms
         self._topics = [self.topic(self.eui(index)) for index in range(size)]
         mark = encode(up(eui="@EUI@", f_cnt=987654321, time="@TIME@", dedup="@DEDUP@")).decode()
         self._template = mark.replace("%", "%%").replace("@EUI@", "%(eui)s").replace("987654321", "%(f_cnt)d") \
@@ -36,7 +38,7 @@ class Fleet:
 
     def at_ns(self, number: int) -> int:
         """When the event was heard, in ns; in whole ms."""
-        return (self._since_ns // STEP_NS + number) * STEP_NS
+        return (self._since_ms + number * self._step_ms) * MS_NS
 
     def message(self, number: int) -> tuple[str, bytes]:
         """Topic and payload, the same however often it is asked for."""
@@ -63,7 +65,7 @@ class Fleet:
         try:
             event = json.loads(payload)
             return self.number(event["deviceInfo"]["devEui"], event["fCnt"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return None
 
     def register(self, store: Store, *, chirpstack_tenant: str = "") -> None:

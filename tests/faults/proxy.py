@@ -172,7 +172,7 @@ class _Connection:
         tasks = [asyncio.ensure_future(flow) for flow in flows]
         try:
             await asyncio.gather(*tasks)
-        except (ConnectionError, _Over):
+        except (OSError, _Over):
             self.reset()
         finally:
             for task in tasks:

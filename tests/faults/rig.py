@@ -83,10 +83,11 @@ class Rig:
 
     def wait_drained(self, seconds: float = PATIENCE_S) -> None:
         """Until every event that the broker has taken is stored or a dead letter."""
-        def left() -> bool:
-            return not set(self.publisher.acked) - set(self._kept()) - invariant.buried(self.fleet, self.database)
+        def left() -> set[int]:
+            return set(self.publisher.acked) - set(self._kept()) - invariant.buried(self.fleet, self.database)
 
-        until(left, seconds, lambda: self.bridges[-1].said(), every=0.2)
+        until(lambda: not left(), seconds, lambda: f"Left are {len(found := sorted(left()))} of {len(self.publisher.acked)}: "
+              f"{found[:10]} … {self.bridges[-1].said()}", every=0.2)
 
     def check(self, **more: object) -> None:
         """The invariant, over all logs and dead letters."""

@@ -44,9 +44,9 @@ def test_f14_disk_full_stops_acknowledging_and_goes_on_by_itself(rig: Rig, tmp_p
         rig.publisher.publish(500)
         until(lambda: bridge.metrics()["failures"] > 0, said=bridge.said)
         during(60.0 if long else 3.0, lambda: bridge.running and bridge.metrics()["stored"] == 200)
-        until(lambda: bridge.page("readyz")[0] == 503, said=lambda: str(bridge.page("readyz")))
+        until(lambda: bridge.page("readyz")[0] == 503, said=bridge.said)
     rig.wait_stored(bridge, 700, 90.0)
-    until(lambda: bridge.page("readyz")[0] == 200, 60.0, said=lambda: str(bridge.page("readyz")))
+    until(lambda: bridge.page("readyz")[0] == 200, 60.0, said=bridge.said)
     assert bridge.pid == process
     assert bridge.running, "no crash loop"
     assert bridge.stop() == 0
