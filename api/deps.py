@@ -19,6 +19,7 @@ from city.errors import Forbidden, NotFound, SignInNeeded
 from city.ids import TenantId
 from city.settings import Settings
 from city.store.ports import ReadingLog, Role, Store, TenantStore
+from city.store.queries import Answers
 from decoders.javascript import Sandbox
 
 COOKIE = "stadtfunk_session"
@@ -34,6 +35,7 @@ class Platform:
 
     store: Store
     log: ReadingLog
+    answers: Answers
     clock: Clock
     settings: Settings = field(repr=False)
     sandbox: Sandbox = field(repr=False)

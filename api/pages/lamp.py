@@ -21,7 +21,8 @@ from city.errors import NotFound
 from city.ids import asset_id
 from city.lighting import BERLIN, lamp_floor
 from city.quantities import LAMP_LEVEL, LAMP_POWER
-from city.store.ports import ReadingLog, Role, TenantStore
+from city.store.ports import Point, Role, TenantStore
+from city.store.queries import Answers, Question
 from city.sun import night
 
 SHOWN = timedelta(hours=24)
@@ -44,7 +45,7 @@ def lamp(request: Request, town: Viewing, who: Asking, here: Here, at: Now, asse
     past = [alarm for alarm in town.alarms(open_only=False) if alarm.asset == view.lamp.id]
     return html(request, LampPage(
         page_of(request, who, town.tenant), view, lamp_floor(view.lamp), list(health(language_of(request), view)),
-        last_day(town, here.log, view, at), town.commands(asset=view.lamp.id, limit=MAX_COMMANDS),
+        last_day(town, here.answers, view, at), town.commands(asset=view.lamp.id, limit=MAX_COMMANDS),
         _newest(past), town.program().name, may(who, Role.OPERATOR), _model(town, view.model)))
 
 
@@ -60,13 +61,13 @@ def health(language: str, view: LuminaireView) -> Iterator[str]:
         yield ngettext(language, "{n} open alarm.", "{n} open alarms.", len(view.alarms))
 
 
-def last_day(town: TenantStore, log: ReadingLog, view: LuminaireView, at: datetime) -> Chart:
+def last_day(town: TenantStore, answers: Answers, view: LuminaireView, at: datetime) -> Chart:
     """Levels and power of the last 24 hours."""
     start = at - SHOWN
     today = at.astimezone(BERLIN).date()
     nights = [night(town.tenant.site, today - timedelta(days=back)) for back in (2, 1, 0)]
-    levels, powers = (log.history(town.tenant.id, view.lamp.id, quantity, start, at)
-                      for quantity in (LAMP_LEVEL, LAMP_POWER))
+    questions = (Question(town.tenant.id, quantity, start, at, asset=view.lamp.id) for quantity in (LAMP_LEVEL, LAMP_POWER))
+    levels, powers = ([Point(row.at, row.value) for row in answers.series(question)] for question in questions)
     return chart(levels, powers, nights, start, at)
 
 

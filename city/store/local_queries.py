@@ -35,6 +35,8 @@ _log = logging.getLogger("stadtfunk.log")
 class Source(Protocol):
     """As much of a LocalLog as questions need."""
 
+    @property
+    def directory(self) -> Path: ...
     def head(self) -> int: ...
     def rows(self, cursor: int, limit: int) -> list[tuple[int, int, int, int, bytes]]: ...
     def means(self) -> Meanings: ...
@@ -45,9 +47,9 @@ class Source(Protocol):
 class LocalQueries:
     """Answers from `log`, and from the states in `store`. It closes neither."""
 
-    def __init__(self, log: Source, store: Store, directory: Path) -> None:
+    def __init__(self, log: Source, store: Store) -> None:
         self._log, self._store = log, store
-        self._rollups = RollUps(directory)
+        self._rollups = RollUps(log.directory)
         self._means = packing.NO_NAMES
         self._towns: dict[TenantId, _Town] = {}
         self._assets = _Assets(store)

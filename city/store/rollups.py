@@ -36,15 +36,16 @@ _log = logging.getLogger("stadtfunk.log")
 _SCHEMA = (
     "CREATE TABLE series (id INTEGER PRIMARY KEY, quantity TEXT NOT NULL, channel TEXT NOT NULL, UNIQUE (quantity, channel))",
     "CREATE TABLE zones (id INTEGER PRIMARY KEY, tenant TEXT NOT NULL, zone TEXT NOT NULL, UNIQUE (tenant, zone))",
-    ("CREATE TABLE hours (series INTEGER NOT NULL, zone INTEGER NOT NULL, hour INTEGER NOT NULL, n INTEGER NOT NULL, total,"
-     " low, high, last, last_ns INTEGER NOT NULL, last_seq INTEGER NOT NULL, PRIMARY KEY (series, zone, hour)) WITHOUT ROWID"),
+    # by hour first: what is added now lies side by side, and a few pages are written for thousands of rows
+    ("CREATE TABLE hours (hour INTEGER NOT NULL, series INTEGER NOT NULL, zone INTEGER NOT NULL, n INTEGER NOT NULL, total,"
+     " low, high, last, last_ns INTEGER NOT NULL, last_seq INTEGER NOT NULL, PRIMARY KEY (hour, series, zone)) WITHOUT ROWID"),
     # the last row that has been added, so that another log is not taken for its continuation
     ("CREATE TABLE reached (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, at_ns INTEGER NOT NULL,"
      " tag INTEGER NOT NULL)"),
     "INSERT INTO reached VALUES (1, 0, 0, 0)",
 )
 _MERGE = (
-    "INSERT INTO hours VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (series, zone, hour) DO UPDATE SET n = n + excluded.n,"
+    "INSERT INTO hours VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (hour, series, zone) DO UPDATE SET n = n + excluded.n,"
     " total = total + excluded.total, low = min(low, excluded.low), high = max(high, excluded.high),"
     " last = CASE WHEN (excluded.last_ns, excluded.last_seq) >= (last_ns, last_seq) THEN excluded.last ELSE last END,"
     " last_seq = CASE WHEN (excluded.last_ns, excluded.last_seq) >= (last_ns, last_seq) THEN excluded.last_seq ELSE last_seq END,"
@@ -126,8 +127,9 @@ class RollUps:
                 reached = _reached(connection)
                 if not _continues(log, reached):
                     return None
-                return reached[0], [_hour(row, quantity) for row in connection.execute(_HOURS, (
-                    quantity.name, channel, town[0], town[1], town[1], span[0] // HOUR_NS, span[1] // HOUR_NS))]
+                return reached[0], [_hour(row, quantity) for row in connection.execute(_HOURS, {
+                    "quantity": quantity.name, "channel": channel, "tenant": town[0], "zone": town[1],
+                    "first": span[0] // HOUR_NS, "last": span[1] // HOUR_NS})]
             finally:
                 connection.rollback()
 
@@ -176,10 +178,12 @@ class _Numbers:
         self._known = means
 
 
-_HOURS = (
-    "SELECT zones.zone, hour, n, total, low, high, last, last_ns, last_seq FROM zones CROSS JOIN hours"
-    " ON hours.zone = zones.id AND hours.series = (SELECT id FROM series WHERE quantity = ? AND channel = ?)"
-    " WHERE zones.tenant = ? AND (? IS NULL OR zones.zone = ?) AND hour >= ? AND hour < ?")
+_HOURS = (  # hour after hour, so that other series are not read
+    "WITH RECURSIVE span (hour) AS (SELECT :first UNION ALL SELECT hour + 1 FROM span WHERE hour + 1 < :last)"
+    " SELECT zones.zone, hours.hour, n, total, low, high, last, last_ns, last_seq FROM span CROSS JOIN hours"
+    " ON hours.hour = span.hour AND series = (SELECT id FROM series WHERE quantity = :quantity AND channel = :channel)"
+    " JOIN zones ON zones.id = hours.zone AND tenant = :tenant AND zones.zone = coalesce(:zone, zones.zone)"
+    " WHERE span.hour < :last")
 
 
 def _columns(rows: Iterable[Row], numbers: _Numbers) -> _Columns:
@@ -220,7 +224,7 @@ def _merged(columns: _Columns, numbers: _Numbers) -> Iterator[tuple[object, ...]
             if quantity.kind is Kind.FLOAT:
                 column = [item for item in column if isfinite(item[2])]
             if column:
-                yield (ours, zone, hour, *_sums(column, quantity))
+                yield (hour, ours, zone, *_sums(column, quantity))
 
 
 def _sums(column: Sequence[tuple[int, int, Any]], quantity: Quantity) -> tuple[object, ...]:

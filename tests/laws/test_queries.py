@@ -74,7 +74,7 @@ def asked(request, tmp_path) -> Iterator[Asked]:
         sink.close()
         return
     log, store = LocalLog(tmp_path), open_store("sqlite://")
-    local = LocalQueries(log, store, tmp_path)
+    local = LocalQueries(log, store)
 
     def tell(entries: Sequence[Entry]) -> None:
         log.append(entries)
