@@ -54,6 +54,8 @@ class PacketSocket:
         """The messages in what is there now. Never waits and never raises."""
         self.odd = 0
         try:
+            if self.ended:
+                return []
             return self._sorted(self._received())
         except _AGAIN:
             return []
@@ -166,11 +168,12 @@ class PacketSocket:
                 break
             if first & 0xF0 == _PUBLISH:
                 messages.append(self._message(data, first, body, stop))
+                self.cut += length > LARGEST
+            elif length > LARGEST:
+                raise ValueError("a packet larger than any")
             else:
                 self._other(first, data[at:stop])
             at = body + length
-            if at > stop:
-                self._cut(first)
         return at
 
     def _message(self, data: bytes, first: int, body: int, stop: int) -> Message:
@@ -203,11 +206,6 @@ class PacketSocket:
             return
         self._unsent += (_PUBCOMP | packet[2] << 8 | packet[3]).to_bytes(4, "big")
         self.flush()
-
-    def _cut(self, first: int) -> None:
-        if first & 0xF0 != _PUBLISH:
-            raise ValueError("a packet larger than any")
-        self.cut += 1
 
 
 def _remaining(data: bytes) -> tuple[int, int]:
