@@ -46,7 +46,13 @@ class Logged(Protocol):
     """How the local log is, as city.store.status says."""
 
     @property
+    def bytes(self) -> int: ...
+    @property
     def free_bytes(self) -> int: ...
+    @property
+    def fsyncs(self) -> int: ...
+    @property
+    def last_commit_ms(self) -> float: ...
     @property
     def broken(self) -> str: ...
     @property
@@ -114,14 +120,18 @@ class Vitals:
                    "connections": float(self._link.counts.connections)}
         return Beat(self._name, now, readiness(facts, now).reasons, numbers)
 
-    def readiness(self) -> Readiness:
-        """Whether the bridge can do its work now."""
-        return readiness(self.facts(), self._clock.now())
+    def readiness(self, facts: Facts | None = None) -> Readiness:
+        """Whether the bridge can do its work now, or could when it was seen so."""
+        return readiness(facts or self.facts(), self._clock.now())
+
+    def log(self) -> Logged | None:
+        """How the log is; None where it does not tell."""
+        return _asked(self._log)
 
     def facts(self) -> Facts:
         """All that is seen now."""
         self._notice(self._clock.now())
-        seen, metrics, log, shipped = self._seen, self._metrics, _asked(self._log), _asked(self._shipping)
+        seen, metrics, log, shipped = self._seen, self._metrics, self.log(), _asked(self._shipping)
         return Facts(
             started_at=self._started, connected=self._link.connected, disconnected_at=self._disconnected,
             broker_says=self._broker_says, session_lost=seen["sessions_lost"], qos0=seen["qos0"],
@@ -216,16 +226,28 @@ class _VitalsCollector(Collector):
     def _metrics(self) -> Iterator[Metric]:
         facts, process = self._vitals.facts(), self._vitals.process
         for name, text, value in (
-                ("ready", "whether the bridge can do its work", float(self._vitals.readiness().ready)),
+                ("ready", "whether the bridge can do its work", float(self._vitals.readiness(facts).ready)),
                 ("influx_waiting", "entries of the log that InfluxDB has not got", facts.waiting),
                 ("influx_lag_seconds", "age of the oldest entry that InfluxDB has not got", facts.ship_lag_s),
-                ("influx_held", "whether InfluxDB takes nothing", float(bool(facts.influx_says))),
                 ("states_lag_seconds", "how far the devices' states in the city database are behind", facts.states_lag_s),
                 ("batch_waits_seconds", "for how long messages have waited without one being stored", facts.batch_s),
-                ("log_free_bytes", "room on the log's disk", facts.free or 0),
-                ("log_refuses", "whether the log takes nothing", float(bool(facts.log_says))),
                 ("cpu_per_message_microseconds", "CPU of the process for each message, last interval", process.cpu_us),
                 ("resident_memory_bytes", "memory of the process", process.rss()),
                 ("open_descriptors", "files and sockets that are open", process.descriptors())):
             yield GaugeMetricFamily(f"stadtfunk_bridge_{name}", text, value)
         yield CounterMetricFamily("stadtfunk_bridge_cpu_seconds", "CPU of the process", time.process_time())
+        yield from _of_log(self._vitals.log())
+
+
+def _of_log(log: Logged | None) -> Iterator[Metric]:
+    if log is None:
+        return
+    for name, text, value in (("log_bytes", "size of the local log", log.bytes),
+                              ("log_free_bytes", "room on its disk", log.free_bytes),
+                              ("log_commit_seconds", "how long the last append took to be durable", log.last_commit_ms / 1000),
+                              ("log_refuses", "whether the log takes nothing until the next start", float(bool(log.broken)))):
+        yield GaugeMetricFamily(f"stadtfunk_bridge_{name}", text, value)
+    for name, text, value in (("log_fsyncs", "fsyncs of the log", log.fsyncs),
+                              ("log_lost", "entries that could not be read any more", log.lost),
+                              ("log_dropped_unshipped", "entries dropped before InfluxDB had them", log.dropped_unshipped)):
+        yield CounterMetricFamily(f"stadtfunk_bridge_{name}", text, value)

@@ -80,7 +80,10 @@ class Signs:
 class Told:
     """What a log and a shipper tell."""
 
+    bytes: int = 4096
     free_bytes: int = 10**12
+    fsyncs: int = 7
+    last_commit_ms: float = 1.5
     broken: str = ""
     set_aside: tuple[str, ...] = ()
     lost: int = 0
@@ -162,6 +165,8 @@ def test_gauges_are_read_when_asked_for() -> None:
     text = metrics.text().decode()
     assert "stadtfunk_bridge_ready 1.0" in text
     assert "stadtfunk_bridge_influx_waiting 3.0" in text
+    assert "stadtfunk_bridge_log_fsyncs_total 7.0" in text
+    assert "stadtfunk_bridge_log_commit_seconds 0.0015" in text
     assert float(text.partition("\nstadtfunk_bridge_open_descriptors ")[2].split()[0]) > 3
     link.disconnect()
     vitals_now = metrics.text().decode()
