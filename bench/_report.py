@@ -22,7 +22,7 @@ Row = tuple[str, str, str, bool | None]
 
 _HOW = """
 - *Event*: ChirpStack v4 JSON, 1.2 kB and more, of a NAS UL20xx's status (17 quantities, and 5 of the radio) as each lamp
-  sends it every 15 minutes; one to three gateways; lamps in shuffled order.
+  sends it every 15 minutes; one to three gateways; lamps in shuffled order, each of which has been heard before.
 - *Ours*: `python -m gateway_bridge` with all that it does: registry, codec, judging, state, alarms, log with fsync, city
   database (SQLite), metrics; its settings are the defaults but for addresses.
 - *Backlog*: connected and subscribed, the process is stopped (SIGSTOP), the broker filled, the process let go (SIGCONT); no

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 from bench import pipeline
@@ -157,10 +158,11 @@ class Bench:
         if self.influx is None:
             raise ValueError("there is no InfluxDB")
         directory = self.place / "catch-up"
+        town = Town.built(self.town.lamps, directory / "town")
         with mosquitto(directory / "broker") as port:
-            drained(started(self.town, directory, port, [Setup()]), self.load, self.load.count, port)
+            drained(started(town, directory, port, [Setup()]), self.load, self.load.count, port)
             self.influx.running.freeze()
-            subject = started(self.town, directory, port, [Setup(influx=(self.influx, "catch_up"))])
+            subject = started(town, directory, port, [Setup(influx=(self.influx, "catch_up"))])
             found = caught_up(subject, self.influx, self.load.count)
         self.said(f"catching up: {found.per_s:,.0f} events/s into InfluxDB, {found.us:.1f} µs CPU")
         return found
@@ -168,10 +170,11 @@ class Bench:
     def many(self) -> Drained:
         """One report of each lamp of a very large town."""
         lamps = Lamps(self.size.many_lamps)
-        load = _load(self.load.tools, lamps, lamps.count, self.place / "many.rec")
+        (self.place / "many").mkdir()
+        load, _ = _loads(self.load.tools, lamps, 0, self.place / "many")
         town = Town.built(lamps, self.place / "large-town")
         with mosquitto(self.place / "many-broker") as port:
-            found = drain(ours("many", town, Setup()), load, self.place / "many", port)
+            found = drain(ours("many", town, Setup()), load, self.place / "many" / "run", port)
         self.said(f"{lamps.count} lamps: {found.rss_mb:.0f} MB, at most {found.peak_mb:.0f} MB")
         return found
 
@@ -183,15 +186,25 @@ def prepared(words: argparse.Namespace, size: Size, place: Path) -> Iterator[Ben
     live_events = int(size.seconds * 5000)
     with influxd(place / "influx") as influx:
         peer = None if words.without_node_red or influx is None else install(words.scratch / "node-red")
-        load = _load(tool, lamps, max(size.events, live_events), place / "lamps.rec")
-        yield Bench(size, place, Load(tool, load.records, size.events), load,
-                    Town.built(lamps, place / "town"), influx, peer)
+        first, load = _loads(tool, lamps, max(size.events, live_events), place)
+        yield Bench(size, place, Load(tool, load.records, size.events), load, _heard(lamps, first, place), influx, peer)
 
 
-def _load(tool: Tools, lamps: Lamps, count: int, records: Path) -> Load:
-    rounds = count // lamps.count + 1
-    write_records(records, lamps.events(count, datetime.now(UTC) - timedelta(minutes=15 * rounds)))
-    return Load(tool, records, count)
+def _heard(lamps: Lamps, first: Load, place: Path) -> Town:
+    """A town each of whose lamps has been heard: a bridge that runs has seldom to do with lamps never heard before."""
+    town = Town.built(lamps, place / "new-town")
+    with mosquitto(place / "first-broker") as port:
+        drain(ours("first", town, Setup()), first, place / "town", port)
+    return Town(lamps, place / "town", first.count)
+
+
+def _loads(tool: Tools, lamps: Lamps, count: int, place: Path) -> tuple[Load, Load]:
+    """The first report of each lamp, and so many after it."""
+    rounds = count // lamps.count + 2
+    events = lamps.events(lamps.count + count, datetime.now(UTC) - timedelta(minutes=15 * rounds))
+    write_records(place / "first.rec", islice(events, lamps.count))
+    write_records(place / "lamps.rec", events)
+    return Load(tool, place / "first.rec", lamps.count), Load(tool, place / "lamps.rec", count)
 
 
 if __name__ == "__main__":

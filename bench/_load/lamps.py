@@ -31,6 +31,7 @@ NETWORK_TENANT = "52f14cd4-c6f1-4fbd-8f87-4025e1d49242"
 APPLICATION = "17c82e96-be03-4f38-aef3-f83d48582d97"
 PROFILE = "14855bf7-d10d-4aee-b618-ebfcb64dc7ad"
 TOWN = Tenant(TenantId("musterstadt"), "Musterstadt", Site(50.99, 8.1), chirpstack_tenant=NETWORK_TENANT)
+REPORTS_A_LEVEL = 19  # five changes in a day and night
 ALERT_EACH = 200  # lamps, of which one has an alert
 LEVELS = ((100, 0x21), (70, 0x22), (40, 0x22), (0, 0x21))  # per cent, and by which step of which profile
 
@@ -97,7 +98,7 @@ def write_records(path: Path, events: Iterable[Published]) -> None:
 def _event(rng: Random, number: int, who: str, turn: int, at_ns: int) -> Published:
     second, rest = divmod(at_ns, NS)
     at = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    level, reason = LEVELS[(turn + number) // 8 % len(LEVELS)]  # dimmed about every two hours
+    level, reason = LEVELS[(turn + number) // REPORTS_A_LEVEL % len(LEVELS)]
     frame = STATUS.pack(1, second, 0x80 if level else 0, 0, rng.randrange(40, 115), rng.randrange(-8, 12),
                         rng.randrange(-5, 45), 0x20 if number % ALERT_EACH == 0 else 0, 0, 0xFE, reason, level, 4 if level else 0)
     number_of_gateways = 1 if rng.random() < 0.8 else rng.randrange(2, 4)

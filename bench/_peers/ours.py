@@ -16,6 +16,7 @@ from city.store.opening import open_store
 from city.store.readings import LocalLog
 
 ROOT = Path(__file__).resolve().parents[2]
+DATABASE = "city.db"
 SETTLED = ("stored", "duplicates", "dead_letters")
 AT_ONCE = 5000
 START_S = 60.0
@@ -24,21 +25,28 @@ SHORTEST_S, LONGEST_S = 0.03, 0.5
 
 @dataclass(frozen=True, slots=True)
 class Town:
-    """A city database with its lamps, to be copied for each run."""
+    """What a run begins with, copied for each: a city database with its lamps and, where they have been heard before, the
+    log of that. `heard`: how many events it has."""
 
     lamps: Lamps
-    database: Path
+    directory: Path
+    heard: int = 0
 
     @classmethod
     def built(cls, lamps: Lamps, directory: Path) -> "Town":
         directory.mkdir(parents=True, exist_ok=True)
-        path = directory / "city.db"
-        store = open_store(f"sqlite:///{path}")
+        store = open_store(f"sqlite:///{directory / DATABASE}")
         try:
             lamps.register(store)
         finally:
             store.close()
-        return cls(lamps, path)
+        return cls(lamps, directory)
+
+    def copy(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        shutil.copy(self.directory / DATABASE, directory)
+        if self.heard:
+            shutil.copytree(self.directory / "log0", directory / "log0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +67,16 @@ def ours(name: str, town: Town, setup: Setup) -> Contender:
 
 
 def started(town: Town, directory: Path, port: int, setups: Sequence[Setup], share: str = "") -> "Bridges":
-    """One bridge or several on one city database, connected and subscribed."""
-    directory.mkdir(parents=True, exist_ok=True)
-    if not (directory / "city.db").exists():
-        shutil.copy(town.database, directory / "city.db")
+    """One bridge or several on one city database, connected and subscribed; what the town had heard before is shipped."""
+    if not (directory / DATABASE).exists():
+        town.copy(directory)
     bridges = [_bridge(directory, port, setup, number, share) for number, setup in enumerate(setups)]
     for bridge in bridges:
         until(lambda bridge=bridge: bridge.value("connected") == 1, "our bridge",  # type: ignore[misc]
               START_S, 0.1, bridge.process)
-    return Bridges(town, directory, bridges, setups)
+    subject = Bridges(town, directory, bridges, setups)
+    subject.wait_for_influx(town.heard)
+    return subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +122,12 @@ class Bridges:
             left_s = (time.monotonic() - begun) / settled * (count - settled) if settled else LONGEST_S
             time.sleep(min(max(left_s * 0.7, SHORTEST_S), LONGEST_S))  # to ask costs the bridge a millisecond or two
         if self.setups[0].influx:
-            self.wait_for_influx(count)
+            self.wait_for_influx(self.town.heard + count)
 
     def wait_for_influx(self, count: int) -> None:
         """Until InfluxDB has so many events."""
-        if shipped := self.setups[0].influx:
+        shipped = self.setups[0].influx
+        if shipped and count:
             influx, database = shipped
             until(lambda: influx.count(database, "lamp", "level") >= count, "InfluxDB", 60 + count / 300, 0.2)
 
@@ -125,13 +135,15 @@ class Bridges:
         return [bridge.process.end() for bridge in self.bridges]
 
     def check(self, count: int) -> None:
-        """Each event is in a log once, and in InfluxDB; none is a dead letter; the city knows every lamp that was heard."""
+        """With those from before, each event is in a log once, and in InfluxDB; none is a dead letter; and the city knows
+        every lamp that was heard."""
         seen: set[tuple[str, int, str]] = set()
         entries = 0
         for bridge in self.bridges:
             for key in _entries(bridge.log):
                 entries += 1
                 seen.add(key)
+        count += self.town.heard
         if not entries == len(seen) == count:
             raise Void(f"{count} events published, {entries} entries kept, {len(seen)} of them different")
         self._check_city(min(count, self.town.lamps.count))
