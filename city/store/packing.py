@@ -75,6 +75,11 @@ class Names:
         body = _encoded(entry, (entry.key, entry.f_port, entry.data, flat, odd))
         return body, max(0, -min(offsets)), max(0, max(offsets))
 
+    @property
+    def pending(self) -> bool:
+        """Whether there are new numbers to write."""
+        return any(self._new.values())
+
     def write(self) -> None:
         """New numbers into the transaction that has rows with them."""
         for table, rows in self._new.items():

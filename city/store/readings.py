@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from city.quantities import Quantity
 from city.readings import Entry, from_ns
 from city.settings import Log
 from city.store import chunks, ledger, opening_log, packing
-from city.store.appending import LAST_NS, Writer
+from city.store.appending import LAST_NS, SEGMENT_BYTES, Writer
 from city.store.days import DAY_NS
 from city.store.disk import Disk
 from city.store.ledger import FILE
@@ -48,12 +48,12 @@ class LocalLog:
     dropping the oldest before less than `free_gb` are free on its disk. Any thread may use it."""
 
     def __init__(self, directory: Path, *, keep_days: int = 400, keep_gb: float = 0.0, free_gb: float = 0.0,
-                 disk: Disk | None = None) -> None:
+                 file_bytes: int = SEGMENT_BYTES, disk: Disk | None = None) -> None:
         """Raises StoreDown where the directory cannot be written. What is damaged is set aside, and said (see status)."""
         if keep_days < 1:
             raise Invalid("At least one day must be kept.", field="log.keep_days", rule="≥ 1")
         self._directory, self._disk = directory, disk or Disk()
-        self._path = directory / FILE
+        self._path, self._file_bytes = directory / FILE, file_bytes
         self._turn = threading.Lock()
         self._idle: deque[sqlite3.Connection] = deque()
         self._closed = False
@@ -67,8 +67,12 @@ class LocalLog:
         self._since_upkeep = [0, 0]  # entries, bytes
         with errors(directory):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._head = self._checked()
-            self._ledger = ledger.connect(self._path)
+            self._start, self._ledger = self._checked()
+
+    @property
+    def directory(self) -> Path:
+        """Where its files are."""
+        return self._directory
 
     def append(self, entries: Sequence[Entry]) -> int:
         """See ReadingLog. Raises OutOfRange, storing nothing, for an entry that no log can keep: dated before 1970 or
@@ -88,7 +92,7 @@ class LocalLog:
                     added = writer.append(entries)
             except StoreDown as error:
                 if is_full(error) and self._work:
-                    self._work.submit(self._upkeep.drop_oldest)
+                    self._work.submit(self._upkeep.run)
                 raise
             self._look(added, begun, writer)
             return added
@@ -102,7 +106,8 @@ class LocalLog:
     def after(self, cursor: int, limit: int) -> Iterator[tuple[int, Entry]]:
         rows = self.rows(cursor, limit)
         means = self.means()
-        return iter([(position, packing.unpack(body, at_ns, place, means)) for position, at_ns, _, place, body in rows])
+        return iter([(position, packing.unpack(body, at_ns, place, means)) for position, at_ns, _, place, body in rows
+                     if place in means.places or self._quarantine.nameless(position, place)])
 
     def rows(self, cursor: int, limit: int) -> list[Row]:
         """(position, time in ns, tag, number of the place, body) from the first position above `cursor`, in order of
@@ -146,7 +151,7 @@ class LocalLog:
         if writer is not None and not self._closed:
             return writer.head
         with self.reading() as connection:
-            known = max(ledger.floor(connection), self._head)
+            known = max(ledger.floor(connection), self._start.head)
         with self._listed() as segments:
             return max(known, segments[-1].last) if segments else known
 
@@ -202,11 +207,14 @@ class LocalLog:
                 else:
                     connection.close()
 
-    def _checked(self) -> int:
-        """The newest position, after whatever is damaged has been set aside; 0 where another process writes."""
-        with suppress(StoreDown), locked(self._directory):
-            return opening_log.check(self._directory, self._quarantine, self._disk).head
-        return 0
+    def _checked(self) -> tuple[Start, sqlite3.Connection]:
+        """Where the log goes on, after whatever is damaged has been set aside; not known where another process writes."""
+        try:
+            lock = locked(self._directory)
+        except StoreDown:
+            return Start(0), ledger.connect(self._path)
+        with lock:
+            return opening_log.check(self._directory, self._quarantine, self._disk)
 
     def _begun(self) -> Writer:
         self._check_open()
@@ -220,11 +228,12 @@ class LocalLog:
     def _begin(self) -> Writer:
         lock = locked(self._directory)
         try:
-            start = opening_log.check(self._directory, self._quarantine, self._disk)
-            self._ledger.close()
-            self._ledger = ledger.connect(self._path)
-            start = Start(max(start.head, self._head), start.path, start.end)
-            writer = Writer(self._ledger, lock, self._journal, start.files(self._directory, self._disk), start.head)
+            start = self._start
+            if not start.holds(self._directory):
+                self._ledger.close()
+                start, self._ledger = opening_log.check(self._directory, self._quarantine, self._disk)
+            writer = Writer(self._ledger, lock, self._journal, start.files(self._directory, self._disk, self._file_bytes),
+                            start.head)
         except BaseException:
             lock.close()
             raise

@@ -1,13 +1,8 @@
 """LocalLog alone: days, retention, one writer, and what goes wrong with files."""
 
-import logging
-import os
-import sqlite3
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
-from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 import pytest
@@ -16,9 +11,10 @@ from city.errors import Invalid, OutOfRange, StoreDown
 from city.ids import AssetId, DevEui, TenantId, ZoneId
 from city.quantities import LAMP_LEVEL, RADIO_FCNT, quantity, raw
 from city.readings import NS, Entry, Place, Reading, from_ns, to_ns
-from city.store import days
-from city.store.days import DAY_NS, PART_NS
-from city.store.readings import FILE, LocalLog
+from city.store.chunks import ENTRIES
+from city.store.days import DAY_NS
+from city.store.disk import Disk
+from city.store.readings import LocalLog
 
 START = to_ns(datetime(2026, 1, 10, tzinfo=UTC))
 PLACE = Place(TenantId("aheim"), AssetId("L1"), "lamp", ZoneId("Markt"), None, DevEui("0000000000000001"))
@@ -33,12 +29,27 @@ def levels(log: LocalLog, start: int = START, days: int = 1000) -> list[object]:
                                                  from_ns(start + days * DAY_NS))]
 
 
-def tables(directory: Path, kind: str) -> list[str]:
-    with sqlite3.connect(directory / FILE) as connection:
-        rows = connection.execute("SELECT name FROM sqlite_master WHERE type = ? AND name LIKE 'day@_%' ESCAPE '@'"
-                                  " ORDER BY name", (kind,)).fetchall()
-    connection.close()
-    return [name for (name,) in rows]
+def files(directory: Path, suffix: str = "log") -> list[str]:
+    return sorted(path.name for path in (directory / "segments").glob(f"*.{suffix}"))
+
+
+def of_device(number: int, at_ns: int, level: float) -> Entry:
+    place = replace(PLACE, asset=AssetId(f"L{number}"), device=DevEui(f"{number:016x}"))
+    return Entry.of(place, at_ns, "k", (Reading(place, LAMP_LEVEL, level, at_ns),))
+
+
+class CountingDisk(Disk):
+    """Counts what the log waits for, and has as much free space as is said."""
+
+    def __init__(self) -> None:
+        self.syncs, self.left = 0, 10**12
+
+    def sync(self, file: int) -> None:
+        self.syncs += 1
+        super().sync(file)
+
+    def free(self, directory: Path) -> int:  # noqa: ARG002 - of any
+        return self.left
 
 
 @pytest.fixture
@@ -62,58 +73,60 @@ def test_raw_readings_come_back_by_their_name_and_type_after_opening_again(log, 
     again.close()
 
 
-def test_each_utc_day_has_its_table(log, tmp_path):
-    log.append([entry(START), entry(START + DAY_NS - 1), entry(START + DAY_NS)])
-    assert tables(tmp_path, "table") == ["day_20260110", "day_20260111"]
-
-
-def test_a_finished_day_gets_its_index_and_the_running_one_has_none(log, tmp_path):
-    log.append([entry(START)])
+def test_each_utc_day_has_its_file_whose_name_says_the_day_and_the_first_position(log, tmp_path):
+    log.append([entry(START), entry(START + DAY_NS - 1)])
     log.append([entry(START + DAY_NS)])
-    assert "day_20260110_device" not in tables(tmp_path, "index")
-    log.append([entry(START + DAY_NS + 1)])
-    assert "day_20260110_device" in tables(tmp_path, "index")
-    assert "day_20260111_device" not in tables(tmp_path, "index")
-    assert levels(log) == [1.0, 1.0, 1.0]
+    log.append([entry(START + 5)])
+    assert files(tmp_path) == ["0000000000000001-20260110.log", "0000000000000003-20260111.log"]
+    assert levels(log) == [1.0] * 4
 
 
-def test_an_index_that_is_missing_at_start_is_built(log, tmp_path):
-    log.append([entry(START), entry(START + DAY_NS)])
+def test_an_append_waits_for_the_disk_once(tmp_path):
+    disk = CountingDisk()
+    log = LocalLog(tmp_path, disk=disk)
+    log.append([entry(START)])
+    disk.syncs = 0
+    for number in range(1, 11):
+        log.append([entry(START + number, key=str(at)) for at in range(100)])
+    assert (disk.syncs, log.status().fsyncs) == (10, 11)
     log.close()
+
+
+def test_indexes_are_made_beside_appending_and_answer(log, tmp_path):
+    for first in range(0, 50_000, 1000):
+        log.append([of_device(number % 50, START + number * NS // 2, float(number % 7)) for number in range(first, first + 1000)])
+    log.settle()
+    [index] = (tmp_path / "segments").glob("*.idx")
+    assert index.stat().st_size > 2 * ENTRIES * 32
     again = LocalLog(tmp_path)
-    again.append([entry(START + DAY_NS + 1)])
-    assert "day_20260110_device" in tables(tmp_path, "index")
+    found = list(again.scan([8], START, START + DAY_NS))
+    assert [at_ns for _, at_ns, _, _ in found] == [START + number * NS // 2 for number in range(7, 50_000, 50)]
+    assert {place for _, _, place, _ in found} == {8}
+    assert len(list(again.scan(None, START, START + DAY_NS))) == 50_000
+    assert [row[0] for row in again.rows(40_000, 3)] == [40_001, 40_002, 40_003]
     again.close()
 
 
-def test_finished_parts_of_the_running_day_are_indexed(log, tmp_path):
-    log.append([entry(START, 0.0), entry(START + PART_NS, 1.0)])
-    log.append([entry(START + 2 * PART_NS, 2.0)])
-    log.append([entry(START + PART_NS + 1, 1.5), entry(START + 2 * PART_NS + 1, 2.5)])
-    assert tables(tmp_path, "index") == ["day_20260110_00", "day_20260110_01", "day_20260110_at"]
-    with sqlite3.connect(tmp_path / FILE) as connection:
-        seen: list[str] = []
-        connection.set_trace_callback(seen.append)
-        list(days.of_places(connection, [1], START, START + DAY_NS))
-        connection.set_trace_callback(None)
-        plans = [str(connection.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()) for query in seen if "body" in query]
-    connection.close()
-    assert ["COVERING INDEX day_20260110_00" in plans[0], "COVERING INDEX day_20260110_at" in plans[2]] == [True, True]
-    assert levels(log) == [0.0, 1.0, 1.5, 2.0, 2.5]
-    log.append([entry(START + DAY_NS)])
-    log.append([entry(START + DAY_NS + 1)])
-    assert tables(tmp_path, "index") == ["day_20260110_at", "day_20260110_device", "day_20260111_at"]
+def test_a_repetition_is_known_long_after(log, tmp_path):
+    batches = [[of_device(number % 50, START + number * NS, 1.0) for number in range(first, first + 1000)]
+               for first in range(0, 2 * ENTRIES, 1000)]
+    assert sum(map(log.append, batches)) == len(batches) * 1000
+    log.append([entry(START + 3 * DAY_NS)])
+    log.settle()
+    log.close()
+    again = LocalLog(tmp_path)
+    assert sum(map(again.append, batches)) == 0
+    assert again.append([*batches[0], of_device(1, START + 1, 2.0), of_device(1, START + 1, 2.0)]) == 1
+    again.close()
 
 
-def test_a_history_question_is_answered_by_indexes(log, tmp_path):
-    log.append([entry(START), entry(START + DAY_NS)])
-    log.append([entry(START + DAY_NS + 1)])
-    with sqlite3.connect(tmp_path / FILE) as connection:
-        for day, index in (("day_20260110", "day_20260110_device"), ("day_20260111", "day_20260111_at")):
-            plan = str(connection.execute(f"EXPLAIN QUERY PLAN SELECT seq FROM {day} WHERE at_ns >= 0 AND at_ns < 9"
-                                          " AND device IN (1)").fetchall())
-            assert f"COVERING INDEX {index}" in plan
-    connection.close()
+def test_a_new_file_begins_when_one_is_full(tmp_path):
+    log = LocalLog(tmp_path, file_bytes=1000)
+    for number in range(50):
+        log.append([entry(START + number, float(number))])
+    assert len(files(tmp_path)) > 2
+    assert levels(log) == [float(number) for number in range(50)]
+    log.close()
 
 
 def test_the_oldest_days_are_dropped_and_it_is_said_where_they_were_not_shipped(tmp_path, caplog):
@@ -121,16 +134,57 @@ def test_the_oldest_days_are_dropped_and_it_is_said_where_they_were_not_shipped(
     log.append([entry(START, 0.0)])
     log.move_cursor("influx", log.head())
     log.append([entry(START + DAY_NS, 1.0)])
-    with caplog.at_level(logging.WARNING, "stadtfunk.log"):
-        log.append([entry(START + 2 * DAY_NS, 2.0)])
-        log.append([entry(START + 2 * DAY_NS + 1, 2.5)])
-        assert caplog.messages == []
-        log.append([entry(START + 3 * DAY_NS, 3.0)])
-        log.append([entry(START + 3 * DAY_NS + 1, 3.5)])
-    assert levels(log) == [2.0, 2.5, 3.0, 3.5]
+    log.append([entry(START + 2 * DAY_NS, 2.0)])
+    log.append([entry(START + 2 * DAY_NS + 1, 2.5)])
+    log.settle()
+    assert (caplog.messages, log.status().dropped_unshipped) == ([], 0)
+    log.append([entry(START + 3 * DAY_NS, 3.0)])
+    log.settle()
+    assert levels(log) == [2.0, 2.5, 3.0]
     assert len(caplog.messages) == 1
     assert "influx" in caplog.messages[0]
+    assert log.status().dropped_unshipped == 1
     log.close()
+
+
+def test_the_oldest_days_are_dropped_where_the_log_is_too_large(tmp_path):
+    log = LocalLog(tmp_path, keep_gb=30_000 / 1e9)
+    for day in range(10):
+        log.append([entry(START + day * DAY_NS + number, float(day), str(number)) for number in range(100)])
+        log.move_cursor("influx", log.head())
+        log.settle()
+    status = log.status()
+    kept = sorted(set(levels(log)))
+    assert 0 < len(kept) < 10
+    assert kept == [float(day) for day in range(10 - len(kept), 10)]
+    assert (status.days, status.dropped_unshipped) == (len(kept), 0)
+    assert status.oldest_day == f"{from_ns(START + int(kept[0]) * DAY_NS):%Y-%m-%d}"
+    log.close()
+
+
+def test_the_oldest_days_are_dropped_before_the_disk_is_full(tmp_path):
+    disk = CountingDisk()
+    log = LocalLog(tmp_path, free_gb=1, disk=disk)
+    for day in range(3):
+        log.append([entry(START + day * DAY_NS, float(day))])
+        log.settle()
+    assert levels(log) == [0.0, 1.0, 2.0]
+    disk.left = 10**8
+    log.append([entry(START + 3 * DAY_NS, 3.0)])
+    log.settle()
+    assert levels(log) == [3.0]  # never the newest
+    assert log.status().free_bytes == 10**8
+    log.close()
+
+
+def test_the_state_of_the_log_is_told(log, tmp_path):
+    log.append([entry(START)])
+    log.append([entry(START + 2 * DAY_NS)])
+    status = log.status()
+    assert (status.head, status.oldest_day, status.days, status.files, status.fsyncs) == (2, "2026-01-10", 3, 2, 2)
+    assert (status.broken, status.set_aside, status.findings, status.lost) == ("", (), (), 0)
+    assert status.bytes >= sum(path.stat().st_size for path in (tmp_path / "segments").iterdir())
+    assert status.last_commit_ms > 0
 
 
 def test_positions_never_begin_again(tmp_path):
@@ -175,51 +229,13 @@ def test_many_threads_read_while_one_writes(log):
 
 
 def test_what_no_log_can_keep_is_out_of_range_and_nothing_is_stored(log):
-    huge = Entry.of(PLACE, START, "k", (Reading(PLACE, RADIO_FCNT, 2**70, START),))
+    huge = Entry.of(PLACE, START, "other", (Reading(PLACE, RADIO_FCNT, 2**70, START),))
     for bad in (entry(-1), entry(2**64), huge):
         with pytest.raises(OutOfRange):
             log.append([entry(START), bad])
     assert log.head() == 0
     log.append([entry(START)])
     assert levels(log) == [1.0]
-
-
-def test_a_corrupt_log_is_moved_aside_and_said(tmp_path, caplog):
-    (tmp_path / FILE).write_bytes(b"this was never a database" * 400)
-    with caplog.at_level(logging.ERROR, "stadtfunk.log"):
-        log = LocalLog(tmp_path)
-    assert "moved to" in caplog.messages[0]
-    assert (tmp_path / f"{FILE}.corrupt-1").read_bytes().startswith(b"this was never")
-    assert log.append([entry(START)]) == 1
-    log.close()
-
-
-def test_a_log_with_a_broken_page_is_moved_aside(tmp_path):
-    log = LocalLog(tmp_path)
-    log.append([entry(START + number) for number in range(2000)])
-    log.close()
-    whole = (tmp_path / FILE).read_bytes()
-    (tmp_path / FILE).write_bytes(whole[:8192] + b"\xff" * (len(whole) - 8192))
-    again = LocalLog(tmp_path)
-    assert again.head() == 0
-    assert again.append([entry(START)]) == 1
-    again.close()
-
-
-def test_a_second_corrupt_log_does_not_overwrite_the_first(tmp_path):
-    for _ in range(2):
-        (tmp_path / FILE).write_bytes(b"nonsense" * 1000)
-        LocalLog(tmp_path).close()
-    assert (tmp_path / f"{FILE}.corrupt-2").exists()
-
-
-def test_a_corrupt_log_is_not_taken_from_under_a_writer(tmp_path):
-    (tmp_path / FILE).write_bytes(b"nonsense" * 1000)
-    with (tmp_path / "writer.lock").open("ab") as lock:
-        flock(lock, LOCK_EX)
-        with pytest.raises(StoreDown, match="Another process"):
-            LocalLog(tmp_path)
-    assert (tmp_path / FILE).exists()
 
 
 def test_a_directory_that_cannot_be_made_is_store_down(tmp_path):
@@ -242,59 +258,4 @@ def test_at_least_a_day_is_kept(tmp_path):
 
 def test_others_may_not_read_the_files(log, tmp_path):
     log.append([entry(START)])
-    assert (tmp_path / FILE).stat().st_mode & 0o077 == 0
-
-
-FULL_DISK = """
-import resource, signal, sys
-from pathlib import Path
-from city.errors import StoreDown
-from city.store.readings import LocalLog
-sys.path.insert(0, {tests!r})
-from test_local_log import START, entry
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-log = LocalLog(Path({directory!r}))
-log.append([entry(START, 0.0)])
-size = max(path.stat().st_size for path in Path({directory!r}).iterdir())
-resource.setrlimit(resource.RLIMIT_FSIZE, (size + 8192, resource.RLIM_INFINITY))
-batch = [entry(START + number, float(number), "k" * 50) for number in range(1, 5000)]
-try:
-    log.append(batch)
-except StoreDown as error:
-    print("down:", error)
-head = log.head()
-resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-print(head, log.append(batch), len(list(log.after(0, 10000))))
-"""
-
-
-def test_a_full_disk_is_store_down_and_nothing_of_the_batch_is_there(tmp_path):
-    script = FULL_DISK.format(tests=str(Path(__file__).parent), directory=str(tmp_path / "log"))
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True,
-                         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
-    assert run.stdout.startswith("down:"), run.stdout
-    assert run.stdout.splitlines()[1] == "1 4999 5000"
-
-
-KILLED = """
-import os, sys
-from pathlib import Path
-from city.store.readings import LocalLog
-sys.path.insert(0, {tests!r})
-from test_local_log import START, entry
-log = LocalLog(Path({directory!r}))
-log.append([entry(START + number) for number in range(500)])
-print("durable", flush=True)
-os.kill(os.getpid(), 9)
-"""
-
-
-def test_what_was_appended_survives_a_kill(tmp_path):
-    script = KILLED.format(tests=str(Path(__file__).parent), directory=str(tmp_path / "log"))
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False,
-                         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
-    assert (run.returncode, run.stdout) == (-9, "durable\n")
-    log = LocalLog(tmp_path / "log")
-    assert len(list(log.after(0, 1000))) == 500
-    assert log.append([entry(START), entry(START + 10 * NS)]) == 1
-    log.close()
+    assert [path.name for path in tmp_path.rglob("*") if path.stat().st_mode & 0o077 and path.name != "writer.lock"] == []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from city.ids import AssetId, CircuitId, DevEui, TenantId, ZoneId
@@ -212,6 +212,7 @@ _SAID = st.sampled_from(list(quantities())).flatmap(
                                st.integers(-(2**62), 2**62), st.sampled_from(list(Quality))))
 
 
+@settings(deadline=None)  # it waits for the disk
 @given(st.lists(_SAID, max_size=8), st.text(st.characters(codec="utf-8"), max_size=40), st.integers(0, 255),
        st.binary(max_size=60), st.integers(0, 2**62))
 def test_any_entry_comes_back_as_it_was(tmp_path_factory, said, key, port, data, ns):

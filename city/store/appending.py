@@ -1,0 +1,218 @@
+"""The one that appends to the local log: new entries as frames at the end of the newest file, durable when it returns."""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from sqlite3 import Connection
+from time import perf_counter
+from typing import IO
+
+from city.errors import LogBroken, OutOfRange
+from city.readings import Entry
+from city.store import frames, ledger, packing
+from city.store.days import DAY_NS
+from city.store.disk import Disk
+from city.store.segments import DIRECTORY, Journal, name, parse
+
+SEGMENT_BYTES = 2**28  # a file is full
+LAST_NS = 2**63 - 1  # of the year 2262
+_Key = tuple[int, int, int]  # device, time, tag
+
+
+class Files:
+    """The file at whose end frames are written, and the next one when a day is over or it is full."""
+
+    def __init__(self, directory: Path, disk: Disk, newest: Path | None, position: int, most: int) -> None:
+        """Go on at `position` of the newest file, if there is one. Raises OSError."""
+        self._directory, self._disk = directory / DIRECTORY, disk
+        self._most = most
+        self.path, self.day, self.position = newest, parse(newest)[1] if newest else -1, position
+        self.broken = ""  # why nothing may be written any more
+        self.fsyncs = 0
+        self._file = os.open(newest, os.O_RDWR | os.O_CLOEXEC) if newest else -1
+
+    def due(self, day: int) -> bool:
+        """Whether an entry of that day begins a new file."""
+        return self.path is None or day > self.day or self.position >= self._most
+
+    def begin(self, first: int, day: int) -> None:
+        """A new file, for positions from `first` on. Raises OSError."""
+        day = max(day, self.day)
+        path = self._directory / name(first, day)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.ftruncate(file, 0)  # one that was begun before, and came to nothing
+            self._disk.sync_names(self._directory)
+        except BaseException:
+            os.close(file)
+            raise
+        self.close()
+        self._file, self.path, self.day, self.position = file, path, day, 0
+
+    def write(self, data: bytes) -> None:
+        """Durable when it returns; nothing of it is there if it raises OSError. Raises LogBroken where nobody can know what
+        is on the disk now: what the system has failed to write once, it may take for written from then on."""
+        self.check()
+        try:
+            self._disk.write(self._file, data, self.position)
+        except OSError:
+            try:
+                os.ftruncate(self._file, self.position)
+            except OSError as error:
+                self._break(error)
+            raise
+        try:
+            self._disk.sync(self._file)
+        except OSError as error:
+            self._break(error)
+        self.fsyncs += 1
+        self.position += len(data)
+
+    def check(self) -> None:
+        """Raises LogBroken."""
+        if self.broken:
+            raise LogBroken("The local log in {directory} could not be made durable ({what}): nothing is acknowledged until"
+                            " the process has started again.", directory=str(self._directory.parent), what=self.broken)
+
+    def close(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _break(self, error: OSError) -> None:
+        self.broken = str(error)
+        self.check()
+
+
+class Writer:
+    """Holds the lock, the next position and the numbers of names. One thread at a time may use it."""
+
+    def __init__(self, connection: Connection, lock: IO[bytes], journal: Journal, files: Files, head: int) -> None:
+        self._connection, self._lock, self._journal = connection, lock, journal
+        self.files, self.head = files, head
+        self.last_commit_s = 0.0
+        self._names = packing.Names(connection)
+        self._series = self._pending_series = 0  # the newest that this file defines
+        self._defined: set[int] = set()  # its places
+        self._of_device: dict[int, list[int]] = defaultdict(list)
+        for place, device in connection.execute("SELECT id, device FROM places"):
+            self._of_device[device].append(place)
+        with journal.segments() as known:
+            self._floor = max((segment.newest_ns for segment in known), default=-1)
+        self._newest: dict[int, int] = {}  # time by device, as far as it is known
+
+    def durable(self) -> tuple[int, int] | None:
+        """The newest file, by its first position, and how much of it is durable."""
+        path = self.files.path
+        return (parse(path)[0], self.files.position) if path else None
+
+    def append(self, entries: Sequence[Entry]) -> int:
+        """See ReadingLog. Raises OSError and sqlite3.Error too."""
+        self.files.check()
+        begun = perf_counter()
+        number_of = self._names.place
+        numbers = [number_of(entry.place) for entry in entries]
+        tags = [frames.tag(entry.key) for entry in entries]
+        try:
+            repeated = self._repeated(entries, numbers, tags)
+            if repeated:
+                kept = [index for index in range(len(entries)) if index not in repeated]
+                entries, numbers, tags = ([column[index] for index in kept] for column in (entries, numbers, tags))  # type: ignore[assignment]
+            if entries:
+                self._write(entries, numbers, tags)
+        except BaseException:
+            self._names.reload()  # some may have come to nothing
+            raise
+        self.last_commit_s = perf_counter() - begun
+        return len(entries)
+
+    def close(self) -> None:
+        self.files.close()
+        self._lock.close()
+
+    def _repeated(self, entries: Sequence[Entry], numbers: Sequence[tuple[int, int]], tags: Sequence[int]) -> set[int]:
+        """The indexes of those that are there already. One that is newer than all of its device cannot be."""
+        newest, floor = self._newest, self._floor
+        suspects = []
+        for index, entry in enumerate(entries):
+            device, at_ns = numbers[index][1], entry.at_ns
+            if at_ns > newest.get(device, floor):
+                newest[device] = at_ns
+            else:
+                suspects.append(index)
+        if not suspects:
+            return set()
+        keys = [(numbers[index][1], entry.at_ns, tags[index]) for index, entry in enumerate(entries)]
+        known = self._journal.knows([(self._of_device[keys[index][0]], *keys[index][1:]) for index in suspects])
+        found = {index for index, there in zip(suspects, known, strict=True) if there}
+        return found | set(_again(keys))
+
+    def _write(self, entries: Sequence[Entry], numbers: Sequence[tuple[int, int]], tags: Sequence[int]) -> None:
+        at = [entry.at_ns for entry in entries]
+        places = [number for number, _ in numbers]
+        packed = list(map(self._names.pack, entries))
+        bodies = [body for body, _, _ in packed]
+        if len(max(bodies, key=len)) > frames.LONGEST:
+            raise OutOfRange("An entry of {device} has more than {most} bytes.", device=entries[0].place.device,
+                             most=frames.LONGEST)
+        spread = (min(max(lag for _, lag, _ in packed), LAST_NS), min(max(lead for _, _, lead in packed), LAST_NS))
+        renewed = self._names.pending
+        if renewed:
+            with ledger.transaction(self._connection):
+                self._names.write()
+        day = max(at) // DAY_NS
+        if self.files.due(day):
+            self._begin(day)
+            renewed = True
+        new = {number: index for index, number in enumerate(places) if number not in self._defined}
+        defined = self._definitions(entries, numbers, new, renewed=renewed) if new or renewed else b""
+        self.files.write(b"".join(
+            frames.encode(self.head + 1 + low, at[low:high], places[low:high], tags[low:high], bodies[low:high], spread,
+                          b"" if low else defined)
+            for low, high in _parts(len(bodies))))
+        self.head += len(bodies)
+        if new or renewed:
+            self._define(numbers, new)
+
+    def _begin(self, day: int) -> None:
+        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # names that only the file before this one defines
+        self.files.begin(self.head + 1, day)
+        self._defined, self._series = set(), 0
+
+    def _definitions(self, entries: Sequence[Entry], numbers: Sequence[tuple[int, int]], new: dict[int, int], *,
+                     renewed: bool) -> bytes:
+        series = self._connection.execute("SELECT id, quantity, channel FROM series WHERE id > ? ORDER BY id",
+                                          (self._series,)).fetchall() if renewed or not self._series else []
+        self._pending_series = max((number for number, _, _ in series), default=self._series)
+        return ledger.definitions(((number, entries[index].place, numbers[index][1]) for number, index in new.items()), series)
+
+    def _define(self, numbers: Sequence[tuple[int, int]], new: dict[int, int]) -> None:
+        self._series = self._pending_series
+        for number, index in new.items():
+            self._defined.add(number)
+            known = self._of_device[numbers[index][1]]
+            if number not in known:
+                known.append(number)
+
+
+def _again(keys: Iterable[_Key]) -> Iterator[int]:
+    """The indexes of those that have been there before."""
+    seen: set[_Key] = set()
+    for index, key in enumerate(keys):
+        if key in seen:
+            yield index
+        seen.add(key)
+
+
+def _parts(count: int) -> Iterator[tuple[int, int]]:
+    for low in range(0, count, frames.MOST):
+        yield low, min(low + frames.MOST, count)
+
+
+def remove(paths: Iterable[Path]) -> None:
+    """Those that are there. Raises OSError."""
+    for path in paths:
+        with suppress(FileNotFoundError):
+            path.unlink()
