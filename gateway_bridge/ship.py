@@ -87,11 +87,11 @@ class Shipper:
     """Sends what `sink` does not have yet. Blocks: call `step` from a thread; `status` may be called from any."""
 
     def __init__(self, log: ReadingLog, sink: Sink, clock: Clock, settings: Influx, *, bury: Bury,
-                 rewinds: Rewinds | None = None, passed: Passed | None = None) -> None:
+                 rewinds: Rewinds | None = None, passed: Passed | None = None, backlog: int = BACKLOG) -> None:
         """`bury` keeps the lines that InfluxDB refuses; it is called before the cursor passes them. `passed` hears of all
         entries that InfluxDB has now."""
         self._log, self._sink, self._clock, self._bury = log, sink, clock, bury
-        self._rewinds, self._passed = rewinds, passed
+        self._rewinds, self._passed, self._backlog = rewinds, passed, backlog
         self._most = max(settings.batch, 1)
         self._name = cursor_name(settings)
         self._block = Writer().block
@@ -144,11 +144,11 @@ class Shipper:
             cursor = batch[-1][0]
             self._log.move_cursor(self._name, cursor)
             self._oldest_ns = batch[-1][1].at_ns
-        elif self._tail:  # all that lay before it is done
+        if self._tail and (not self._full or cursor >= self._tail.begin):  # all that lay before the tail is done
             cursor = self._tail.position
             self._log.move_cursor(self._name, cursor)
             self._tail, self._full = None, True  # look at once for what has come meanwhile
-        if self._tail is None and self._behind(cursor) > BACKLOG:
+        if self._tail is None and self._behind(cursor) > self._backlog:
             self._tail = _Tail(head := self._log.head(), head, self._clock.now())
         return done + len(batch)
 

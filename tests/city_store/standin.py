@@ -46,6 +46,7 @@ def standin(**options):
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_GET(self):
             self.do_POST()
@@ -59,7 +60,7 @@ def standin(**options):
                 self.answer(said.ping_status or (200 if said.ping else 204), said.version, said.ping)
                 return
             status, headers, words = said.next()
-            if status in (204, AFTER_STORING):
+            if status in (204, AFTER_STORING) and "write" in self.path:
                 bad = said.store(body)
                 if bad and status == 204:
                     status, words = 422, b'{"message":"partial write: field type conflict: dropped=%d"}' % len(bad)
