@@ -11,6 +11,7 @@ from city.ids import AssetId, CommandId, DevEui
 from city.readings import DeviceState
 from city.store import rows, tables
 from city.store.ports import Changes, DeadLetter
+from city.store.remembered import States
 from city.store.scope import Scope
 
 LONGEST_LIFE = timedelta(days=4)  # of a command, a setting for a sensor that listens once a day included
@@ -21,6 +22,7 @@ class FactsPart:
     """The facts of a TenantStore."""
 
     _scope: Scope
+    _states: States
 
     def state(self, device: DevEui) -> DeviceState | None:
         with self._scope.database.read() as connection:
@@ -28,9 +30,7 @@ class FactsPart:
         return rows.state(row.body) if row else None
 
     def states(self) -> Mapping[DevEui, DeviceState]:
-        with self._scope.database.read() as connection:
-            found = connection.execute(self._scope.select(tables.states)).all()
-        return {row.device: rows.state(row.body) for row in found}
+        return self._states.of(self._scope)
 
     def command(self, id: CommandId) -> Command:
         with self._scope.database.read() as connection:

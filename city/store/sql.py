@@ -21,6 +21,7 @@ from city.store.intents import IntentsPart
 from city.store.leases import Leases, insist
 from city.store.ports import ConfigWish, DeadLetter, Facts, Lease, Registered, TenantStore, View
 from city.store.registry import REGISTRY, WHOLE, RegistryPart, registry_changed
+from city.store.remembered import States
 from city.store.scope import REVISION, Scope
 from city.store.scripts import ScriptsPart, all_scripts, scripts_revision
 
@@ -28,8 +29,9 @@ from city.store.scripts import ScriptsPart, all_scripts, scripts_revision
 class SqlTenantStore(RegistryPart, ScriptsPart, IntentsPart, FactsPart):
     """One tenant's half of the database; see city.store.ports.TenantStore."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, states: States) -> None:
         self._scope = scope
+        self._states = states
 
     @property
     def tenant(self) -> Tenant:
@@ -42,6 +44,7 @@ class SqlStore(Accounts):
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._commits = Commits(database)
+        self._states = States()
         self._leases = Leases(database)
         self._beats = Beats(database)
 
@@ -54,7 +57,7 @@ class SqlStore(Accounts):
             row = connection.execute(select(tables.tenants).where(tables.tenants.c.id == id)).first()
         if row is None:
             raise NotFound("There is no town “{tenant}”.", field="tenant", rule="exists", tenant=id[:64])
-        return SqlTenantStore(Scope(self._database, rows.tenant(row)))
+        return SqlTenantStore(Scope(self._database, rows.tenant(row)), self._states)
 
     def put_tenant(self, tenant: Tenant) -> None:
         """Raises Invalid for an id that cannot be the first word of the town's addresses."""
@@ -81,8 +84,15 @@ class SqlStore(Accounts):
     def view(self, devices: Collection[DevEui]) -> View:
         return self._commits.view(devices)
 
-    def commit(self, facts: Facts) -> None:
-        self._commits.commit(facts)
+    def commit(self, facts: Facts) -> Mapping[TenantId, int]:
+        return self._commits.commit(facts)
+
+    @property
+    def commits(self) -> int:
+        return self._commits.made
+
+    def revisions(self) -> tuple[int, Mapping[TenantId, int]]:
+        return self._commits.revisions()
 
     def live_commands(self, tenant: TenantId | None = None) -> Sequence[Command]:
         """The most urgent first, then the oldest."""
