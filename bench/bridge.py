@@ -17,11 +17,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from statistics import median
 
 from bench import pipeline
 from bench._load.lamps import Lamps, write_records
 from bench._load.loader import Tools, tools
-from bench._load.measures import Drained, Live, Load, caught_up, drain, drained, live
+from bench._load.measures import Drained, Live, Load, caught_up, drain, drained, leaving, live, without
 from bench._load.servers import Influx, influxd, mosquitto
 from bench._peers.nodered import install, node_red
 from bench._peers.ours import Setup, Town, ours, started
@@ -81,8 +82,13 @@ def measured(words: argparse.Namespace, size: Size) -> Results:
                           bench.influx is not None, words.telegraf is not None, SLOW_MS, size.many_lamps)
         for number in range(words.rounds or size.rounds):
             results.spins.append(spin())
+            results.leaving.append(bench.leaving(number))
             for contender in bench.contenders(words):
-                results.drained.setdefault(contender.name, []).append(bench.drain(contender, number))
+                run = bench.drain(contender, number)
+                if contender.name.startswith("ours"):
+                    run = without(run, median(results.leaving))
+                results.drained.setdefault(contender.name, []).append(run)
+                bench.say(contender.name, run)
             if number < 3:
                 results.two.append(bench.two(number))
         for slow in (False, True):
@@ -126,10 +132,16 @@ class Bench:
     def drain(self, contender: Contender, number: int) -> Drained:
         directory = self.place / f"{number}-{''.join(c if c.isalnum() else '_' for c in contender.name)}"
         with mosquitto(self.place / f"{directory.name}-broker") as port:
-            found = drain(contender, self.load, directory, port)
-        self.said(f"{contender.name:<40} {found.us:7.1f} µs CPU  {found.per_s:8,.0f}/s  {found.written / found.events:6.0f} B"
-                  f"  {found.rss_mb:5.0f} MB")
-        return found
+            return drain(contender, self.load, directory, port)
+
+    def leaving(self, number: int) -> float:
+        directory = self.place / f"{number}-leaving"
+        with mosquitto(directory / "broker") as port:
+            return leaving(started(self.town, directory, port, [Setup()]))
+
+    def say(self, name: str, run: Drained) -> None:
+        self.said(f"{name:<40} {run.us:7.1f} µs CPU  {run.per_s:8,.0f}/s  {run.written / run.events:6.0f} B"
+                  f"  {run.rss_mb:5.0f} MB")
 
     def two(self, number: int) -> tuple[float, float]:
         """Events a second of one bridge, and of two that share the subscription; wall time, as that is the question."""

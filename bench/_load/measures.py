@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench._load.loader import Tools, latencies, percentile
-from bench._load.processes import Used
+from bench._load.processes import Used, rest
 from bench._load.servers import Influx
 from bench._peers.ours import Bridges
 from bench._peers.subject import Contender, Subject
@@ -25,7 +25,7 @@ class Drained:
 
     @property
     def us(self) -> float:
-        """CPU µs for an event: to the very end of the process, so that nothing put off is left out."""
+        """CPU µs for an event: with all that was put off, less what the process needs to leave."""
         return self.cpu_s / self.events * 1e6
 
     @property
@@ -56,6 +56,7 @@ def drain(contender: Contender, load: Load, directory: Path, port: int) -> Drain
 def drained(subject: Subject, load: Load, count: int, port: int) -> Drained:
     """As `drain`, of a subject that runs."""
     try:
+        rest(subject.running)
         for process in subject.running:
             process.freeze()
         before = [process.used() for process in subject.running]
@@ -90,6 +91,17 @@ class Live:
         return percentile(self.latencies_ms, share)
 
 
+def leaving(subject: Subject) -> float:
+    """CPU seconds that it takes to leave with nothing to do."""
+    try:
+        rest(subject.running)
+        before = [process.used() for process in subject.running]
+        return sum(used.cpu_s for used in subject.end()) - sum(used.cpu_s for used in before)
+    finally:
+        for process in subject.running:
+            process.__exit__()
+
+
 def live(contender: Contender, load: Load, directory: Path, port: int, rate: float, seconds: float) -> Live:
     """So many events a second for so long, the loader, the broker and the bridge on the same machine."""
     count = min(int(rate * seconds), load.count)
@@ -98,6 +110,7 @@ def live(contender: Contender, load: Load, directory: Path, port: int, rate: flo
         subject = contender.start(directory / "subject", relay.port)
         (process,) = subject.running
         with process:
+            rest(subject.running)
             before, begun = process.used(), time.monotonic()
             load.tools.publish(port, load.records, count, rate=rate, times=directory / "due")
             busy, wall = process.used().cpu_s - before.cpu_s, time.monotonic() - begun
@@ -120,6 +133,11 @@ def caught_up(subject: Bridges, influx: Influx, count: int) -> Drained:
         after = subject.end()
         subject.check(count)
     return _difference(count, wall, (before,), (now,), after)
+
+
+def without(run: Drained, cpu_s: float) -> Drained:
+    """The run less so much of processor time."""
+    return replace(run, cpu_s=run.cpu_s - cpu_s)
 
 
 def _difference(count: int, wall: float, before: Sequence[Used], now: Sequence[Used], after: Sequence[Used]) -> Drained:

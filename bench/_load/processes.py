@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
+QUIET_S = 0.4
 BLOCK = 512  # the unit of ru_oublock
 
 
@@ -94,6 +95,17 @@ def until(happened: Callable[[], bool], what: str, seconds: float, every_s: floa
         if time.monotonic() > last or (running is not None and running.ended):
             raise TimeoutError(f"{what}: not within {seconds} s\n{running.said()[-3000:] if running else ''}")
         time.sleep(every_s)
+
+
+def rest(processes: Sequence[Running], seconds: float = 6.0) -> None:
+    """Return when they have done what one does after a start, or after so long: they use less than a twentieth of a core."""
+    last = time.monotonic() + seconds
+    used = sum(process.used().cpu_s for process in processes)
+    while time.monotonic() < last:
+        time.sleep(QUIET_S)
+        before, used = used, sum(process.used().cpu_s for process in processes)
+        if used - before <= QUIET_S / 20:
+            return
 
 
 def free_port() -> int:

@@ -22,23 +22,28 @@ def paho(version: str, acknowledges: str, count: int) -> Contender:
     return Contender(f"bare paho, MQTT {version}, {acknowledges} ack", start, keeps=False)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Bare:
     """It keeps nothing, and ends by itself after the last event."""
 
-    _process: Running
-    _used: Used | None = None
+    process: Running
 
     @property
     def running(self) -> Sequence[Running]:
-        return (self._process,)
+        return (self.process,)
 
     def wait(self, count: int) -> None:
-        self._used = self._process.wait(60 + count / 500)
+        until(lambda: self._last() is not None, "paho", 60 + count / 500, running=self.process)
 
     def end(self) -> Sequence[Used]:
-        return (self._used or self._process.end(),)
+        self.process.wait(10)
+        return (Used(self._last() or 0.0, 0, 0.0, 0.0),)
 
     def check(self, count: int) -> None:
-        if f"all {count}" not in self._process.said():
+        if f"all {count} " not in self.process.said():
             raise Void(f"bare paho has not heard all of {count} events")
+
+    def _last(self) -> float | None:
+        """CPU seconds until the last event."""
+        words = self.process.said().rpartition("all ")[2].split()
+        return float(words[1]) if len(words) == 2 else None
