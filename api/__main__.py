@@ -14,7 +14,7 @@ from api.serving import Guest, Server
 from city import settings
 from city.clock import SystemClock
 from city.store.opening import open_store
-from city.store.readings import LocalLog
+from city.store.readings import open_log
 
 GRACE_S = 5  # for answers under way when we are told to stop
 
@@ -25,7 +25,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--settings", "--config", type=Path, metavar="FILE", help="settings (default: stadtfunk.toml)")
     config = settings.load(parser.parse_args(argv).settings)
     store = open_store(config.database.url.reveal())
-    log = LocalLog(Path(config.log.directory), keep_days=config.log.keep_days)
+    log = open_log(config.log)
     gc.freeze()  # what is imported stays; and tens of thousands of lamps at once are no sign of garbage
     gc.set_threshold(50_000, 20, 50)
     try:

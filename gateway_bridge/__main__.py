@@ -11,7 +11,7 @@ from pathlib import Path
 from city.clock import SystemClock
 from city.settings import Settings, load
 from city.store.opening import open_store
-from city.store.readings import LocalLog
+from city.store.readings import open_log
 from gateway_bridge.mqtt import connect
 from gateway_bridge.run import run_bridge
 
@@ -38,7 +38,7 @@ async def _run(settings: Settings) -> None:
     link = connect(settings.mqtt)
     store = await asyncio.to_thread(open_store, settings.database.url.reveal())
     try:
-        log = await asyncio.to_thread(lambda: LocalLog(Path(settings.log.directory), keep_days=settings.log.keep_days))
+        log = await asyncio.to_thread(open_log, settings.log)
         try:
             await run_bridge(settings, store=store, log=log, link=link, clock=SystemClock(), stop=stop)
         finally:

@@ -11,7 +11,7 @@ from city.errors import NotFound, StoreDown, Unsupported
 from city.settings import load
 from city.store.opening import open_store
 from city.store.ports import DeadLetter, ReadingLog, Store
-from city.store.readings import LocalLog
+from city.store.readings import open_log
 from gateway_bridge.mend import REQUESTED, replay, request
 from gateway_bridge.reading import WAITS, Reader
 from gateway_bridge.ship import TOPIC as LINES
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _list(store, words.limit, words.reason)
         if words.action == "show":
             return _show(store.letter(words.id))
-        log = LocalLog(Path(settings.log.directory), keep_days=settings.log.keep_days)
+        log = open_log(settings.log)
         try:
             with Reader(store, settings.scripts) as reader:
                 return _replay(store, log, SystemClock(), _chosen(store, words), reader)

@@ -15,7 +15,7 @@ from city.settings import Settings, load
 from city.store.influx import RejectedLines, Sink, open_sink
 from city.store.opening import open_store
 from city.store.ports import Store
-from city.store.readings import LocalLog
+from city.store.readings import LocalLog, open_log
 from gateway_bridge.rewind import Rewind, Rewinds
 from gateway_bridge.ship import TOPIC, cursor_name
 
@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
         return _replay(settings)
     if words.action == "rewind" and not settings.influx.url:
         raise Invalid("No InfluxDB is set (influx.url).", field="influx.url", rule="set")
-    log = LocalLog(Path(settings.log.directory), keep_days=settings.log.keep_days)
+    log = open_log(settings.log)
     try:
         if words.action == "rewind":
             plan = planned(log, settings, None if words.all else words.to)

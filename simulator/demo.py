@@ -30,7 +30,7 @@ from city.readings import to_ns
 from city.settings import Api, Database, Log, Mqtt, Secret, Settings, load
 from city.store.opening import open_store
 from city.store.ports import Role, Store, TenantStore
-from city.store.readings import LocalLog
+from city.store.readings import open_log
 from decoders.catalog import catalog
 from gateway_bridge.link import Link
 from gateway_bridge.mqtt import connect
@@ -128,7 +128,7 @@ async def _run(options: Options, settings: Settings, console: Console) -> None:
     system = SystemClock()
     clock: Clock = system if options.speed == 1 else ScaledClock(system.now(), options.speed)
     store = open_store(settings.database.url.reveal())
-    log = LocalLog(Path(settings.log.directory), keep_days=settings.log.keep_days)
+    log = open_log(settings.log)
     try:
         scenarios = [_registered(store, scenario) for scenario in _scenarios(options)]
         known = _heard([store.tenant(scenario.tenant.id) for scenario in scenarios]) > 0  # kept data: its past is told already

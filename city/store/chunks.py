@@ -59,7 +59,8 @@ class Tail:
     frames: list[Frame] = field(default_factory=list)
     begins: list[int] = field(default_factory=list)  # the index of each frame's first entry
     places: "array[int]" = field(default_factory=lambda: array("I"))
-    times: set[int] = field(default_factory=set)
+    newest_ns: int = -1  # time of the newest entry
+    keys: set[tuple[int, int, int]] | None = None  # time, tag, place; once somebody has asked
     low_ns: int = 2**63 - 1
     high_ns: int = -(2**63)
 
@@ -68,10 +69,19 @@ class Tail:
         self.begins.append(len(self.places))
         self.frames.append(_without_bodies(frame))
         self.places.extend(columns.places)
-        self.times.update(columns.at)
+        self.newest_ns = max(self.newest_ns, max(columns.at))
+        if self.keys is not None:
+            self.keys.update(zip(columns.at, columns.tags, columns.places, strict=True))
         self.low_ns = min(self.low_ns, min(columns.at) - frame.lag)
         self.high_ns = max(self.high_ns, max(columns.at) + frame.lead)
         self.end = frame.end
+
+    def holds(self, places: Sequence[int], at_ns: int, tag: int) -> bool:
+        """Whether there is such an entry of one of these places."""
+        if self.keys is None:
+            self.keys = set(chain.from_iterable(
+                zip(frame.columns.at, frame.columns.tags, frame.columns.places, strict=True) for frame in self.frames))
+        return any((at_ns, tag, place) in self.keys for place in places)
 
     def hits(self, place: int) -> Iterator[Hit]:
         """The entries of a place."""
@@ -139,6 +149,7 @@ class Map:
     def __init__(self, file: int) -> None:
         self._map = mmap.mmap(file, 0, prot=mmap.PROT_READ)
         self._sound: set[int] = set()
+        self._views: dict[int, list[memoryview[int]]] = {}
 
     def sound(self, chunk: Chunk) -> bool:
         """Whether a piece is as it was written."""
@@ -153,19 +164,34 @@ class Map:
             self._sound.add(chunk.columns_at)
         return True
 
+    def holds(self, chunk: Chunk, places: Sequence[int], at_ns: int, tag: int) -> bool:
+        """Whether there is such an entry of one of these places."""
+        at, numbers, tags, *_ = self._columns(chunk)
+        for place in places:
+            low = bisect_left(numbers, place)
+            high = bisect_right(numbers, place, low)
+            if (at_ns, tag) in zip(at[low:high], tags[low:high], strict=True):
+                return True
+        return False
+
     def hits(self, chunk: Chunk, places: Sequence[int]) -> Iterator[Hit]:
         """The entries of these places."""
-        view = memoryview(self._map)
-        columns, begin = [], chunk.columns_at
-        for code, width in _CODES:
-            columns.append(view[begin:begin + width * chunk.count].cast(code))
-            begin += width * chunk.count
-        at, numbers, tags, checks, positions, begins, sizes = columns
+        at, numbers, tags, checks, positions, begins, sizes = self._columns(chunk)
         for place in places:
             low = bisect_left(numbers, place)
             for index in range(low, bisect_right(numbers, place, low)):
                 yield (chunk.first + positions[index], at[index], place, tags[index], checks[index],
                        chunk.start + begins[index], sizes[index])
+
+    def _columns(self, chunk: Chunk) -> "list[memoryview[int]]":
+        known = self._views.get(chunk.columns_at)
+        if known is None:
+            known, begin, view = [], chunk.columns_at, memoryview(self._map)
+            for code, width in _CODES:
+                known.append(view[begin:begin + width * chunk.count].cast(code))
+                begin += width * chunk.count
+            self._views[chunk.columns_at] = known
+        return known
 
 
 def _without_bodies(frame: Frame) -> Frame:

@@ -37,10 +37,9 @@ READERS = 8  # connections to the ledger that are kept open for reading
 LOOK_EVERY = 2**24  # bytes written between two looks at the space that is left
 
 
-def open_log(settings: Log, directory: Path | None = None) -> "LocalLog":
+def open_log(settings: Log) -> "LocalLog":
     """The log as it is set. Raises StoreDown."""
-    return LocalLog(directory or Path(settings.directory), keep_days=settings.keep_days, keep_gb=settings.keep_gb,
-                    free_gb=settings.free_gb)
+    return LocalLog(Path(settings.directory), keep_days=settings.keep_days, keep_gb=settings.keep_gb, free_gb=settings.free_gb)
 
 
 class LocalLog:
@@ -151,7 +150,7 @@ class LocalLog:
         if writer is not None and not self._closed:
             return writer.head
         with self.reading() as connection:
-            known = max(ledger.floor(connection), self._start.head)
+            known = max(ledger.floor(connection), self._start.head if self._start else 0)
         with self._listed() as segments:
             return max(known, segments[-1].last) if segments else known
 
@@ -207,12 +206,12 @@ class LocalLog:
                 else:
                     connection.close()
 
-    def _checked(self) -> tuple[Start, sqlite3.Connection]:
+    def _checked(self) -> tuple[Start | None, sqlite3.Connection]:
         """Where the log goes on, after whatever is damaged has been set aside; not known where another process writes."""
         try:
             lock = locked(self._directory)
         except StoreDown:
-            return Start(0), ledger.connect(self._path)
+            return None, ledger.connect(self._path)
         with lock:
             return opening_log.check(self._directory, self._quarantine, self._disk)
 
@@ -229,7 +228,7 @@ class LocalLog:
         lock = locked(self._directory)
         try:
             start = self._start
-            if not start.holds(self._directory):
+            if start is None or not start.holds(self._directory):
                 self._ledger.close()
                 start, self._ledger = opening_log.check(self._directory, self._quarantine, self._disk)
             writer = Writer(self._ledger, lock, self._journal, start.files(self._directory, self._disk, self._file_bytes),

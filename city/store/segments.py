@@ -65,7 +65,7 @@ class Segment:
     @property
     def newest_ns(self) -> int:
         """When its newest entry was; -1 if it has none."""
-        return max([-1, *(chunk.newest_ns for chunk in self.chunks), *self.tail.times])
+        return max([self.tail.newest_ns, *(chunk.newest_ns for chunk in self.chunks)])
 
     def refresh(self, limit: int | None, *, sealed: bool) -> None:
         """See what has come to it, up to byte `limit`. Raises OSError."""
@@ -204,14 +204,18 @@ class Journal:
 
     def _knows(self, segments: list[Segment], places: list[int], at_ns: int, tag: int) -> bool:
         for segment in reversed(segments):
-            if at_ns in segment.tail.times and any(hit[1] == at_ns and hit[3] == tag for place in places
-                                                   for hit in segment.tail.hits(place)):
+            if segment.tail.low_ns <= at_ns <= segment.tail.high_ns and segment.tail.holds(places, at_ns, tag):
                 return True
             for chunk in segment.chunks:
-                if chunk.low_ns <= at_ns <= chunk.high_ns and any(
-                        hit[1] == at_ns and hit[3] == tag for hit in self._in_chunk(segment, chunk, places)):
+                if chunk.low_ns <= at_ns <= chunk.high_ns and self._holds(segment, chunk, places, at_ns, tag):
                     return True
         return False
+
+    def _holds(self, segment: Segment, chunk: Chunk, places: list[int], at_ns: int, tag: int) -> bool:
+        index = self._map(segment)
+        if index.sound(chunk):
+            return index.holds(chunk, places, at_ns, tag)
+        return any(hit[1] == at_ns and hit[3] == tag for hit in self._without_index(segment, chunk, places))
 
     def _hits(self, segment: Segment, places: list[int], first_ns: int, last_ns: int) -> Iterator[Hit]:
         for chunk in segment.chunks:
@@ -327,7 +331,7 @@ def _stretches(segment: Segment, first_ns: int, last_ns: int) -> Iterator[tuple[
 
 def _since(tail: Tail, start: int) -> Tail:
     """What of a tail lies after `start`."""
-    fresh = Tail(start, start)
+    fresh = Tail(start, start, keys=None if tail.keys is None else set())
     for frame in tail.frames:
         if frame.start >= start:
             fresh.add(frame)
