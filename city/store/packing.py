@@ -169,8 +169,11 @@ def unpack(body: bytes, at_ns: int, number: int, means: Meanings) -> Entry:
 def values_of(body: bytes, at_ns: int, wanted: int, of: Quantity) -> Iterator[tuple[int, Value]]:
     """(time in ns, value) of one series in an entry, implausible ones left out."""
     flat, *rest = _DECODE(body)[3:]
+    numbers = flat[::2]
+    if wanted not in numbers:
+        return
     odd = _odd(rest)
-    for index, number in enumerate(flat[::2]):
+    for index, number in enumerate(numbers):
         if number == wanted:
             code, offset = odd.get(index, (0, 0))
             if _QUALITIES[code] is not Quality.IMPLAUSIBLE:

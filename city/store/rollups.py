@@ -9,11 +9,11 @@ them up to date; several processes may. The file is worth nothing without the lo
 import logging
 import sqlite3
 import threading
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isfinite
-from operator import itemgetter
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -51,7 +51,8 @@ _MERGE = (
     " last_seq = CASE WHEN (excluded.last_ns, excluded.last_seq) >= (last_ns, last_seq) THEN excluded.last_seq ELSE last_seq END,"
     " last_ns = max(last_ns, excluded.last_ns)")
 Row = tuple[int, int, int, int, bytes]  # position, time, tag, number of the place, body
-_Columns = dict[tuple[int, int], dict[int, list[tuple[int, int, Any]]]]  # (zone, hour): series: (at_ns, seq, value)
+_Groups = dict[tuple[int, int, tuple[int, ...]], tuple[list[tuple[int, int]], list[Sequence[Any]]]]
+# by zone, hour and the log's series: time and position of each row, and its values in the order of the series
 
 
 def rolled(quantity: Quantity) -> bool:
@@ -149,7 +150,7 @@ class RollUps:
         rows = log.rows(reached[0], limit)
         if rows:
             self._numbers.learn(connection, log.means())
-            connection.executemany(_MERGE, list(_merged(_columns(rows, self._numbers), self._numbers)))
+            connection.executemany(_MERGE, list(_merged(_groups(rows, self._numbers), self._numbers)))
             connection.execute("UPDATE reached SET seq = ?, at_ns = ?, tag = ?", rows[-1][:3])
             if rows[-1][1] // DAY_NS != reached[1] // DAY_NS:
                 connection.execute("DELETE FROM hours WHERE hour < ?", (log.oldest_ns() // HOUR_NS,))
@@ -186,57 +187,70 @@ _HOURS = (  # hour after hour, so that other series are not read
     " WHERE span.hour < :last")
 
 
-def _columns(rows: Iterable[Row], numbers: _Numbers) -> _Columns:
-    """The values of the rows by zone, hour and the log's series."""
-    columns: _Columns = {}
-    kept, zones = numbers.series, numbers.zones
+def _groups(rows: Iterable[Row], numbers: _Numbers) -> _Groups:
+    """The rows by zone, hour and what they speak of: those of one model mostly speak of the same."""
+    groups: _Groups = defaultdict(lambda: ([], []))
+    zones = numbers.zones
     for seq, at_ns, _, place, body in rows:
+        zone = zones.get(place)
+        if zone is None:  # damaged: nobody knows whose it is
+            continue
         series, values, odd = packing.said_of(body)
         if odd:
-            _spread(columns, (zones[place], seq, at_ns), kept, body)
+            _spread(groups, (zone, seq, at_ns), series, values, odd)
             continue
-        column = columns.setdefault((zones[place], at_ns // HOUR_NS), {})
-        for number, value in zip(series, values, strict=True):
-            if number in kept:
-                if number in column:
-                    column[number].append((at_ns, seq, value))
-                else:
-                    column[number] = [(at_ns, seq, value)]
-    return columns
+        ranks, said = groups[zone, at_ns // HOUR_NS, tuple(series)]
+        ranks.append((at_ns, seq))
+        said.append(values)
+    return groups
 
 
-def _spread(columns: _Columns, where: tuple[int, int, int], kept: Container[int], body: bytes) -> None:
-    """The values of a row that are not all of the row's time, or not all plausible."""
+def _spread(groups: _Groups, where: tuple[int, int, int], series: Sequence[int], values: Sequence[Any],
+            odd: Mapping[int, tuple[bool, int]]) -> None:
+    """The values of a row that are not all of the row's time, or not all plausible, each by itself."""
     zone, seq, at_ns = where
-    series, values, odd = packing.said_of(body)
     for index, (number, value) in enumerate(zip(series, values, strict=True)):
         implausible, offset = odd.get(index, (False, 0))
-        if number in kept and not implausible:
-            hour = columns.setdefault((zone, (at_ns + offset) // HOUR_NS), {})
-            hour.setdefault(number, []).append((at_ns + offset, seq, value))
+        if not implausible:
+            ranks, said = groups[zone, (at_ns + offset) // HOUR_NS, (number,)]
+            ranks.append((at_ns + offset, seq))
+            said.append((value,))
 
 
-def _merged(columns: _Columns, numbers: _Numbers) -> Iterator[tuple[object, ...]]:
+def _merged(groups: _Groups, numbers: _Numbers) -> Iterator[tuple[object, ...]]:
     """Rows of `hours`."""
-    for (zone, hour), found in columns.items():
-        for number, column in found.items():
-            ours, quantity = numbers.series[number]
-            if quantity.kind is Kind.FLOAT:
-                column = [item for item in column if isfinite(item[2])]
-            if column:
-                yield (hour, ours, zone, *_sums(column, quantity))
+    for (zone, hour, series), (ranks, said) in groups.items():
+        last = _last(ranks)
+        for number, column in zip(series, zip(*said, strict=True), strict=True):
+            if number in numbers.series:
+                ours, quantity = numbers.series[number]
+                sums = _sums(column, quantity, ranks, last)
+                if sums is not None:
+                    yield hour, ours, zone, *sums
 
 
-def _sums(column: Sequence[tuple[int, int, Any]], quantity: Quantity) -> tuple[object, ...]:
-    """n, total, low, high, last, last_ns, last_seq."""
-    last_ns, last_seq, last = max(reversed(column), key=itemgetter(0, 1))  # the last of those of the same rank
-    values = [item[2] for item in column]
-    total, low, high = sum(values), min(values), max(values)
+def _last(ranks: Sequence[tuple[int, int]]) -> int:
+    """The index of the newest; of those of the same rank the last one."""
+    newest = max(ranks)
+    return len(ranks) - 1 - ranks[::-1].index(newest)
+
+
+def _sums(column: Sequence[Any], quantity: Quantity, ranks: Sequence[tuple[int, int]],
+          last: int) -> tuple[object, ...] | None:
+    """n, total, low, high, last, last_ns, last_seq; None where no value counts."""
+    total = sum(column)
+    if quantity.kind is Kind.FLOAT and not isfinite(total):
+        kept = [index for index, value in enumerate(column) if isfinite(value)]
+        if not kept:
+            return None
+        if len(kept) < len(column):
+            few = [ranks[index] for index in kept]
+            return _sums([column[index] for index in kept], quantity, few, _last(few))
     if quantity.kind is Kind.FLOAT:
-        total, low, high, last = float(total), float(low), float(high), float(last)
-    elif not -_INT64 <= total < _INT64:
-        total = float(total)
-    return len(column), total, low, high, last, last_ns, last_seq
+        found = (float(total), float(min(column)), float(max(column)), float(column[last]))
+    else:
+        found = (total if -_INT64 <= total < _INT64 else float(total), min(column), max(column), column[last])
+    return len(column), *found, *ranks[last]
 
 
 def _hour(row: tuple[Any, ...], quantity: Quantity) -> Hour:
