@@ -14,6 +14,7 @@ TYPES = {Kind.FLOAT: "float", Kind.INT: "integer", Kind.BOOL: "boolean", Kind.TE
 FACETS = ("device", "radio", "lpp")
 KEEP_AT_LEAST_S = 7 * 86_400
 MOST_CONFLICTS = 20
+NO_DATABASE = "database not found"  # InfluxDB 1.x
 OLDEST_POSTGRESQL = 13
 
 
@@ -25,6 +26,9 @@ def judge_influx(facts: InfluxFacts, settings: Influx) -> Iterator[Finding]:
     yield ok("InfluxDB", f"InfluxDB {facts.version or 'of a version that it does not say'} answers.")
     if facts.ahead_s is not None:
         yield judge_skew("InfluxDB's clock", facts.ahead_s, "InfluxDB's")
+    if NO_DATABASE in facts.unasked:
+        yield ok("InfluxDB's types", f"There is no database {settings.bucket} yet; it is made when the first line is sent.")
+        return
     if facts.unasked:
         yield unknown("InfluxDB's types", f"The types of its columns cannot be asked for: {facts.unasked}",
                       f"influx v1 dbrp create --db {settings.bucket} --rp autogen --bucket-id ID --default (2.x)")

@@ -69,12 +69,8 @@ def probe_influx(settings: Influx, clock: Clock) -> InfluxFacts:
         return InfluxFacts(problem=str(error))
     try:
         said = server.version()
-        try:
-            fields = _fields(server)
-            retentions, unasked = server.query("SHOW RETENTION POLICIES"), ""
-        except RejectedQuery as error:
-            fields, retentions, unasked = [], [], str(error)
-    except (InfluxDown, CityError) as error:
+        fields, retentions, unasked = _columns(server, said)
+    except CityError as error:
         return InfluxFacts(problem=str(error))
     finally:
         server.close()
@@ -154,6 +150,20 @@ def connections(port: int) -> float | None:
     except (OSError, ValueError):
         return None
     return float(found[1]) if found else None
+
+
+def _columns(server: InfluxDB, version: str) -> tuple[Sequence[tuple[str, str, str]], Sequence[Mapping[str, object]], str]:
+    """Fields, retention policies, and why they cannot be asked for. 2.x and 3.x answer InfluxQL only where somebody has
+    mapped the bucket to a database, and others that take our lines answer none. Raises InfluxDown where 1.x does not answer,
+    or we are not let in."""
+    try:
+        return _fields(server), server.query("SHOW RETENTION POLICIES"), ""
+    except RejectedQuery as error:
+        return (), (), str(error)
+    except InfluxDown as error:
+        if version.startswith("1.") or "(401)" in str(error) or "(403)" in str(error):
+            raise
+        return (), (), str(error)
 
 
 def _fields(server: InfluxDB) -> list[tuple[str, str, str]]:

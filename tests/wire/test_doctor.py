@@ -19,6 +19,8 @@ from city.settings import Database, Influx, Log, Mqtt, Secret, Settings
 from gateway_bridge.doctor.__main__ import Wanted, examine
 from gateway_bridge.doctor.broker import Broker, Queue
 from gateway_bridge.doctor.findings import Finding, Level
+from gateway_bridge.doctor.judge_services import judge_influx
+from gateway_bridge.doctor.services import probe_influx
 from tests.gateway_bridge.samples import encode, topic, up
 from tests.wire.influxd import influxd
 from tests.wire.servers import Mosquitto, free_port, program
@@ -180,6 +182,8 @@ def test_the_command_prints_json_and_exits_with_the_worst(tmp_path: Path) -> Non
 
 def test_a_column_of_another_type_in_a_real_influxdb(tmp_path: Path) -> None:
     with influxd(tmp_path) as server:
+        new = Influx(url=server.url)
+        assert [item.level for item in judge_influx(probe_influx(new, SystemClock()), new)] == [Level.OK] * 3
         post(f"{server.url}/query?q=CREATE%20DATABASE%20stadtfunk%20WITH%20DURATION%2024h")
         at = to_ns(SystemClock().now())
         post(f"{server.url}/write?db=stadtfunk", f'lamp,asset=a level="dim",power=4.2 {at}\nweather rain=1 {at}'.encode())
