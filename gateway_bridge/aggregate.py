@@ -87,7 +87,8 @@ class Aggregator:
 
     def passed(self, batch: Iterable[tuple[int, Entry]]) -> None:
         """InfluxDB has these entries now."""
-        self._change({start for _, entry in batch for start in (entry.at_ns, *(at for _, _, at in entry.odd))})
+        self._change({start for _, entry in batch for start in (entry.at_ns, *(at for _, _, at in entry.odd))},
+                     self._clock.now())
 
     def step(self) -> int:
         """Write one window that is due; returns 1, or 0 where none is. Raises InfluxDown or StoreDown: nothing is lost."""
@@ -114,8 +115,7 @@ class Aggregator:
             self._save()
         return window is not None
 
-    def _change(self, times: Iterable[int]) -> None:
-        now = self._clock.now()
+    def _change(self, times: Iterable[int], now: datetime) -> None:
         hours = {at_ns - at_ns % self._finest() for at_ns in times}
         with self._turn:
             for window in {_Window(span, span.start(hour)) for hour in hours for span, _ in self._sinks}:
@@ -123,7 +123,7 @@ class Aggregator:
                 if known is None:
                     self._changed[window], self._unsaved = _Change(now, now), True
                 else:
-                    known.at = now
+                    known.at = max(now, known.at)
 
     def _finest(self) -> int:
         return min(span.length_ns for span, _ in self._sinks)
@@ -170,16 +170,17 @@ class Aggregator:
 
     def _load(self) -> None:
         """What had changed when this was last saved, and what has been shipped since."""
-        end = self._log.cursor(self._cursor)
+        end, now = self._log.cursor(self._cursor), self._clock.now()
+        quiet = now - QUIET
         position, windows = self._saved()
         if position is None:
-            now = to_ns(self._clock.now())
-            first = max(self._log.oldest_ns() or now, now - self._keep_days * DAY_NS, 0)
-            self._change(range(first - first % DAY_NS, now if end else 0, self._finest()))
+            last = to_ns(now)
+            first = max(self._log.oldest_ns() or last, last - self._keep_days * DAY_NS, 0)
+            self._change(range(first - first % DAY_NS, last if end else 0, self._finest()), quiet)
         else:
-            self._change(windows)
+            self._change(windows, quiet)
             while position < end and (rows := self._log.rows(position, ROWS)):
-                self._change(time for row in rows for time in _times(row))
+                self._change([time for row in rows for time in _times(row)], quiet)
                 position = rows[-1][0]
 
     def _saved(self) -> tuple[int | None, list[int]]:
