@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import math
 import ssl
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
@@ -23,7 +24,7 @@ from city.errors import BrokerDown
 from city.settings import Mqtt
 from gateway_bridge import watchdog
 from gateway_bridge.link import LinkCounts, Message, Unacknowledged
-from gateway_bridge.sockets import LARGEST, PacketSocket
+from gateway_bridge.sockets import CLOSED, LARGEST, PacketSocket
 from gateway_bridge.waiting import unbroken
 from gateway_bridge.watchdog import Step
 
@@ -58,6 +59,7 @@ class Connection:
     def __init__(self, settings: Mqtt, address: tuple[str, int], tls: ssl.SSLContext | None, *, generation: int,
                  counts: LinkCounts, numbers: "itertools.count[int]", received: "Receiver") -> None:
         self.generation, self.ready, self.taken_over = generation, False, False
+        self.closed_after_s = math.inf  # … where it was ready and the broker has closed it without a word
         self.unacknowledged = Unacknowledged()
         self._settings, self._counts, self._received = settings, counts, received
         self._loop = asyncio.get_running_loop()
@@ -69,6 +71,7 @@ class Connection:
         self._fd, self._paused, self._keepalive_s = -1, False, settings.keepalive_s
         self._probe_topic = f"stadtfunk/probe/{quote(settings.client_id, safe='')}"
         self._probing = self._answered = False
+        self._ready_at = math.inf
         self._heard_at = self._arrived_at = self._pinged_at = self._probed_at = self._acknowledged_at = self._loop.time()
         self._client = _client(settings, tls)
         self._client.prepare(self.generation, numbers)
@@ -110,7 +113,7 @@ class Connection:
             _log.warning("the broker grants only QoS 0: events can be lost")
         if share:
             self._client.unsubscribe(topic)  # from a time before it was shared: everything would come twice
-        self.ready = True
+        self.ready, self._ready_at = True, self._loop.time()
         self._probing = len(topics) == 2 and self._may_probe(len(codes) == 2 and not codes[1].is_failure)
         self._probe()
         self._care = self._loop.create_task(self._look_after())
@@ -297,6 +300,8 @@ class Connection:
         else:
             ended = "" if flags.is_disconnect_packet_from_server else self._packets.ended
             problem = _over(ended or str(code))
+            if ended == CLOSED and self.ready:
+                self.closed_after_s = self._loop.time() - self._ready_at
         self._give_up(problem)
 
     def _on_subscribe(self, _client: paho.Client, _data: object, _mid: int, codes: list[ReasonCode],

@@ -19,7 +19,8 @@ from gateway_bridge.connection import Connection
 from gateway_bridge.link import Inbox, Link, LinkCounts, Message
 from gateway_bridge.watchdog import Seldom, Window
 
-FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
+FIRST_WAIT_S, LONGEST_WAIT_S, LONGEST_CHASE_S = 0.5, 60.0, 10.0
+SHORT_S, SHORT_ONES = 2.0, 3  # so many connections in a row, closed by the broker so soon, are the work of another program
 VERSIONS = ("5", "3.1.1")
 
 _log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ class MqttLink:
         self._inbox, self._numbers = Inbox(), itertools.count(1)
         self._window, self._seldom = Window(), Seldom()
         self._connection: Connection | None = None
-        self._generation = 0
+        self._generation, self._short = 0, 0
         self._keeper: asyncio.Task[None] | None = None
 
     @property
@@ -133,10 +134,20 @@ class MqttLink:
             finally:
                 await connection.close()
                 self._connection = None
-            if connection.taken_over:
-                wait = before  # two programs with one client id must not chase each other for ever
+            if self._chased(connection):
+                wait = min(before, LONGEST_CHASE_S)  # two programs with one client id must not chase each other for ever
             await asyncio.sleep(wait * random.uniform(0.5, 1.0))
             wait = min(wait * 2, LONGEST_WAIT_S)
+
+    def _chased(self, connection: Connection) -> bool:
+        """Whether another program has our session now; Mosquitto 2.0 does not say so, but closes the connection."""
+        self._short = self._short + 1 if connection.closed_after_s < SHORT_S else 0
+        if self._short >= SHORT_ONES and not connection.taken_over:
+            self.counts.taken_over += 1
+            if self._seldom.due("chased", asyncio.get_running_loop().time()):
+                _log.error("the broker closes each of our connections at once: another program may use our client id %s",
+                           self._settings.client_id)
+        return connection.taken_over or self._short >= SHORT_ONES
 
     def _opened(self, connection: Connection, session_present: bool) -> None:
         known = self.counts.connections > 0 or self._had_session

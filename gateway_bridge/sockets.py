@@ -19,6 +19,7 @@ from gateway_bridge.link import Message
 CHUNK = 256 * 1024
 LARGEST = 2**20  # bytes of one packet that are kept; the rest of a larger one is read and thrown away
 UNSENT_MOST = 2**20
+CLOSED = "the broker has closed it"
 
 _PUBLISH, _PUBREL = 0x30, 0x60
 _PUBACK, _PUBREC, _PUBCOMP = 0x40020000, 0x50020000, 0x70020000
@@ -122,7 +123,7 @@ class PacketSocket:
     def _received(self) -> bytes:
         data = self._sock.recv(CHUNK)
         if not data:
-            self._end("the broker has closed it")
+            self._end(CLOSED)
         if not self._tls:
             return data
         parts, size = [data], len(data)  # TLS gives a record of 16 kB at a time, and readiness shows none of them
