@@ -52,7 +52,7 @@ def test_f02_broker_dies_and_forgets_and_that_is_said(rig: Rig) -> None:
     rig.wait_stored(bridge, 800)
     counted = invariant.balance(bridge)
     assert counted["sessions_lost"] == 1
-    assert "has lost our session" in bridge.said()
+    assert "meanwhile is gone" in bridge.said()
     assert bridge.stop() == 0
     rig.check(lost_by_broker=range(400, 600))
     states = rig.store.view([rig.fleet.device(index) for index in range(rig.fleet.size)])

@@ -78,9 +78,8 @@ class Soak:
 
     def sync_fails(self) -> None:
         with self._disk.failing("fsync EIO"):
-            self._last()
-        if not self.bridge.running:
-            self.bridge.launch()
+            until(lambda: not self.bridge.running, said=self.bridge.said)
+        self.bridge.launch()
 
     def database_is_locked(self) -> None:
         with closing(sqlite3.connect(self.rig.directory / "city.db", timeout=60, isolation_level=None)) as connection:
