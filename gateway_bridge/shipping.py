@@ -12,6 +12,7 @@ from city.clock import Clock, SystemClock
 from city.errors import Invalid
 from city.readings import from_ns, to_ns
 from city.settings import Settings, load
+from city.store import packing
 from city.store.influx import RejectedLines, Sink, open_sink
 from city.store.opening import open_store
 from city.store.ports import Store
@@ -153,9 +154,11 @@ async def _taken(rewinds: Rewinds, clock: Clock) -> bool:
 
 
 def _position(log: LocalLog, since: datetime) -> int:
-    """The newest position before all rows that may hold a reading of `since` or later."""
-    first = min((position for position, *_ in log.scan(None, to_ns(since), LAST_NS)), default=log.head() + 1)
-    return max(first - 1, 0)
+    """The newest position before all entries with a reading of `since` or later."""
+    first_ns = to_ns(since)
+    found = (position for position, at_ns, _, body in log.scan(None, first_ns, LAST_NS)
+             if at_ns >= first_ns or any(at_ns + offset >= first_ns for _, offset in packing.said_of(body)[2].values()))
+    return max(min(found, default=log.head() + 1) - 1, 0)
 
 
 def _dated(log: LocalLog, position: int) -> datetime | None:

@@ -41,8 +41,8 @@ TAGS = b",asset=L-1,circuit=K1,device=0000000000000001,tenant=ahausen,zone=Altst
 
 
 def test_an_hour_has_means_and_limits_of_what_is_measured_and_the_last_of_what_counts(log):
-    log.append([entry(AT + number, (LAMP_LEVEL, level), (LAMP_ENERGY, 100.0 + number), (DEVICE_UPLINKS, number), (BAY_OCCUPIED, flag),
-                      (LAMP_REASON, "manual"), key=f"up:{number}")
+    log.append([entry(AT + number, (LAMP_LEVEL, level), (LAMP_ENERGY, 100.0 + number), (DEVICE_UPLINKS, number),
+                      (BAY_OCCUPIED, flag), (LAMP_REASON, "manual"), key=f"up:{number}")
                 for number, (level, flag) in enumerate([(10.0, True), (50.0, False), (30.5, False), (0.0, False)])])
     assert list(summed(log, AT, AT + HOUR_NS)) == [
         b"lamp" + TAGS + b" level_mean=22.625,level_min=0.0,level_max=50.0,level_count=4i,"

@@ -1,16 +1,22 @@
-"""`stadtfunk ship status` and `replay`."""
+"""`stadtfunk ship status`, `rewind` and `replay`."""
 
-from datetime import UTC, datetime
+import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from city.clock import ManualClock
 from city.errors import Invalid
+from city.readings import to_ns
 from city.settings import Influx, Settings
+from city.store.lines import lines
 from city.store.opening import open_store
 from city.store.ports import DeadLetter, Facts
 from city.store.readings import LocalLog
-from gateway_bridge.ship import cursor_name
+from gateway_bridge.rewind import Rewind, Rewinds
+from gateway_bridge.ship import Shipper, cursor_name
 from gateway_bridge.shipping import main, replay, status
 from tests.gateway_bridge.test_ship import ListSink, entry
 
@@ -51,3 +57,80 @@ def test_what_influxdb_takes_now_is_no_dead_letter_any_more():
     assert sink.stored == [b"lamp x=1 1"]
     assert {one.id for one in store.all_letters()} == {"b", "c"}
     store.close()
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A log of four entries, an hour apart, of which InfluxDB has three."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STADTFUNK_LOG_DIRECTORY", str(tmp_path / "log"))
+    monkeypatch.setenv("STADTFUNK_INFLUX_URL", SETTINGS.url)
+    log = LocalLog(tmp_path / "log")
+    log.append([replace(entry(number), at_ns=to_ns(NOW + timedelta(hours=number))) for number in range(4)])
+    positions = [position for position, _ in log.after(0, 10)]
+    log.move_cursor(cursor_name(SETTINGS), positions[2])
+    log.close()
+    return tmp_path / "log", positions
+
+
+def test_a_rewind_is_explained_and_not_done_without_a_yes(shipped, capsys):
+    directory, _ = shipped
+    assert main(["rewind", "--to", (NOW + timedelta(hours=1)).isoformat()]) == 1
+    said = capsys.readouterr().out
+    assert "from 2026-11-22 13:00:00Z on" in said
+    assert "2 positions at most" in said
+    assert "--yes" in said
+    assert Rewinds(directory).asked() is None
+
+
+@pytest.mark.parametrize(("words", "index"), [(["--all"], 0), (["--to", "2026-11-22T13:00Z"], 1),
+                                              (["--to", "2026-11-22T14:30:00+01:00"], 2)])
+def test_a_running_bridge_takes_the_rewind(shipped, capsys, words, index):
+    directory, _ = shipped
+    sink, log = ListSink(), LocalLog(directory)
+    ship = Shipper(log, sink, ManualClock(NOW), SETTINGS, bury=[].extend, rewinds=Rewinds(directory))
+    ship.step()
+    sink.stored.clear()
+    asked, stop = threading.Event(), threading.Event()
+
+    def bridge():
+        while not stop.is_set():
+            if (directory / "ship-again.json").exists():
+                ship.step()
+                asked.set()
+            stop.wait(0.01)
+
+    running = threading.Thread(target=bridge)
+    running.start()
+    try:
+        assert main(["rewind", *words, "--yes"]) == 0
+    finally:
+        stop.set()
+        running.join()
+    assert "The bridge sends it now." in capsys.readouterr().out
+    assert asked.is_set()
+    assert sink.stored == [line for _, one in list(log.after(0, 10))[index:] for line in lines(one)], words
+    log.close()
+
+
+def test_a_rewind_forwards_is_nothing_to_do(shipped, capsys):
+    directory, positions = shipped
+    assert main(["rewind", "--to", str(positions[3]), "--yes"]) == 0
+    assert "Nothing to do" in capsys.readouterr().out
+    assert Rewinds(directory).asked() is None
+
+
+@pytest.mark.parametrize("when", ["2026-11-20T00:00", "yesterday", "-1", ""])
+def test_a_time_without_a_zone_or_sense_is_refused(when, capsys):
+    with pytest.raises(SystemExit):
+        main(["rewind", "--to", when])
+    capsys.readouterr()
+
+
+def test_status_says_that_a_rewind_is_asked_for_and_how_old_the_oldest_is(shipped, capsys):
+    directory, positions = shipped
+    Rewinds(directory).ask(Rewind(cursor_name(SETTINGS), positions[0]))
+    assert main(["status"]) == 0
+    said = capsys.readouterr().out
+    assert f"asked for, to position {positions[0]}" in said
+    assert "2026-11-22 15:00:00Z is the oldest that waits" in said
