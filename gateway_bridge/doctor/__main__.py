@@ -67,14 +67,14 @@ def examine(settings: Settings, wanted: Wanted, clock: Clock) -> Iterator[Findin
 
 def _broker(settings: Settings, wanted: Wanted, clock: Clock) -> Iterator[Finding]:
     mqtt = settings.mqtt
-    name, _, tls = address(mqtt.url)
-    yield judge_broker.judge_transport(mqtt, name, tls=tls)
     try:
+        name, _, tls = address(mqtt.url)
         server = broker.Broker(mqtt, lambda: to_ns(clock.now()))
         greeting = _bounded(server.greet)
     except CityError as error:
         yield broken("broker", str(error), "start the broker; settings: mqtt.url, mqtt.username, mqtt.password, mqtt.ca_file")
         return
+    yield judge_broker.judge_transport(mqtt, name, tls=tls)
     if greeting is None:
         yield broken("broker", f"The broker has not answered in {PROBE_S:.0f} s.", "settings: mqtt.url")
         return

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from city.clock import SystemClock
 from city.quantities import Kind, quantities
 from city.readings import to_ns
-from city.settings import Influx, Mqtt, Secret
+from city.settings import Database, Influx, Log, Mqtt, Secret, Settings
+from gateway_bridge.doctor.__main__ import Wanted, examine
 from gateway_bridge.doctor.broker import Greeting, Heard, Queue
 from gateway_bridge.doctor.files import judge_chirpstack, judge_mosquitto, read_chirpstack, read_mosquitto
 from gateway_bridge.doctor.findings import Finding, Level, as_json, broken, exit_code, ok, show, unknown, warning
@@ -331,3 +333,11 @@ def test_what_is_shown_has_the_worst_last_and_cannot_steer_a_terminal() -> None:
     assert "\x1b" not in text
     assert "\u202e" not in text
     assert [row["level"] for row in json.loads(as_json(ALL))["findings"]] == ["ok", "unknown", "warning", "broken"]
+
+
+def test_an_address_that_is_none_is_a_finding_and_no_crash(tmp_path: Path) -> None:
+    wrong = Settings(mqtt=Mqtt(url="http://broker"), log=Log(str(tmp_path / "log")),
+                     database=Database(Secret(f"sqlite:///{tmp_path}/city.db")), influx=Influx(url="nonsense"))
+    found = {item.check: item for item in examine(wrong, Wanted(), SystemClock())}
+    assert found["broker"].level is found["InfluxDB"].level is Level.BROKEN
+    assert found["city database"].level is Level.WARNING
