@@ -331,6 +331,32 @@ async def test_a_bridge_that_takes_nothing_more_stops_reading_stays_connected_an
         assert link.counts.connections == 1
 
 
+@both_versions
+async def test_a_bridge_that_acknowledges_nothing_gets_a_window_full_and_stays_connected(tmp_path: Path, version: str) -> None:
+    """F20: our own silence is neither the cable's nor the broker's fault, so the watchdog holds still."""
+    for broker in started(tmp_path, "allow_anonymous true\nmax_inflight_messages 30\n"):
+        async with linked(broker, version=version, receive_maximum=30, keepalive_s=2, watchdog_s=1) as link:
+            await publish(broker, *[b"%d" % number for number in range(100)])
+            first = await take(link, 30)
+            await asyncio.sleep(5)
+            assert (link.counts.connections, link.counts.watchdog, link.counts.most_open) == (1, 0, 30)
+            await link.acknowledge(first)
+            assert [message.payload for message in await take(link, 30)] == [b"%d" % number for number in range(30, 60)]
+
+
+@both_versions
+async def test_a_bridge_that_has_worked_before_reports_a_session_that_the_broker_no_longer_knows(
+        plain: Mosquitto, version: str, caplog: pytest.LogCaptureFixture) -> None:
+    for had_session, lost in ((False, 0), (True, 1)):
+        link = MqttLink(Mqtt(url=plain.url, client_id=f"bridge-{lost}", version=version), had_session=had_session)
+        with suppress(BrokerDown):
+            await link.publish(TOPIC, b"")
+        await until_connected(link)
+        assert link.counts.sessions_lost == lost
+        await link.close()
+    assert caplog.text.count("the broker knows no session of bridge-1") == 1
+
+
 class Swallowing:
     """A relay that can stop passing anything on without closing anything."""
 
