@@ -13,12 +13,15 @@ from city.ids import AssetId, CircuitId, DevEui, TenantId, ZoneId
 from city.quantities import DEVICE_DEBUG, LAMP_FAILURE, LAMP_LEVEL, LAMP_POWER, LAMP_REASON, RADIO_FCNT, RADIO_RSSI
 from city.readings import Entry, Place, Quality, Reading, to_ns
 from city.settings import Influx
+from city.store.aggregates import settings_of, spans
 from city.store.influx import open_sink
 from city.store.lines import lines
 from city.store.readings import LocalLog
 from dashboards.board import Look
 from dashboards.boards import BOARDS
-from gateway_bridge.ship import Shipper
+from gateway_bridge.aggregate import Aggregator
+from gateway_bridge.rewind import Rewind, Rewinds
+from gateway_bridge.ship import Shipper, cursor_name
 from tests.dashboards.grafana import filled_in
 from tests.wire.influxd import Influxd, influxd
 
@@ -66,11 +69,13 @@ def log(tmp_path: Path):
 class Shipping:
     """One log, one InfluxDB, and what was refused."""
 
-    def __init__(self, server: Influxd, log: LocalLog, bucket: str, batch: int = 5000) -> None:
-        settings = Influx(url=server.url, bucket=bucket, batch=batch)
+    def __init__(self, server: Influxd, log: LocalLog, bucket: str, batch: int = 5000,
+                 rewinds: Rewinds | None = None) -> None:
+        settings = self.settings = Influx(url=server.url, bucket=bucket, batch=batch)
         self.letters: list = []
         self.sink = open_sink(settings)
-        self.shipper = Shipper(log, self.sink, ManualClock(END), settings, bury=self.letters.extend)
+        self.shipper = Shipper(log, self.sink, ManualClock(END), settings, bury=self.letters.extend,
+                               rewinds=rewinds)
 
     def all(self) -> int:
         shipped = 0
@@ -204,6 +209,97 @@ def test_a_line_of_another_type_is_a_dead_letter_and_the_rest_is_stored(server, 
     assert letter.tenant == TOWN
     assert shipping.count() == 60
     assert shipping.count("rssi", "radio") == 61
+
+
+def test_many_lines_of_another_type_take_three_requests(server, log):
+    """InfluxDB names the field and says how many points it has dropped."""
+    shipping = Shipping(server, log, "conflicts")
+    shipping.sink.write([b'lamp,tenant=ahausen failure="somebody else wrote this" %d' % to_ns(START)])
+    log.append(town()[:200])
+    shipping.all()
+    assert len(shipping.letters) == 200
+    assert shipping.count("rssi", "radio") == 200
+    counts = shipping.shipper.counts
+    assert (counts.requests, counts.passed, counts.stored, counts.refused) == (4, 400, 200, 200)
+
+
+def test_a_database_that_was_deleted_is_made_again_and_filled_by_a_rewind(server, log, tmp_path):
+    shipping = Shipping(server, log, "deleted")
+    log.append(town()[:80])
+    shipping.all()
+    shipping.sink.query('DROP DATABASE "deleted"')
+    log.append(town()[80:100])
+    shipping.all()
+    assert shipping.count() == 20
+    Rewinds(tmp_path).ask(Rewind(cursor_name(shipping.settings), 0))
+    again = Shipping(server, log, "deleted", rewinds=Rewinds(tmp_path))
+    again.all()
+    assert again.count() == 100
+
+
+def test_readings_older_than_influxdb_keeps_are_done_and_no_letters(server, log):
+    settings = Influx(url=server.url, bucket="short", readings_days=1)
+    sink, letters = open_sink(settings), []
+    shipper = Shipper(log, sink, ManualClock(END), settings, bury=letters.extend)
+    now = to_ns(datetime.now(UTC))
+    log.append([Entry.of(place(1), now - days * 86400 * 10**9, f"up:{days}", [
+        Reading(place(1), LAMP_LEVEL, 40.0, now - days * 86400 * 10**9)]) for days in (400, 300, 0)])
+    while shipper.step():
+        pass
+    counts = shipper.counts
+    assert (counts.passed, counts.stored, counts.expired, letters) == (3, 1, 2, [])
+    sink.close()
+
+
+def test_hours_and_days_are_in_databases_of_their_own_with_their_retention(server, log, tmp_path):
+    settings = Influx(url=server.url, bucket="kept", hourly_days=500)
+    clock = ManualClock(END)
+    sinks = [(span, open_sink(settings_of(span, settings), creates=True, keep_days=span.keep_days)) for span in spans(settings)]
+    aggregator = Aggregator(log, sinks, clock, directory=tmp_path, cursor=cursor_name(settings), keep_days=400)
+    sink = open_sink(settings)
+    shipper = Shipper(log, sink, clock, settings, bury=[].extend, passed=aggregator.passed)
+    log.append(town())
+    while shipper.step():
+        pass
+    clock.advance(86400)
+    while aggregator.step():
+        pass
+    raw = sink.query('SELECT mean("power") AS mean, max("level") AS max, count("power") AS count FROM "lamp" '
+                     "WHERE time >= 0 AND time < now() + 900d GROUP BY time(1h), asset fill(none)")
+    rows = sinks[0][1].query('SELECT power_mean AS mean, level_max AS max, power_count AS count, asset FROM "lamp"')
+    key = ("asset", "time", "mean", "max", "count")
+    assert sorted(tuple(row[name] for name in key) for row in rows) == sorted(tuple(row[name] for name in key) for row in raw)
+    [day] = sinks[1][1].query('SELECT sum(power_count) AS count FROM "lamp"')
+    assert day["count"] == LAMPS * REPORTS
+    [kept] = [row for row in sinks[0][1].query('SHOW RETENTION POLICIES ON "kept_hours"') if row["default"]]
+    assert kept["duration"] == f"{500 * 24}h0m0s"
+    for _, one in [*sinks, (None, sink)]:
+        one.close()
+
+
+def test_after_an_outage_live_data_is_there_within_seconds_and_the_backlog_soon(server, log, record_property):
+    """The same at a small scale; bench/catchup.py measures 460,000 events."""
+    settings = Influx(url=server.url, bucket="outage")
+    sink = open_sink(settings)
+    clock = ManualClock(END)
+    shipper = Shipper(log, sink, clock, settings, bury=[].extend, backlog=5000)
+    for step in range(30):
+        log.append([report(number, step) for number in range(500)])
+    shipper.step()
+    log.append([report(1000, 0)])
+    clock.advance(1)
+    shipper.step()
+    assert sink.query('SELECT level FROM "lamp" WHERE asset = \'L-1000\'')
+    assert shipper.waiting() > 5000
+    began = time.perf_counter()
+    shipped = 0
+    while shipper.waiting():
+        shipped += shipper.step()
+    record_property("entries_per_second", round(shipped / (time.perf_counter() - began)))
+    [row] = sink.query('SELECT count("level") AS n FROM "lamp"')
+    assert row["n"] == 30 * 500 + 1
+    assert log.cursor(cursor_name(settings)) == log.head()
+    sink.close()
 
 
 def test_every_text_comes_back_as_it_was_said(server, log):
