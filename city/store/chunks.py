@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from operator import itemgetter
+from operator import itemgetter, sub
 from typing import Literal
 from zlib import crc32
 
@@ -106,24 +106,26 @@ def hit(frame: Frame, index: int) -> Hit:
 def encode(frames: Sequence[Frame], end: int) -> bytes:
     """The piece that covers these frames, up to `end` in their file."""
     first, start = frames[0].first, frames[0].start
-    at, places, tags, checks = (array(code, chain.from_iterable(getattr(frame.columns, name) for frame in frames))
-                                for code, name in (("q", "at"), ("I", "places"), ("I", "tags"), ("I", "checks")))
-    positions = array("I", chain.from_iterable(range(frame.first - first, frame.last + 1 - first) for frame in frames))
-    begins, sizes = array("I"), array("I")
-    for frame in frames:
-        ends, offset = frame.columns.ends, frame.bodies_at - start
-        before = [0, *ends[:-1]]
-        begins.extend([offset + begin for begin in before])
-        sizes.extend([until - begin for begin, until in zip(before, ends, strict=True)])
+    at, places, tags, checks, positions, begins, sizes = (array(code) for code, _ in _CODES)
+    for frame in frames:  # the less of Python here, the less others wait for it
+        columns = frame.columns
+        at += columns.at
+        places += columns.places
+        tags += columns.tags
+        checks += columns.checks
+        positions.extend(range(frame.first - first, frame.last + 1 - first))
+        before = array("I", (0,)) + columns.ends[:-1]
+        begins.extend(map((frame.bodies_at - start).__add__, before))
+        sizes.extend(map(sub, columns.ends, before))
     order = sorted(range(len(places)), key=places.__getitem__)
     pick = itemgetter(*order, order[0])  # at least two, so that it gives a tuple
-    columns = b"".join(array(column.typecode, pick(column)[:-1]).tobytes()
+    data = b"".join(array(column.typecode, pick(column)[:-1]).tobytes()
                        for column in (at, places, tags, checks, positions, begins, sizes))
     lag, lead = max(frame.lag for frame in frames), max(frame.lead for frame in frames)
     lead = min(lead, _LATEST - max(at))
-    head = _HEAD.pack(_MAGIC, len(columns), 0, len(places), first, frames[-1].last, start, end, min(at) - lag, max(at) + lead,
+    head = _HEAD.pack(_MAGIC, len(data), 0, len(places), first, frames[-1].last, start, end, min(at) - lag, max(at) + lead,
                       lag, lead)
-    return b"".join((head[:8], crc32(columns, crc32(head[_SUMMED:])).to_bytes(4, "little"), head[_SUMMED:], columns))
+    return b"".join((head[:8], crc32(data, crc32(head[_SUMMED:])).to_bytes(4, "little"), head[_SUMMED:], data))
 
 
 def heads(file: int, start: int, size: int) -> Iterator[Chunk]:
