@@ -26,6 +26,7 @@ from city.store.packing import Meanings
 from city.store.queries import Sum
 
 HOUR_NS, DAY_NS = 3600 * NS, 86_400 * NS
+OUTLIVE_NS = 60 * DAY_NS  # what sums are kept longer than rows, as rows of the oldest file may be late
 FILE = "rollups.db"
 LAYOUT = 1  # any other is thrown away
 MEASUREMENTS = frozenset({"lamp", "bay", "device"})
@@ -139,13 +140,13 @@ class RollUps:
             if connection is not None:
                 connection.close()
         self._writer = self._reader = None
+        self._numbers = _Numbers()
 
     def _add(self, connection: sqlite3.Connection, log: "Rows", limit: int) -> int:
         reached = _reached(connection)
         if not _continues(log, reached):
             _log.warning("The roll-ups beside the log are of another log: they are made anew.")
-            for table in ("hours", "zones", "series"):
-                connection.execute(f"DELETE FROM {table}")
+            connection.execute("DELETE FROM hours")
             self._numbers, reached = _Numbers(), (0, 0, 0)
         rows = log.rows(reached[0], limit)
         if rows:
@@ -153,7 +154,7 @@ class RollUps:
             connection.executemany(_MERGE, list(_merged(_groups(rows, self._numbers), self._numbers)))
             connection.execute("UPDATE reached SET seq = ?, at_ns = ?, tag = ?", rows[-1][:3])
             if rows[-1][1] // DAY_NS != reached[1] // DAY_NS:
-                connection.execute("DELETE FROM hours WHERE hour < ?", (log.oldest_ns() // HOUR_NS,))
+                connection.execute("DELETE FROM hours WHERE hour < ?", ((log.oldest_ns() - OUTLIVE_NS) // HOUR_NS,))
         return len(rows)
 
 
