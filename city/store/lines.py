@@ -33,7 +33,9 @@ _TAKEN = frozenset({"", "time", "measurement", "field", "asset", "channel", "cir
 class Writer:
     """Writes entries the fast way, by what it remembers of places and of which quantities come together."""
 
-    def __init__(self) -> None:
+    def __init__(self, places: int = PLACES_CACHED, shapes: int = SHAPES_CACHED) -> None:
+        """It remembers so many at most."""
+        self._most = places, shapes
         self._places: dict[int, _Known] = {}
         self._shapes: dict[_Key, _Shape] = {}
 
@@ -52,7 +54,7 @@ class Writer:
         return b"\n".join(found), len(found)
 
     def _met(self, place: Place) -> "_Known":
-        if len(self._places) >= PLACES_CACHED:
+        if len(self._places) >= self._most[0]:
             self._places.clear()
         known = self._places[id(place)] = [place, tags(place), _NO_SHAPE]  # the place is kept: no other gets its id
         return known
@@ -61,7 +63,7 @@ class Writer:
         key = tuple(map(id, quantities)), channels  # the shape keeps them: no others get their ids
         shape = self._shapes.get(key)
         if shape is None:
-            if len(self._shapes) >= SHAPES_CACHED:
+            if len(self._shapes) >= self._most[1]:
                 self._shapes.clear()
             shape = self._shapes[key] = _shape(said)
         return shape

@@ -24,7 +24,7 @@ from city.quantities import (
     raw,
 )
 from city.readings import Entry, Place, Quality, Reading
-from city.store.lines import column, lines, tag
+from city.store.lines import Writer, column, lines, tag
 from decoders.catalog import catalog, vectors_path
 from decoders.vectors import load
 
@@ -228,3 +228,31 @@ def test_a_device_is_few_series_whatever_it_says(model):
     whole = {one for one in series if b",channel=" not in one}
     assert 1 <= len(whole) <= 4
     assert len(series) <= 10
+
+
+shapes = st.lists(st.lists(values, max_size=8), min_size=1, max_size=6)
+WRITER = Writer()
+
+
+@given(shapes, st.sampled_from([PLACE, replace(PLACE, zone=ZoneId("100 % Süd"), circuit=None)]))
+def test_the_fast_way_writes_the_same(said, place):
+    for one in said:
+        whole = entry(*(good(row, value, channel) for row, value, channel in one), place=place)
+        written, count = WRITER.block(whole)
+        assert (written, count) == (b"\n".join(lines(whole)), len(lines(whole)))
+
+
+@pytest.mark.parametrize("odd", [
+    good(LAMP_POWER, float("nan")), good(LAMP_POWER, float("inf")), good(RADIO_FCNT, 2**63), good(RADIO_FCNT, -2**64),
+    (LAMP_LEVEL, 140.0, "", Quality.IMPLAUSIBLE), (LAMP_LEVEL, 40.0, "", Quality.LATE)])
+def test_the_fast_way_leaves_out_what_influxdb_cannot_say(odd):
+    writer = Writer()
+    for whole in (entry(good(LAMP_POWER, 1.5), good(RADIO_FCNT, 7)), entry(good(LAMP_POWER, 1.5), odd)):
+        assert writer.block(whole) == (b"\n".join(lines(whole)), len(lines(whole)))
+
+
+def test_the_fast_way_forgets_what_becomes_too_much():
+    writer = Writer(places=10, shapes=3)
+    for number in range(50):
+        whole = entry(*[good(LAMP_LEVEL, 1.0, f"dali-{number}")], place=replace(PLACE, asset=AssetId(f"L-{number}")))
+        assert writer.block(whole)[0] == lines(whole)[0]

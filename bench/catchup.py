@@ -1,0 +1,83 @@
+"""How long InfluxDB takes to catch up after an outage: a backlog from the local log to a real influxd, with live reports
+arriving meanwhile.
+
+    python bench/catchup.py [--events 460000] [--per-second 128] [--directory DIR]
+
+460,000 events are an hour of 128 a second. Needs influxd (Debian's package influxdb). Wall-clock figures are those of a
+machine that does nothing else; the CPU time of this process is ours.
+"""
+
+import argparse
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.lines import REPORT
+from bench.lines import entry as report
+from city.clock import SystemClock
+from city.readings import NS, Entry
+from city.settings import Influx
+from city.store.influx import InfluxDB, open_sink
+from city.store.readings import LocalLog
+from gateway_bridge.ship import Shipper
+from tests.wire.influxd import influxd
+
+DEVICES = 10_000
+BATCH = 500
+
+
+def main() -> None:
+    """Fill a log, ship it, and print how it went."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=460_000)
+    parser.add_argument("--per-second", type=int, default=128, help="live reports that arrive meanwhile")
+    parser.add_argument("--directory", type=Path, help="where log and influxd have their files")
+    words = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=words.directory) as name, influxd(Path(name)) as server:
+        log = LocalLog(Path(name) / "log")
+        start = time.time_ns() - 3600 * NS
+        for begin in range(0, words.events, BATCH):
+            log.append([_event(start, number) for number in range(begin, min(begin + BATCH, words.events))])
+        sink = open_sink(Influx(url=server.url))
+        _catch_up(log, sink, Influx(url=server.url), words.events, words.per_second)
+        sink.close()
+        log.close()
+
+
+def _catch_up(log: LocalLog, sink: InfluxDB, settings: Influx, events: int, per_second: int) -> None:
+    shipper = Shipper(log, sink, SystemClock(), settings, bury=_nobody)
+    began, cpu, live, slowest = time.perf_counter(), time.process_time(), 0, 0.0
+    while shipper.waiting():
+        shipper.step()
+        due = int((time.perf_counter() - began) * per_second)
+        if due > live:
+            log.append([_event(time.time_ns(), 10_000_000 + number) for number in range(live, due)])
+            live, asked = due, time.perf_counter()
+        if live and int(asked - began) % 5 == 0:
+            slowest = max(slowest, _age(sink))
+    took, cpu = time.perf_counter() - began, time.process_time() - cpu
+    stored = sum(int(str(row["n"])) for row in sink.query('SELECT count("level") AS n FROM "lamp"'))
+    print(f"{events} events of {len(REPORT)} values and {live} live ones: {took:.1f} s, {(events + live) / took:.0f} a second, "
+          f"{cpu / (events + live) * 1e6:.1f} µs of CPU each in this process, log and questions included; {stored} are there; "
+          f"the newest live one was {slowest:.1f} s old at most, as InfluxDB answers")
+
+
+def _age(sink: InfluxDB) -> float:
+    """Seconds since the newest report that InfluxDB has; 0 where that is none of the live ones."""
+    rows = sink.query('SELECT last("level") FROM "lamp" WHERE time > now() - 10m')
+    newest = max((int(str(row["time"])) for row in rows), default=0)
+    return (datetime.now(UTC).timestamp() - newest / NS) if newest else 0.0
+
+
+def _event(at_ns: int, number: int) -> Entry:
+    return report(number % DEVICES, REPORT, at_ns + number * 7_826_087 % (3600 * NS) if number < 10_000_000 else at_ns + number,
+                  f"up:{number}")
+
+
+def _nobody(letters: object) -> None:
+    raise AssertionError(f"InfluxDB refuses lines: {letters}")
+
+
+if __name__ == "__main__":
+    main()
