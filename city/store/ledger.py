@@ -93,9 +93,13 @@ def definitions(places: Iterable[tuple[int, Place, int]], series: Iterable[tuple
 
 def learn(connection: sqlite3.Connection, defined: Iterable[bytes]) -> None:
     """Take over what segments define and the ledger does not know. Call it in a transaction."""
+    known = {number for (number,) in connection.execute("SELECT id FROM places")}
     for part in defined:
         places, series = _DECODE(part)
         for number, (tenant, asset, kind, zone, circuit, device, eui) in places:
+            if number in known:
+                continue
+            known.add(number)
             connection.execute("INSERT OR IGNORE INTO devices VALUES (?, ?)", (device, eui))
             connection.execute("INSERT OR IGNORE INTO places VALUES (?, ?, ?, ?, ?, ?, ?)",
                                (number, tenant, asset, kind, zone, circuit, device))

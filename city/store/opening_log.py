@@ -3,7 +3,7 @@ may not have written is written again. Only who holds the lock may do it."""
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from sqlite3 import Connection
@@ -27,6 +27,7 @@ class Start:
     head: int
     path: Path | None = None
     end: int = 0
+    definitions: tuple[bytes, ...] = ()  # of places and series in that file
 
     def holds(self, directory: Path) -> bool:
         """Whether nothing has been appended since."""
@@ -69,7 +70,7 @@ def _recovered(connection: Connection, damaged: Path | None, directory: Path, qu
         _rebuild(connection, damaged, directory)
     elif start.path:
         with ledger.transaction(connection):
-            ledger.learn(connection, _definitions(start.path, start.end))
+            ledger.learn(connection, start.definitions)
     start = Start(max(start.head, ledger.floor(connection)), start.path, start.end)
     if old_log.is_old(connection) or (damaged and old_log.is_old_file(damaged)):
         start = _migrated(connection, damaged, start, directory, disk)
@@ -95,7 +96,7 @@ def _newest(directory: Path, quarantine: Quarantine, disk: Disk) -> Start:
         head = max(head, start.head)
         if path.exists():
             _write_again(path, start.end, disk)
-            return Start(head, path, start.end)
+            return replace(start, head=head)
     return Start(head)
 
 
@@ -103,6 +104,7 @@ def _whole(path: Path, quarantine: Quarantine, disk: Disk) -> Start:
     """Read a file from end to end, and mend it."""
     first, _ = parse(path)
     head, end, jump, mend = first - 1, 0, 0, False
+    defined: list[bytes] = []
     gap: Gap | None = None
     with opened(path) as file:
         size = os.fstat(file).st_size
@@ -112,6 +114,8 @@ def _whole(path: Path, quarantine: Quarantine, disk: Disk) -> Start:
                     quarantine.damage(Damage(path, gap.start, gap.end, head + 1, max(found.first - head - 1, 0)))
                     mend, gap = True, None
                 head, end = found.last, found.end
+                if found.definitions:
+                    defined.append(found.definitions)
             else:
                 gap = found
         if gap:
@@ -121,7 +125,7 @@ def _whole(path: Path, quarantine: Quarantine, disk: Disk) -> Start:
     if mend or (gap and not end):
         quarantine.repair(path)
         end = path.stat().st_size if path.exists() else 0
-    return Start(head + jump, path, end)
+    return Start(head + jump, path, end, tuple(defined))
 
 
 def _end(path: Path, gap: Gap, first: int, quarantine: Quarantine, disk: Disk) -> None:
