@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -83,7 +84,9 @@ class Shipping(Collector):
                 await first(self._clock.sleep(backoff.failed()), stop.wait())
 
     def _bury(self, letters: Sequence[DeadLetter]) -> None:
-        self._store.commit(Facts(letters=tuple(letters)))
+        towns = {tenant.id for tenant in self._store.tenants()}  # the log may know one that the database has lost
+        self._store.commit(Facts(letters=tuple(
+            letter if letter.tenant in towns else replace(letter, tenant=None) for letter in letters)))
 
     def _aggregate(self, aggregator: Aggregator) -> Callable[[], float]:
         return lambda: 0.0 if aggregator.step() else LOOK_EVERY_S
