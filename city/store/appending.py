@@ -1,13 +1,14 @@
 """The one that appends to the local log: new entries as frames at the end of the newest file, durable when it returns."""
 
 import os
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from sqlite3 import Connection
 from time import perf_counter
-from typing import IO
+from typing import IO, TypeVar
 
 from city.errors import LogBroken, OutOfRange
 from city.readings import Entry
@@ -19,6 +20,7 @@ from city.store.segments import DIRECTORY, Journal, name, parse
 SEGMENT_BYTES = 2**28  # a file is full
 LAST_NS = 2**63 - 1  # of the year 2262
 _Key = tuple[int, int, int]  # device, time, tag
+_Column = TypeVar("_Column", "array[int]", bytearray)
 
 
 class Files:
@@ -95,13 +97,14 @@ class Writer:
         self.last_commit_s = 0.0
         self._names = packing.Names(connection)
         self._series = self._pending_series = 0  # the newest that this file defines
-        self._defined: set[int] = set()  # its places
-        self._of_device: dict[int, list[int]] = defaultdict(list)
+        self._defined = bytearray()  # 1 at the numbers of its places
+        self._first_of = array("I")  # by device, its first place; 0: none
+        self._others_of: dict[int, list[int]] = defaultdict(list)
         for place, device in connection.execute("SELECT id, device FROM places"):
-            self._of_device[device].append(place)
+            self._note_place(place, device)
         with journal.segments() as known:
             self._floor = max((segment.newest_ns for segment in known), default=-1)
-        self._newest: dict[int, int] = {}  # time by device, as far as it is known
+        self._newest = array("q")  # by device; no less than what it has said
 
     def durable(self) -> tuple[int, int] | None:
         """The newest file, by its first position, and how much of it is durable."""
@@ -134,18 +137,17 @@ class Writer:
 
     def _repeated(self, entries: Sequence[Entry], numbers: Sequence[tuple[int, int]], tags: Sequence[int]) -> set[int]:
         """The indexes of those that are there already. One that is newer than all of its device cannot be."""
-        newest, floor = self._newest, self._floor
-        suspects = []
-        for index, entry in enumerate(entries):
-            device, at_ns = numbers[index][1], entry.at_ns
-            if at_ns > newest.get(device, floor):
-                newest[device] = at_ns
+        devices = [device for _, device in numbers]
+        newest, suspects = _grown(self._newest, max(devices), self._floor), []
+        for index, (device, entry) in enumerate(zip(devices, entries, strict=True)):
+            if entry.at_ns > newest[device]:
+                newest[device] = entry.at_ns
             else:
                 suspects.append(index)
         if not suspects:
             return set()
-        keys = [(numbers[index][1], entry.at_ns, tags[index]) for index, entry in enumerate(entries)]
-        known = self._journal.knows([(self._of_device[keys[index][0]], *keys[index][1:]) for index in suspects])
+        keys = [(device, entry.at_ns, tag) for device, entry, tag in zip(devices, entries, tags, strict=True)]
+        known = self._journal.knows([(self._places_of(keys[index][0]), *keys[index][1:]) for index in suspects])
         found = {index for index, there in zip(suspects, known, strict=True) if there}
         return found | set(_again(keys))
 
@@ -166,11 +168,12 @@ class Writer:
         if self.files.due(day):
             self._begin(day)
             renewed = True
-        new = {number: index for index, number in enumerate(places) if number not in self._defined}
-        defined = self._definitions(entries, numbers, new, renewed=renewed) if new or renewed else b""
+        defined = _grown(self._defined, max(places), 0)
+        new = {number: index for index, number in enumerate(places) if not defined[number]}
+        definitions = self._definitions(entries, numbers, new, renewed=renewed) if new or renewed else b""
         self.files.write(b"".join(
             frames.encode(self.head + 1 + low, at[low:high], places[low:high], tags[low:high], bodies[low:high], spread,
-                          b"" if low else defined)
+                          b"" if low else definitions)
             for low, high in _parts(len(bodies))))
         self.head += len(bodies)
         if new or renewed:
@@ -179,7 +182,7 @@ class Writer:
     def _begin(self, day: int) -> None:
         self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")  # names that only the file before this one defines
         self.files.begin(self.head + 1, day)
-        self._defined, self._series = set(), 0
+        self._defined, self._series = bytearray(), 0
 
     def _definitions(self, entries: Sequence[Entry], numbers: Sequence[tuple[int, int]], new: dict[int, int], *,
                      renewed: bool) -> bytes:
@@ -191,10 +194,27 @@ class Writer:
     def _define(self, numbers: Sequence[tuple[int, int]], new: dict[int, int]) -> None:
         self._series = self._pending_series
         for number, index in new.items():
-            self._defined.add(number)
-            known = self._of_device[numbers[index][1]]
-            if number not in known:
-                known.append(number)
+            self._defined[number] = 1
+            self._note_place(number, numbers[index][1])
+
+    def _note_place(self, number: int, device: int) -> None:
+        first = _grown(self._first_of, device, 0)
+        if not first[device]:
+            first[device] = number
+        elif number != first[device] and number not in self._others_of[device]:
+            self._others_of[device].append(number)
+
+    def _places_of(self, device: int) -> list[int]:
+        """Where it has been."""
+        _grown(self._first_of, device, 0)
+        return [self._first_of[device], *self._others_of.get(device, ())]
+
+
+def _grown(column: _Column, index: int, default: int) -> _Column:
+    """The column, long enough for that index."""
+    if index >= len(column):
+        column.extend([default] * (index + 1 + len(column) // 8 - len(column)))
+    return column
 
 
 def _again(keys: Iterable[_Key]) -> Iterator[int]:

@@ -76,12 +76,12 @@ class Tail:
         self.high_ns = max(self.high_ns, max(columns.at) + frame.lead)
         self.end = frame.end
 
-    def holds(self, places: Sequence[int], at_ns: int, tag: int) -> bool:
-        """Whether there is such an entry of one of these places."""
+    def known(self) -> set[tuple[int, int, int]]:
+        """The time, tag and place of each entry, kept from now on. While nobody adds."""
         if self.keys is None:
             self.keys = set(chain.from_iterable(
                 zip(frame.columns.at, frame.columns.tags, frame.columns.places, strict=True) for frame in self.frames))
-        return any((at_ns, tag, place) in self.keys for place in places)
+        return self.keys
 
     def hits(self, place: int) -> Iterator[Hit]:
         """The entries of a place."""
@@ -152,6 +152,10 @@ class Map:
         self._map = mmap.mmap(file, 0, prot=mmap.PROT_READ)
         self._sound: set[int] = set()
         self._views: dict[int, list[memoryview[int]]] = {}
+
+    def reaches(self, chunk: Chunk) -> bool:
+        """Whether that piece was there when the file was opened."""
+        return after(chunk) <= len(self._map)
 
     def sound(self, chunk: Chunk) -> bool:
         """Whether a piece is as it was written."""

@@ -7,7 +7,7 @@ changes nothing; in the writer's own process it sees nothing that is not durable
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -47,7 +47,6 @@ class Segment:
     def reset(self) -> None:
         """Forget what was seen: the file is another one."""
         self.identity, self.chunks = 0, list[Chunk]()
-        self.map: chunks.Map | None = None
         self.tail = Tail(0, 0)
         self.complete = False
 
@@ -97,7 +96,6 @@ class Segment:
             return
         if new:
             self.chunks += new
-            self.map = None
             self.tail = _since(self.tail, new[-1].end)
 
 
@@ -147,11 +145,9 @@ class Journal:
 
     def hits(self, places: Collection[int], first_ns: int, last_ns: int) -> list[tuple[Segment, Hit]]:
         """Where the rows of these places are that may have a reading of that time. Raises OSError."""
-        wanted, found = sorted(places), []
-        with self.segments() as segments:
-            for segment in segments:
-                found += [(segment, hit) for hit in self._hits(segment, wanted, first_ns, last_ns)]
-        return found
+        wanted = sorted(places)
+        return [(look.segment, hit) for look in self._looks(first_ns, last_ns)
+                for hit in self._hits(look, wanted, first_ns, last_ns)]
 
     def scan(self, places: Collection[int] | None, first_ns: int, last_ns: int) -> Iterator[Row]:
         """Rows of these places (None: of all) that may have a reading of that time. Raises OSError."""
@@ -186,8 +182,9 @@ class Journal:
 
     def knows(self, entries: Sequence[tuple[Collection[int], int, int]]) -> list[bool]:
         """Whether there is an entry of one of these places, of this time, with this tag; for each of them."""
-        with self.segments() as segments:
-            return [self._knows(segments, sorted(places), at_ns, tag) for places, at_ns, tag in entries]
+        times = [at_ns for _, at_ns, _ in entries]
+        looks = self._looks(min(times), max(times) + 1, keyed=True)
+        return [any(self._knows(look, sorted(places), at_ns, tag) for look in looks) for places, at_ns, tag in entries]
 
     def forget(self, path: Path) -> None:
         """The file is another one now, or gone."""
@@ -202,32 +199,34 @@ class Journal:
         self._segments = {name: known.get(name) or Segment(self.directory / name) for name in names}
         return list(self._segments.values())
 
-    def _knows(self, segments: list[Segment], places: list[int], at_ns: int, tag: int) -> bool:
-        for segment in reversed(segments):
-            if segment.tail.low_ns <= at_ns <= segment.tail.high_ns and segment.tail.holds(places, at_ns, tag):
-                return True
-            for chunk in segment.chunks:
-                if chunk.low_ns <= at_ns <= chunk.high_ns and self._holds(segment, chunk, places, at_ns, tag):
-                    return True
-        return False
+    def _looks(self, first_ns: int, last_ns: int, *, keyed: bool = False) -> list["_Look"]:
+        """What of the files may have a reading of that time, the newest first: others may go on meanwhile."""
+        with self.segments() as segments:
+            return [_Look(segment, [chunk for chunk in segment.chunks if chunk.low_ns < last_ns and chunk.high_ns >= first_ns],
+                          segment.tail, segment.tail.known() if keyed else frozenset()) for segment in reversed(segments)]
+
+    def _knows(self, look: "_Look", places: list[int], at_ns: int, tag: int) -> bool:
+        if any((at_ns, tag, place) in look.keys for place in places):
+            return True
+        return any(chunk.low_ns <= at_ns <= chunk.high_ns and self._holds(look.segment, chunk, places, at_ns, tag)
+                   for chunk in look.chunks)
 
     def _holds(self, segment: Segment, chunk: Chunk, places: list[int], at_ns: int, tag: int) -> bool:
-        index = self._map(segment)
+        index = self._map(segment, chunk)
         if index.sound(chunk):
             return index.holds(chunk, places, at_ns, tag)
         return any(hit[1] == at_ns and hit[3] == tag for hit in self._without_index(segment, chunk, places))
 
-    def _hits(self, segment: Segment, places: list[int], first_ns: int, last_ns: int) -> Iterator[Hit]:
-        for chunk in segment.chunks:
-            if chunk.low_ns < last_ns and chunk.high_ns >= first_ns:
-                low, high = first_ns - chunk.lead, last_ns + chunk.lag
-                yield from (hit for hit in self._in_chunk(segment, chunk, places) if low <= hit[1] < high)
-        if segment.tail.low_ns < last_ns and segment.tail.high_ns >= first_ns:
+    def _hits(self, look: "_Look", places: list[int], first_ns: int, last_ns: int) -> Iterator[Hit]:
+        for chunk in look.chunks:
+            low, high = first_ns - chunk.lead, last_ns + chunk.lag
+            yield from (hit for hit in self._in_chunk(look.segment, chunk, places) if low <= hit[1] < high)
+        if look.tail.low_ns < last_ns and look.tail.high_ns >= first_ns:
             for place in places:
-                yield from segment.tail.hits(place)
+                yield from look.tail.hits(place)
 
     def _in_chunk(self, segment: Segment, chunk: Chunk, places: list[int]) -> Iterator[Hit]:
-        index = self._map(segment)
+        index = self._map(segment, chunk)
         if index.sound(chunk):
             return index.hits(chunk, places)
         return self._without_index(segment, chunk, places)
@@ -243,15 +242,17 @@ class Journal:
         for place in places:
             yield from stretch.hits(place)
 
-    def _map(self, segment: Segment) -> chunks.Map:
+    def _map(self, segment: Segment, chunk: Chunk) -> chunks.Map:
         name = segment.path.name
-        if segment.map is None or name not in self._maps:
-            with opened(segment.index_path) as file:
-                segment.map = self._maps[name] = chunks.Map(file)
-            while len(self._maps) > MAPS:
-                self._maps.popitem(last=False)
-        self._maps.move_to_end(name)
-        return self._maps[name]
+        with self._turn:
+            known = self._maps.get(name)
+            if known is None or not known.reaches(chunk):
+                with opened(segment.index_path) as file:
+                    known = self._maps[name] = chunks.Map(file)
+                while len(self._maps) > MAPS:
+                    self._maps.popitem(last=False)
+            self._maps.move_to_end(name)
+            return known
 
     def _start(self, segment: Segment, cursor: int) -> int:
         """A byte of the file at which a frame begins and before which there is nothing after `cursor`."""
@@ -292,6 +293,16 @@ class Journal:
         first = max(cursor + 1, segment.first)
         lost = upto - first if upto is not None else (gap.end - gap.start) // frames.ENTRY_LEAST
         self._on_damage(Damage(segment.path, gap.start, gap.end, first, max(lost, 0)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What of a file is looked through."""
+
+    segment: Segment
+    chunks: list[Chunk]
+    tail: Tail
+    keys: Set[tuple[int, int, int]]  # of the tail
 
 
 def name(first: int, day: int) -> str:
