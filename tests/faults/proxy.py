@@ -27,6 +27,7 @@ class Counts:
     refused: int = 0  # the server itself was not there
     open: int = 0
     bytes: dict[Way, int] = field(default_factory=lambda: {"up": 0, "down": 0})
+    pieces: dict[Way, int] = field(default_factory=lambda: {"up": 0, "down": 0})
 
 
 class Proxy:
@@ -217,6 +218,7 @@ class _Connection:
                 writer.write(piece)
                 await writer.drain()
                 self._proxy.counts.bytes[way] += len(piece)
+                self._proxy.counts.pieces[way] += 1
         for item in self._proxy.toxics(way):
             if isinstance(item, SlowClose):
                 await asyncio.sleep(item.delay)
