@@ -3,7 +3,7 @@
 import asyncio
 import re
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -85,10 +85,10 @@ async def all_that_comes(link: MqttLink, within_s: float = 1.0) -> list[Message]
     return found
 
 
-async def until(what: Callable[[], object], step: Callable[[], Awaitable[object]] | None = None) -> None:
+async def until(what: Callable[[], object]) -> None:
     async with asyncio.timeout(20):
         while not what():
-            await (step() if step else asyncio.sleep(0.02))
+            await asyncio.sleep(0.02)
 
 
 CHIRPSTACK = {"username": "chirpstack", "password": "word"}
@@ -172,7 +172,7 @@ async def test_of_an_old_subscription_with_qos_2_nothing_is_lost_either(plain: M
         link = MqttLink(Mqtt(url=wire.url, client_id="bridge"))
         await publish(plain, b"1", b"2", topic="old/topic", qos=2)
         first, second = await take(link, 2)
-        assert (first.qos, second.qos) == (2, 2)
+        assert first.qos == second.qos == 2
         await link.acknowledge([first])
         await asyncio.sleep(0.2)
         wire.cut()
@@ -295,8 +295,8 @@ async def test_a_broker_that_answers_but_stops_delivering_is_left_and_found_agai
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    link = MqttLink(Mqtt(url=f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}", version="3.1.1", keepalive_s=2,
-                         watchdog_s=1))
+    port = server.sockets[0].getsockname()[1]
+    link = MqttLink(Mqtt(url=f"mqtt://127.0.0.1:{port}", version="3.1.1", keepalive_s=2, watchdog_s=1))
     with pytest.raises(BrokerDown, match=r"answers, but has delivered nothing for [1-9]"):
         await asyncio.wait_for(link.receive(1, 0), 15)
     assert (link.counts.watchdog, link.counts.unanswered) == (1, 1)
