@@ -81,7 +81,7 @@ class Bounded(urllib3.PoolManager):
     InfluxDB's own client is given it in place of its pool, so that both paths keep the same law."""
 
     def __init__(self, limits: Limits, *, compress: bool = False) -> None:
-        super().__init__(maxsize=2, retries=NO_RETRY, timeout=urllib3.Timeout(limits.connect_s, limits.read_s))
+        super().__init__(maxsize=2, retries=NO_RETRY, timeout=urllib3.Timeout(connect=limits.connect_s, read=limits.read_s))
         self._limits, self._compress = limits, compress
         self.last = Answer(0, {}, b"")
 
