@@ -11,6 +11,7 @@ import pytest
 
 from tests.faults import invariant
 from tests.faults.bridge import Bridge
+from tests.faults.fleet import TOWN
 from tests.faults.rig import MakeRig, Rig
 from tests.faults.toxics import Slicer, Timeout
 from tests.faults.waiting import during, until
@@ -55,8 +56,9 @@ def test_f02_broker_dies_and_forgets_and_that_is_said(rig: Rig) -> None:
     assert "meanwhile is gone" in bridge.said()
     assert bridge.stop() == 0
     rig.check(lost_by_broker=range(400, 600))
-    states = rig.store.view([rig.fleet.device(index) for index in range(rig.fleet.size)])
-    assert sum(known.state.missed for known in states.values()) == 200, "every device's gap is counted"
+    states = rig.store.tenant(TOWN).states().values()
+    assert {state.f_cnt for state in states} == {50}
+    assert sum(state.window.missing for state in states) == 200, "every device's gap is counted"
 
 
 def test_f02_broker_dies_and_keeps_what_it_has_saved(make_rig: MakeRig) -> None:
