@@ -154,12 +154,11 @@ class Writer:
     def _write(self, entries: Sequence[Entry], numbers: Sequence[tuple[int, int]], tags: Sequence[int]) -> None:
         at = [entry.at_ns for entry in entries]
         places = [number for number, _ in numbers]
-        packed = list(map(self._names.pack, entries))
-        bodies = [body for body, _, _ in packed]
-        if len(max(bodies, key=len)) > frames.LONGEST:
+        bodies, lags, leads = zip(*map(self._names.pack, entries), strict=True)
+        if max(map(len, bodies)) > frames.LONGEST:
             raise OutOfRange("An entry of {device} has more than {most} bytes.", device=entries[0].place.device,
                              most=frames.LONGEST)
-        spread = (min(max(lag for _, lag, _ in packed), LAST_NS), min(max(lead for _, _, lead in packed), LAST_NS))
+        spread = (min(max(lags), LAST_NS), min(max(leads), LAST_NS))
         renewed = self._names.pending
         if renewed:
             with ledger.transaction(self._connection):
