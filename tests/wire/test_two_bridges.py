@@ -246,7 +246,7 @@ def test_each_event_is_kept_once_by_one_of_them_and_no_counter_has_a_gap(pair: P
 
 @ON_POSTGRES
 def test_kill_9_of_one_under_load_loses_nothing_and_keeps_nothing_twice(pair: Pair) -> None:
-    frames = 150
+    frames = 100
     pair.start()
     for begin in range(0, frames, 50):
         pair.reports(begin, begin + 50)
