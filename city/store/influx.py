@@ -89,7 +89,7 @@ class InfluxDB:
     """One InfluxDB of any version, one bucket or database. One thread writes; any may query."""
 
     def __init__(self, settings: Influx, *, creates: bool = False, keep_days: int = 0, limits: Limits = LIMITS) -> None:
-        self._settings, self._creates, self._keep_days, self._limits = _checked(settings), creates, keep_days, limits
+        self._settings, self._creates, self._keep_days, self._limits = checked(settings), creates, keep_days, limits
         self._http = Http(settings, limits)
         self._writer: _Writer | None = None
         self._most, self._fine = 0, 0  # bytes in one request (0: no limit is known), and requests that went well since
@@ -247,7 +247,8 @@ class _Two:
         self._client.close()  # type: ignore[no-untyped-call]
 
 
-def _checked(settings: Influx) -> Influx:
+def checked(settings: Influx) -> Influx:
+    """The same settings. Raises Invalid where the address is none, or the bucket has no name."""
     parts = urlsplit(settings.url)
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
         raise Invalid("influx.url must be http(s)://host:port, without user or password.", field="influx.url",

@@ -56,7 +56,7 @@ class LocalQueries:
 
     def series(self, question: Question, stop: Stop | None = None) -> Iterator[Row]:
         """See Answers. Raises TooLarge too where more than 5,000,000 rows would have to be read."""
-        stop = stop or Stop()
+        stop = Stop() if stop is None else stop
         if _summed(question):
             self._catch_up(stop)
         return self._series(question, stop)

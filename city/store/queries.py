@@ -101,9 +101,6 @@ class Stop:
         self._said = False
         self._ends: dict[int, Callable[[], None]] = {}
 
-    def __bool__(self) -> bool:
-        return self._said
-
     def set(self) -> None:
         """End all waits, now and later. Any thread may say so, more than once."""
         with self._turn:

@@ -211,6 +211,11 @@ def test_nobody_who_has_gone_gets_an_answer(asked):
     rows = asked.answers.series(Question(TOWN, LAMP_POWER, at(0), at(10)))
     assert next(rows).value == 1.0
     rows.close()
+    later = Stop()
+    unread = asked.answers.series(Question(TOWN, LAMP_POWER, at(0), at(10)), later)
+    later.set()
+    with pytest.raises(Stopped):
+        next(unread)
     assert len(asked.rows(LAMP_POWER)) == 10
 
 
