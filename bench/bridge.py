@@ -47,8 +47,8 @@ class Size:
     many_lamps: int
 
 
-FULL = Size(5, 40_000, 12_000, 12.0, 10_000, 100_000)
-QUICK = Size(1, 5_000, 1_000, 2.0, 2_000, 0)
+FULL = Size(5, 80_000, 12_000, 12.0, 10_000, 100_000)  # two hours of 10,000 lamps
+QUICK = Size(1, 8_000, 1_000, 2.0, 1_000, 0)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

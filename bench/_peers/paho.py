@@ -36,8 +36,8 @@ class Bare:
         until(lambda: self._last() is not None, "paho", 60 + count / 500, running=self.process)
 
     def end(self) -> Sequence[Used]:
-        self.process.wait(10)
-        return (Used(self._last() or 0.0, 0, 0.0, 0.0),)
+        written = self.process.wait(10).written
+        return (Used(self._last() or 0.0, written, 0.0, 0.0),)
 
     def check(self, count: int) -> None:
         if f"all {count} " not in self.process.said():
