@@ -80,7 +80,7 @@ class Log:
     directory: str = _setting("log", "directory of the log")
     keep_days: int = _setting(400, "days that are kept")
     keep_gb: float = _setting(0.0, "size of the log in GB at which its oldest days are dropped; 0: any")
-    free_gb: float = _setting(0.5, "free GB on its disk below which its oldest days are dropped; 0: none")
+    free_gb: float = _setting(0.5, "free GB on its disk below which its oldest days are dropped that InfluxDB has; 0: none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,6 @@ class Bridge:
     device_per_minute: int = _setting(600, "frames of one device within a minute of its own time at most, the others become "
                                       "dead letters; 0: any number")
     town_per_s: float = _setting(2000.0, "events of one town a second, beyond which it is said (nothing is refused); 0: any")
-    raw_series: int = _setting(5000, "different names that one town's own codecs and unknown models may use; 0: any number")
     metrics_port: int = _setting(0, "port for Prometheus on 127.0.0.1; 0: none")
 
 
@@ -132,6 +131,7 @@ class Scripts:
     budget_ms: int = _setting(500, "time that a town's scripts may take of one batch; its other frames wait their turn")
     breaches: int = _setting(3, "a script that breaks its limits so often is switched off …")
     breach_minutes: int = _setting(10, "… where that happens within so many minutes")
+    raw_series: int = _setting(5000, "different names that one town's own codecs and unknown models may use; 0: any number")
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,8 +91,9 @@ def definitions(places: Iterable[tuple[int, Place, int]], series: Iterable[tuple
     return _ENCODE((flat, list(series))) if flat else _ENCODE(((), kept)) if (kept := list(series)) else b""
 
 
-def learn(connection: sqlite3.Connection, defined: Iterable[bytes]) -> None:
-    """Take over what segments define and the ledger does not know. Call it in a transaction."""
+def learn(connection: sqlite3.Connection, defined: Iterable[bytes]) -> bool:
+    """Take over what segments define and the ledger does not know; whether there was any. Call it in a transaction."""
+    before = connection.total_changes
     known = {number for (number,) in connection.execute("SELECT id FROM places")}
     for part in defined:
         places, series = _DECODE(part)
@@ -104,6 +105,7 @@ def learn(connection: sqlite3.Connection, defined: Iterable[bytes]) -> None:
             connection.execute("INSERT OR IGNORE INTO places VALUES (?, ?, ?, ?, ?, ?, ?)",
                                (number, tenant, asset, kind, zone, circuit, device))
         connection.executemany("INSERT OR IGNORE INTO series VALUES (?, ?, ?)", series)
+    return connection.total_changes > before
 
 
 def salvage(connection: sqlite3.Connection, damaged: Path) -> None:

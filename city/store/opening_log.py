@@ -70,7 +70,9 @@ def _recovered(connection: Connection, damaged: Path | None, directory: Path, qu
         _rebuild(connection, damaged, directory)
     elif start.path:
         with ledger.transaction(connection):
-            ledger.learn(connection, start.definitions)
+            behind = ledger.learn(connection, start.definitions)
+        if behind:  # then files before it may define more
+            _rebuild(connection, None, directory)
     start = Start(max(start.head, ledger.floor(connection)), start.path, start.end)
     if old_log.is_old(connection) or (damaged and old_log.is_old_file(damaged)):
         start = _migrated(connection, damaged, start, directory, disk)

@@ -24,7 +24,8 @@ Sinks = Callable[[], Sequence[tuple[str, int]]]  # what has read how far
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is kept: days that have entries, bytes of the log (0: any), and bytes that stay free on its disk."""
+    """How much is kept: days that have entries, bytes of the log (0: any), and bytes that stay free on its disk. For the
+    latter nothing is dropped that a sink has not got: rather the disk gets full, and nothing is acknowledged."""
 
     days: int = 400
     bytes: float = 0.0
@@ -62,7 +63,7 @@ class Upkeep:
                 self._drop(path, until, "it is older than the days that are kept")
             rest = [item for item in files if item not in old]
             more = False
-            while len(rest) > 1 and self._crowded(rest):
+            while len(rest) > 1 and (self._too_large(rest) or (self._too_little_free() and self._shipped(rest[0][1]))):
                 self._drop(*rest.pop(0), "there is no room for it")
                 more = True
             return bool(old) or more
@@ -73,10 +74,15 @@ class Upkeep:
         return [(path, parse(after)[0] - 1) for path, after in pairwise(paths)] + \
             [(path, 2**63 - 1) for path in paths[-1:]]
 
-    def _crowded(self, files: Iterable[tuple[Path, int]]) -> bool:
-        most, free = self._limits.bytes, self._limits.free
-        return bool(most and sum(_size(path) for path, _ in files) > most) or bool(
-            free and self._disk.free(self._directory) < free)
+    def _too_large(self, files: Iterable[tuple[Path, int]]) -> bool:
+        return bool(self._limits.bytes) and sum(_size(path) for path, _ in files) > self._limits.bytes
+
+    def _too_little_free(self) -> bool:
+        return bool(self._limits.free) and self._disk.free(self._directory) < self._limits.free
+
+    def _shipped(self, last: int) -> bool:
+        """Whether every sink has all up to that position."""
+        return all(position >= last for _, position in self._sinks())
 
     def _drop(self, path: Path, last: int, why: str) -> None:
         first, _ = parse(path)

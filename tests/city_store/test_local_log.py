@@ -170,9 +170,14 @@ def test_the_oldest_days_are_dropped_before_the_disk_is_full(tmp_path):
         log.settle()
     assert levels(log) == [0.0, 1.0, 2.0]
     disk.left = 10**8
+    log.move_cursor("influx", 1)
     log.append([entry(START + 3 * DAY_NS, 3.0)])
     log.settle()
-    assert levels(log) == [3.0]  # never the newest
+    assert levels(log) == [1.0, 2.0, 3.0]  # nothing that a sink has not got
+    log.move_cursor("influx", 4)
+    log.append([entry(START + 4 * DAY_NS, 4.0)])
+    log.settle()
+    assert levels(log) == [4.0]  # never the newest
     assert log.status().free_bytes == 10**8
     log.close()
 

@@ -162,6 +162,17 @@ def test_a_damaged_ledger_is_made_anew_from_the_files(tmp_path):
     assert kept_places(tmp_path) == {"L1", "L2"}
 
 
+def test_a_ledger_that_is_older_than_the_files_learns_from_all_of_them(tmp_path):
+    filled(tmp_path)
+    old = (tmp_path / FILE).read_bytes()
+    log = LocalLog(tmp_path)
+    log.append([replaced(entry(START + day * DAY_NS), replace(PLACE, asset=AssetId(f"L{day}"))) for day in (2,)])
+    log.append([replaced(entry(START + 3 * DAY_NS), replace(PLACE, asset=AssetId("L3")))])
+    log.close()
+    (tmp_path / FILE).write_bytes(old)
+    assert kept_places(tmp_path) == {"L1", "L2", "L3"}
+
+
 def replaced(item: Entry, place: object) -> Entry:
     return Entry(place, item.at_ns, item.key, item.said, item.odd, item.f_port, item.data)  # type: ignore[arg-type]
 
