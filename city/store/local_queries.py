@@ -1,8 +1,7 @@
 """Answers out of the local log: from its rows, or from the hourly sums beside it where those are exact."""
 
 import logging
-import threading
-from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import chain
@@ -11,13 +10,13 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from city.errors import StoreDown, TooLarge
-from city.ids import AssetId, DevEui, TenantId, ZoneId
-from city.places import Asset
+from city.ids import AssetId, TenantId, ZoneId
 from city.quantities import Quantity, Value
-from city.readings import from_ns, series
+from city.readings import from_ns
 from city.store import packing
+from city.store.newest import Newest
 from city.store.packing import Meanings
-from city.store.ports import Store, TenantStore
+from city.store.ports import Store
 from city.store.queries import Question, Row, Stop, Sum, counts
 from city.store.rollups import HOUR_NS, Hour, RollUps, rolled
 
@@ -28,7 +27,6 @@ _Row = tuple[int, int, int, bytes]  # position, time, number of the place, body
 _Town = dict[AssetId, list[int]]  # the numbers of an asset's places
 _Found = tuple[str, int, int, Value]  # asset or zone, time, position, value
 _Values = Generator[_Found, None, None]
-_Served = tuple[AssetId, DevEui, ZoneId]
 _log = logging.getLogger("stadtfunk.log")
 
 
@@ -48,11 +46,11 @@ class LocalQueries:
     """Answers from `log`, and from the states in `store`. It closes neither."""
 
     def __init__(self, log: Source, store: Store) -> None:
-        self._log, self._store = log, store
+        self._log = log
         self._rollups = RollUps(log.directory)
         self._means = packing.NO_NAMES
         self._towns: dict[TenantId, _Town] = {}
-        self._assets = _Assets(store)
+        self._newest = Newest(store)
 
     def series(self, question: Question, stop: Stop | None = None) -> Iterator[Row]:
         """See Answers. Raises TooLarge too where more than 5,000,000 rows would have to be read."""
@@ -63,11 +61,7 @@ class LocalQueries:
 
     def last(self, tenant: TenantId, quantity: Quantity, zone: ZoneId | None = None) -> list[Row]:
         """See Answers. A device's values are those of the asset that it serves now."""
-        town, key = self._store.tenant(tenant), series(quantity)
-        states = town.states()
-        return [Row(from_ns(known.at_ns), known.value, asset) for asset, device, where in self._assets.of(tenant)
-                if (zone is None or where == zone) and (state := states.get(device)) is not None
-                and (known := state.last.get(key)) is not None]
+        return self._newest.of(tenant, quantity, zone)
 
     def keep_up(self, limit: int = SLICE) -> int:
         """Add up at most `limit` more rows of the log; returns how many there were. Raises StoreDown."""
@@ -196,33 +190,6 @@ class _Steps:
                 raise self._question.too_many()
             known = self._sums[key] = Sum()
         return known
-
-
-class _Assets:
-    """Each town's assets that have a device, as of the newest change of any registry."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._turn = threading.Lock()
-        self._revision = -1
-        self._known: dict[TenantId, list[_Served]] = {}
-
-    def of(self, tenant: TenantId) -> Sequence[_Served]:
-        """In order of asset."""
-        revision = self._store.registry_revision()
-        with self._turn:
-            if revision != self._revision:
-                self._known, self._revision = {}, revision
-            if tenant not in self._known:
-                self._known[tenant] = _served(self._store.tenant(tenant))
-            return self._known[tenant]
-
-
-def _served(town: TenantStore) -> list[_Served]:
-    assets: tuple[Asset, ...] = (*town.luminaires(), *town.bays())
-    zones = {asset.id: asset.zone for asset in assets}
-    return sorted((device.asset, device.dev_eui, zones[device.asset]) for device in town.devices()
-                  if device.asset is not None and device.asset in zones)
 
 
 def _summed(question: Question) -> bool:

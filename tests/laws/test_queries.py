@@ -5,9 +5,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec import structs
 
 from city.errors import Invalid, TooLarge
 from city.ids import AssetId, CircuitId, DevEui, TenantId, ZoneId
+from city.imports import ImportRow
+from city.places import Restriction, Site, Tenant
 from city.quantities import (
     BAY_OCCUPIED,
     DEVICE_UPLINKS,
@@ -19,13 +22,14 @@ from city.quantities import (
     Quantity,
     Value,
 )
-from city.readings import Entry, Place, Quality, Reading, to_ns
+from city.readings import DeviceState, Entry, Place, Quality, Reading, to_ns
 from city.settings import Influx
 from city.store.influx import open_sink
 from city.store.influx_queries import InfluxQueries
 from city.store.lines import lines
 from city.store.local_queries import LocalQueries
 from city.store.opening import open_store
+from city.store.ports import Facts, Store
 from city.store.queries import Answers, Question, Stop, Stopped
 from city.store.readings import LocalLog
 from tests.wire.influxd import influxd
@@ -47,6 +51,7 @@ class Asked:
 
     def __init__(self, answers: Answers, tell: Callable[[Sequence[Entry]], object]) -> None:
         self.answers, self.tell = answers, tell
+        self.store: Store | None = None  # where the newest values come from, if not from entries
 
     def rows(self, quantity: Quantity, start: float = -86_400, end: float = 86_400, every_s: float | None = None,
              **more: object) -> list[tuple[object, ...]]:
@@ -81,7 +86,9 @@ def asked(request, tmp_path) -> Iterator[Asked]:
         if request.param == "sums":
             local.keep_up(max(len(entries) - 1, 1))
 
-    yield Asked(local, tell)
+    asked = Asked(local, tell)
+    asked.store = store
+    yield asked
     local.close()
     log.close()
     store.close()
@@ -190,6 +197,41 @@ def test_readings_of_another_time_than_their_report(asked):
     asked.tell([entry(7200, (LAMP_POWER, 1.0), own=-7100), entry(7300, (LAMP_POWER, 2.0), own=90_000)])
     assert asked.rows(LAMP_POWER, 0, 200_000, HOUR, how="sum") == [(0, 1.0), (97_200, 2.0)]
     assert asked.rows(LAMP_POWER, 0, 200) == [(100, 1.0)]
+
+
+def remembered(store: Store, entries: Sequence[Entry]) -> None:
+    """What the bridge would have written of these entries, the newest last."""
+    store.put_tenant(Tenant(TOWN, "Aheim", Site(48.4, 10.0)))
+    store.tenant(TOWN).import_rows([
+        ImportRow(2, where.asset, "lamp", where.asset, Site(48.4, 10.0), where.zone, None, where.device, "nas/ul20xx", 60.0, "P4",
+                  Restriction.NONE) for where in (L1, L2, L3)])
+    states = {item.place.device: DeviceState(item.place.device) for item in entries}
+    for item in entries:
+        known = states[item.place.device]
+        states[known.device] = structs.replace(known, last=known.last.after(item.said, item.at_ns)[0], heard_ns=item.at_ns)
+    store.commit(Facts(states=tuple(states.values())))
+
+
+def test_the_newest_value_of_each_asset(asked):
+    entries = [entry(0, (LAMP_POWER, 1.0), (LAMP_REASON, "night")), entry(9, (LAMP_POWER, 2.0)),
+               entry(5, (LAMP_POWER, 3.0), place=L3), entry(6, (LAMP_LEVEL, 4.0), place=L2)]
+    asked.tell(entries)
+    if asked.store is not None:
+        remembered(asked.store, entries)
+
+    def last(quantity: Quantity, zone: ZoneId | None = None) -> list[tuple[object, ...]]:
+        return [((row.at - START).total_seconds(), row.value, row.of) for row in asked.answers.last(TOWN, quantity, zone)]
+
+    assert last(LAMP_POWER) == [(9, 2.0, "L1"), (5, 3.0, "L3")]
+    assert last(LAMP_POWER, L3.zone) == [(5, 3.0, "L3")]
+    assert last(LAMP_REASON) == [(0, "night", "L1")]
+    assert last(BAY_OCCUPIED) == []
+    assert last(LAMP_POWER) == [(9, 2.0, "L1"), (5, 3.0, "L3")]
+    newer = [entry(20, (LAMP_POWER, 7.0), place=L3)]
+    asked.tell(newer)
+    if asked.store is not None:
+        remembered(asked.store, [*entries, *newer])
+    assert last(LAMP_POWER) == [(9, 2.0, "L1"), (20, 7.0, "L3")]
 
 
 def test_an_answer_ends_where_it_would_be_too_long(asked):
