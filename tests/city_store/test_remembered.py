@@ -2,14 +2,19 @@
 
 import pytest
 
-from city.ids import AssetId
+from city.ids import AssetId, DevEui, TenantId, ZoneId
+from city.imports import ImportRow
+from city.places import Restriction, Site, Tenant
+from city.readings import DeviceState, Last, Lasts
 from city.store.database import Database
 from city.store.opening import open_store, upgrade
 from city.store.ports import Facts
 from city.store.remembered import States
 from city.store.scope import Scope
 from city.store.sql import SqlStore
-from tests.laws.test_store import BAY, D1, D3, A, B, row, said
+
+A, B = TenantId("aheim"), TenantId("bheim")
+D1, D3, BAY = (DevEui(f"000000000000000{digit}") for digit in "13b")
 
 
 @pytest.fixture
@@ -28,9 +33,18 @@ def store(url):
 
 
 def tenant_named(id):
-    from city.places import Site, Tenant
-
     return Tenant(id, id.title(), Site(48.4, 10.0))
+
+
+def row(asset, eui=None, *, kind="lamp"):
+    return ImportRow(2, AssetId(asset), kind, asset, Site(48.4, 10.0), ZoneId("Markt"), None, eui, "nas/ul20xx" if eui else "",
+                     60.0 if kind == "lamp" else None, "P4" if kind == "lamp" else "", Restriction.NONE)
+
+
+def said(device, seconds, **values):
+    at = 1_768_000_000_000_000_000 + seconds * 10**9
+    last = {name.replace("_", ".", 1): Last(value, at, at) for name, value in values.items()}
+    return DeviceState(device, "app", "01020304", seconds, at, last=Lasts.of(last))
 
 
 def test_what_another_process_has_written_is_seen(store, url):
