@@ -36,7 +36,8 @@ class Writer:
     def __init__(self, places: int = PLACES_CACHED, shapes: int = SHAPES_CACHED) -> None:
         """It remembers so many at most."""
         self._most = places, shapes
-        self._places: dict[int, _Known] = {}
+        self._places: dict[int, _Known] = {}  # by the object, as hashing a place takes long
+        self._equal: dict[Place, _Known] = {}
         self._shapes: dict[_Key, _Shape] = {}
 
     def block(self, entry: Entry) -> tuple[bytes, int]:
@@ -54,9 +55,16 @@ class Writer:
         return b"\n".join(found), len(found)
 
     def _met(self, place: Place) -> "_Known":
-        if len(self._places) >= self._most[0]:
-            self._places.clear()
-        known = self._places[id(place)] = [place, tags(place), _NO_SHAPE]  # the place is kept: no other gets its id
+        known = self._equal.get(place)
+        if known is not None:  # the same place, read anew from the log
+            self._places.pop(id(known[0]), None)
+            known[0] = place
+        else:
+            if len(self._equal) >= self._most[0]:
+                self._equal.clear()
+                self._places.clear()
+            known = self._equal[place] = [place, tags(place), _NO_SHAPE]
+        self._places[id(place)] = known  # it keeps the place, so that no other gets its id
         return known
 
     def _shaped(self, said: tuple[Measurement, ...], quantities: tuple[Quantity, ...], channels: tuple[str, ...]) -> "_Shape":

@@ -256,3 +256,11 @@ def test_the_fast_way_forgets_what_becomes_too_much():
     for number in range(50):
         whole = entry(*[good(LAMP_LEVEL, 1.0, f"dali-{number}")], place=replace(PLACE, asset=AssetId(f"L-{number}")))
         assert writer.block(whole)[0] == lines(whole)[0]
+
+
+def test_the_fast_way_knows_a_place_again_that_is_made_anew():
+    writer = Writer(places=3)
+    for number in range(30):
+        again = replace(PLACE, asset=AssetId(f"L-{number % 3}"))
+        whole = entry(good(LAMP_LEVEL, 1.0), good(LAMP_POWER, float(number)), place=again)
+        assert writer.block(whole)[0] == lines(whole)[0]
