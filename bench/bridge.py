@@ -3,7 +3,7 @@
     python -m bench.bridge [--quick] [--write docs/performance.md] [--telegraf BINARY] [--without-node-red]
     python -m bench.bridge --profile
 
-Every figure holds only if every event that was published is found again; otherwise the bench stops. It takes about seven
+Every figure holds only if every event that was published is found again; otherwise the bench stops. It takes about eight
 minutes on a quiet machine with two cores, --quick less than one (for a look while working, its figures are worth
 little). Needs mosquitto; InfluxDB 1.x, npm and a C compiler are used where they are. --write makes the page anew.
 """
@@ -47,7 +47,7 @@ class Size:
     many_lamps: int
 
 
-FULL = Size(5, 80_000, 12_000, 12.0, 10_000, 100_000)  # two hours of 10,000 lamps
+FULL = Size(5, 60_000, 8_000, 10.0, 10_000, 100_000)  # a backlog of an hour and a half of 10,000 lamps
 QUICK = Size(1, 8_000, 1_000, 2.0, 1_000, 0)
 
 
