@@ -23,7 +23,7 @@ from city.parking import BayState, ZoneOccupancy, bay_state, sign_of_life, zone_
 from city.places import Device, Luminaire, ParkingBay, Restriction, Zone
 from city.planning import OWN_CALENDAR_GRACE
 from city.quantities import LAMP_LEVEL, LAMP_POWER, LAMP_REASON, RADIO_DOWNLINK_SF
-from city.readings import DeviceState, Last, from_ns
+from city.readings import NO_LASTS, DeviceState, Last, from_ns
 from city.store.ports import TenantStore
 from decoders.codec import Codec
 
@@ -296,7 +296,7 @@ class Picture:
         device = self._devices.get(lamp.id)
         state = self._states.get(device.dev_eui) if device else None
         codec = self._codecs.get(device.model) if device else None
-        said: Mapping[str, Last] = state.last if state else {}
+        said = state.last if state else NO_LASTS
         level, power, reason = said.get(LAMP_LEVEL.name), said.get(LAMP_POWER.name), said.get(LAMP_REASON.name)
         heard_at = from_ns(state.heard_ns) if state and state.heard_ns else None
         wish = self._targets.override_of(lamp)

@@ -19,7 +19,7 @@ from city.ids import AssetId, CircuitId, DevEui, TenantId, ZoneId
 from city.imports import ImportRow
 from city.places import Restriction, Site, Tenant
 from city.quantities import LAMP_ENERGY, LAMP_LEVEL, LAMP_POWER, LAMP_REASON, LAMP_VOLTAGE, RADIO_RSSI
-from city.readings import NS, DeviceState, Entry, Last, Place, Reading, series, to_ns
+from city.readings import NS, DeviceState, Entry, Last, Lasts, Place, Reading, series, to_ns
 from city.store.opening import open_store
 from city.store.ports import Facts
 from city.store.readings import LocalLog
@@ -39,6 +39,8 @@ def main() -> int:
         again = _measured("LocalLog, redelivered", uplinks, lambda: _log(Path(directory, "log"), batches))
         print(f"LocalLog / bare: CPU {ours[0] / bare[0]:.2f}, bytes written {ours[1] / bare[1]:.2f};"
               f" redelivered: CPU {again[0] / bare[0]:.2f}")
+        for size in (1, 10, 50):
+            _small(Path(directory, f"log-{size}"), size, min(uplinks, 20_000))
         _city_database(Path(directory), min(uplinks, 50_000))
     return 0
 
@@ -75,6 +77,28 @@ def _log(directory: Path, batches: Sequence[Sequence[Entry]]) -> None:
     log.close()
 
 
+def _small(directory: Path, size: int, uplinks: int) -> None:
+    """Appends of `size` entries, after each device has been heard once: what a bridge does that commits what it has read."""
+    log = LocalLog(directory)
+    entries = list(_entries(DEVICES + uplinks))
+    log.append(entries[:DEVICES])
+    log.settle()
+    before, took = log.status(), list[float]()
+
+    def work() -> None:
+        for first in range(DEVICES, len(entries), size):
+            begun = perf_counter()
+            log.append(entries[first:first + size])
+            took.append(perf_counter() - begun)
+        log.settle()
+
+    _measured(f"LocalLog, {size} at a time", uplinks, work)
+    took.sort()
+    print(f"{'':<34} {(log.status().fsyncs - before.fsyncs) / len(took):.2f} syncs an append,"
+          f" median {took[len(took) // 2] * 1e3:.2f} ms, 99 % within {took[len(took) * 99 // 100] * 1e3:.2f} ms")
+    log.close()
+
+
 def _city_database(directory: Path, uplinks: int) -> None:
     store = open_store(f"sqlite:///{directory / 'city.db'}")
     store.put_tenant(TOWN)
@@ -97,8 +121,8 @@ def _city_database(directory: Path, uplinks: int) -> None:
 
 def _next(device: DevEui, number: int) -> DeviceState:
     at = START + number * NS
-    last = {series(reading.quantity): Last(reading.value, at) for reading in _readings(_place(0), at, number)}
-    return DeviceState(device, "app", "01020304", number, at, last=last, since_ns=dict.fromkeys(last, at))
+    last = {series(reading.quantity): Last(reading.value, at, at) for reading in _readings(_place(0), at, number)}
+    return DeviceState(device, "app", "01020304", number, at, last=Lasts.of(last))
 
 
 def _batches(entries: Iterator[Entry]) -> Iterator[list[Entry]]:

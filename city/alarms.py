@@ -29,6 +29,7 @@ class AlarmKind(Enum):
     DEVICE_SILENT = "device_silent"
     COMMAND_FAILED = "command_failed"
     SCRIPT_OFF = "script_off"
+    FLOODING = "flooding"
 
 
 SENTENCES = {
@@ -40,7 +41,11 @@ SENTENCES = {
     AlarmKind.DEVICE_SILENT: "No sign of life for longer than it should be.",
     AlarmKind.COMMAND_FAILED: "An order was not carried out after every attempt.",
     AlarmKind.SCRIPT_OFF: "The script of this device's model broke its limits repeatedly and was switched off.",
+    AlarmKind.FLOODING: "The device sends more often than LoRaWAN allows: it is faulty, or somebody pretends to be it.",
 }
+
+STEADY = timedelta(minutes=10)  # so long a fault must be gone by the device's own word: some come and go with each report
+FLOODED = timedelta(hours=1)  # so long the alarm stands at least: one an hour of a device that never stops
 
 _BY_READING: tuple[tuple[Quantity, bool, AlarmKind], ...] = (
     (LAMP_FAILURE, True, AlarmKind.LAMP_FAILURE),
@@ -49,6 +54,7 @@ _BY_READING: tuple[tuple[Quantity, bool, AlarmKind], ...] = (
     (DEVICE_CLOCK_VALID, False, AlarmKind.CLOCK_INVALID),
     (DEVICE_BATTERY_LOW, True, AlarmKind.BATTERY_LOW),
 )
+_BAD = tuple((quantity.name, bad) for quantity, bad, _ in _BY_READING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +85,26 @@ def watch(tenant: TenantId, asset: AssetId, state: DeviceState, open_alarms: Ite
           now: datetime) -> tuple[Alarm, ...]:
     """The alarms that an uplink begins or ends: `state` is what is known after it. Unchanged ones are not returned."""
     running = {alarm.kind: alarm for alarm in open_alarms if alarm.open}
-    changed = [_switch(tenant, asset, kind, state.value(quantity) is bad, running.get(kind), now)
+    changed = [_switch(begin(tenant, asset, kind, now), running.get(kind), bad=state.value(quantity) is bad,
+                       steady=_steady(state, quantity, now))
                for quantity, bad, kind in _BY_READING if state.value(quantity) is not None]
-    silent = running.get(AlarmKind.DEVICE_SILENT)
-    if silent is not None:
-        changed.append(replace(silent, ended_at=now))
+    changed += [replace(alarm, ended_at=now) for alarm in running.values() if alarm.kind is AlarmKind.DEVICE_SILENT
+                or (alarm.kind is AlarmKind.FLOODING and now - alarm.began_at >= FLOODED)]
     return tuple(alarm for alarm in changed if alarm is not None)
+
+
+def alarming(state: DeviceState) -> bool:
+    """Whether anything that the device says of itself calls for an alarm."""
+    value = state.last.value
+    return any(value(name) is bad for name, bad in _BAD)
+
+
+def watch_flood(tenant: TenantId, asset: AssetId, open_alarms: Iterable[Alarm], now: datetime) -> Alarm | None:
+    """A new FLOODING alarm for a device of which a frame was one too many, if none is open. A later frame that is none
+    ends it (`watch`)."""
+    if any(alarm.open and alarm.kind is AlarmKind.FLOODING for alarm in open_alarms):
+        return None
+    return begin(tenant, asset, AlarmKind.FLOODING, now)
 
 
 def watch_silence(tenant: TenantId, asset: AssetId, state: DeviceState, longest: timedelta,
@@ -97,13 +117,19 @@ def watch_silence(tenant: TenantId, asset: AssetId, state: DeviceState, longest:
     return begin(tenant, asset, AlarmKind.DEVICE_SILENT, now)
 
 
-def _switch(tenant: TenantId, asset: AssetId, kind: AlarmKind, bad: bool, running: Alarm | None,
-            now: datetime) -> Alarm | None:
-    if bad and running is None:
-        return begin(tenant, asset, kind, now)
-    if not bad and running is not None:
-        return replace(running, ended_at=now)
-    return None
+def _steady(state: DeviceState, quantity: Quantity, now: datetime) -> bool:
+    """Whether the value has been what it is for a while. A clock that has been set is set."""
+    if quantity is DEVICE_CLOCK_VALID:
+        return True
+    known = state.last.get(quantity.name)
+    return known is not None and now - from_ns(known.since_ns) >= STEADY
+
+
+def _switch(new: Alarm, running: Alarm | None, *, bad: bool, steady: bool) -> Alarm | None:
+    """The alarm that begins or ends now."""
+    if bad:
+        return new if running is None else None
+    return replace(running, ended_at=new.began_at) if running is not None and steady else None
 
 
 _NAMESPACE = uuid.UUID("0c8f6c0e-0a5e-4f6e-8f0f-3b1f7c2d9a41")

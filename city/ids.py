@@ -69,6 +69,8 @@ def command_id(text: str) -> CommandId:
 
 
 def _eui(text: str, *, field: str) -> str:
+    if _EUI.match(text):  # as nearly all are
+        return text
     plain = text.strip().lower().replace("-", "").replace(":", "").replace(" ", "")
     if not _EUI.match(plain):
         raise Invalid("“{value}” is no EUI: 16 hex digits are needed.", field=field, rule="eui64", value=text[:64])

@@ -125,7 +125,7 @@ def bay_state(bay: ParkingBay, state: DeviceState | None, heartbeat: timedelta, 
     if state is None or BAY_OCCUPIED.name not in state.last:
         return BayState(bay, Occupancy.UNKNOWN, reason="never heard")
     heard_at, told = from_ns(state.heard_ns), state.last[BAY_OCCUPIED.name]
-    since = from_ns(state.since_ns.get(BAY_OCCUPIED.name, told.at_ns))
+    since = from_ns(told.since_ns)
     silence = now - from_ns(told.at_ns)
     if silence > 2 * heartbeat + timedelta(hours=1):
         return BayState(bay, Occupancy.OUT_OF_SERVICE, since, heard_at, "silent for two heartbeats")

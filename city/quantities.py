@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from functools import lru_cache
-from math import isfinite
+from sys import float_info
 
 import msgspec
 
@@ -50,10 +50,16 @@ class Quantity:
     low: float | None = None
     high: float | None = None
     counts_up: bool = False
+    ranged: bool = field(init=False, repr=False, compare=False)  # a number, plausible from `least` to `most`
+    least: float = field(init=False, repr=False, compare=False)
+    most: float = field(init=False, repr=False, compare=False)
     _type: type = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_type", _TYPES[self.kind.value])
+        for name, value in (("_type", _TYPES[self.kind.value]), ("ranged", self.kind in (Kind.FLOAT, Kind.INT)),
+                            ("least", -float_info.max if self.low is None else self.low),
+                            ("most", float_info.max if self.high is None else self.high)):
+            object.__setattr__(self, name, value)
 
     def __call__(self, value: Value, channel: str = "", at: datetime | None = None) -> Measurement:
         if value.__class__ is not self._type:  # most values have the right type already
@@ -75,10 +81,7 @@ class Quantity:
 
     def plausible(self, value: Value) -> bool:
         """Whether a value of the right type lies in the range; text and truth values always do."""
-        if isinstance(value, bool | str):
-            return True
-        return (isfinite(value) and (self.low is None or value >= self.low)
-                and (self.high is None or value <= self.high))
+        return isinstance(value, bool | str) or self.least <= value <= self.most
 
     @property
     def measurement(self) -> str:

@@ -90,6 +90,6 @@ class Breaches:
         times: dict[tuple[TenantId, str], dict[str, datetime]] = {}
         for key, eui in device.items():
             if eui in registered:
-                town, served, _ = registered[eui]
-                times.setdefault((town.id, served.model), {})[key] = letters[key].received_at
+                known = registered[eui]
+                times.setdefault((known.tenant.id, known.device.model), {})[key] = letters[key].received_at
         return times

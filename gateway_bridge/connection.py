@@ -106,7 +106,7 @@ class Connection:
             topics.append(self._probe_topic)
         how: Any = SubscribeOptions(qos=1, retainHandling=1) if _is_5(self._settings) else 1
         self._client.subscribe([(name, how) for name in topics])
-        codes = await self._within(self._subscribed, CONNECT_S)
+        codes = await self._unless_silent(self._subscribed, CONNECT_S)
         if codes[0].is_failure:
             raise BrokerDown("The broker refuses the subscription to {topic}: {what}", topic=topics[0], what=str(codes[0]))
         if codes[0].value == 0:
@@ -165,12 +165,23 @@ class Connection:
         return self._client.packets
 
     async def _within(self, future: "asyncio.Future[_T]", seconds: float) -> _T:
-        """The future's result; BrokerDown if the connection ends before it, or nothing happens for so long."""
+        """The future's result; BrokerDown if the connection ends before it, or it does not come for so long."""
         either: set[asyncio.Future[Any]] = {future, self._end}
         await asyncio.wait(either, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if future.done():
             return future.result()
         raise self._end.result() if self._end.done() else _over("no answer in time")
+
+    async def _unless_silent(self, future: "asyncio.Future[_T]", seconds: float) -> _T:
+        """The same, but BrokerDown only where the broker says nothing at all for so long: the answer may stand behind a
+        backlog, which Mosquitto 2.0.11 sends without regard to the window."""
+        while True:
+            heard_at = self._heard_at
+            try:
+                return await self._within(future, seconds)
+            except BrokerDown:
+                if self._end.done() or (heard_at == self._heard_at and not self._paused):
+                    raise
 
     def _read(self) -> None:
         """What is there: the events to the link, the rest to paho."""

@@ -12,6 +12,7 @@ import binascii
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
@@ -27,7 +28,7 @@ MAX_CLOCK_ERROR_NS = 300 * NS
 MAX_TEXT = 300
 
 
-class _Event(msgspec.Struct, frozen=True, kw_only=True):
+class _Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What every event says. `key` is the network server's own number of the event, "" where it gave none."""
 
     device: DevEui
@@ -37,7 +38,7 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True):
     key: str = ""
 
 
-class Uplink(_Event, frozen=True, kw_only=True):
+class Uplink(_Event, frozen=True, kw_only=True, gc=False):
     """One deduplicated frame heard. `rssi` (dBm), `snr` (dB) and `gateway` are the best reception's, None without one.
     `object` is what the network server's own codec says, undecoded: gateway_bridge.objects reads it."""
 
@@ -54,27 +55,27 @@ class Uplink(_Event, frozen=True, kw_only=True):
     object: bytes = b""
 
 
-class Scheduled(_Event, frozen=True, kw_only=True):
+class Scheduled(_Event, frozen=True, kw_only=True, gc=False):
     """txack: a gateway has accepted a downlink for sending, at this spreading factor (0: not LoRa, or not said)."""
 
     queue_id: str
     spreading_factor: int = 0
 
 
-class Acked(_Event, frozen=True, kw_only=True):
+class Acked(_Event, frozen=True, kw_only=True, gc=False):
     """ack: the device has confirmed a confirmed downlink, or (`acknowledged` False) did not in time."""
 
     queue_id: str
     acknowledged: bool
 
 
-class Joined(_Event, frozen=True, kw_only=True):
+class Joined(_Event, frozen=True, kw_only=True, gc=False):
     """join: the device starts a new session under `dev_addr`."""
 
     dev_addr: str
 
 
-class Status(_Event, frozen=True, kw_only=True):
+class Status(_Event, frozen=True, kw_only=True, gc=False):
     """status: the answer to DevStatusReq. `margin` in dB, `battery` in per cent, None where unknown."""
 
     margin: int
@@ -82,7 +83,7 @@ class Status(_Event, frozen=True, kw_only=True):
     battery: float | None
 
 
-class LogLine(_Event, frozen=True, kw_only=True):
+class LogLine(_Event, frozen=True, kw_only=True, gc=False):
     """log: something the network server wants to be known. `code` is a name of integration.LogCode."""
 
     level: str
@@ -91,7 +92,7 @@ class LogLine(_Event, frozen=True, kw_only=True):
     queue_id: str = ""
 
 
-class Located(_Event, frozen=True, kw_only=True):
+class Located(_Event, frozen=True, kw_only=True, gc=False):
     """location: where the network server reckons the device to be, WGS 84 degrees (older servers only)."""
 
     latitude: float
@@ -107,7 +108,8 @@ def parse(topic: str, payload: bytes) -> Event:
     if len(payload) > MAX_PAYLOAD:
         raise MalformedEvent("The event has {size} bytes; at most {most} are read.", size=len(payload), most=MAX_PAYLOAD)
     try:
-        event = _from_json(kind, payload) if payload.lstrip()[:1] == b"{" else _from_protobuf(kind, payload)
+        is_json = payload[:1] == b"{" or payload.lstrip()[:1] == b"{"
+        event = _from_json(kind, payload) if is_json else _from_protobuf(kind, payload)
     except (msgspec.DecodeError, ProtobufError, ValueError, OverflowError, RecursionError, Invalid) as error:
         raise MalformedEvent("This is no “{kind}” event: {what}", kind=kind, what=str(error)[:MAX_TEXT]) from error
     if device is not None and device != event.device:
@@ -126,8 +128,7 @@ def device_of(topic: str) -> DevEui | None:
 _FCnt = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 _Byte = Annotated[int, msgspec.Meta(ge=0, le=255)]
 _Small = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
-_Word = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[0-9A-Za-z._:-]*$")]
-_DevAddr = Annotated[str, msgspec.Meta(pattern=r"^(?:[0-9A-Fa-f]{8})?$")]
+_Word = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[0-9A-Za-z._:-]*$")]  # checked by _known_word on the way
 
 
 class _Json(msgspec.Struct, rename="camel", gc=False):
@@ -136,8 +137,8 @@ class _Json(msgspec.Struct, rename="camel", gc=False):
 
 class _DeviceInfo(_Json):
     dev_eui: str
-    tenant_id: _Word = ""
-    application_id: _Word = ""
+    tenant_id: str = ""
+    application_id: str = ""
 
 
 class _Rx(_Json):
@@ -150,11 +151,11 @@ class _Rx(_Json):
 class _Header(_Json, kw_only=True):
     device_info: _DeviceInfo
     time: str
-    deduplication_id: _Word = ""
+    deduplication_id: str = ""
 
 
 class _Up(_Header, kw_only=True):
-    dev_addr: _DevAddr = ""
+    dev_addr: str = ""
     dr: _Byte = 0
     f_cnt: _FCnt = 0
     f_port: _Byte = 0
@@ -186,7 +187,7 @@ class _Ack(_Header, kw_only=True):
 
 
 class _Join(_Header, kw_only=True):
-    dev_addr: _DevAddr = ""
+    dev_addr: str = ""
 
 
 class _Status(_Header, kw_only=True):
@@ -218,7 +219,7 @@ class _Integration(_Header, kw_only=True):
 
 def _address(topic: str) -> tuple[str, DevEui | None]:
     """Kind, and device where the topic has ChirpStack's default form."""
-    parts = topic.split("/")
+    parts = topic.rsplit("/", 4)
     kind = parts[-1]
     if kind not in _KINDS:
         raise MalformedEvent("The topic names no kind of event that we know: {topic}", topic=topic[:MAX_TEXT])
@@ -284,21 +285,28 @@ def _rfc3339(stamp: Any) -> str:  # noqa: ANN401 - a protobuf Timestamp
 
 def _header(source: _Header) -> dict[str, Any]:
     info = source.device_info
-    return {"device": dev_eui(info.dev_eui), "at_ns": parse_time(source.time), "tenant_id": info.tenant_id,
-            "application_id": info.application_id, "key": source.deduplication_id}
+    return {"device": dev_eui(info.dev_eui), "at_ns": parse_time(source.time), "tenant_id": _known_word(info.tenant_id),
+            "application_id": _known_word(info.application_id), "key": _checked_word(source.deduplication_id)}
 
 
 def _uplink(up: _Up) -> Uplink:
-    best = max(up.rx_info, key=lambda rx: (rx.snr, rx.rssi), default=None)
-    header = _header(up)
-    server_ns = parse_time(up.rx_info[0].ns_time) if up.rx_info and up.rx_info[0].ns_time else None
-    if off := server_ns is not None and abs(header["at_ns"] - server_ns) > MAX_CLOCK_ERROR_NS:
-        header["at_ns"] = server_ns
-    return Uplink(**header, dev_addr=up.dev_addr.lower(), f_cnt=up.f_cnt, f_port=up.f_port, dr=up.dr,
-                  data=parse_base64(up.data), gateways=len(up.rx_info),
-                  gateway=_gateway(best.gateway_id) if best else None, rssi=float(best.rssi) if best else None,
-                  snr=best.snr if best else None, clock_off=_gateway(up.rx_info[0].gateway_id) if off else None,
-                  object=bytes(up.object))
+    info, heard = up.device_info, up.rx_info
+    at_ns, off = parse_time(up.time), None
+    if heard and heard[0].ns_time and heard[0].ns_time[:16] != up.time[:16]:  # else they are the same minute
+        server_ns = parse_time(heard[0].ns_time)
+        if abs(at_ns - server_ns) > MAX_CLOCK_ERROR_NS:
+            at_ns, off = server_ns, _gateway(heard[0].gateway_id)
+    best = heard[0] if len(heard) == 1 else max(heard, key=_strength, default=None)
+    return Uplink(
+        device=dev_eui(info.dev_eui), at_ns=at_ns, tenant_id=_known_word(info.tenant_id),
+        application_id=_known_word(info.application_id), key=_checked_word(up.deduplication_id),
+        dev_addr=_dev_addr(up.dev_addr), f_cnt=up.f_cnt, f_port=up.f_port, dr=up.dr, data=parse_base64(up.data),
+        gateways=len(heard), gateway=_gateway(best.gateway_id) if best else None, rssi=float(best.rssi) if best else None,
+        snr=best.snr if best else None, clock_off=off, object=bytes(up.object))
+
+
+def _strength(rx: _Rx) -> tuple[float, int]:
+    return rx.snr, rx.rssi
 
 
 def _scheduled(ack: _TxAck) -> Scheduled:
@@ -312,7 +320,7 @@ def _acked(ack: _Ack) -> Acked:
 
 
 def _joined(join: _Join) -> Joined:
-    return Joined(**_header(join), dev_addr=join.dev_addr.lower())
+    return Joined(**_header(join), dev_addr=_dev_addr(join.dev_addr))
 
 
 def _status(status: _Status) -> Status:
@@ -339,6 +347,12 @@ def _integrated(event: _Integration) -> LogLine:
 
 def parse_time(text: str) -> int:
     """Nanoseconds since 1970 of an RFC 3339 time with 0 to 9 fractional digits, exact. Raises ValueError."""
+    if text[-6:] == "+00:00" or text[-1:] == "Z":  # as the network server writes it; a second is looked up, not reckoned
+        second, fraction = text[:19], text[19:-6] if text[-1:] != "Z" else text[19:-1]
+        if not fraction:
+            return _second(second)
+        if fraction[0] == "." and 1 < len(fraction) <= 10 and fraction.isascii() and fraction[1:].isdecimal():
+            return _second(second) + int(fraction[1:]) * _SCALES[len(fraction)]
     match = _TIME.fullmatch(text)
     if match is None:
         raise ValueError(f"no RFC 3339 time: {text[:40]!r}")
@@ -350,15 +364,46 @@ def parse_time(text: str) -> int:
 
 def parse_base64(text: str) -> bytes:
     """The bytes of standard or URL-safe base64, padded or not. Raises ValueError (binascii.Error is one)."""
-    standard = text.translate(_URL_SAFE).rstrip("=")
-    return binascii.a2b_base64((standard + "=" * (-len(standard) % 4)).encode("ascii"), strict_mode=True)
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError:
+        standard = text.translate(_URL_SAFE).rstrip("=")
+        return binascii.a2b_base64((standard + "=" * (-len(standard) % 4)).encode("ascii"), strict_mode=True)
 
 
+@lru_cache(maxsize=4096)
+def _second(text: str) -> int:
+    match = _SECOND.fullmatch(text)
+    if match is None:
+        raise ValueError(f"no RFC 3339 time: {text[:40]!r}")
+    whole = datetime.fromisoformat(text.replace(" ", "T")).replace(tzinfo=UTC) - _EPOCH
+    return (whole.days * 86400 + whole.seconds) * NS
+
+
+@lru_cache(maxsize=4096)
 def _gateway(text: str) -> GatewayId | None:
     try:
         return gateway_id(text)
     except Invalid:
         return None
+
+
+def _dev_addr(text: str) -> str:
+    if not _DEV_ADDR.fullmatch(text):
+        raise ValueError(f"no DevAddr: {text[:40]!r}")
+    return text.lower()
+
+
+def _checked_word(text: str) -> str:
+    if not _WORD.fullmatch(text):
+        raise ValueError(f"no identifier: {text[:80]!r}")
+    return text
+
+
+@lru_cache(maxsize=4096)
+def _known_word(text: str) -> str:
+    """Towns and applications are few."""
+    return _checked_word(text)
 
 
 def _enum(kind: Any, value: str | int) -> str:  # noqa: ANN401 - a protobuf enum
@@ -376,6 +421,9 @@ def _text(text: str) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")[:MAX_TEXT]
 
 
+_SECOND = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d", re.ASCII)
+_SCALES: tuple[int, ...] = (0, 0, *(10**(9 - digits) for digits in range(1, 10)))  # by the length of ".123"
+_DEV_ADDR = re.compile(r"(?:[0-9A-Fa-f]{8})?", re.ASCII)
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _WORD = re.compile(r"[0-9A-Za-z._:-]{0,64}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -15,17 +15,22 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from city.clock import Clock
-from city.errors import BadInput, Unavailable
+from city.errors import BadInput, StoreDown, Unavailable
+from city.ids import DevEui
+from city.readings import to_ns
 from city.settings import Bridge
-from city.store.ports import Facts, ReadingLog, Store
+from city.store.ports import Facts, Known, ReadingLog, Store, View
+from gateway_bridge.caps import FrameCap, too_many
 from gateway_bridge.events import Event, Uplink, parse
 from gateway_bridge.link import Link, Message
-from gateway_bridge.metrics import Metrics, Outcome
-from gateway_bridge.pipeline import Arrival, dead_letter, devices_of, handle_all
+from gateway_bridge.memory import Memory
+from gateway_bridge.metrics import Metrics, Missed, Outcome
+from gateway_bridge.pipeline import Arrival, Batch, dead_letter, devices_of, handle_all
 from gateway_bridge.reading import Reader
 from gateway_bridge.waiting import unbroken
 
@@ -36,14 +41,18 @@ class Listener:
     """Takes events from the link and keeps their facts, batch by batch."""
 
     def __init__(self, link: Link, store: Store, log: ReadingLog, clock: Clock, settings: Bridge, metrics: Metrics, *,
-                 turn: asyncio.Lock | None = None, reader: Reader | None = None) -> None:
-        """`turn` is shared with the Steerer of the same process: both read commands and write them. So is `reader`,
-        which stays the caller's to close."""
+                 turn: asyncio.Lock | None = None, reader: Reader | None = None, memory: Memory | None = None) -> None:
+        """`turn` is shared with the loops of the same process that change what the bridge knows. So are `reader`, which
+        stays the caller's to close, and `memory`, whose states the caller writes; without one, all is written at once."""
         self._link, self._store, self._readings, self._clock = link, store, log, clock
         self._reader = reader or Reader(store, metrics=metrics)
         self._limit, self._linger_s = max(settings.batch, 1), settings.linger_ms / 1000
         self._metrics, self._turn = metrics, turn or asyncio.Lock()
+        self._memory = Memory(store, log) if memory is None else memory
+        self._writes = memory is None
+        self._caps, self._per_minute = FrameCap(settings.device_per_minute), settings.device_per_minute
         self._held: list[Message] = []
+        self._arrivals: list[Arrival] = []
         self._received_at = 0.0
 
     async def step(self) -> int:
@@ -53,52 +62,91 @@ class Listener:
         if not self._held:
             self._held = await self._link.receive(self._limit, self._linger_s)
             self._received_at = time.perf_counter()
-            self._metrics.received.inc(len(self._held))
-            self._metrics.queued.set(len(self._held))
-            self._metrics.batch.observe(len(self._held))
+            self._metrics.take(len(self._held))
+            self._arrivals = self._capped(parse_all(self._held))
         return await unbroken(self._finish())
 
     async def _finish(self) -> int:
-        arrivals = await asyncio.to_thread(read_all, self._reader.read, self._held, self._clock.now())
+        arrivals, devices = self._arrivals, devices_of(self._arrivals)
         async with self._turn:
-            outcome = await asyncio.to_thread(keep, self._store, self._readings, arrivals, self._clock.now())
-        done, self._held = self._held, []
-        self._metrics.settle(outcome)
+            await self._know(devices)
+        if self._memory.foreign(devices):
+            arrivals = await asyncio.to_thread(read_all, self._reader.read, arrivals, self._clock.now())
+        async with self._turn:
+            await self._know(devices)
+            outcome = await self._keep(arrivals, self._clock.now())
+            if self._writes:
+                await asyncio.to_thread(self._memory.flush)
+        done, self._held, self._arrivals = self._held, [], []
+        self._metrics.settle(outcome, to_ns(self._clock.now()))
         self._metrics.queued.set(0)
         await self._link.acknowledge(done)
         self._metrics.acknowledged_after.observe(time.perf_counter() - self._received_at)
         return len(done)
 
+    async def _know(self, devices: Collection[DevEui]) -> None:
+        """Have the memory know these devices. What others have written may wait while the database is away: readings of
+        devices that are known go on. Raises StoreDown where one is not."""
+        memory = self._memory
+        if memory.stale:
+            try:
+                await asyncio.to_thread(memory.refresh)
+            except StoreDown as error:
+                if self._writes:
+                    raise
+                memory.postpone()
+                _log.warning("%s The bridge goes on with what it knows.", error)
+        missing = memory.missing(devices)
+        if missing:
+            await asyncio.to_thread(memory.learn, missing)
 
-def read_all(read: Callable[[Sequence[Arrival], datetime], list[Arrival]], messages: Sequence[Message],
+    async def _keep(self, arrivals: Sequence[Arrival], now: datetime) -> Outcome:
+        """Store the facts of these messages, durably. A batch that storage cannot take for a reason of its content is taken
+        apart, so that one poisonous message is a dead letter and the others are kept. Raises Unavailable."""
+        try:
+            return await self._keep_together(arrivals, now)
+        except Unavailable:
+            raise
+        except Exception as error:
+            _log.exception("%d events could not be stored together", len(arrivals))
+            if len(arrivals) == 1:
+                return await asyncio.to_thread(_bury, self._store, arrivals[0].message, error, now)
+        half = len(arrivals) // 2
+        return await self._keep(arrivals[:half], now) + await self._keep(arrivals[half:], now)
+
+    async def _keep_together(self, arrivals: Sequence[Arrival], now: datetime) -> Outcome:
+        view = self._memory.view(devices_of(arrivals))
+        batch = handle_all(arrivals, view, now)
+        position = self._readings.head()
+        repeated = await asyncio.to_thread(store_facts, self._store, self._readings, batch.facts)
+        self._memory.keep(batch.changed, position)
+        return _outcome(arrivals, batch, view, repeated)
+
+    def _capped(self, arrivals: list[Arrival]) -> list[Arrival]:
+        """Frames of a device that sends more than any can are none."""
+        memory = self._memory
+        uplinks = [(index, arrival.event) for index, arrival in enumerate(arrivals)
+                   if isinstance(arrival.event, Uplink) and arrival.event.device in memory]
+        for place in self._caps.excess((up.device, up.at_ns) for _, up in uplinks):
+            index, up = uplinks[place]
+            arrivals[index] = Arrival(arrivals[index].message, too_many(up.device, self._per_minute))
+        return arrivals
+
+
+def read_all(read: Callable[[Sequence[Arrival], datetime], list[Arrival]], arrivals: Sequence[Arrival],
              now: datetime) -> list[Arrival]:
-    """Each message with its event and, where our codecs do not tell, with what it says, by one of a Reader's methods. One
-    over which we stumble is found and marked, so that it is a dead letter and the others are kept. Raises Unavailable."""
+    """The arrivals with what they say where our codecs do not tell, by one of a Reader's methods. One over which we stumble
+    is found and marked, so that it is a dead letter and the others are kept. Raises Unavailable."""
     try:
-        return read(parse_all(messages), now)
+        return read(arrivals, now)
     except Unavailable:
         raise
     except Exception as error:
-        _log.exception("%d messages could not be read together", len(messages))
-        if len(messages) == 1:
-            return [Arrival(messages[0], error)]
-    half = len(messages) // 2
-    return read_all(read, messages[:half], now) + read_all(read, messages[half:], now)
-
-
-def keep(store: Store, log: ReadingLog, arrivals: Sequence[Arrival], now: datetime) -> Outcome:
-    """Store the facts of these messages, durably. A batch that storage cannot take for a reason of its content is taken
-    apart, so that one poisonous message is a dead letter and the others are kept. Raises Unavailable."""
-    try:
-        return _keep(store, log, arrivals, now)
-    except Unavailable:
-        raise
-    except Exception as error:
-        _log.exception("%d events could not be stored together", len(arrivals))
+        _log.exception("%d messages could not be read together", len(arrivals))
         if len(arrivals) == 1:
-            return _bury(store, arrivals[0].message, error, now)
+            return [Arrival(arrivals[0].message, error)]
     half = len(arrivals) // 2
-    return keep(store, log, arrivals[:half], now) + keep(store, log, arrivals[half:], now)
+    return read_all(read, arrivals[:half], now) + read_all(read, arrivals[half:], now)
 
 
 def parse_all(messages: Iterable[Message]) -> list[Arrival]:
@@ -107,18 +155,32 @@ def parse_all(messages: Iterable[Message]) -> list[Arrival]:
 
 
 def store_facts(store: Store, log: ReadingLog, facts: Facts) -> int:
-    """The entries into the log, then the rest into the city database, both durably; returns how many entries were there
-    already. Raises StoreDown."""
+    """The entries into the log, then commands, alarms and dead letters into the city database, both durably; returns how
+    many entries were there already. States are the memory's to write, but for those of devices that have obeyed: who sees
+    the one must see the other. Raises StoreDown."""
     repeated = len(facts.entries) - log.append(facts.entries) if facts.entries else 0
-    store.commit(facts)
+    if facts.commands or facts.alarms or facts.letters:
+        told = {command.device for command in facts.commands}
+        store.commit(replace(facts, entries=(), states=tuple(state for state in facts.states if state.device in told)))
     return repeated
 
 
-def _keep(store: Store, log: ReadingLog, arrivals: Sequence[Arrival], now: datetime) -> Outcome:
-    batch = handle_all(arrivals, store.view(devices_of(arrivals)), now)
-    repeated = store_facts(store, log, batch.facts)
-    return Outcome(batch.handled - repeated, repeated, Counter(letter.reason for letter in batch.facts.letters),
-                   tuple(a.event.clock_off for a in arrivals if isinstance(a.event, Uplink) and a.event.clock_off))
+def _outcome(arrivals: Sequence[Arrival], batch: Batch, view: View, repeated: int) -> Outcome:
+    facts = batch.facts
+    times = [entry.at_ns for entry in facts.entries]
+    return Outcome(batch.handled - repeated, repeated, Counter(letter.reason for letter in facts.letters),
+                   tuple([a.event.clock_off for a in arrivals if isinstance(a.event, Uplink) and a.event.clock_off]),
+                   list(_missed(batch.changed, view)), min(times, default=0), max(times, default=0))
+
+
+def _missed(changed: Mapping[DevEui, Known], view: View) -> Iterator[Missed]:
+    """Town, gateway and number of frames that are missing now and were not before."""
+    for device, known in changed.items():
+        before, after = view[device].state, known.state
+        if after.holes != before.holes or after.missed != before.missed:
+            missing = after.window.missing - before.window.missing
+            if missing > 0:
+                yield known.tenant.id, after.gateway or "", missing
 
 
 def _bury(store: Store, message: Message, error: Exception, now: datetime) -> Outcome:

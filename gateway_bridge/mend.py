@@ -22,7 +22,8 @@ from city.scripts import Script
 from city.store.ports import DeadLetter, Facts, ReadingLog, Store, TenantStore
 from gateway_bridge.events import device_of
 from gateway_bridge.link import Message
-from gateway_bridge.listen import read_all, store_facts
+from gateway_bridge.listen import parse_all, read_all, store_facts
+from gateway_bridge.memory import Memory
 from gateway_bridge.pipeline import Arrival, devices_of, handle_all, letter_id
 from gateway_bridge.reading import WAITS, Key, Own, Reader
 from gateway_bridge.waiting import unbroken
@@ -39,10 +40,12 @@ _log = logging.getLogger(__name__)
 class Mender:
     """Replays what is requested."""
 
-    def __init__(self, store: Store, log: ReadingLog, clock: Clock, turn: asyncio.Lock, reader: Reader | None = None) -> None:
-        """`turn` and `reader` are shared with the loops of the same process that write states and commands too."""
+    def __init__(self, store: Store, log: ReadingLog, clock: Clock, turn: asyncio.Lock, reader: Reader | None = None,
+                 memory: Memory | None = None) -> None:
+        """`turn`, `reader` and `memory` are shared with the loops of the same process that write states and commands too."""
         self._store, self._log, self._clock, self._turn = store, log, clock, turn
         self._reader = reader or Reader(store)
+        self._memory = Memory(store, log) if memory is None else memory
         self._seen: Mapping[Key, Own] = {}
 
     async def step(self) -> int:
@@ -61,10 +64,11 @@ class Mender:
     async def _mend(self, letters: Sequence[DeadLetter], *, asked_for: bool) -> int:
         """How many of them wait no more."""
         read = partial(self._reader.read_letters, asked_for=asked_for)
-        arrivals = await asyncio.to_thread(read_all, read, [_message(letter) for letter in letters], self._clock.now())
+        arrivals = await asyncio.to_thread(read_all, read, parse_all(map(_message, letters)), self._clock.now())
         try:
             async with self._turn:
-                reasons = await asyncio.to_thread(_settle, self._store, self._log, letters, arrivals, self._clock.now())
+                reasons = await asyncio.to_thread(_settle, self._store, self._log, self._memory, letters, arrivals,
+                                                  self._clock.now())
         except Unavailable:
             raise
         except Exception as error:
@@ -100,7 +104,7 @@ def replay(store: Store, log: ReadingLog, letter: DeadLetter, now: datetime, rea
     """Run the letter's payload through the pipeline again. Returns "" where that worked, and the letter is gone; else
     the reason why it is still one, which the letter bears from then on. Raises Unavailable."""
     read = partial(reader.read_letters, asked_for=letter.reason != WAITS)
-    return _settle(store, log, [letter], read_all(read, [_message(letter)], now), now)[letter.id]
+    return _settle(store, log, Memory(store, log), [letter], read_all(read, parse_all([_message(letter)]), now), now)[letter.id]
 
 
 def request(store: Store, letters: Iterable[DeadLetter], now: datetime) -> None:
@@ -112,14 +116,17 @@ def _message(letter: DeadLetter) -> Message:
     return Message(letter.topic, letter.payload)
 
 
-def _settle(store: Store, log: ReadingLog, letters: Sequence[DeadLetter], arrivals: Sequence[Arrival],
+def _settle(store: Store, log: ReadingLog, memory: Memory, letters: Sequence[DeadLetter], arrivals: Sequence[Arrival],
             now: datetime) -> dict[str, str]:
     """Keep what they say; the reason why each is still a letter, "" for those that are none any more, by id."""
-    facts = handle_all(arrivals, store.view(devices_of(arrivals)), now).facts
+    batch = handle_all(arrivals, memory.look(devices_of(arrivals)), now)
+    facts, position = batch.facts, log.head()
     still = {letter.id: letter for letter in facts.letters}
     again = {letter.id: found for letter in letters if (found := still.get(letter_id(_message(letter)))) is not None}
     if len(again) < len(letters):
         store_facts(store, log, replace(facts, letters=()))
+        memory.keep(batch.changed, position)
+        memory.flush()
     _put(store, [replace(again[letter.id], id=letter.id) for letter in letters
                  if letter.id in again and again[letter.id].reason != letter.reason], now)
     store.remove_letters([letter.id for letter in letters if letter.id not in again])
@@ -132,7 +139,7 @@ def _letters_of(store: Store, scripts: Mapping[Key, Own]) -> list[DeadLetter]:
              if (eui := device_of(letter.topic)) is not None]
     registered = store.registered({eui for _, eui in found})
     return [letter for letter, eui in found if (known := registered.get(eui)) is not None
-            and (own := scripts.get((known[0].id, known[1].model))) is not None and _is_older(letter, own.script)]
+            and (own := scripts.get((known.tenant.id, known.device.model))) is not None and _is_older(letter, own.script)]
 
 
 def _is_older(letter: DeadLetter, script: Script) -> bool:

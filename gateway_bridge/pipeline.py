@@ -6,13 +6,18 @@ the same however often the broker delivers it and whatever number the network se
 
 import hashlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from city.alarms import Alarm, AlarmKind, begin, watch
+import msgspec
+from msgspec import structs
+
+from city.alarms import Alarm, AlarmKind, alarming, begin, watch, watch_flood
 from city.commands import Command, State
-from city.errors import BadInput, ForeignDevice, FromTheFuture, TooOld, UnknownDevice
+from city.counters import begin as begin_count
+from city.counters import seen
+from city.errors import BadInput, ForeignDevice, FromTheFuture, TooManyFrames, TooOld, UnknownDevice
 from city.ids import DevEui
 from city.orders import Setting, to_json
 from city.parking import lost_change
@@ -32,7 +37,7 @@ from city.quantities import (
     RADIO_SNR,
     Measurement,
 )
-from city.readings import DeviceState, Entry, Place, from_ns, judge, place, remember, to_ns
+from city.readings import NO_CONFIG, DeviceState, Entry, entered, from_ns, to_ns
 from city.store.ports import DeadLetter, Facts, Known, View
 from decoders.catalog import UnknownModel, catalog
 from decoders.codec import Codec, Frame, plain_echo
@@ -45,14 +50,12 @@ from gateway_bridge.raw_values import admit, make_room
 LONGEST_AHEAD = timedelta(hours=1)
 LONGEST_AGO = timedelta(days=400)
 DEVICE_CLOCK_AHEAD, DEVICE_CLOCK_BEHIND = timedelta(minutes=1), timedelta(hours=48)
-LONGEST_GAP = 16_384  # a counter that jumps further has been started anew, not missed so often
 BY_NETWORK = "network"  # the channel of a position that the device has not measured itself
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Handled:
+class Handled(msgspec.Struct, frozen=True, gc=False):
     """What one event changes: all that is known afterwards, and what of it is new.
 
     `failed` is set where the frame could not be read though the event is good: the device is alive, its radio facts
@@ -66,8 +69,7 @@ class Handled:
     failed: BadInput | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(msgspec.Struct, frozen=True):
     """What an uplink of a device of this model says, where our own codecs do not tell; `codec` is the model's, without
     its voice. `private`: the frame is about a person too, so its bytes are not kept. `failed`: why it is not read.
     `since_ns`: since when its script is as it is."""
@@ -80,8 +82,7 @@ class Read:
     since_ns: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """A message, and the event in it or why there is none (not BadInput: by a fault of ours). `read` is set for uplinks
     of models without a codec of ours."""
 
@@ -92,38 +93,52 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The facts of several events, and how many events there were of each outcome."""
+    """The facts of several events, how many events gave some, and what is known afterwards of each device they changed."""
 
     facts: Facts
     handled: int
+    changed: Mapping[DevEui, Known]
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """Now, and between which times an event may be dated, in ns."""
+
+    now: datetime
+    earliest: int
+    latest: int
+
+    @classmethod
+    def of(cls, now: datetime) -> "Moment":
+        return cls(now, to_ns(now - LONGEST_AGO), to_ns(now + LONGEST_AHEAD))
 
 
 def handle(event: Event, known: Known, now: datetime, read: Read | None = None) -> Handled:
     """What the event changes. Raises BadInput where it says nothing that we may believe."""
-    _admit(event, known.tenant, now)
-    match event:
-        case Uplink():
-            return _uplink(event, known, now, read)
-        case Joined():
-            return _joined(event, known, now)
-        case Status() | Located():
-            return _told(event, known, now)
-        case Scheduled():
-            return _with_commands(_scheduled(event, known), confirm.after_txack(known.live, event.queue_id, now), now)
-        case Acked():
-            commands = confirm.after_ack(known.live, event.queue_id, event.acknowledged, now)
-            return _with_commands(Handled(known), commands, now)
-        case LogLine():
-            return _with_commands(Handled(known), confirm.after_log(known.live, event, now), now)
+    return _handle(event, known, Moment.of(now), read)
 
 
-def handle_all(arrivals: Iterable[Arrival], view: View, now: datetime) -> Batch:
+def handle_all(arrivals: Sequence[Arrival], view: View, now: datetime) -> Batch:
     """The facts of a batch: events of one device build on each other in the order of their times. A message that cannot
     be handled, for whatever reason, is a dead letter and never stops the others."""
-    folded = _Fold(dict(view), now)
-    for arrival in sorted(arrivals, key=_time_of):
+    folded = _Fold(view, Moment.of(now))
+    several = len(view) < len(arrivals)  # perhaps two of one device
+    for arrival in sorted(arrivals, key=_time_of) if several else arrivals:
         folded.add(arrival)
-    return Batch(folded.facts(), folded.handled)
+    return Batch(folded.facts(), folded.handled, folded.changed)
+
+
+def replayed(known: Known, entry: Entry) -> Known:
+    """What is known of a device after an entry of the log that its state may not have yet; twice is as once."""
+    times = {index: from_ns(at_ns) for index, _, at_ns in entry.odd}
+    said = [structs.replace(item, at=times.get(index)) for index, item in enumerate(entry.said)]
+    state = structs.replace(known.state, last=known.state.last.after(said, entry.at_ns)[0])
+    session, _, number = entry.key.rpartition(":")
+    if session == state.session and number.isdecimal():
+        straggler = entry.at_ns < state.heard_ns
+        window = seen(state.window, int(number), entry.at_ns, straggler=straggler)
+        state = structs.replace(state, f_cnt=window.newest, missed=window.missed, holes=window.holes,
+                                counted_ns=window.began_ns)
+    return structs.replace(known, state=structs.replace(state, heard_ns=max(state.heard_ns, entry.at_ns)))
 
 
 def dead_letter(message: Message, error: Exception, now: datetime, tenant: Tenant | None = None) -> DeadLetter:
@@ -148,28 +163,28 @@ def devices_of(arrivals: Iterable[Arrival]) -> set[DevEui]:
 class _Fold:
     """A batch so far."""
 
-    def __init__(self, known: dict[DevEui, Known], now: datetime) -> None:
-        self._known, self._now = known, now
+    def __init__(self, view: View, moment: Moment) -> None:
+        self._view, self._moment = view, moment
         self._entries: list[Entry] = []
-        self._states: dict[DevEui, DeviceState] = {}
         self._commands: dict[str, Command] = {}
         self._alarms: dict[str, Alarm] = {}
         self._letters: list[DeadLetter] = []
+        self.changed: dict[DevEui, Known] = {}
         self.handled = 0
 
     def add(self, arrival: Arrival) -> None:
         event = arrival.event
         if isinstance(event, Exception):
             device = device_of(arrival.message.topic)
-            self._reject(arrival.message, event, self._known.get(device) if device else None)
+            self._reject(arrival.message, event, self._known(device) if device else None)
             return
-        known = self._known.get(event.device)
+        known = self._known(event.device)
         if known is None:
             self._reject(arrival.message, UnknownDevice("No asset is served by the device {device}.",
                                                         device=event.device), None)
             return
         try:
-            done = handle(event, known, self._now, arrival.read)
+            done = _handle(event, known, self._moment, arrival.read)
         except BadInput as error:
             self._reject(arrival.message, error, known, event)
         except Exception as error:  # a fault of ours must not stop a town: keep the message, say so, go on
@@ -179,15 +194,21 @@ class _Fold:
             self._keep(arrival.message, known, done, event)
 
     def facts(self) -> Facts:
-        return Facts(tuple(self._entries), tuple(self._states.values()), tuple(self._commands.values()),
-                     tuple(self._alarms.values()), tuple(self._letters))
+        states = tuple([known.state for device, known in self.changed.items()
+                        if known.state is not self._view[device].state])
+        return Facts(tuple(self._entries), states, tuple(self._commands.values()), tuple(self._alarms.values()),
+                     tuple(self._letters))
+
+    def _known(self, device: DevEui) -> Known | None:
+        return self.changed.get(device) or self._view.get(device)
 
     def _keep(self, message: Message, before: Known, done: Handled, event: Event) -> None:
-        self._known[done.known.device.dev_eui] = done.known
-        if done.known.state is not before.state:
-            self._states[done.known.device.dev_eui] = done.known.state
-        self._commands.update((command.id, command) for command in done.commands)
-        self._alarms.update((alarm.id, alarm) for alarm in done.alarms)
+        if done.known is not before:
+            self.changed[event.device] = done.known
+        if done.commands:
+            self._commands.update((command.id, command) for command in done.commands)
+        if done.alarms:
+            self._alarms.update((alarm.id, alarm) for alarm in done.alarms)
         if done.entry is not None:
             self._entries.append(done.entry)
         if done.failed is not None:
@@ -196,33 +217,68 @@ class _Fold:
             self.handled += 1
 
     def _reject(self, message: Message, error: Exception, known: Known | None, event: Event | None = None) -> None:
-        at = self._now + timedelta(microseconds=len(self._letters))  # in the order of their events, for whoever reads them
+        at = self._moment.now + timedelta(microseconds=len(self._letters))  # in the order of their events, for whoever reads them
         letter = dead_letter(message, error, at, known.tenant if known else None)
         if known is not None and isinstance(event, Uplink):
             letter = replace(letter, payload=without_persons(message, event, known.device.model).payload)
         self._letters.append(letter)
+        if known is not None and isinstance(error, TooManyFrames):
+            self._flooded(known)
+
+    def _flooded(self, known: Known) -> None:
+        known = self._known(known.device.dev_eui) or known
+        alarm = watch_flood(known.tenant.id, known.asset.id, known.alarms, self._moment.now)
+        if alarm is not None:
+            self._alarms[alarm.id] = alarm
+            self.changed[known.device.dev_eui] = structs.replace(known, alarms=(*known.alarms, alarm))
 
 
-def _admit(event: Event, tenant: Tenant, now: datetime) -> None:
+def _handle(event: Event, known: Known, moment: Moment, read: Read | None) -> Handled:
+    _admit(event, known.registered.tenant, moment)
+    if isinstance(event, Uplink):
+        return _uplink(event, known, moment.now, read)
+    return _other(event, known, moment.now)
+
+
+def _other(event: Joined | Status | Located | Scheduled | Acked | LogLine, known: Known, now: datetime) -> Handled:
+    match event:
+        case Joined():
+            return _joined(event, known, now)
+        case Status() | Located():
+            return _told(event, known, now)
+        case Scheduled():
+            return _with_commands(_scheduled(event, known), confirm.after_txack(known.live, event.queue_id, now), now)
+        case Acked():
+            commands = confirm.after_ack(known.live, event.queue_id, event.acknowledged, now)
+            return _with_commands(Handled(known), commands, now)
+        case LogLine():
+            return _with_commands(Handled(known), confirm.after_log(known.live, event, now), now)
+
+
+def _admit(event: Event, tenant: Tenant, moment: Moment) -> None:
     if tenant.chirpstack_tenant and event.tenant_id != tenant.chirpstack_tenant:
         raise ForeignDevice("The device {device} belongs to {tenant}, but the event comes from another tenant of the "
                             "network server.", device=event.device, tenant=tenant.id)
-    if event.at_ns > to_ns(now + LONGEST_AHEAD):
+    if event.at_ns > moment.latest:
         raise FromTheFuture("The event is dated {at}, later than clocks err.", at=_date(event.at_ns))
-    if event.at_ns < to_ns(now - LONGEST_AGO):
+    if event.at_ns < moment.earliest:
         raise TooOld("The event is dated {at}, before the time that is kept.", at=_date(event.at_ns))
 
 
 def _uplink(up: Uplink, known: Known, now: datetime, read: Read | None) -> Handled:
-    state = _in_session(_heard(_with_room(known.state, read), up), up, known.device.model)
+    state = known.state if read is None else make_room(known.state, read.said, read.model, read.since_ns)
+    state = _in_session(state, up, known.registered.device.model)
     try:
         codec, said, data = _said(up, known, read)
     except BadInput as error:
-        alive = _entered(replace(known, state=state), up.at_ns, up.key, _radio(up), now)
-        return replace(alive, entry=None, failed=error)
-    lost = lost_change(said, known.state, up.at_ns) if known.asset.kind == "bay" else ()
-    handled = _entered(replace(known, state=state), up.at_ns, up.key if not up.dev_addr else f"{up.dev_addr}:{up.f_cnt}",
-                       [*lost, *_dated(said, up.at_ns), *_radio(up)], now, f_port=up.f_port, data=data)
+        alive = _entered(known, state, up.at_ns, up.key, _radio(up), now)
+        return structs.replace(alive, entry=None, failed=error)
+    if known.registered.asset.kind == "bay":
+        said = [*lost_change(said, known.state, up.at_ns), *said]
+    key = f"{up.dev_addr}:{up.f_cnt}" if up.dev_addr else up.key
+    handled = _entered(known, state, up.at_ns, key, [*said, *_radio(up)], now, f_port=up.f_port, data=data)
+    if not known.alarms and not known.live:
+        return handled
     commands = confirm.after_uplink(known.live, codec, up.at_ns, said, now) if known.live else ()
     return _with_commands(_readable_again(handled, up.at_ns) if known.alarms else handled, commands, now)
 
@@ -234,13 +290,13 @@ def _said(up: Uplink, known: Known, read: Read | None) -> tuple[Codec, Sequence[
         if not up.f_port:
             return codec, (), up.data
         frame = Frame(up.f_port, up.data)
-        return codec, codec.decode_uplink(frame), _keepable(codec, frame)
+        return codec, _dated(codec.decode_uplink(frame), up.at_ns), _keepable(codec, frame)
     if read is None or read.model != known.device.model:  # registered as another model while it was being read
         raise UnknownModel("There is no codec for the model “{model}”.", model=known.device.model)
     if read.failed is not None:
         raise read.failed
     admit(read.said, _with_room(known.state, read))
-    return read.codec, read.said, b"" if read.private else up.data
+    return read.codec, _dated(read.said, up.at_ns), b"" if read.private else up.data
 
 
 def _with_room(state: DeviceState, read: Read | None) -> DeviceState:
@@ -254,16 +310,16 @@ def _readable_again(handled: Handled, at_ns: int) -> Handled:
                   if alarm.open and alarm.kind is AlarmKind.SCRIPT_OFF and alarm.began_at < at)
     if not ended:
         return handled
-    return replace(handled, alarms=handled.alarms + ended,
-                   known=replace(known, alarms=_running(known.alarms, ended)))
+    return structs.replace(handled, alarms=handled.alarms + ended,
+                           known=structs.replace(known, alarms=_running(known.alarms, ended)))
 
 
 def _scheduled(event: Scheduled, known: Known) -> Handled:
     """What the gateway did is remembered of the device, but says nothing of the device being alive."""
     if not event.spreading_factor:
         return Handled(known)
-    said = place([RADIO_DOWNLINK_SF(event.spreading_factor)], known.device, known.asset, event.at_ns)
-    return Handled(replace(known, state=remember(known.state, judge(said, known.state))))
+    last, _ = known.state.last.after([RADIO_DOWNLINK_SF(event.spreading_factor)], event.at_ns)
+    return Handled(structs.replace(known, state=structs.replace(known.state, last=last)))
 
 
 def _joined(join: Joined, known: Known, now: datetime) -> Handled:
@@ -271,9 +327,8 @@ def _joined(join: Joined, known: Known, now: datetime) -> Handled:
     newest = join.at_ns >= known.state.heard_ns
     state = _heard(known.state, join)
     if newest:
-        state = replace(_begun(state, join.dev_addr, known.device.model), f_cnt=-1)
-    handled = _entered(replace(known, state=state), join.at_ns, f"join:{join.key or join.dev_addr}",
-                       [DEVICE_BOOT("join")], now)
+        state = _begun(state, join.dev_addr, known.device.model, join.at_ns, -1)
+    handled = _entered(known, state, join.at_ns, f"join:{join.key or join.dev_addr}", [DEVICE_BOOT("join")], now)
     return _with_commands(handled, confirm.after_join(known.live, join.at_ns, now) if newest else (), now)
 
 
@@ -284,20 +339,22 @@ def _told(event: Status | Located, known: Known, now: datetime) -> Handled:
     else:
         said = [DEVICE_LATITUDE(event.latitude, BY_NETWORK), DEVICE_LONGITUDE(event.longitude, BY_NETWORK)]
     name = "status" if isinstance(event, Status) else "location"
-    return _entered(replace(known, state=_heard(known.state, event)), event.at_ns, f"{name}:{event.key}", said, now)
+    return _entered(known, _heard(known.state, event), event.at_ns, f"{name}:{event.key}", said, now)
 
 
-def _entered(known: Known, at_ns: int, key: str, said: Sequence[Measurement], now: datetime, *, f_port: int = 0,
-             data: bytes = b"") -> Handled:
-    """Place, judge, remember and watch: an entry of the log, the state after it, the alarms that begin or end."""
-    asset, device = known.asset, known.device
-    readings = judge(place(said, device, asset, at_ns), known.state)
-    where = Place(asset.tenant, asset.id, asset.kind, asset.zone, asset.circuit, device.dev_eui)
-    state = remember(known.state, readings)
-    alarms = () if at_ns < known.state.heard_ns else watch(asset.tenant, asset.id, state, known.alarms,
-                                                            min(from_ns(at_ns), now))
-    return Handled(replace(known, state=state, alarms=_running(known.alarms, alarms)),
-                   Entry.of(where, at_ns, key, readings, f_port, data), (), alarms)
+def _entered(known: Known, state: DeviceState, at_ns: int, key: str, said: Sequence[Measurement], now: datetime, *,
+             f_port: int = 0, data: bytes = b"") -> Handled:
+    """Place, judge, remember and watch: an entry of the log, the state after it, the alarms that begin or end. `state` is
+    the device's without what is said."""
+    entry, last = entered(known.registered.place, at_ns, key, said, state.last, f_port, data)
+    state = DeviceState(state.device, state.application_id, state.session, state.f_cnt, state.heard_ns, state.gateway,
+                        state.missed, last, state.config, state.holes, state.counted_ns)
+    alarms: tuple[Alarm, ...] = ()
+    if at_ns >= known.state.heard_ns and (known.alarms or alarming(state)):
+        place = entry.place
+        alarms = watch(place.tenant, place.asset, state, known.alarms, min(from_ns(at_ns), now))
+    running = _running(known.alarms, alarms) if alarms else known.alarms
+    return Handled(Known(known.registered, state, known.live, running), entry, (), alarms)
 
 
 def _with_commands(handled: Handled, commands: tuple[Command, ...], now: datetime) -> Handled:
@@ -310,10 +367,10 @@ def _with_commands(handled: Handled, commands: tuple[Command, ...], now: datetim
     applied = [command for command in commands if command.state is State.APPLIED]
     config = {type(command.order).__name__: to_json(command.order).decode() for command in applied
               if isinstance(command.order, Setting)}
-    state = replace(known.state, config={**known.state.config, **config}) if config else known.state
+    state = structs.replace(known.state, config={**known.state.config, **config}) if config else known.state
     alarms = _command_alarms(known, commands, bool(applied), now)
-    return replace(handled, commands=commands, alarms=handled.alarms + alarms,
-                   known=replace(known, state=state, live=live, alarms=_running(known.alarms, alarms)))
+    return structs.replace(handled, commands=commands, alarms=handled.alarms + alarms,
+                           known=Known(known.registered, state, live, _running(known.alarms, alarms)))
 
 
 def _command_alarms(known: Known, commands: Sequence[Command], applied: bool, now: datetime) -> tuple[Alarm, ...]:
@@ -332,28 +389,34 @@ def _running(before: Iterable[Alarm], changed: Iterable[Alarm]) -> tuple[Alarm, 
 
 
 def _heard(state: DeviceState, event: Event) -> DeviceState:
-    return replace(state, application_id=event.application_id or state.application_id,
-                   heard_ns=max(state.heard_ns, event.at_ns))
+    return structs.replace(state, application_id=event.application_id or state.application_id,
+                           heard_ns=max(state.heard_ns, event.at_ns))
 
 
-def _begun(state: DeviceState, session: str, model: str) -> DeviceState:
+def _begun(state: DeviceState, session: str, model: str, at_ns: int, f_cnt: int) -> DeviceState:
     """The state in a new session. What a model forgets when it joins is not confirmed any more, and so is told again."""
     codec = catalog().get(model)
     forgets = codec is not None and codec.abilities.forgets_settings and state.session not in ("", session)
-    return replace(state, session=session, config={} if forgets else state.config)
+    window = begin_count(state.window, at_ns, f_cnt)
+    return structs.replace(state, session=session, config=NO_CONFIG if forgets else state.config, f_cnt=window.newest,
+                           missed=window.missed, holes=window.holes, counted_ns=window.began_ns)
 
 
 def _in_session(state: DeviceState, up: Uplink, model: str) -> DeviceState:
-    """The session's counter after this uplink. `state.heard_ns` counts it already: an older one is a straggler."""
-    straggler = up.at_ns < state.heard_ns
-    if straggler and state.session:
-        return state
-    gateway = up.gateway or state.gateway
+    """The state with the session and its counter after this uplink. One older than what is known is a straggler."""
+    straggler = up.at_ns < state.heard_ns and state.session != ""
+    gateway = state.gateway if straggler or up.gateway is None else up.gateway
+    heard_ns = state.heard_ns if straggler else max(state.heard_ns, up.at_ns)
+    application = up.application_id or state.application_id
+    f_cnt, holes, missed, counted_ns = up.f_cnt, state.holes, state.missed, state.counted_ns
     if up.dev_addr != state.session:
-        return replace(_begun(state, up.dev_addr, model), f_cnt=up.f_cnt, gateway=gateway)
-    gap = up.f_cnt - state.f_cnt
-    missed = gap - 1 if 1 < gap <= LONGEST_GAP else 0
-    return replace(state, f_cnt=up.f_cnt, missed=state.missed + missed, gateway=gateway)
+        state = structs.replace(state, application_id=application, heard_ns=heard_ns, gateway=gateway)
+        return state if straggler else _begun(state, up.dev_addr, model, up.at_ns, up.f_cnt)
+    if holes or f_cnt != state.f_cnt + 1:
+        window = seen(state.window, f_cnt, up.at_ns, straggler=straggler)
+        f_cnt, holes, missed, counted_ns = window.newest, window.holes, window.missed, window.began_ns
+    return DeviceState(state.device, application, state.session, f_cnt, heard_ns, gateway, missed, state.last, state.config,
+                       holes, counted_ns)
 
 
 def _keepable(codec: Codec, frame: Frame) -> bytes:
@@ -365,17 +428,22 @@ def _keepable(codec: Codec, frame: Frame) -> bytes:
 
 
 def _radio(up: Uplink) -> list[Measurement]:
-    said = [RADIO_DR(up.dr), RADIO_FCNT(up.f_cnt), RADIO_GATEWAYS(up.gateways)]
-    said += [RADIO_RSSI(up.rssi)] if up.rssi is not None else []
-    said += [RADIO_SNR(up.snr)] if up.snr is not None else []
+    said = [Measurement(RADIO_DR, up.dr), Measurement(RADIO_FCNT, up.f_cnt), Measurement(RADIO_GATEWAYS, up.gateways)]
+    if up.rssi is not None:
+        said.append(Measurement(RADIO_RSSI, up.rssi))
+    if up.snr is not None:
+        said.append(Measurement(RADIO_SNR, up.snr))
     return said
 
 
-def _dated(said: Iterable[Measurement], at_ns: int) -> list[Measurement]:
+def _dated(said: Sequence[Measurement], at_ns: int) -> Sequence[Measurement]:
     """A device's own date counts only near the network's: one wrong clock must not make all that follows late."""
-    heard = from_ns(at_ns)
-    return [item if item.at is None or heard - DEVICE_CLOCK_BEHIND <= item.at <= heard + DEVICE_CLOCK_AHEAD
-            else replace(item, at=None) for item in said]
+    for item in said:
+        if item.at is not None:
+            heard = from_ns(at_ns)
+            earliest, latest = heard - DEVICE_CLOCK_BEHIND, heard + DEVICE_CLOCK_AHEAD
+            return [one if one.at is None or earliest <= one.at <= latest else structs.replace(one, at=None) for one in said]
+    return said
 
 
 def _time_of(arrival: Arrival) -> int:

@@ -1,7 +1,8 @@
 """How many different raw values are kept of one device: what scripts say in words of their own must come to an end."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from city.errors import TooManySeries
 from city.quantities import RAW, Measurement
@@ -17,9 +18,9 @@ def make_room(state: DeviceState, said: Sequence[Measurement], model: str, since
     if not new or new + sum(name.startswith(RAW) for name in state.last) <= MOST_RAW:
         return state
     own = f"{RAW}{model}."
-    last = {name: value for name, value in state.last.items()
-            if not name.startswith(RAW) or (name.startswith(own) and value.at_ns >= since_ns)}
-    return replace(state, last=last, since_ns={name: at for name, at in state.since_ns.items() if name in last})
+    gone = {name for name, value in state.last.items()
+            if name.startswith(RAW) and not (name.startswith(own) and value.at_ns >= since_ns)}
+    return replace(state, last=state.last.without(gone))
 
 
 def admit(said: Iterable[Measurement], state: DeviceState) -> None:

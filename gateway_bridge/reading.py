@@ -13,16 +13,18 @@ mender reads them, in a process of its own, until none is left.
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
 
-from city.errors import DecodeError, SandboxDown, ScriptBreach, ScriptError, ScriptOff, ScriptWaits
+from msgspec import structs
+
+from city.errors import DecodeError, SandboxDown, ScriptBreach, ScriptError, ScriptOff, ScriptWaits, TooManySeries
 from city.ids import AssetId, DevEui, TenantId
 from city.orders import Order
-from city.quantities import Measurement
+from city.quantities import RAW, Measurement
 from city.readings import from_ns, to_ns
 from city.scripts import Script
 from city.settings import Scripts
@@ -32,6 +34,7 @@ from decoders.catalog import UnknownModel, catalog
 from decoders.codec import Codec, Frame
 from decoders.javascript import Decoded, Program, Sandbox, Uplinked
 from gateway_bridge.breaches import Breaches
+from gateway_bridge.caps import SeriesCap
 from gateway_bridge.events import Uplink
 from gateway_bridge.metrics import Metrics
 from gateway_bridge.objects import object_of
@@ -79,6 +82,8 @@ class Reader:
         self._sandbox = sandbox or Sandbox(workers=max(settings.workers, 1))
         self._aside = sandbox or Sandbox()  # for letters, which nobody is to wait for
         self._breaches = Breaches(store, settings, self._metrics)
+        self._most_series = settings.raw_series
+        self._series = SeriesCap(self._most_series)
         self._lock = threading.Lock()
         self._is_down = False
         self._revision = -1
@@ -116,6 +121,7 @@ class Reader:
         with self._lock:
             if revision != self._revision:
                 self._own = {(script.tenant, script.model): self._ready(script) for script in self._store.scripts()}
+                self._series = SeriesCap(self._most_series)  # what a former version named may not be named any more
                 self._revision = revision
             return self._own
 
@@ -138,8 +144,21 @@ class Reader:
         for key, frames in foreign.items():
             answers = self._answers(key[1], own.get(key), frames, lanes[key[0]], now)
             for heard, answer in zip(frames, answers, strict=True):
-                read[heard.index] = replace(heard.arrival, read=answer)
+                read[heard.index] = Arrival(heard.arrival.message, heard.arrival.event, self._named(key[0], answer))
         return read
+
+    def _named(self, town: TenantId, answer: Read) -> Read:
+        """What it says, where there is room for what the town's own words name."""
+        names = {item.quantity.name for item in answer.said if item.quantity.name.startswith(RAW)}
+        try:
+            with self._lock:
+                was_full = town in self._series.full
+                self._series.admit(town, names)
+        except TooManySeries as error:
+            if not was_full:
+                _log.error("%s What says others is a dead letter from now on.", error)
+            return structs.replace(answer, said=(), failed=error)
+        return answer
 
     def _ready(self, script: Script) -> Own:
         known = self._own.get((script.tenant, script.model))
@@ -157,7 +176,7 @@ class Reader:
             up = arrival.event
             known = other.get(up.device) if isinstance(up, Uplink) else None
             if known is not None and isinstance(up, Uplink):
-                found.setdefault((known[0].id, known[1].model), []).append(_Heard(index, arrival, up, known))
+                found.setdefault((known.tenant.id, known.device.model), []).append(_Heard(index, arrival, up, known))
         return {key: sorted(frames, key=lambda heard: heard.up.at_ns) for key, frames in found.items()}
 
     def _of_others(self, devices: set[DevEui]) -> dict[DevEui, Registered]:
@@ -170,8 +189,8 @@ class Reader:
         remembered = self._ours[1]
         asked = devices - remembered
         registered = self._store.registered(asked) if asked else {}
-        remembered.update(eui for eui, known in registered.items() if known[1].model in ours)
-        return {eui: known for eui, known in registered.items() if known[1].model not in ours}
+        remembered.update(eui for eui, known in registered.items() if known.device.model in ours)
+        return {eui: known for eui, known in registered.items() if known.device.model not in ours}
 
     def _answers(self, model: str, own: Own | None, frames: Sequence["_Heard"], lane: _Lane, now: datetime) -> list[Read]:
         if own is None:
@@ -255,7 +274,7 @@ class _Heard:
 
     @property
     def asset(self) -> AssetId:
-        return self.place[2].id
+        return self.place.asset.id
 
 
 def _answer(own: Own, said: Decoded | ScriptError, lane: _Lane) -> Read:
@@ -291,7 +310,7 @@ def _by_object(own: Own, heard: _Heard) -> Read:
 
 def _undescribed(model: str, heard: _Heard) -> Read:
     """A model that nobody has described: what the network server says is kept under its own names."""
-    town, _, asset = heard.place
+    town, asset = heard.place.tenant, heard.place.asset
     bare = Script(town.id, model, model, asset.kind)
     codec = scripted.quiet(bare)
     try:

@@ -3,26 +3,30 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-
-from prometheus_client import start_http_server
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from time import perf_counter
 
 from city.clock import Clock
-from city.errors import BrokerDown, Conflict, Unavailable
+from city.errors import BrokerDown, LogBroken, StoreDown, Unavailable
 from city.settings import Settings
 from city.store.ports import ReadingLog, Store
+from city.store.readings import LocalLog
 from gateway_bridge import network_server
+from gateway_bridge.lag import Vitals
 from gateway_bridge.link import Link
 from gateway_bridge.listen import Listener
+from gateway_bridge.memory import PACE, Memory
 from gateway_bridge.mend import Mender
 from gateway_bridge.metrics import Metrics
 from gateway_bridge.network_server import NetworkServer
 from gateway_bridge.reading import Reader
+from gateway_bridge.serving import served
 from gateway_bridge.ship_all import Shipping
-from gateway_bridge.steer import Steerer
-from gateway_bridge.waiting import Backoff, first
+from gateway_bridge.steer import STEERING, Steerer
+from gateway_bridge.tenure import Tenure
+from gateway_bridge.waiting import Backoff, first, unbroken
 
-MEND_EVERY_S = 2.0
+MEND_EVERY_S, WRITE_EVERY_S = 2.0, 0.05
 
 _log = logging.getLogger(__name__)
 
@@ -35,32 +39,77 @@ async def run_bridge(settings: Settings, *, store: Store, log: ReadingLog, link:
     metrics.watch(link)
     turn = asyncio.Lock()
     async with _network(settings) as network, _reading(store, settings, metrics) as reader:
-        listener = Listener(link, store, log, clock, settings.bridge, metrics, turn=turn, reader=reader)
-        steerer = Steerer(link, store, clock, settings.bridge, metrics, network, turn=turn, reader=reader)
+        memory = Memory(store, log, pace=PACE)
+        listener = Listener(link, store, log, clock, settings.bridge, metrics, turn=turn, reader=reader, memory=memory)
+        tenure = Tenure(store, STEERING, settings.mqtt.client_id, settings.bridge.lease_s)
+        steerer = Steerer(link, store, clock, settings.bridge, metrics, network, turn=turn, reader=reader, tenure=tenure)
+        mender = Mender(store, log, clock, turn, reader, memory)
+        replayed = False
+
+        async def listen() -> None:
+            nonlocal replayed
+            if not replayed:
+                async with turn:
+                    count = await unbroken(asyncio.to_thread(memory.recover))
+                _log.info("states: brought up to the log by %d entries", count)
+                replayed = True
+            await listener.step()
 
         async def steer() -> None:
             await steerer.tick()
             await clock.sleep(settings.bridge.tick_s)
 
-        mender = Mender(store, log, clock, turn, reader)
-
         async def mend() -> None:
-            if not await mender.step():
+            if not (steerer.steers and await mender.step()):
                 await clock.sleep(MEND_EVERY_S)
 
-        with _served(metrics, settings.bridge.metrics_port):
-            loops = [_forever("listen", listener.step, clock, stop, metrics),
-                     _forever("steer", steer, clock, stop, metrics), _forever("mend", mend, clock, stop, metrics)]
-            if settings.influx.url:
-                shipping = Shipping(settings, store, log, clock)
+        async def write() -> None:
+            if not await unbroken(_written(memory, turn)):
+                await clock.sleep(WRITE_EVERY_S)
+
+        shipping = Shipping(settings, store, log, clock) if settings.influx.url else None
+        vitals = Vitals(link, metrics, clock, name=settings.mqtt.client_id, signs=store,
+                        log=log.status if isinstance(log, LocalLog) else None,
+                        shipping=shipping.status if shipping else None, states_lag_s=memory.lag_s)
+        with served(metrics, vitals.readiness, settings.bridge.metrics_port):
+            loops = [_forever(name, step, clock, stop, metrics, vitals) for name, step in
+                     (("listen", listen), ("write", write), ("steer", steer), ("mend", mend), ("vitals", vitals.step))]
+            if shipping:
                 metrics.registry.register(shipping)
                 loops.append(shipping.run(stop))
-            await asyncio.gather(*loops)
+            await _all(loops, stop)
+        with contextlib.suppress(StoreDown):  # what is not written is replayed from the log, a lease ends by itself
+            await asyncio.to_thread(memory.flush, everything=True)
+            await asyncio.to_thread(steerer.leave)
+
+
+async def _written(memory: Memory, turn: asyncio.Lock) -> int:
+    """How many states have been written into the database; nobody waits for it but the next such writing."""
+    async with turn:
+        part = memory.due()
+    if part is None:
+        return 0
+    begun = perf_counter()
+    revisions = await asyncio.to_thread(memory.write, part)
+    async with turn:
+        memory.written(part, revisions, perf_counter() - begun)
+        await asyncio.to_thread(memory.mark)
+    return len(part.states)
+
+
+async def _all(loops: Iterable[Coroutine[object, object, None]], stop: asyncio.Event) -> None:
+    """All of them to their end. Where one cannot go on, the others end what they have begun, and its error is raised."""
+    tasks = [asyncio.ensure_future(loop) for loop in loops]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        stop.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _forever(name: str, step: Callable[[], Awaitable[object]], clock: Clock, stop: asyncio.Event,
-                   metrics: Metrics) -> None:
-    """One step after another until `stop`; after a failure, with growing pauses."""
+                   metrics: Metrics, vitals: Vitals) -> None:
+    """One step after another until `stop`; after a failure, with growing pauses. Raises LogBroken."""
     backoff = Backoff()
 
     async def steps() -> None:
@@ -68,10 +117,17 @@ async def _forever(name: str, step: Callable[[], Awaitable[object]], clock: Cloc
             try:
                 await step()
                 backoff.worked()
+                vitals.worked(name)
+            except LogBroken as error:  # what was not made durable may be lost: only a new process may go on
+                metrics.failures.labels(name, error.reason).inc()
+                _log.critical("%s: %s", name, error)
+                raise
             except BrokerDown as error:  # the link itself backs off and says each problem once
                 metrics.failures.labels(name, error.reason).inc()
+                vitals.failed(name, error)
             except Unavailable as error:
                 metrics.failures.labels(name, error.reason).inc()
+                vitals.failed(name, error)
                 pause = backoff.failed()
                 _log.warning("%s: %s Next attempt in %.1f s.", name, error, pause)
                 await clock.sleep(pause)
@@ -102,22 +158,3 @@ async def _reading(store: Store, settings: Settings, metrics: Metrics) -> AsyncI
         yield reader
     finally:
         await asyncio.to_thread(reader.close)
-
-
-@contextlib.contextmanager
-def _served(metrics: Metrics, port: int) -> Iterator[None]:
-    """/metrics on 127.0.0.1 while the bridge runs."""
-    if not port:
-        yield
-        return
-    try:
-        server, thread = start_http_server(port, addr="127.0.0.1", registry=metrics.registry)
-    except (OSError, OverflowError) as error:
-        raise Conflict("Metrics cannot be served on 127.0.0.1:{port}: {what}", field="bridge.metrics_port", rule="free",
-                       port=port, what=str(error)) from error
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)

@@ -36,11 +36,13 @@ async def unbroken(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def first(*waits: Coroutine[Any, Any, Any]) -> None:
-    """Until the first of them is done; the others are called off."""
+    """Until the first of them is done; the others are called off. Raises what it raises."""
     tasks = [asyncio.ensure_future(wait) for wait in waits]
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()

@@ -9,21 +9,22 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
+from msgspec import structs
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
 
 from city.alarms import Alarm
 from city.commands import Command, State
+from city.counters import merge
 from city.ids import DevEui, TenantId
 from city.orders import Resume, SetLevel
 from city.places import Device
-from city.readings import DeviceState, Last
+from city.readings import DeviceState, Lasts
 from city.store import rows, tables
 from city.store.database import Database, Insert, counted
+from city.store.letters import LetterBounds
 from city.store.ports import DeadLetter, Facts, Known, Registered, View
 from city.store.registry import REGISTRY, WHOLE
 from city.store.scope import REVISION
-
-MOST_LETTERS = 50_000  # of one town, or of none; the oldest give way: a broken device must not fill the disk
 
 
 @dataclass(slots=True)
@@ -47,6 +48,8 @@ class Commits:
         self._put_applied = _put_applied(database)
         self._put_alarm = _put_alarm(database)
         self._put_letter = _put_letter(database)
+        self._bounds = LetterBounds()
+        self.made = 0
 
     def registered(self, devices: Collection[DevEui]) -> Mapping[DevEui, Registered]:
         """Town, device and asset of each of these devices that serves one."""
@@ -62,15 +65,15 @@ class Commits:
             live = self._asking.live(connection, known)
             alarms = self._asking.open_alarms(connection, registered.values())
         self._seen.update((eui, revision) for eui, (revision, _) in states.items())
-        return {eui: Known(town, device, asset, rows.state(states[eui][1]) if eui in states else DeviceState(eui),
-                           tuple(live.get(eui, ())), tuple(alarms.get((town.id, asset.id), ())))
-                for eui, (town, device, asset) in registered.items()}
+        return {eui: Known(one, rows.state(states[eui][1]) if eui in states else DeviceState(eui), tuple(live.get(eui, ())),
+                           tuple(alarms.get((one.tenant.id, one.asset.id), ())))
+                for eui, one in registered.items()}
 
-    def commit(self, facts: Facts) -> None:
+    def commit(self, facts: Facts) -> dict[TenantId, int]:
         """Facts that are known already change nothing, not even the revision. States of devices that serve no asset
         any more are passed over."""
         if not (facts.states or facts.commands or facts.alarms or facts.letters):
-            return
+            return {}
         with self._database.write() as connection:
             registered = self._registered(connection, sorted({state.device for state in facts.states}))
             revisions = self._revisions(connection, facts, registered)
@@ -78,12 +81,22 @@ class Commits:
             changed += _execute(connection, self._put_command,
                                 [rows.command_row(item, revisions[item.tenant]) for item in _newest(facts.commands)])
             changed += _execute(connection, self._put_alarm,
-                                [rows.alarm_row(item, revisions[item.tenant]) for item in facts.alarms])
+                                [rows.alarm_row(item, revisions[item.tenant]) for item in facts.alarms
+                                 if not _begun_already(connection, item)])
             _execute(connection, self._put_applied, _applied(facts.commands))
             self._commit_letters(connection, facts.letters)
             if changed:
                 _store_revisions(connection, revisions)
         self._seen.update(stamped)
+        self.made += 1
+        return revisions if changed else {}
+
+    def revisions(self) -> tuple[int, dict[TenantId, int]]:
+        """The registry's revision, and each town's."""
+        with self._database.read() as connection:
+            found = connection.execute(_REVISIONS).all()
+        towns = {TenantId(town): value for town, name, value in found if name == REVISION}
+        return next((value for town, name, value in found if (town, name) == (WHOLE, REGISTRY)), 0), towns
 
     def _registered(self, connection: Connection, euis: Sequence[DevEui]) -> dict[DevEui, Registered]:
         if not euis:
@@ -99,7 +112,7 @@ class Commits:
     def _revisions(self, connection: Connection, facts: Facts,
                    registered: Mapping[DevEui, Registered]) -> dict[TenantId, int]:
         """The next revision of each tenant concerned; other writers of these tenants wait from here on."""
-        concerned = {town.id for town, _, _ in registered.values()}
+        concerned = {one.tenant.id for one in registered.values()}
         concerned |= {command.tenant for command in facts.commands} | {alarm.tenant for alarm in facts.alarms}
         counters = tables.counters
         query = select(counters.c.tenant, counters.c.value).where(
@@ -116,7 +129,7 @@ class Commits:
             return 0, {}
         for eui, body in self._unseen(connection, wanted):
             wanted[eui] = merged(rows.state(body), wanted[eui])
-        tenants = {eui: registered[eui][0].id for eui in wanted}
+        tenants = {eui: registered[eui].tenant.id for eui in wanted}
         values = [{"tenant": tenants[eui], "device": eui, "heard_ns": state.heard_ns, "body": rows.state_body(state),
                    "revision": revisions[tenants[eui]]} for eui, state in sorted(wanted.items())]
         changed = self._put_state.run(connection, values)
@@ -136,8 +149,11 @@ class Commits:
             first = by_id.get(letter.id)
             by_id[letter.id] = replace(letter, count=letter.count + first.count) if first else letter
         if _execute(connection, self._put_letter, [rows.letter_row(letter) for _, letter in sorted(by_id.items())]):
-            for tenant in sorted({letter.tenant or "" for letter in by_id.values()}):
-                _let_go(connection, tenant or None)
+            self._bounds.keep(connection, list(by_id.values()))
+
+
+_REVISIONS = select(tables.counters.c.tenant, tables.counters.c.name, tables.counters.c.value).where(
+    tables.counters.c.name.in_((REVISION, REGISTRY)))
 
 
 class _Asking:
@@ -161,8 +177,8 @@ class _Asking:
             return {}
         town_of = {row.id: rows.tenant(row) for row in connection.execute(select(tables.tenants))}
         found = connection.execute(self._registered, self._listed(euis))
-        return {row.dev_eui: (town_of[row.tenant], Device(row.dev_eui, row.tenant, row.id, row.model), rows.asset(row))
-                for row in found}
+        return {row.dev_eui: Registered.of(town_of[row.tenant], Device(row.dev_eui, row.tenant, row.id, row.model),
+                                           rows.asset(row)) for row in found}
 
     def states(self, connection: Connection, euis: Sequence[DevEui]) -> dict[DevEui, tuple[int, str]]:
         """Revision and body by device."""
@@ -184,8 +200,8 @@ class _Asking:
     def open_alarms(self, connection: Connection,
                     registered: Iterable[Registered]) -> dict[tuple[str, str], list[Alarm]]:
         by_town: dict[TenantId, list[str]] = defaultdict(list)
-        for town, _, asset in registered:
-            by_town[town.id].append(asset.id)
+        for one in registered:
+            by_town[one.tenant.id].append(one.asset.id)
         found: dict[tuple[str, str], list[Alarm]] = defaultdict(list)
         for town_id, assets in by_town.items():
             for row in connection.execute(self._open_alarms, {"town": town_id, **self._listed(assets)}):
@@ -196,27 +212,27 @@ class _Asking:
 def merged(known: DeviceState, said: DeviceState) -> DeviceState:
     """One state from two that do not know of each other: the newer of each value, the rest from the newer state."""
     older, newer = (known, said) if said.heard_ns >= known.heard_ns else (said, known)
-    last, since = dict(newer.last), dict(newer.since_ns)
-    for name, value in older.last.items():
-        mine = last.get(name)
-        if mine is None or mine.at_ns < value.at_ns:
-            last[name] = Last(value.value, value.at_ns)
-            since[name] = older.since_ns.get(name, value.at_ns)
-    config = {**older.config, **newer.config} if older.session == newer.session else newer.config
-    return replace(newer, last=last, since_ns=since, config=config)
+    last = {**dict(older.last.items()), **{name: value for name, value in newer.last.items()
+                                           if (other := older.last.get(name)) is None or value.at_ns >= other.at_ns}}
+    same = older.session == newer.session
+    window = merge(older.window, newer.window) if same else newer.window
+    return structs.replace(newer, last=Lasts.of(last), config={**older.config, **newer.config} if same else newer.config,
+                           f_cnt=window.newest, missed=window.missed, holes=window.holes, counted_ns=window.began_ns)
+
+
+def _begun_already(connection: Connection, alarm: Alarm) -> bool:
+    """Whether another bridge has begun the same alarm: its own stands, and ends when either sees the end."""
+    if not alarm.open:
+        return False
+    table = tables.alarms.c
+    same = (table.tenant == alarm.tenant, table.asset == alarm.asset, table.kind == alarm.kind.value)
+    other = select(table.id).where(*same, table.ended_at.is_(None), table.id != alarm.id).limit(1)
+    return connection.execute(other).first() is not None
 
 
 def _execute(connection: Connection, statement: Insert, values: list[dict[str, object]]) -> int:
     """How many rows the statement has changed."""
     return max(connection.execute(statement, values).rowcount, 0) if values else 0
-
-
-def _let_go(connection: Connection, tenant: str | None) -> None:
-    """The oldest of a town's letters where it has too many; those of other towns stay."""
-    table = tables.letters
-    its = table.c.tenant == tenant
-    oldest = select(table.c.received_at).where(its).order_by(table.c.received_at.desc()).offset(MOST_LETTERS).limit(1)
-    connection.execute(delete(table).where(its, table.c.received_at <= oldest.scalar_subquery()))
 
 
 def _newest(commands: Iterable[Command]) -> list[Command]:

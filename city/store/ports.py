@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
+import msgspec
+
 from city.alarms import Alarm
 from city.commands import Command, State
 from city.health import Beat
@@ -18,7 +20,7 @@ from city.imports import ImportRow
 from city.lighting import Override, Program
 from city.places import Asset, Circuit, Device, Luminaire, ParkingBay, Street, Tenant, Zone
 from city.quantities import Quantity, Value
-from city.readings import DeviceState, Entry
+from city.readings import DeviceState, Entry, Place
 from city.scripts import Script
 
 
@@ -100,29 +102,41 @@ class ConfigWish:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """All that the bridge needs to know about one device to handle its event."""
+class Registered(msgspec.Struct, frozen=True, gc=False):
+    """A device that serves an asset of a town, and the place of what it says."""
 
     tenant: Tenant
     device: Device
     asset: Asset
+    place: Place
+
+    @classmethod
+    def of(cls, tenant: Tenant, device: Device, asset: Asset) -> "Registered":
+        return cls(tenant, device, asset, Place(tenant.id, asset.id, asset.kind, asset.zone, asset.circuit, device.dev_eui))
+
+
+class Known(msgspec.Struct, frozen=True, gc=False):
+    """All that the bridge needs to know about one device to handle its event."""
+
+    registered: Registered
     state: DeviceState
-    live: tuple[Command, ...]
-    alarms: tuple[Alarm, ...]
+    live: tuple[Command, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+
+    @property
+    def tenant(self) -> Tenant:
+        return self.registered.tenant
+
+    @property
+    def device(self) -> Device:
+        return self.registered.device
+
+    @property
+    def asset(self) -> Asset:
+        return self.registered.asset
 
 
 View = Mapping[DevEui, Known]
-Registered = tuple[Tenant, Device, Asset]
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """The right to do a job alone, as the process `holder` has or wants it; `fence` rises with each new holder."""
-
-    name: str
-    holder: str
-    fence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +148,15 @@ class Facts:
     commands: tuple[Command, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     letters: tuple[DeadLetter, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to do a job alone, as the process `holder` has or wants it; `fence` rises with each new holder."""
+
+    name: str
+    holder: str
+    fence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,15 +266,22 @@ class Store(Protocol):
     def registry_revision(self) -> int:
         """A number that rises when any town's assets or devices change; cheap to ask for."""
         ...
+    @property
+    def commits(self) -> int:
+        """How often this object has committed facts that nobody else may know of yet."""
+        ...
+    def revisions(self) -> tuple[int, Mapping[TenantId, int]]:
+        """The registry's revision and each town's, in one cheap query."""
+        ...
     def registered(self, devices: Collection[DevEui]) -> Mapping[DevEui, Registered]:
         """Town, device and asset of these devices, from memory as long as no registry has changed."""
         ...
     def view(self, devices: Collection[DevEui]) -> View:
         """What is known of these devices, in one query a table; devices without an asset are missing from it."""
         ...
-    def commit(self, facts: Facts) -> None:
-        """States, commands, alarms and dead letters in one durable transaction, stamped with a new revision.
-        Entries are the reading log's business and ignored here."""
+    def commit(self, facts: Facts) -> Mapping[TenantId, int]:
+        """States, commands, alarms and dead letters in one durable transaction, stamped with a new revision of each town
+        that they change: those are returned. Entries are the reading log's business and ignored here."""
         ...
     def live_commands(self, tenant: TenantId | None = None) -> Sequence[Command]: ...
     def last_applied(self, tenant: TenantId) -> Mapping[DevEui, Command]:

@@ -9,16 +9,19 @@ from sqlalchemy import Row
 from city.alarms import Alarm, AlarmKind
 from city.commands import Command, Priority, State
 from city.errors import Invalid
+from city.ids import DevEui, GatewayId
 from city.lighting import Override, Program
 from city.orders import from_json, to_json
 from city.places import Asset, Device, Luminaire, ParkingBay, Restriction, Site, Street, Tenant
-from city.readings import DeviceState
+from city.quantities import Value
+from city.readings import NO_CONFIG, DeviceState, Last, Lasts, lasts_index
 from city.scripts import LeafMapping, Script
 from city.store.database import plain
 from city.store.ports import Account, AuditLine, ConfigWish, DeadLetter, Role, Session, Token
 
 R = Row[*tuple[Any, ...]]
-_STATE = msgspec.json.Decoder(DeviceState)
+_ENCODE = msgspec.json.Encoder().encode
+_STATE = msgspec.json.Decoder(list[Any])
 _MAPPING = msgspec.json.Decoder(LeafMapping)
 _VARIABLES = msgspec.json.Decoder(dict[str, str])
 _POINTS = msgspec.json.Decoder(tuple[tuple[float, float], ...])
@@ -88,11 +91,23 @@ def audit_row(line: AuditLine) -> dict[str, object]:
 
 
 def state(body: str) -> DeviceState:
-    return _STATE.decode(body)
+    """Of a body as `state_body` writes it, or as it was written before the values stood in columns."""
+    if body.startswith("{"):
+        return _former(_FORMER.decode(body))
+    (device, application, session, f_cnt, heard, gateway, missed, names, values, ages, old, config, holes,
+     counted) = _STATE.decode(body)
+    index = lasts_index(tuple(names))
+    last = Lasts(index, tuple(values), tuple([heard - age for age in ages]), tuple([heard - age for age in old]))
+    return DeviceState(device, application, session, f_cnt, heard, gateway, missed, last, config or NO_CONFIG,
+                       holes, counted)
 
 
 def state_body(known: DeviceState) -> str:
-    return msgspec.json.encode(known).decode()
+    """Times as ages, since most values are as old as the last frame: that is half as long."""
+    last, heard = known.last, known.heard_ns
+    return _ENCODE((known.device, known.application_id, known.session, known.f_cnt, heard, known.gateway, known.missed,
+                    tuple(last.index), last.values, [heard - at for at in last.at], [heard - at for at in last.since],
+                    dict(known.config), known.holes, known.counted_ns)).decode()
 
 
 def command(row: R) -> Command:
@@ -157,6 +172,33 @@ def session(row: R) -> Session:
 
 def token(row: R) -> Token:
     return Token(row.prefix, row.name, Role(row.role), row.tenant, row.digest, row.created_at, row.expires_at)
+
+
+class _FormerLast(msgspec.Struct):
+    value: Value
+    at_ns: int
+
+
+class _FormerState(msgspec.Struct):
+    device: DevEui
+    application_id: str = ""
+    session: str = ""
+    f_cnt: int = -1
+    heard_ns: int = 0
+    gateway: GatewayId | None = None
+    missed: int = 0
+    last: dict[str, _FormerLast] = {}
+    since_ns: dict[str, int] = {}
+    config: dict[str, str] = {}
+
+
+def _former(was: _FormerState) -> DeviceState:
+    last = Lasts.of({name: Last(one.value, one.at_ns, was.since_ns.get(name, one.at_ns)) for name, one in was.last.items()})
+    return DeviceState(was.device, was.application_id, was.session, was.f_cnt, was.heard_ns, was.gateway, was.missed, last,
+                       was.config)
+
+
+_FORMER = msgspec.json.Decoder(_FormerState)
 
 
 def _json(value: object) -> str:

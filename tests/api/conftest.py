@@ -17,7 +17,7 @@ from city.ids import AssetId, DevEui, TenantId
 from city.imports import parse
 from city.places import Site, Tenant
 from city.quantities import BAY_OCCUPIED, LAMP_LEVEL, LAMP_POWER, LAMP_REASON, Quantity, Value
-from city.readings import DeviceState, Last, to_ns
+from city.readings import DeviceState, Last, Lasts, to_ns
 from city.settings import Settings
 from city.store.opening import open_store
 from city.store.ports import Account, Facts, Role, Store, TenantStore
@@ -55,8 +55,8 @@ def state(device: DevEui, at: datetime, **values: Value) -> DeviceState:
     """A device that said these at one time, all of them new."""
     names: dict[str, Quantity] = {"level": LAMP_LEVEL, "power": LAMP_POWER, "reason": LAMP_REASON,
                                   "occupied": BAY_OCCUPIED}
-    last = {names[name].name: Last(names[name].typed(value), to_ns(at)) for name, value in values.items()}
-    return DeviceState(device, heard_ns=to_ns(at), last=last, since_ns={name: to_ns(at) for name in last})
+    last = {names[name].name: Last(names[name].typed(value), to_ns(at), to_ns(at)) for name, value in values.items()}
+    return DeviceState(device, heard_ns=to_ns(at), last=Lasts.of(last))
 
 
 def says(store: Store, town: TenantStore, asset: str, at: datetime, **values: Value) -> None:

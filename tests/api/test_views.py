@@ -1,12 +1,12 @@
 """What people are shown of a lamp: one word, and setpoints that agree with city.lighting for every lamp."""
 
 import time
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from api import views
 from api.schemas import LuminaireOut
@@ -20,7 +20,7 @@ from city.lighting import Override, Program, Setpoint
 from city.orders import SetLevel
 from city.places import Device, Luminaire, Restriction, Site, Zone
 from city.quantities import LAMP_LEVEL, LAMP_POWER
-from city.readings import DeviceState, Last, to_ns
+from city.readings import DeviceState, Last, Lasts, to_ns
 from city.store.ports import Facts
 from decoders.catalog import catalog, codec_of
 
@@ -117,7 +117,7 @@ def test_an_estimate_spreads_over_the_gateways_that_hear_the_lamps(town, store, 
     for lamp, gateway in zip(lamps, ("1" * 16, "2" * 16, "1" * 16, "2" * 16), strict=True):
         hears(lamp.id, clock.now(), level=50.0)
         heard = town.state(town.device_of(lamp.id).dev_eui)
-        store.commit(Facts(states=(replace(heard, gateway=GatewayId(gateway)),)))
+        store.commit(Facts(states=(structs.replace(heard, gateway=GatewayId(gateway)),)))
     two = views.estimate_for(town, lamps)
     assert one.airtime_s == two.airtime_s
     assert two.last_s < one.last_s
@@ -128,8 +128,8 @@ def test_twenty_thousand_lamps_are_shown_within_bounds():
     lamps = [Luminaire(ALT, AssetId(f"L{n}"), f"Lampe {n}", HERE, ZoneId(f"z{n % 50}")) for n in range(20_000)]
     devices = {lamp.id: Device(DevEui(f"{n:016x}"), ALT, lamp.id, "nas/ul20xx") for n, lamp in enumerate(lamps)}
     at = to_ns(NOW)
-    states = {device.dev_eui: DeviceState(device.dev_eui, heard_ns=at, last={
-        LAMP_LEVEL.name: Last(50.0, at), LAMP_POWER.name: Last(20.0, at)}) for device in devices.values()}
+    states = {device.dev_eui: DeviceState(device.dev_eui, heard_ns=at, last=Lasts.of({
+        LAMP_LEVEL.name: Last(50.0, at, at), LAMP_POWER.name: Last(20.0, at, at)})) for device in devices.values()}
     began = time.process_time()
     picture = views.Picture(zones=[Zone(ALT, ZoneId(f"z{n}"), f"Zone {n}") for n in range(50)], devices=devices, codecs=catalog(),
                             states=states, alarms=[], live=[], targets=Targets([], Program(), HERE, NOW), now=NOW)

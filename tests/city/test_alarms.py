@@ -2,17 +2,18 @@
 
 from datetime import UTC, datetime, timedelta
 
-from city.alarms import AlarmKind, watch, watch_silence
+from city.alarms import FLOODED, STEADY, AlarmKind, watch, watch_flood, watch_silence
 from city.ids import AssetId, DevEui, TenantId
 from city.quantities import DEVICE_CLOCK_VALID, LAMP_FAILURE, Quantity
-from city.readings import DeviceState, Last, to_ns
+from city.readings import DeviceState, Last, Lasts, to_ns
 
 T, L = TenantId("t"), AssetId("L1")
 NOW = datetime(2026, 11, 22, 20, tzinfo=UTC)
 
 
 def knowing(*pairs: tuple[Quantity, bool], heard=NOW):
-    return DeviceState(DevEui("70b3d57ed0000042"), heard_ns=to_ns(heard), last={q.name: Last(v, 1) for q, v in pairs})
+    last = Lasts.of({quantity.name: Last(value, 1, 1) for quantity, value in pairs})
+    return DeviceState(DevEui("70b3d57ed0000042"), heard_ns=to_ns(heard), last=last)
 
 
 def test_a_failure_begins_one_alarm_and_its_end_ends_it():
@@ -41,3 +42,31 @@ def test_silence_is_one_alarm_and_any_uplink_ends_it():
 
 def test_a_device_that_never_spoke_is_not_called_silent():
     assert watch_silence(T, L, DeviceState(DevEui("70b3d57ed0000042")), timedelta(hours=3), [], NOW) is None
+
+
+def reported(failure: bool, *, since: datetime):
+    last = Lasts.of({LAMP_FAILURE.name: Last(failure, to_ns(since), to_ns(since))})
+    return DeviceState(DevEui("70b3d57ed0000042"), heard_ns=to_ns(NOW), last=last)
+
+
+def test_a_fault_that_comes_and_goes_with_each_report_is_one_alarm():
+    (alarm,) = watch(T, L, reported(True, since=NOW), [], NOW)
+    for minutes in range(5, 600, 5):
+        at = NOW + timedelta(minutes=minutes)
+        assert watch(T, L, reported(bool(minutes % 2), since=at), [alarm], at) == ()
+
+
+def test_a_fault_ends_with_the_first_report_that_has_been_good_for_a_while():
+    (alarm,) = watch(T, L, reported(True, since=NOW), [], NOW)
+    good = NOW + timedelta(minutes=15)
+    assert watch(T, L, reported(False, since=good), [alarm], good) == ()
+    (ended,) = watch(T, L, reported(False, since=good), [alarm], good + STEADY)
+    assert (ended.id, ended.ended_at) == (alarm.id, good + STEADY)
+
+
+def test_a_device_that_floods_has_one_alarm_an_hour():
+    alarm = watch_flood(T, L, [], NOW)
+    assert alarm.kind is AlarmKind.FLOODING
+    assert watch_flood(T, L, [alarm], NOW) is None
+    assert watch(T, L, knowing(), [alarm], NOW + FLOODED / 2) == ()
+    assert [item.ended_at for item in watch(T, L, knowing(), [alarm], NOW + FLOODED)] == [NOW + FLOODED]

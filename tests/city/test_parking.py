@@ -1,18 +1,19 @@
 """What residents may be told: unknown is never counted as free or as taken."""
 
-from dataclasses import replace
+
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace as changed
 
 from city.ids import AssetId, DevEui, TenantId, ZoneId
 from city.orders import Parameters, StatusInterval, to_json
 from city.parking import BayState, Occupancy, Word, bay_state, lost_change, publishable, sign_of_life, zone_occupancy
 from city.places import ParkingBay, Restriction, Site
 from city.quantities import BAY_OCCUPIED, BAY_PREVIOUS_MINUTES, DEVICE_HEARTBEAT
-from city.readings import DeviceState, Last, to_ns
+from city.readings import DeviceState, Last, Lasts, to_ns
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DAY = timedelta(hours=24)
@@ -24,7 +25,7 @@ def bay(number=1, restriction=Restriction.NONE, blocked=False):
 
 def heard(taken, ago):
     at = to_ns(NOW - ago)
-    return DeviceState(DevEui("70b3d57ed0000042"), heard_ns=at, last={BAY_OCCUPIED.name: Last(taken, at)})
+    return DeviceState(DevEui("70b3d57ed0000042"), heard_ns=at, last=Lasts.of({BAY_OCCUPIED.name: Last(taken, at, at)}))
 
 
 def test_a_heartbeat_keeps_a_bay_known_and_its_loss_does_not():
@@ -34,7 +35,7 @@ def test_a_heartbeat_keeps_a_bay_known_and_its_loss_does_not():
 
 
 def test_a_sensor_that_is_heard_but_does_not_say_its_state_leaves_the_bay_unknown():
-    radio = replace(heard(True, timedelta(hours=26)), heard_ns=to_ns(NOW))  # a frame nobody can read, a status of the radio
+    radio = changed(heard(True, timedelta(hours=26)), heard_ns=to_ns(NOW))
     assert bay_state(bay(), radio, DAY, NOW).occupancy is Occupancy.UNKNOWN
     assert bay_state(bay(), radio, DAY, NOW).heard_at == NOW
 
@@ -43,12 +44,12 @@ def test_a_sensor_says_its_state_as_often_as_it_has_been_set_to():
     known, seconds = heard(True, DAY), 6 * 3600.0
     report = to_json(Parameters((("battery_change", 1), ("max_time", 600), ("min_time", 60)))).decode()
     assert sign_of_life(None, DAY) == sign_of_life(known, DAY) == DAY
-    assert sign_of_life(replace(known, config={"StatusInterval": to_json(StatusInterval(900)).decode()}), DAY).seconds == 900
-    assert sign_of_life(replace(known, config={"Parameters": report, "StatusInterval": "?"}), DAY).seconds == 600
-    assert sign_of_life(replace(known, config={"Parameters": to_json(Parameters((("mode", 5),))).decode()}), DAY) == DAY
-    assert sign_of_life(replace(known, last={"device.setting@max_time": Last(seconds, 1)}), DAY).seconds == seconds
+    assert sign_of_life(changed(known, config={"StatusInterval": to_json(StatusInterval(900)).decode()}), DAY).seconds == 900
+    assert sign_of_life(changed(known, config={"Parameters": report, "StatusInterval": "?"}), DAY).seconds == 600
+    assert sign_of_life(changed(known, config={"Parameters": to_json(Parameters((("mode", 5),))).decode()}), DAY) == DAY
+    assert sign_of_life(changed(known, last=Lasts.of({"device.setting@max_time": Last(seconds, 1, 1)})), DAY).seconds == seconds
     for absurd in (0.0, 1e300, float("nan"), "soon"):
-        assert sign_of_life(replace(known, last={"device.setting@max_time": Last(absurd, 1)}), DAY) == DAY
+        assert sign_of_life(changed(known, last=Lasts.of({"device.setting@max_time": Last(absurd, 1, 1)})), DAY) == DAY
 
 
 def change(occupied, minutes, **more):

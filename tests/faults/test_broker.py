@@ -13,7 +13,7 @@ from tests.faults import invariant
 from tests.faults.bridge import Bridge
 from tests.faults.fleet import TOWN
 from tests.faults.rig import MakeRig, Rig
-from tests.faults.toxics import Slicer, Timeout
+from tests.faults.toxics import Bandwidth, Slicer, Timeout
 from tests.faults.waiting import during, until
 
 pytestmark = pytest.mark.wire
@@ -94,6 +94,21 @@ def test_f03_half_open_connection_is_found_out(rig: Rig, long: bool) -> None:
     assert bridge.cpu_s() - spent < 0.3 * (time.monotonic() - began), "it waits, it does not spin"
     rig.to_broker.clear()
     rig.wait_stored(bridge, 600, 90.0)
+    assert bridge.stop() == 0
+    rig.check()
+
+
+def test_f03_the_answer_to_a_subscription_may_stand_behind_a_backlog(rig: Rig, long: bool) -> None:
+    """Over a slow link what the broker has kept for us takes longer than an answer may: it is not given up meanwhile."""
+    backlog = 4000 if long else 1200
+    bridge = rig.bridge()
+    assert bridge.stop() == 0
+    rig.publisher.publish(backlog)
+    with rig.to_broker.poisoned(Bandwidth(100_000)):
+        bridge.launch()
+        rig.wait_stored(bridge, backlog, 240.0)
+        bridge.wait_connected()
+    assert invariant.balance(bridge)["connections"] == 1
     assert bridge.stop() == 0
     rig.check()
 

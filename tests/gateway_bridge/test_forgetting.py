@@ -1,9 +1,9 @@
 """Settings that a model forgets when it joins anew are not taken as confirmed any more."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from city.imports import COLUMNS, parse
 from city.readings import to_ns
@@ -22,7 +22,7 @@ def configured(town: Town, model: str) -> None:
     assert not problems
     town.own.import_rows(rows)
     known = town.known().state
-    town.store.commit(Facts(states=(replace(known, session=OLD, heard_ns=to_ns(NOW) - 60 * 10**9, config=CONFIRMED),)))
+    town.store.commit(Facts(states=(structs.replace(known, session=OLD, heard_ns=to_ns(NOW) - 60 * 10**9, config=CONFIRMED),)))
 
 
 async def joins(town: Town, address: str) -> None:

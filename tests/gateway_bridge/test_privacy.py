@@ -10,7 +10,7 @@ from chirpstack_api import integration
 from city.ids import AssetId, DevEui, TenantId, ZoneId
 from city.places import Device, ParkingBay, Site, Tenant
 from city.readings import DeviceState
-from city.store.ports import DeadLetter, Known
+from city.store.ports import DeadLetter, Known, Registered
 from decoders.catalog import catalog
 from decoders.codec import Frame
 from gateway_bridge.link import Message
@@ -27,8 +27,8 @@ UNREADABLE = [("nwave/nps405", 10, "d1201f34567800"), ("nwave/nps405", 10, "d11f
 def letter_of(model: str, payload: bytes) -> DeadLetter:
     device = DevEui("70b3d57ed0000042")
     bay = ParkingBay(TOWN, AssetId("P-1"), "Platz 1", Site(48.7, 13.8), ZoneId("markt"))
-    known = Known(Tenant(TOWN, "Musterstadt", Site(48.7, 13.8)), Device(device, TOWN, bay.id, model), bay,
-                  DeviceState(device), (), ())
+    known = Known(Registered.of(Tenant(TOWN, "Musterstadt", Site(48.7, 13.8)), Device(device, TOWN, bay.id, model), bay),
+                  DeviceState(device))
     batch = handle_all(parse_all([Message(topic("up"), payload)]), {device: known}, NOW)
     assert batch.facts.entries == ()
     [letter] = batch.facts.letters

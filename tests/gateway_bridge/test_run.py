@@ -59,6 +59,9 @@ async def test_failures_of_neighbours_and_of_our_own_are_waited_out(town: Town) 
     failures: list[Exception] = [StoreDown("no"), RuntimeError("a fault of ours")]
 
     class Log:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(town.log, name)
+
         def append(self, entries: Any) -> int:
             if failures:
                 raise failures.pop(0)
@@ -98,6 +101,9 @@ async def test_a_batch_that_is_being_kept_is_finished_before_the_stop(town: Town
     loop = asyncio.get_running_loop()
 
     class SlowLog:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(town.log, name)
+
         def append(self, entries: Any) -> int:
             loop.call_soon_threadsafe(entered.set)
             asyncio.run_coroutine_threadsafe(leave.wait(), loop).result(5)

@@ -41,7 +41,7 @@ from tests.gateway_bridge.test_reading import (
     hear,
     reasons,
 )
-from tests.gateway_bridge.town import NOW, Town, small_town
+from tests.gateway_bridge.town import NOW, Instead, Town, small_town
 
 OTHER_TOWN = TenantId("anderstadt")
 OTHER = "70b3d57ed0000888"
@@ -181,7 +181,7 @@ async def test_a_bridge_that_starts_knows_who_waits(town: Town, sandbox: SlowSan
 
 
 async def test_frames_that_could_not_be_stored_do_not_wait_for_themselves(town: Town, sandbox: SlowSandbox) -> None:
-    class Full:
+    class Full(Instead):
         """A log that cannot be written."""
 
         @staticmethod
@@ -189,7 +189,7 @@ async def test_frames_that_could_not_be_stored_do_not_wait_for_themselves(town: 
             raise StoreDown("The disk is full, {count} entries wait.", count=len(entries))
 
     sandbox.takes_s = 0.09
-    full = listener(town, town.reader, Full())
+    full = listener(town, town.reader, Full(town.log))
     for n in range(20):
         town.link.deliver(topic("up", X1), frame(n, data=bytes([n])))
     with pytest.raises(StoreDown):

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from city.clock import ManualClock
 from city.commands import Command, Priority, command
@@ -32,6 +33,16 @@ NOW = datetime(2026, 7, 18, 9, 35, tzinfo=UTC)  # 45 s after the sample uplink; 
 LAMP, BAY, BAY_EUI = AssetId("N-0042"), AssetId("P-1"), DevEui("70b3d57ed0000099")
 CSV = ("N-0042,lamp,Lampe 42,48.7,13.8,nord,K1,70b3d57ed0000042,nas/ul20xx,40,P4,\n"
        "P-1,bay,Platz 1,48.7,13.8,markt,,70b3d57ed0000099,bosch/tps110,,,\n")
+
+
+class Instead:
+    """Something that does what `of` does, but for what a subclass does otherwise."""
+
+    def __init__(self, of: Any) -> None:
+        self.of = of
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.of, name)
 
 
 @dataclass

@@ -12,7 +12,7 @@ from city.parking import Occupancy, zone_occupancy
 from city.places import Device, Luminaire, ParkingBay, Site, Tenant
 from city.quantities import BAY_OCCUPIED, LAMP_RELAY_CLOSED, quantity
 from city.readings import DeviceState, Quality, from_ns, to_ns
-from city.store.ports import Known
+from city.store.ports import Known, Registered
 from decoders.catalog import catalog, vectors_path
 from decoders.vectors import Uplink as Vector
 from decoders.vectors import load
@@ -34,7 +34,7 @@ def canonical(model: str, name: str) -> list[Vector]:
 
 def known(model: str) -> Known:
     asset = BAY if model in BAYS else LAMP
-    return Known(TOWN, Device(EUI, TOWN.id, asset.id, model), asset, DeviceState(EUI), (), ())
+    return Known(Registered.of(TOWN, Device(EUI, TOWN.id, asset.id, model), asset), DeviceState(EUI))
 
 
 def heard(vector: Vector, before: Known, at: datetime = NOW) -> Handled:
@@ -87,7 +87,7 @@ def test_an_nps405_tells_of_the_change_that_was_lost_before() -> None:
     assert done.entry is not None
     states = [(from_ns(one.at_ns), one.value, one.quality) for one in done.entry.readings if one.quantity is BAY_OCCUPIED]
     assert states == [(NOW + timedelta(minutes=106), False, Quality.GOOD), (NOW + timedelta(hours=3), True, Quality.GOOD)]
-    assert done.known.state.since_ns[BAY_OCCUPIED.name] == to_ns(NOW + timedelta(hours=3))
+    assert done.known.state.last[BAY_OCCUPIED.name].since_ns == to_ns(NOW + timedelta(hours=3))
     assert done.known.state.value(BAY_OCCUPIED) is True
     assert heard(came, done.known, NOW + timedelta(hours=3, minutes=1)).known.state.value(BAY_OCCUPIED) is True
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import psycopg
 import pytest
+from msgspec import structs
 
 from city import orders
 from city.alarms import AlarmKind, begin
@@ -16,12 +17,12 @@ from city.ids import AssetId, CircuitId, CommandId, DevEui, OverrideId, TenantId
 from city.imports import ImportRow
 from city.lighting import Override, Program
 from city.places import AssetKind, Luminaire, ParkingBay, Restriction, Site, Street, Tenant
-from city.readings import DeviceState, Last, to_ns
+from city.readings import DeviceState, Last, Lasts, to_ns
 from city.scripts import MAX_RULES, MAX_SOURCE, LeafMapping, Rule, Script
 from city.store import tables
-from city.store.commits import MOST_LETTERS
 from city.store.database import Database
 from city.store.leases import insist
+from city.store.letters import MOST_LETTERS
 from city.store.opening import open_store
 from city.store.ports import (
     Account,
@@ -84,8 +85,8 @@ def row(asset: str, eui: DevEui | None = None, *, kind: AssetKind = "lamp", zone
 def said(device: DevEui, seconds: int, **values: object) -> DeviceState:
     """A device's state at so many seconds, in which these values (lamp_level=…) were said."""
     at = HEARD + seconds * 10**9
-    last = {name.replace("_", ".", 1): Last(value, at) for name, value in values.items()}
-    return DeviceState(device, "app", "01020304", seconds, at, last=last, since_ns=dict.fromkeys(last, at))
+    last = {name.replace("_", ".", 1): Last(value, at, at) for name, value in values.items()}
+    return DeviceState(device, "app", "01020304", seconds, at, last=Lasts.of(last))
 
 
 def told(device: DevEui = D1, asset: str = "L1", *, tenant: TenantId = A, level: int = 40, now: datetime = NOW) -> Command:
@@ -210,7 +211,7 @@ def test_the_bridge_knows_which_device_serves_what(store, town):
     town.import_rows([row("L7", D3, model="acme/x1")])
     assert store.registry_revision() > before
     known = store.registered([D1, D3, DevEui("00000000000000ff")])
-    assert {eui: (place.id, device.model, asset.id) for eui, (place, device, asset) in known.items()} == {
+    assert {eui: (one.tenant.id, one.device.model, one.asset.id) for eui, one in known.items()} == {
         D1: (A, "nas/ul20xx", "L1"), D3: (A, "acme/x1", "L7")}
 
 
@@ -422,7 +423,8 @@ def test_the_view_holds_all_that_is_known_of_a_device(store, town):
     order, alarm = told(), begin(A, AssetId("L1"), AlarmKind.LAMP_FAILURE, NOW)
     finished = replace(told(level=70), state=State.APPLIED)
     state = said(D1, 1, lamp_level=40.0, lamp_reason="manual", lamp_failure=True, lamp_dali_status=4)
-    state = replace(state, gateway="00000000000000ff", config={"StatusInterval": '{"type":"StatusInterval","seconds":60}'})
+    config = {"StatusInterval": '{"type":"StatusInterval","seconds":60}'}
+    state = structs.replace(state, gateway="00000000000000ff", config=config)
     store.commit(Facts(states=(state,), commands=(order, finished), alarms=(alarm,)))
     view = store.view([D1, D2, DevEui("ffffffffffffffff")])
     assert set(view) == {D1, D2}
@@ -460,15 +462,16 @@ def test_two_bridges_lose_nothing_of_one_device(url, store, town):
     store.commit(Facts(states=(said(D1, 1, lamp_level=40.0, lamp_power=20.0),)))
     other.commit(Facts(states=(said(D1, 2, lamp_level=60.0),)))
     other.close()
-    assert town.state(D1).last == {"lamp.level": Last(60.0, HEARD + 2 * 10**9), "lamp.power": Last(20.0, HEARD + 10**9)}
+    assert [(name, one.value, one.at_ns - HEARD) for name, one in sorted(town.state(D1).last.items())] == [
+        ("lamp.level", 60.0, 2 * 10**9), ("lamp.power", 20.0, 10**9)]
     assert town.state(D1).f_cnt == 2
 
 
 def test_what_one_bridge_forgets_knowingly_is_forgotten(store, town):
     """A join resets the configuration: the bridge has seen what it overwrites."""
-    store.commit(Facts(states=(replace(said(D1, 1, lamp_level=40.0), config={"Clock": "{}"}),)))
+    store.commit(Facts(states=(structs.replace(said(D1, 1, lamp_level=40.0), config={"Clock": "{}"}),)))
     seen = store.view([D1])[D1].state
-    store.commit(Facts(states=(replace(seen, session="0a0b0c0d", config={}, heard_ns=HEARD + 10**10),)))
+    store.commit(Facts(states=(structs.replace(seen, session="0a0b0c0d", config={}, heard_ns=HEARD + 10**10),)))
     assert town.state(D1).config == {}
 
 

@@ -16,7 +16,7 @@ from city.ids import AssetId, CircuitId, DevEui, TenantId, ZoneId
 from city.imports import ImportRow
 from city.places import AssetKind, Restriction, Site, Street, Tenant
 from city.quantities import LAMP_LEVEL, LAMP_POWER
-from city.readings import DeviceState, Entry, Last, Place, Reading, to_ns
+from city.readings import DeviceState, Entry, Last, Lasts, Place, Reading, to_ns
 from city.settings import Settings
 from city.store.opening import open_store
 from city.store.ports import Account, Facts, Role, Store, TenantStore
@@ -79,8 +79,8 @@ class World:
 
     def _say(self, eui: DevEui, ago: timedelta, **values: float | bool) -> None:
         at = to_ns(NOW - ago)
-        self.store.commit(Facts(states=(DeviceState(eui, heard_ns=at, last={
-            name: Last(value, at) for name, value in values.items()}),)))
+        self.store.commit(Facts(states=(DeviceState(eui, heard_ns=at, last=Lasts.of({
+            name: Last(value, at, at) for name, value in values.items()})),)))
 
 
 @pytest.fixture

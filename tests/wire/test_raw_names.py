@@ -7,9 +7,9 @@ import pytest
 
 from city.clock import ManualClock
 from city.ids import AssetId, DevEui, TenantId, ZoneId
-from city.places import Device, ParkingBay, Site
+from city.places import Device
 from city.quantities import quantity
-from city.readings import Entry, Place, place, to_ns
+from city.readings import Entry, Place, to_ns
 from city.scripts import LeafMapping
 from city.settings import Influx
 from city.store.influx import open_sink
@@ -40,13 +40,12 @@ def outputs() -> list[dict[str, object]]:
 
 def entries() -> list[Entry]:
     device = Device(DevEui("70b3d57ed0000001"), TOWN, ASSET, MODEL)
-    asset = ParkingBay(TOWN, ASSET, "", Site(48.7, 13.8), ZoneId("markt"))
     where = Place(TOWN, ASSET, "bay", ZoneId("markt"), None, device.dev_eui)
     found = []
     for number, said in enumerate(outputs()):
         at = to_ns(START + timedelta(seconds=number))
         measured = mapping.apply(MODEL, LeafMapping(), mapping.leaves(said))
-        found.append(Entry.of(where, at, f"up:{number}", place(measured, device, asset, at)))
+        found.append(Entry(where, at, f"up:{number}", tuple(measured)))
     return found
 
 
