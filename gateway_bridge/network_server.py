@@ -2,9 +2,6 @@
 
 from typing import Protocol
 
-import grpc
-from chirpstack_api import api
-
 from city.errors import Invalid, NetworkServerDown
 from city.ids import DevEui
 from city.settings import Chirpstack
@@ -31,18 +28,23 @@ class ChirpstackApi:
     """Over gRPC with an API key; TLS where the address begins with https://."""
 
     def __init__(self, settings: Chirpstack) -> None:
+        # Here, because they take 12 MB, and a bridge without chirpstack.url needs none of them.
+        import grpc
+        from chirpstack_api import api
+
         where, tls = target(settings.url)
         self._channel = grpc.aio.secure_channel(where, grpc.ssl_channel_credentials()) if tls \
             else grpc.aio.insecure_channel(where)
-        self._devices = api.DeviceServiceStub(self._channel)
+        self._devices, self._flush = api.DeviceServiceStub(self._channel), api.FlushDeviceQueueRequest
+        self._failed = grpc.RpcError
         self._metadata = (("authorization", f"Bearer {settings.token.reveal()}"),)
 
     async def flush(self, device: DevEui) -> None:
-        request = api.FlushDeviceQueueRequest(dev_eui=device)
+        request = self._flush(dev_eui=device)
         try:
             await self._devices.FlushQueue(request, metadata=self._metadata, timeout=TIMEOUT_S)
-        except grpc.RpcError as error:
-            code = error.code() if isinstance(error, grpc.aio.AioRpcError) else "?"
+        except self._failed as error:
+            code = getattr(error, "code", lambda: "?")()
             raise NetworkServerDown("ChirpStack's API does not empty the queue of {device}: {what}", device=device,
                                     what=str(code)) from error
 

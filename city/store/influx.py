@@ -19,9 +19,6 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 import urllib3
-from influxdb_client.client.influxdb_client import InfluxDBClient
-from influxdb_client.client.write_api import SYNCHRONOUS
-from influxdb_client.rest import ApiException
 
 from city.errors import BadInput, InfluxDown, Invalid
 from city.settings import Influx
@@ -212,6 +209,12 @@ class _Two:
 
     def __init__(self, settings: Influx, http: Http, keep_days: int | None, limits: Limits) -> None:
         """`keep_days` None: a missing bucket is not created."""
+        # Here, because its modules take 12 MB and a second, and a bridge that writes to 1.x, or to none, needs none of them.
+        from influxdb_client.client.influxdb_client import InfluxDBClient
+        from influxdb_client.client.write_api import SYNCHRONOUS
+        from influxdb_client.rest import ApiException
+
+        self._refused = ApiException
         self._bucket, self._org, self._http, self._keep_days = settings.bucket, settings.org, http, keep_days
         self._client = InfluxDBClient(settings.url.rstrip("/"), settings.token.reveal(), org=settings.org,
                                       timeout=(limits.connect_s * 1000, limits.read_s * 1000), retries=NO_RETRY)
@@ -222,7 +225,7 @@ class _Two:
     def send(self, body: bytes) -> Answer:
         try:
             self._api.write(self._bucket, self._org, body)  # nanoseconds
-        except ApiException as error:
+        except self._refused as error:
             if not error.status:
                 raise silent(error) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:

@@ -1,20 +1,22 @@
 """Open the city database, bringing its tables up to date on the way."""
 
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from city.errors import Invalid
 from city.store.database import Database
 from city.store.ports import Store
 from city.store.sql import SqlStore
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+MIGRATIONS = Path(__file__).parent / "migrations"
 _UPGRADE_LOCK = 0x5DAD7F  # any number of our own; PostgreSQL makes others who want it wait
+_SAYS = re.compile(r"^(revision|down_revision)\b[^=\n]*= *[\"'](\w+)[\"']", re.MULTILINE)
 
 
 def open_store(url: str) -> Store:
@@ -27,9 +29,8 @@ def open_store(url: str) -> Store:
 
 def upgrade(database: Database) -> None:
     """Bring the tables to this program's revision. Several processes may do so at once: one does, the others wait."""
-    with database.read() as connection:
-        if MigrationContext.configure(connection).get_current_revision() == newest():
-            return
+    if version(database) == newest():
+        return
     with database.write() as connection:
         if not database.sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _UPGRADE_LOCK})
@@ -39,15 +40,24 @@ def upgrade(database: Database) -> None:
 def version(database: Database) -> str | None:
     """The revision that the tables are at; None for an empty database."""
     with database.read() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        found = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return None if found is None else str(found)
 
 
 def newest() -> str | None:
-    """The revision that this program brings a database to."""
-    return ScriptDirectory.from_config(_config()).get_current_head()
+    """The revision that this program brings a database to: the one after which none comes."""
+    said = [dict(_SAYS.findall(path.read_text(encoding="utf-8"))) for path in sorted((MIGRATIONS / "versions").glob("*.py"))]
+    former = {one.get("down_revision") for one in said}
+    return next((one["revision"] for one in said if "revision" in one and one["revision"] not in former), None)
 
 
 def _migrate(connection: Connection) -> None:
+    # Here, because alembic takes 11 MB and half a second, and a database is seldom behind the program.
+    from alembic import command
+    from alembic.util.exc import CommandError
+
     config = _config()
     config.attributes["connection"] = connection
     try:
@@ -57,7 +67,9 @@ def _migrate(connection: Connection) -> None:
                       field="database.url", rule="version") from error
 
 
-def _config() -> Config:
+def _config() -> "Config":
+    from alembic.config import Config
+
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     return config

@@ -1,12 +1,16 @@
 """The city database's tables and how they come to be."""
 
 import stat
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from city.clock import ManualClock
@@ -14,7 +18,7 @@ from city.errors import Invalid, StoreDown
 from city.settings import Secret
 from city.store.__main__ import main
 from city.store.database import Database
-from city.store.opening import newest, open_store, upgrade, version
+from city.store.opening import MIGRATIONS, newest, open_store, upgrade, version
 from city.store.ports import Account, Role, Session
 from city.store.tables import metadata
 
@@ -132,3 +136,17 @@ def test_the_migrations_lie_inside_the_package():
     directory = Path(migrations.__file__).parent
     assert (directory / "env.py").exists()
     assert (directory / "script.py.mako").exists()
+
+
+def test_the_newest_revision_is_the_one_that_alembic_would_choose():
+    scripts = Config()
+    scripts.set_main_option("script_location", str(MIGRATIONS))
+    assert newest() == ScriptDirectory.from_config(scripts).get_current_head()
+
+
+def test_a_database_of_our_revision_is_opened_without_what_makes_revisions(tmp_path):
+    open_store(f"sqlite:///{tmp_path}/city.db").close()
+    code = (f"import sys; from city.store.opening import open_store; import gateway_bridge.__main__; "
+            f"open_store('sqlite:///{tmp_path}/city.db').close(); "
+            f"print(sorted({{'alembic', 'grpc', 'influxdb_client'}} & set(sys.modules)))")
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
