@@ -95,8 +95,12 @@ def watch(tenant: TenantId, asset: AssetId, state: DeviceState, open_alarms: Ite
 
 def alarming(state: DeviceState) -> bool:
     """Whether anything that the device says of itself calls for an alarm."""
-    value = state.last.value
-    return any(value(name) is bad for name, bad in _BAD)
+    index, values = state.last.index, state.last.values
+    for name, bad in _BAD:  # asked of every uplink
+        number = index.get(name)
+        if number is not None and values[number] is bad:
+            return True
+    return False
 
 
 def watch_flood(tenant: TenantId, asset: AssetId, open_alarms: Iterable[Alarm], now: datetime) -> Alarm | None:

@@ -3,6 +3,7 @@
 CityError
   BadInput      the world sent nonsense: keep as dead letter with the reason, count, acknowledge, go on
     MalformedEvent     not an event of the network server
+    RetainedEvent      published as retained: it may be as old as the topic
     UnknownDevice      no such device in our registry
     ForeignDevice      the message names another tenant than our registry
     FromTheFuture  TooOld   an event dated where no event can be
@@ -51,6 +52,10 @@ class BadInput(CityError):
 
 class MalformedEvent(BadInput):
     """Not an event of the network server."""
+
+
+class RetainedEvent(BadInput):
+    """The broker has kept the event for whoever subscribes: nobody can tell whether it is new."""
 
 
 class UnknownDevice(BadInput):

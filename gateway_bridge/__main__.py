@@ -35,10 +35,10 @@ async def _run(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    link = connect(settings.mqtt)
     store = await asyncio.to_thread(open_store, settings.database.url.reveal())
     try:
         log = await asyncio.to_thread(open_log, settings.log)
+        link = connect(settings.mqtt, had_session=log.head() > 0)
         try:
             await run_bridge(settings, store=store, log=log, link=link, clock=SystemClock(), stop=stop)
         finally:

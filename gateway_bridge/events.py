@@ -9,23 +9,41 @@ minutes from the server's own time of the same reception, the server's is taken 
 """
 
 import binascii
-import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from typing import Annotated, Any
+from datetime import timedelta
+from typing import Any
 
 import msgspec
 from chirpstack_api import integration
 from google.protobuf.message import DecodeError as ProtobufError
 
 from city.errors import Invalid, MalformedEvent
-from city.ids import DevEui, GatewayId, dev_eui, gateway_id
-from city.readings import NS
+from city.ids import DevEui, GatewayId, dev_eui
+from city.readings import NS, from_ns
+from gateway_bridge.event_json import (
+    MAX_TEXT,
+    AckJson,
+    HeaderJson,
+    IntegrationJson,
+    JoinJson,
+    LocationJson,
+    LogJson,
+    RxJson,
+    StatusJson,
+    TxAckJson,
+    UpJson,
+    checked_word,
+    dev_addr,
+    known_gateway,
+    known_word,
+    parse_base64,
+    parse_time,
+    plain_text,
+    word,
+)
 
 MAX_PAYLOAD = 256 * 1024
 MAX_CLOCK_ERROR_NS = 300 * NS
-MAX_TEXT = 300
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -125,98 +143,6 @@ def device_of(topic: str) -> DevEui | None:
         return None
 
 
-_FCnt = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
-_Byte = Annotated[int, msgspec.Meta(ge=0, le=255)]
-_Small = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
-_Word = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[0-9A-Za-z._:-]*$")]  # checked by _known_word on the way
-
-
-class _Json(msgspec.Struct, rename="camel", gc=False):
-    pass
-
-
-class _DeviceInfo(_Json):
-    dev_eui: str
-    tenant_id: str = ""
-    application_id: str = ""
-
-
-class _Rx(_Json):
-    gateway_id: str = ""
-    ns_time: str = ""
-    rssi: _Small = 0
-    snr: float = 0.0
-
-
-class _Header(_Json, kw_only=True):
-    device_info: _DeviceInfo
-    time: str
-    deduplication_id: str = ""
-
-
-class _Up(_Header, kw_only=True):
-    dev_addr: str = ""
-    dr: _Byte = 0
-    f_cnt: _FCnt = 0
-    f_port: _Byte = 0
-    data: str = ""
-    rx_info: list[_Rx] = []
-    object: msgspec.Raw = msgspec.Raw(b"")
-
-
-class _Lora(_Json):
-    spreading_factor: _Byte = 0
-
-
-class _Modulation(_Json):
-    lora: _Lora | None = None
-
-
-class _TxInfo(_Json):
-    modulation: _Modulation | None = None
-
-
-class _TxAck(_Header, kw_only=True):
-    queue_item_id: _Word = ""
-    tx_info: _TxInfo | None = None
-
-
-class _Ack(_Header, kw_only=True):
-    queue_item_id: _Word = ""
-    acknowledged: bool = False
-
-
-class _Join(_Header, kw_only=True):
-    dev_addr: str = ""
-
-
-class _Status(_Header, kw_only=True):
-    margin: _Small = 0
-    external_power_source: bool = False
-    battery_level_unavailable: bool = False
-    battery_level: float = 0.0
-
-
-class _Log(_Header, kw_only=True):
-    level: str | int = ""
-    code: str | int = ""
-    description: str = ""
-    context: dict[str, str] = {}
-
-
-class _Position(_Json):
-    latitude: float = 0.0
-    longitude: float = 0.0
-
-
-class _Location(_Header, kw_only=True):
-    location: _Position = msgspec.field(default_factory=_Position)
-
-
-class _Integration(_Header, kw_only=True):
-    integration_name: str = ""
-
-
 def _address(topic: str) -> tuple[str, DevEui | None]:
     """Kind, and device where the topic has ChirpStack's default form."""
     parts = topic.rsplit("/", 4)
@@ -277,133 +203,72 @@ def _nothing(_message: Any) -> dict[str, Any]:  # noqa: ANN401 - a protobuf mess
 
 
 def _rfc3339(stamp: Any) -> str:  # noqa: ANN401 - a protobuf Timestamp
-    seconds = _EPOCH + timedelta(seconds=stamp.seconds)
+    seconds = from_ns(0) + timedelta(seconds=stamp.seconds)
     if not 0 <= stamp.nanos < NS:
         raise ValueError("nanoseconds out of range")
     return f"{seconds:%Y-%m-%dT%H:%M:%S}.{stamp.nanos:09d}+00:00" if seconds.year >= 1000 else ""
 
 
-def _header(source: _Header) -> dict[str, Any]:
+def _header(source: HeaderJson) -> dict[str, Any]:
     info = source.device_info
-    return {"device": dev_eui(info.dev_eui), "at_ns": parse_time(source.time), "tenant_id": _known_word(info.tenant_id),
-            "application_id": _known_word(info.application_id), "key": _checked_word(source.deduplication_id)}
+    return {"device": dev_eui(info.dev_eui), "at_ns": parse_time(source.time), "tenant_id": known_word(info.tenant_id),
+            "application_id": known_word(info.application_id), "key": checked_word(source.deduplication_id)}
 
 
-def _uplink(up: _Up) -> Uplink:
+def _uplink(up: UpJson) -> Uplink:
     info, heard = up.device_info, up.rx_info
     at_ns, off = parse_time(up.time), None
     if heard and heard[0].ns_time and heard[0].ns_time[:16] != up.time[:16]:  # else they are the same minute
         server_ns = parse_time(heard[0].ns_time)
         if abs(at_ns - server_ns) > MAX_CLOCK_ERROR_NS:
-            at_ns, off = server_ns, _gateway(heard[0].gateway_id)
+            at_ns, off = server_ns, known_gateway(heard[0].gateway_id)
     best = heard[0] if len(heard) == 1 else max(heard, key=_strength, default=None)
     return Uplink(
-        device=dev_eui(info.dev_eui), at_ns=at_ns, tenant_id=_known_word(info.tenant_id),
-        application_id=_known_word(info.application_id), key=_checked_word(up.deduplication_id),
-        dev_addr=_dev_addr(up.dev_addr), f_cnt=up.f_cnt, f_port=up.f_port, dr=up.dr, data=parse_base64(up.data),
-        gateways=len(heard), gateway=_gateway(best.gateway_id) if best else None, rssi=float(best.rssi) if best else None,
+        device=dev_eui(info.dev_eui), at_ns=at_ns, tenant_id=known_word(info.tenant_id),
+        application_id=known_word(info.application_id), key=checked_word(up.deduplication_id),
+        dev_addr=dev_addr(up.dev_addr), f_cnt=up.f_cnt, f_port=up.f_port, dr=up.dr, data=parse_base64(up.data),
+        gateways=len(heard), gateway=known_gateway(best.gateway_id) if best else None, rssi=float(best.rssi) if best else None,
         snr=best.snr if best else None, clock_off=off, object=bytes(up.object))
 
 
-def _strength(rx: _Rx) -> tuple[float, int]:
+def _strength(rx: RxJson) -> tuple[float, int]:
     return rx.snr, rx.rssi
 
 
-def _scheduled(ack: _TxAck) -> Scheduled:
+def _scheduled(ack: TxAckJson) -> Scheduled:
     modulation = ack.tx_info.modulation if ack.tx_info else None
     lora = modulation.lora if modulation else None
     return Scheduled(**_header(ack), queue_id=ack.queue_item_id, spreading_factor=lora.spreading_factor if lora else 0)
 
 
-def _acked(ack: _Ack) -> Acked:
+def _acked(ack: AckJson) -> Acked:
     return Acked(**_header(ack), queue_id=ack.queue_item_id, acknowledged=ack.acknowledged)
 
 
-def _joined(join: _Join) -> Joined:
-    return Joined(**_header(join), dev_addr=_dev_addr(join.dev_addr))
+def _joined(join: JoinJson) -> Joined:
+    return Joined(**_header(join), dev_addr=dev_addr(join.dev_addr))
 
 
-def _status(status: _Status) -> Status:
+def _status(status: StatusJson) -> Status:
     known = not (status.battery_level_unavailable or status.external_power_source)
     return Status(**_header(status), margin=status.margin, external_power=status.external_power_source,
                   battery=status.battery_level if known else None)
 
 
-def _log_line(log: _Log) -> LogLine:
+def _log_line(log: LogJson) -> LogLine:
     header = _header(log)
-    header["key"] = header["key"] or _word(log.context.get("deduplication_id", ""))
+    header["key"] = header["key"] or word(log.context.get("deduplication_id", ""))
     return LogLine(**header, level=_enum(integration.LogLevel, log.level), code=_enum(integration.LogCode, log.code),
-                   description=_text(log.description), queue_id=_word(log.context.get("queue_item_id", "")))
+                   description=plain_text(log.description), queue_id=word(log.context.get("queue_item_id", "")))
 
 
-def _located(event: _Location) -> Located:
+def _located(event: LocationJson) -> Located:
     return Located(**_header(event), latitude=event.location.latitude, longitude=event.location.longitude)
 
 
-def _integrated(event: _Integration) -> LogLine:
+def _integrated(event: IntegrationJson) -> LogLine:
     """An `integration` event of a server before 4.15: known, and only noted."""
-    return LogLine(**_header(event), level="INFO", code="INTEGRATION", description=_text(event.integration_name))
-
-
-def parse_time(text: str) -> int:
-    """Nanoseconds since 1970 of an RFC 3339 time with 0 to 9 fractional digits, exact. Raises ValueError."""
-    if text[-6:] == "+00:00" or text[-1:] == "Z":  # as the network server writes it; a second is looked up, not reckoned
-        second, fraction = text[:19], text[19:-6] if text[-1:] != "Z" else text[19:-1]
-        if not fraction:
-            return _second(second)
-        if fraction[0] == "." and 1 < len(fraction) <= 10 and fraction.isascii() and fraction[1:].isdecimal():
-            return _second(second) + int(fraction[1:]) * _SCALES[len(fraction)]
-    match = _TIME.fullmatch(text)
-    if match is None:
-        raise ValueError(f"no RFC 3339 time: {text[:40]!r}")
-    seconds, fraction, offset = match.groups()
-    at = datetime.fromisoformat(seconds.replace(" ", "T") + ("+00:00" if offset in "Zz" else offset))
-    whole = at.astimezone(UTC) - _EPOCH
-    return (whole.days * 86400 + whole.seconds) * NS + int((fraction or "0").ljust(9, "0"))
-
-
-def parse_base64(text: str) -> bytes:
-    """The bytes of standard or URL-safe base64, padded or not. Raises ValueError (binascii.Error is one)."""
-    try:
-        return binascii.a2b_base64(text, strict_mode=True)
-    except ValueError:
-        standard = text.translate(_URL_SAFE).rstrip("=")
-        return binascii.a2b_base64((standard + "=" * (-len(standard) % 4)).encode("ascii"), strict_mode=True)
-
-
-@lru_cache(maxsize=4096)
-def _second(text: str) -> int:
-    match = _SECOND.fullmatch(text)
-    if match is None:
-        raise ValueError(f"no RFC 3339 time: {text[:40]!r}")
-    whole = datetime.fromisoformat(text.replace(" ", "T")).replace(tzinfo=UTC) - _EPOCH
-    return (whole.days * 86400 + whole.seconds) * NS
-
-
-@lru_cache(maxsize=4096)
-def _gateway(text: str) -> GatewayId | None:
-    try:
-        return gateway_id(text)
-    except Invalid:
-        return None
-
-
-def _dev_addr(text: str) -> str:
-    if not _DEV_ADDR.fullmatch(text):
-        raise ValueError(f"no DevAddr: {text[:40]!r}")
-    return text.lower()
-
-
-def _checked_word(text: str) -> str:
-    if not _WORD.fullmatch(text):
-        raise ValueError(f"no identifier: {text[:80]!r}")
-    return text
-
-
-@lru_cache(maxsize=4096)
-def _known_word(text: str) -> str:
-    """Towns and applications are few."""
-    return _checked_word(text)
+    return LogLine(**_header(event), level="INFO", code="INTEGRATION", description=plain_text(event.integration_name))
 
 
 def _enum(kind: Any, value: str | int) -> str:  # noqa: ANN401 - a protobuf enum
@@ -413,26 +278,11 @@ def _enum(kind: Any, value: str | int) -> str:  # noqa: ANN401 - a protobuf enum
     return value if value in kind.keys() else "UNKNOWN"  # noqa: SIM118 - the wrapper is no mapping
 
 
-def _word(text: str) -> str:
-    return text if _WORD.fullmatch(text) else ""
-
-
-def _text(text: str) -> str:
-    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")[:MAX_TEXT]
-
-
-_SECOND = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d", re.ASCII)
-_SCALES: tuple[int, ...] = (0, 0, *(10**(9 - digits) for digits in range(1, 10)))  # by the length of ".123"
-_DEV_ADDR = re.compile(r"(?:[0-9A-Fa-f]{8})?", re.ASCII)
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-_WORD = re.compile(r"[0-9A-Za-z._:-]{0,64}")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_URL_SAFE = str.maketrans("-_", "+/")
 _Build = Callable[[Any], Event]
 _SHAPES: Mapping[str, tuple[type[Any], _Build]] = {
-    "up": (_Up, _uplink), "txack": (_TxAck, _scheduled), "ack": (_Ack, _acked), "join": (_Join, _joined),
-    "status": (_Status, _status), "log": (_Log, _log_line), "location": (_Location, _located),
-    "integration": (_Integration, _integrated),
+    "up": (UpJson, _uplink), "txack": (TxAckJson, _scheduled), "ack": (AckJson, _acked), "join": (JoinJson, _joined),
+    "status": (StatusJson, _status), "log": (LogJson, _log_line), "location": (LocationJson, _located),
+    "integration": (IntegrationJson, _integrated),
 }
 _KINDS: Mapping[str, tuple["msgspec.json.Decoder[Any]", _Build]] = {
     kind: (msgspec.json.Decoder(shape, strict=False), build) for kind, (shape, build) in _SHAPES.items()}

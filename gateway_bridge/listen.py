@@ -20,7 +20,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from city.clock import Clock
-from city.errors import BadInput, StoreDown, Unavailable
+from city.errors import BadInput, RetainedEvent, StoreDown, Unavailable
 from city.ids import DevEui
 from city.readings import to_ns
 from city.settings import Bridge
@@ -30,8 +30,9 @@ from gateway_bridge.events import Event, Uplink, parse
 from gateway_bridge.link import Link, Message
 from gateway_bridge.memory import Memory
 from gateway_bridge.metrics import Metrics, Missed, Outcome
-from gateway_bridge.pipeline import Arrival, Batch, dead_letter, devices_of, handle_all
+from gateway_bridge.pipeline import Arrival, Batch, devices_of, handle_all
 from gateway_bridge.reading import Reader
+from gateway_bridge.unread import dead_letter
 from gateway_bridge.waiting import unbroken
 
 _log = logging.getLogger(__name__)
@@ -190,6 +191,9 @@ def _bury(store: Store, message: Message, error: Exception, now: datetime) -> Ou
 
 
 def _parsed(message: Message) -> Event | BadInput:
+    if message.retain:
+        return RetainedEvent("The event was published as retained: the broker hands it to everybody who subscribes, however "
+                             "old it is.")
     try:
         return parse(message.topic, message.payload)
     except BadInput as error:

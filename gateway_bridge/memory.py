@@ -1,9 +1,9 @@
 """What the bridge knows of its devices, in memory; their states reach the city database a little later.
 
 An uplink changes a device's state, and hardly ever anything else. Written at once that would be the dearest part of it:
-pages all over the database for each batch. So states are kept here and written behind: those that people wait for (a bay
-is free, a lamp burns at another level) in the same step, the others as often as the writing takes a small share of the
-time, in the order of their keys. What must not be lost is in the log already: a cursor there says up to where states are
+pages all over the database for each batch. So states are kept here and written behind, for an allowance of bytes: those
+that people wait for (a bay is free, a lamp burns at another level) at once while there are few of them, the others in the
+order of their keys, since neighbours share a page. What must not be lost is in the log already: a cursor there says up to where states are
 in the database, and what came after it is replayed at the start.
 
 People, and other bridges on the same database, write too. Every town counts its changes, so one small query before each
@@ -12,7 +12,6 @@ batch tells whether there is anything to read.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from time import perf_counter
 
 from msgspec import structs
@@ -23,11 +22,12 @@ from city.readings import DeviceState
 from city.store.commits import merged
 from city.store.ports import Changes, Facts, Known, ReadingLog, Registered, Store, View
 from decoders.catalog import catalog
-from gateway_bridge.pipeline import replayed
+from gateway_bridge.sessions import replayed
 
 CURSOR = "states"
-PACE = 30.0  # how many times as long as a writing took nothing is written that nobody waits for
+PACE = 10.0  # how many times as long as a writing took nothing is written: a slow disk has other work, too
 AT_ONCE = 200  # states in one transaction: a few milliseconds
+IN_ORDER_B, ANYWHERE_B = 1500, 8000  # what a state costs, written among its neighbours or alone: log and pages, measured
 CURSOR_EVERY_S = 10.0
 LOOK_EVERY_S, AWAY_S = 0.2, 2.0
 MOST_STRANGERS = 100_000
@@ -39,6 +39,29 @@ class Part:
     """Some states that are to be written, as they were when they were chosen."""
 
     states: tuple[DeviceState, ...]
+
+
+class Allowance:
+    """Bytes that may be written: so many a second, and so many for each change; at most MOST are saved up."""
+
+    MOST = 1_000_000.0
+
+    def __init__(self, per_second: float, per_change: float) -> None:
+        self._per_second, self._per_change = per_second, per_change
+        self._saved, self._at = self.MOST, perf_counter()
+
+    def earn(self, changes: int) -> None:
+        self._saved += changes * self._per_change
+
+    def spend(self, size: float) -> bool:
+        """Whether that is within it: a debt has to be paid off first."""
+        now = perf_counter()
+        self._saved = min(self._saved + (now - self._at) * self._per_second, self.MOST)
+        self._at = now
+        if self._saved < 0:
+            return False
+        self._saved -= size
+        return True
 
 
 class Memory:
@@ -55,6 +78,7 @@ class Memory:
         self._dirty: dict[DevEui, int] = {}  # and the log's position before the first change that is not written
         self._urgent: set[DevEui] = set()
         self._sweep: list[DevEui] = []
+        self._for_urgent, self._for_all = Allowance(60_000, 30), Allowance(120_000, 160)
         self._look_at = self._write_at = self._cursor_at = self._dirty_since = 0.0
 
     def recover(self) -> int:
@@ -142,19 +166,20 @@ class Memory:
                 dirty.setdefault(device, position)
                 if _waited_for(before, now.state):
                     self._urgent.add(device)
+        self._for_urgent.earn(len(changed))
+        self._for_all.earn(len(changed))
 
     def due(self, *, everything: bool = False) -> Part | None:
         """The states to be written now."""
-        if self._urgent:
-            return self._part(list(islice(self._urgent, AT_ONCE)))
-        if not self._dirty or (not everything and perf_counter() < self._write_at):
+        if not self._dirty:
             return None
-        devices: list[DevEui] = []
-        for _ in range(min(AT_ONCE, len(self._dirty))):
-            device = self._next()
-            if device is not None:
-                devices.append(device)
-        return self._part(devices)
+        if everything or not self._pace:
+            return self._part(self._swept())
+        if perf_counter() < self._write_at:
+            return None
+        if self._urgent and self._hurries():
+            return self._part(sorted(self._urgent))
+        return self._part(self._swept()) if self._for_all.spend(self._price()) else None
 
     def write(self, part: Part) -> Mapping[TenantId, int]:
         """Into the database; returns the towns' new revisions. Any thread may do so. Raises StoreDown."""
@@ -210,6 +235,26 @@ class Memory:
 
     def _part(self, devices: Collection[DevEui]) -> Part:
         return Part(tuple(self._known[device].state for device in devices))
+
+    def _hurries(self) -> bool:
+        """Whether those that are waited for are written before the others: where they are too many, their turn among their
+        neighbours comes as soon."""
+        count = len(self._urgent)
+        return count <= AT_ONCE and self._for_urgent.spend(count * ANYWHERE_B)
+
+    def _price(self) -> float:
+        """Of the next states in order: the fewer wait, the less they share."""
+        each = min(ANYWHERE_B, IN_ORDER_B * len(self._known) / len(self._dirty))
+        return each * min(AT_ONCE, len(self._dirty))
+
+    def _swept(self) -> list[DevEui]:
+        """The next in order that wait, all of them different."""
+        devices: dict[DevEui, None] = {}
+        for _ in range(min(AT_ONCE, len(self._dirty))):
+            device = self._next()
+            if device is not None:
+                devices[device] = None
+        return list(devices)
 
     def _next(self) -> DevEui | None:
         """The next in the order of keys: neighbours share a page of the database."""
@@ -271,7 +316,10 @@ class Memory:
 
 
 def _waited_for(before: DeviceState, after: DeviceState) -> bool:
-    """Whether a person looks for the change, or the bridge could not tell it from the log after a crash."""
+    """Whether a person looks for the change, or the bridge could not tell it from the log after a crash. What is heard for
+    the first time is neither: nobody has seen it be otherwise, and its session begins anew with its next frame."""
+    if not before.heard_ns:
+        return False
     if before.session != after.session or before.config != after.config or before.application_id != after.application_id:
         return True
     was, now = before.last.value, after.last.value

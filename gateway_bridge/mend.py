@@ -24,8 +24,9 @@ from gateway_bridge.events import device_of
 from gateway_bridge.link import Message
 from gateway_bridge.listen import parse_all, read_all, store_facts
 from gateway_bridge.memory import Memory
-from gateway_bridge.pipeline import Arrival, devices_of, handle_all, letter_id
+from gateway_bridge.pipeline import Arrival, devices_of, handle_all
 from gateway_bridge.reading import WAITS, Key, Own, Reader
+from gateway_bridge.unread import letter_id
 from gateway_bridge.waiting import unbroken
 
 REQUESTED = "ReplayRequested"

@@ -4,7 +4,6 @@ The key of an uplink's entry is its session and counter: with the time, which is
 the same however often the broker delivers it and whatever number the network server gives it on each processing.
 """
 
-import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,8 +14,6 @@ from msgspec import structs
 
 from city.alarms import Alarm, AlarmKind, alarming, begin, watch, watch_flood
 from city.commands import Command, State
-from city.counters import begin as begin_count
-from city.counters import seen
 from city.errors import BadInput, ForeignDevice, FromTheFuture, TooManyFrames, TooOld, UnknownDevice
 from city.ids import DevEui
 from city.orders import Setting, to_json
@@ -37,7 +34,7 @@ from city.quantities import (
     RADIO_SNR,
     Measurement,
 )
-from city.readings import NO_CONFIG, DeviceState, Entry, entered, from_ns, to_ns
+from city.readings import DeviceState, Entry, entered, from_ns, to_ns
 from city.store.ports import DeadLetter, Facts, Known, View
 from decoders.catalog import UnknownModel, catalog
 from decoders.codec import Codec, Frame, plain_echo
@@ -46,6 +43,8 @@ from gateway_bridge.events import Acked, Event, Joined, Located, LogLine, Schedu
 from gateway_bridge.link import Message
 from gateway_bridge.privacy import without_persons
 from gateway_bridge.raw_values import admit, make_room
+from gateway_bridge.sessions import begun, heard, in_session
+from gateway_bridge.unread import dead_letter
 
 LONGEST_AHEAD = timedelta(hours=1)
 LONGEST_AGO = timedelta(days=400)
@@ -125,33 +124,6 @@ def handle_all(arrivals: Sequence[Arrival], view: View, now: datetime) -> Batch:
     for arrival in sorted(arrivals, key=_time_of) if several else arrivals:
         folded.add(arrival)
     return Batch(folded.facts(), folded.handled, folded.changed)
-
-
-def replayed(known: Known, entry: Entry) -> Known:
-    """What is known of a device after an entry of the log that its state may not have yet; twice is as once."""
-    times = {index: from_ns(at_ns) for index, _, at_ns in entry.odd}
-    said = [structs.replace(item, at=times.get(index)) for index, item in enumerate(entry.said)]
-    state = structs.replace(known.state, last=known.state.last.after(said, entry.at_ns)[0])
-    session, _, number = entry.key.rpartition(":")
-    if session == state.session and number.isdecimal():
-        straggler = entry.at_ns < state.heard_ns
-        window = seen(state.window, int(number), entry.at_ns, straggler=straggler)
-        state = structs.replace(state, f_cnt=window.newest, missed=window.missed, holes=window.holes,
-                                counted_ns=window.began_ns)
-    return structs.replace(known, state=structs.replace(state, heard_ns=max(state.heard_ns, entry.at_ns)))
-
-
-def dead_letter(message: Message, error: Exception, now: datetime, tenant: Tenant | None = None) -> DeadLetter:
-    """The message kept whole, with the reason; the same message is the same letter."""
-    reason = error.reason if isinstance(error, BadInput) else "InternalError"
-    detail = str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
-    return DeadLetter(letter_id(message), now, _plain(message.topic), message.payload, reason, _plain(detail)[:1000],
-                      tenant.id if tenant else None)
-
-
-def letter_id(message: Message) -> str:
-    """The same for the same message."""
-    return hashlib.sha256(message.topic.encode("utf-8", "replace") + b"\0" + message.payload).hexdigest()[:32]
 
 
 def devices_of(arrivals: Iterable[Arrival]) -> set[DevEui]:
@@ -267,7 +239,7 @@ def _admit(event: Event, tenant: Tenant, moment: Moment) -> None:
 
 def _uplink(up: Uplink, known: Known, now: datetime, read: Read | None) -> Handled:
     state = known.state if read is None else make_room(known.state, read.said, read.model, read.since_ns)
-    state = _in_session(state, up, known.registered.device.model)
+    state = in_session(state, up, known.registered.device.model)
     try:
         codec, said, data = _said(up, known, read)
     except BadInput as error:
@@ -325,9 +297,9 @@ def _scheduled(event: Scheduled, known: Known) -> Handled:
 def _joined(join: Joined, known: Known, now: datetime) -> Handled:
     """A new session. It is noted as a restart, because the device has forgotten what it was told by hand."""
     newest = join.at_ns >= known.state.heard_ns
-    state = _heard(known.state, join)
+    state = heard(known.state, join)
     if newest:
-        state = _begun(state, join.dev_addr, known.device.model, join.at_ns, -1)
+        state = begun(state, join.dev_addr, known.device.model, join.at_ns, -1)
     handled = _entered(known, state, join.at_ns, f"join:{join.key or join.dev_addr}", [DEVICE_BOOT("join")], now)
     return _with_commands(handled, confirm.after_join(known.live, join.at_ns, now) if newest else (), now)
 
@@ -339,7 +311,7 @@ def _told(event: Status | Located, known: Known, now: datetime) -> Handled:
     else:
         said = [DEVICE_LATITUDE(event.latitude, BY_NETWORK), DEVICE_LONGITUDE(event.longitude, BY_NETWORK)]
     name = "status" if isinstance(event, Status) else "location"
-    return _entered(known, _heard(known.state, event), event.at_ns, f"{name}:{event.key}", said, now)
+    return _entered(known, heard(known.state, event), event.at_ns, f"{name}:{event.key}", said, now)
 
 
 def _entered(known: Known, state: DeviceState, at_ns: int, key: str, said: Sequence[Measurement], now: datetime, *,
@@ -388,37 +360,6 @@ def _running(before: Iterable[Alarm], changed: Iterable[Alarm]) -> tuple[Alarm, 
     return tuple(alarm for alarm in alarms.values() if alarm.open)
 
 
-def _heard(state: DeviceState, event: Event) -> DeviceState:
-    return structs.replace(state, application_id=event.application_id or state.application_id,
-                           heard_ns=max(state.heard_ns, event.at_ns))
-
-
-def _begun(state: DeviceState, session: str, model: str, at_ns: int, f_cnt: int) -> DeviceState:
-    """The state in a new session. What a model forgets when it joins is not confirmed any more, and so is told again."""
-    codec = catalog().get(model)
-    forgets = codec is not None and codec.abilities.forgets_settings and state.session not in ("", session)
-    window = begin_count(state.window, at_ns, f_cnt)
-    return structs.replace(state, session=session, config=NO_CONFIG if forgets else state.config, f_cnt=window.newest,
-                           missed=window.missed, holes=window.holes, counted_ns=window.began_ns)
-
-
-def _in_session(state: DeviceState, up: Uplink, model: str) -> DeviceState:
-    """The state with the session and its counter after this uplink. One older than what is known is a straggler."""
-    straggler = up.at_ns < state.heard_ns and state.session != ""
-    gateway = state.gateway if straggler or up.gateway is None else up.gateway
-    heard_ns = state.heard_ns if straggler else max(state.heard_ns, up.at_ns)
-    application = up.application_id or state.application_id
-    f_cnt, holes, missed, counted_ns = up.f_cnt, state.holes, state.missed, state.counted_ns
-    if up.dev_addr != state.session:
-        state = structs.replace(state, application_id=application, heard_ns=heard_ns, gateway=gateway)
-        return state if straggler else _begun(state, up.dev_addr, model, up.at_ns, up.f_cnt)
-    if holes or f_cnt != state.f_cnt + 1:
-        window = seen(state.window, f_cnt, up.at_ns, straggler=straggler)
-        f_cnt, holes, missed, counted_ns = window.newest, window.holes, window.missed, window.began_ns
-    return DeviceState(state.device, application, state.session, f_cnt, heard_ns, gateway, missed, state.last, state.config,
-                       holes, counted_ns)
-
-
 def _keepable(codec: Codec, frame: Frame) -> bytes:
     """The frame's bytes without what is about persons - and none where it is the echo of a downlink that the codec
     hides, because it may hold keys."""
@@ -455,7 +396,3 @@ def _date(at_ns: int) -> str:
         return from_ns(at_ns).isoformat(timespec="seconds")
     except OverflowError:
         return f"{at_ns} ns after 1970"
-
-
-def _plain(text: str) -> str:
-    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")

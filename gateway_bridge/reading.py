@@ -38,7 +38,8 @@ from gateway_bridge.caps import SeriesCap
 from gateway_bridge.events import Uplink
 from gateway_bridge.metrics import Metrics
 from gateway_bridge.objects import object_of
-from gateway_bridge.pipeline import Arrival, Read, letter_id
+from gateway_bridge.pipeline import Arrival, Read
+from gateway_bridge.unread import letter_id
 
 AT_FIRST, AT_MOST = 3, 32  # frames put to a script at once: few until it has proved itself, never too many to stop
 PART_S = 0.25  # what such a part should take at most

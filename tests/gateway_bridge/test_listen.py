@@ -297,3 +297,14 @@ async def test_the_echo_of_a_key_is_not_kept_in_the_log(town: Town) -> None:
     entries = [entry for _, entry in town.log.after(0, 10)]
     assert [(entry.f_port, entry.data != b"") for entry in entries] == [(50, False), (23, True)]
     assert "ab" * 16 not in repr(entries)
+
+
+async def test_an_event_that_the_broker_has_kept_is_a_letter_and_no_news(town: Town) -> None:
+    for _ in range(2):  # at each subscription
+        town.link.deliver(topic("up"), encode(up()), retain=True)
+        await town.listener.step()
+        town.clock.advance(1)
+    assert town.known().state.heard_ns == 0
+    (letter,) = town.store.all_letters()
+    assert (letter.reason, letter.count) == ("RetainedEvent", 2)
+    assert len(town.link.acknowledged) == 2

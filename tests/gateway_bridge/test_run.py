@@ -6,14 +6,16 @@ from dataclasses import replace
 from typing import Any
 from urllib.request import urlopen
 
+import pytest
+
 from city.clock import ManualClock, SystemClock
 from city.commands import State
-from city.errors import BrokerDown, StoreDown
+from city.errors import BrokerDown, LogBroken, StoreDown
 from city.settings import Bridge, Settings
 from gateway_bridge.metrics import Metrics
 from gateway_bridge.run import run_bridge
 from tests.gateway_bridge.samples import encode, topic, up
-from tests.gateway_bridge.town import Town
+from tests.gateway_bridge.town import Instead, Town
 from tests.wire.servers import free_port
 
 QUICK = Settings(bridge=Bridge(tick_s=0.01))
@@ -121,3 +123,29 @@ async def test_a_batch_that_is_being_kept_is_finished_before_the_stop(town: Town
     async with asyncio.timeout(5):
         await running
     assert len(town.link.acknowledged) == 1
+
+
+async def test_a_log_whose_disk_has_failed_ends_the_process(town: Town) -> None:
+    class Broken(Instead):
+        def append(self, entries: Any) -> int:
+            raise LogBroken("{count} entries may be lost.", count=len(entries))
+
+    town.link.deliver(topic("up"), now_up(1))
+    with pytest.raises(LogBroken):
+        async with asyncio.timeout(5):
+            await run_bridge(QUICK, store=town.store, log=Broken(town.log), link=town.link,  # type: ignore[arg-type]
+                             clock=SystemClock(), stop=asyncio.Event())
+    assert town.link.acknowledged == []
+
+
+async def test_all_states_are_in_the_database_at_the_end(town: Town) -> None:
+    stop = asyncio.Event()
+    running = asyncio.create_task(run_bridge(QUICK, store=town.store, log=town.log, link=town.link, clock=SystemClock(),
+                                             stop=stop))
+    for f_cnt in range(3):
+        town.link.deliver(topic("up"), now_up(f_cnt))
+    await until(lambda: len(town.link.acknowledged) == 3)
+    stop.set()
+    await running
+    assert town.known().state.f_cnt == 2
+    assert town.log.cursor("states") == town.log.head() == 3
