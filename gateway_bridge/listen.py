@@ -1,12 +1,14 @@
 """The loop from the broker into the log and the city database.
 
-The promise: every event of QoS 1 that the bridge acknowledges is on fsynced local storage - as an entry of the log, as
-a state, command or alarm of the city database, or whole as a dead letter with its reason. The order is
+The promise: every event of QoS 1 that the bridge acknowledges is on fsynced local storage; it reaches InfluxDB at least
+once and is idempotent there, or is kept whole as a dead letter with its reason; and received = stored + duplicates + dead
+letters + queued. The order is
 
     receive → parse → read → view → handle → log.append (durable) → store.commit (durable) → acknowledge
 
 and a crash between any two of these makes the broker deliver the event again, where keys let it change nothing: entries
-are known by (time, device, session:counter), states, commands, alarms and letters by their own keys. What the promise
+are known by (time, device, session:counter), commands, alarms and letters by their own keys. States are kept in memory
+and written behind; the log says them again after a crash (gateway_bridge.memory). What the promise
 does not cover: QoS 0; a broker that drops what it holds for us (Mosquitto beyond max_queued_messages, any broker that
 loses our session - counted as sessions lost); and a disk that lies about fsync.
 """
