@@ -24,7 +24,7 @@ from city.store.database import Database, Insert, counted
 from city.store.letters import LetterBounds
 from city.store.ports import DeadLetter, Facts, Known, Registered, View
 from city.store.registry import REGISTRY, WHOLE
-from city.store.scope import REVISION
+from city.store.scope import INTENTS, REVISION
 
 
 @dataclass(slots=True)
@@ -93,9 +93,16 @@ class Commits:
 
     def revisions(self) -> tuple[int, dict[TenantId, int]]:
         """The registry's revision, and each town's."""
+        return self._counted(REVISION)
+
+    def intents(self) -> tuple[int, dict[TenantId, int]]:
+        """The registry's revision, and how often people have changed what they want of each town."""
+        return self._counted(INTENTS)
+
+    def _counted(self, what: str) -> tuple[int, dict[TenantId, int]]:
         with self._database.read() as connection:
-            found = connection.execute(_REVISIONS).all()
-        towns = {TenantId(town): value for town, name, value in found if name == REVISION}
+            found = connection.execute(_COUNTERS, {"names": [what, REGISTRY]}).all()
+        towns = {TenantId(town): value for town, name, value in found if name == what}
         return next((value for town, name, value in found if (town, name) == (WHOLE, REGISTRY)), 0), towns
 
     def _registered(self, connection: Connection, euis: Sequence[DevEui]) -> dict[DevEui, Registered]:
@@ -152,8 +159,8 @@ class Commits:
             self._bounds.keep(connection, list(by_id.values()))
 
 
-_REVISIONS = select(tables.counters.c.tenant, tables.counters.c.name, tables.counters.c.value).where(
-    tables.counters.c.name.in_((REVISION, REGISTRY)))
+_COUNTERS = select(tables.counters.c.tenant, tables.counters.c.name, tables.counters.c.value).where(
+    tables.counters.c.name.in_(bindparam("names", expanding=True)))
 
 
 class _Asking:

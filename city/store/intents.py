@@ -31,14 +31,14 @@ class IntentsPart:
                   "reduced_from": program.reduced_from, "reduced_until": program.reduced_until}
         with self._scope.database.write() as connection:
             connection.execute(self._scope.database.upsert(tables.programs), self._scope.row(values))
-            self._scope.next_revision(connection)
+            self._scope.intended(connection)
 
     def overrides(self, now: datetime) -> Sequence[Override]:
         """The active ones, newest first."""
-        query = self._scope.select(tables.overrides, *_active(now)).order_by(
-            tables.overrides.c.created_at.desc(), tables.overrides.c.id.desc())
-        with self._scope.database.read() as connection:
-            return [rows.override(row) for row in connection.execute(query)]
+        return self._overrides(_active(now))
+
+    def overrides_from(self, now: datetime) -> Sequence[Override]:
+        return self._overrides((tables.overrides.c.ended_at.is_(None), tables.overrides.c.ends_at > now))
 
     def override(self, id: OverrideId) -> Override:
         with self._scope.database.read() as connection:
@@ -48,7 +48,7 @@ class IntentsPart:
         """Adding the same one again changes nothing."""
         values = self._scope.row(rows.override_row(override))
         with self._scope.database.write() as connection:
-            values["revision"] = self._scope.next_revision(connection)
+            values["revision"] = self._scope.intended(connection)
             insert = self._scope.database.insert(tables.overrides)
             connection.execute(insert.on_conflict_do_nothing(index_elements=["tenant", "id"]), values)
 
@@ -57,7 +57,7 @@ class IntentsPart:
             raise Invalid("Name either a zone or a lamp.", field="zone", rule="one of two")
         on = tables.overrides.c.zone == zone if asset is None else tables.overrides.c.asset == asset
         with self._scope.database.write() as connection:
-            revision = self._scope.next_revision(connection)
+            revision = self._scope.intended(connection)
             ended = self._scope.update(tables.overrides, on, *_active(now))
             return connection.execute(ended.values(ended_at=now, revision=revision)).rowcount
 
@@ -82,6 +82,7 @@ class IntentsPart:
         with self._scope.database.write() as connection:
             self._scope.one(connection, tables.devices, "device", tables.devices.c.dev_eui == wish.device)
             connection.execute(self._scope.database.upsert(tables.wishes), self._scope.row(values))
+            self._scope.intended(connection)
 
     def acknowledge_alarm(self, id: str, actor: str, now: datetime) -> Alarm:
         """The alarm, acknowledged: whoever was first stays the one who did."""
@@ -102,6 +103,12 @@ class IntentsPart:
         query = self._scope.select(tables.audit).order_by(tables.audit.c.seq.desc()).limit(limit)
         with self._scope.database.read() as connection:
             return [rows.audit_line(row) for row in connection.execute(query)]
+
+    def _overrides(self, where: Sequence[ColumnElement[bool]]) -> Sequence[Override]:
+        query = self._scope.select(tables.overrides, *where).order_by(
+            tables.overrides.c.created_at.desc(), tables.overrides.c.id.desc())
+        with self._scope.database.read() as connection:
+            return [rows.override(row) for row in connection.execute(query)]
 
 
 def _active(now: datetime) -> tuple[ColumnElement[bool], ...]:

@@ -237,6 +237,9 @@ class TenantStore(Protocol):
     def letters(self, limit: int = 100) -> Sequence[DeadLetter]: ...
     def changes(self, since: int) -> Changes: ...
     def revision(self) -> int: ...
+    def overrides_from(self, now: datetime) -> Sequence[Override]:
+        """Those that are active now or begin later, the newest first."""
+        ...
 
 
 class Store(Protocol):
@@ -313,7 +316,7 @@ class Store(Protocol):
     def release_lease(self, lease: Lease) -> None:
         """It ends now, for whoever wants it next; nothing where another has taken it."""
         ...
-    def commit_as(self, lease: Lease, facts: Facts) -> None:
+    def commit_as(self, lease: Lease, facts: Facts) -> Mapping[TenantId, int]:
         """As `commit`, in the same transaction as the proof that the lease is still ours. Raises LeaseLost, and then
         nothing is committed."""
         ...
@@ -322,6 +325,10 @@ class Store(Protocol):
         ...
     def beats(self) -> Sequence[Beat]:
         """The last sign of life of each bridge, the newest first."""
+        ...
+    def intents(self) -> tuple[int, Mapping[TenantId, int]]:
+        """The registry's revision, and how often people have changed what they want of each town (0 is left out: programs,
+        overrides, configurations), in one cheap query."""
         ...
 
 

@@ -10,7 +10,7 @@ from city.places import Tenant
 from city.store.database import Database, count_up, counted
 from city.store.rows import R
 
-REVISION, AUDIT = "revision", "audit"
+REVISION, AUDIT, INTENTS = "revision", "audit", "intents"
 
 
 class Scope:
@@ -48,6 +48,12 @@ class Scope:
     def next_revision(self, connection: Connection) -> int:
         """The revision that this transaction stamps on what it changes."""
         return count_up(self.database, connection, self.tenant.id, REVISION)
+
+    def intended(self, connection: Connection) -> int:
+        """As `next_revision`, where people want something else from now on: who steers must look."""
+        revision = self.next_revision(connection)
+        count_up(self.database, connection, self.tenant.id, INTENTS)
+        return revision
 
     def next_audit(self, connection: Connection) -> int:
         return count_up(self.database, connection, self.tenant.id, AUDIT)

@@ -168,15 +168,18 @@ class SqlStore(Accounts):
     def release_lease(self, lease: Lease) -> None:
         self._leases.release(lease)
 
-    def commit_as(self, lease: Lease, facts: Facts) -> None:
+    def commit_as(self, lease: Lease, facts: Facts) -> Mapping[TenantId, int]:
         with self._database.only_if(partial(insist, lease=lease)):
-            self._commits.commit(facts)
+            return self._commits.commit(facts)
 
     def put_beat(self, beat: Beat) -> None:
         self._beats.put(beat)
 
     def beats(self) -> Sequence[Beat]:
         return self._beats.all()
+
+    def intents(self) -> tuple[int, Mapping[TenantId, int]]:
+        return self._commits.intents()
 
     def close(self) -> None:
         self._database.close()
