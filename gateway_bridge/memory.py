@@ -16,12 +16,15 @@ from time import perf_counter
 
 from msgspec import structs
 
+from city.commands import Command
 from city.ids import DevEui, TenantId
 from city.quantities import BAY_OCCUPIED, LAMP_LEVEL, LAMP_REASON
 from city.readings import DeviceState
 from city.store.commits import merged
+from city.store.facts import MOST_CHANGES
 from city.store.ports import Changes, Facts, Known, ReadingLog, Registered, Store, View
 from decoders.catalog import catalog
+from gateway_bridge.news import News
 from gateway_bridge.sessions import replayed
 
 CURSOR = "states"
@@ -67,8 +70,9 @@ class Allowance:
 class Memory:
     """What is known of each device that has been heard of. Its methods are for one thread at a time, but for `write`."""
 
-    def __init__(self, store: Store, log: ReadingLog, *, pace: float = 0.0) -> None:
-        """`pace` 0: all changes are due at once, and what others have written is looked for each time."""
+    def __init__(self, store: Store, log: ReadingLog | None, *, pace: float = 0.0) -> None:
+        """`pace` 0: all changes are due at once, and what others have written is looked for each time. Without a `log`
+        nothing is to be kept here, only looked at."""
         self._store, self._log, self._pace = store, log, pace
         self._known: dict[DevEui, Known] = {}
         self._foreign: set[DevEui] = set()
@@ -78,11 +82,14 @@ class Memory:
         self._dirty: dict[DevEui, int] = {}  # and the log's position before the first change that is not written
         self._urgent: set[DevEui] = set()
         self._sweep: list[DevEui] = []
+        self._news: News | None = None
         self._for_urgent, self._for_all = Allowance(60_000, 30), Allowance(120_000, 160)
         self._look_at = self._write_at = self._cursor_at = self._dirty_since = 0.0
 
     def recover(self) -> int:
         """At the start: bring the states up to what the log says; returns how many entries were replayed. Raises StoreDown."""
+        if self._log is None:
+            return 0
         cursor, replays = self._log.cursor(CURSOR), 0
         if not cursor:
             self._log.move_cursor(CURSOR, self._log.head())
@@ -141,6 +148,8 @@ class Memory:
             if known != revision:
                 changes = self._store.tenant(tenant).changes(known)
                 self._take(changes)
+                if len(changes.commands) >= MOST_CHANGES:
+                    self._take_live(tenant)
                 self._revisions[tenant] = changes.revision
         self._look_at = perf_counter() + (LOOK_EVERY_S if self._pace else 0.0)
 
@@ -160,14 +169,38 @@ class Memory:
         if not dirty:
             self._dirty_since = perf_counter()
         for device, now in changed.items():
-            before = known[device].state
+            was = known[device]
+            before = was.state
             known[device] = now
             if now.state is not before:
                 dirty.setdefault(device, position)
                 if _waited_for(before, now.state):
                     self._urgent.add(device)
+            if self._news is not None:
+                self._news.kept(device, was, now)
         self._for_urgent.earn(len(changed))
         self._for_all.earn(len(changed))
+
+    def follow(self) -> News:
+        """What changes from now on, for the one who steers; whoever followed before is told no more."""
+        self._news = News()
+        return self._news
+
+    def unfollow(self) -> None:
+        """Nobody wants to be told any more."""
+        self._news = None
+
+    def get(self, device: DevEui) -> Known | None:
+        """What is known of one device, without asking the database."""
+        return self._known.get(device)
+
+    def committed(self, facts: Facts, revisions: Mapping[TenantId, int]) -> None:
+        """Another part of this process has written these commands and alarms: here they are known without reading them."""
+        for tenant, revision in revisions.items():
+            if self._revisions.get(tenant) == revision - 1:
+                self._revisions[tenant] = revision
+        self._commits += 1
+        self._take(Changes(0, (), facts.commands, facts.alarms, ()))
 
     def due(self, *, everything: bool = False) -> Part | None:
         """The states to be written now."""
@@ -214,7 +247,7 @@ class Memory:
 
     def mark(self, *, at_once: bool = False) -> None:
         """Now and then: note in the log up to where the states are in the database. Raises StoreDown."""
-        if at_once or perf_counter() >= self._cursor_at:
+        if self._log is not None and (at_once or perf_counter() >= self._cursor_at):
             self._cursor_at = perf_counter() + CURSOR_EVERY_S
             self._log.move_cursor(CURSOR, min(self._dirty.values()) if self._dirty else self._log.head())
 
@@ -291,6 +324,8 @@ class Memory:
 
     def _take(self, changes: Changes) -> None:
         """What others have written."""
+        if self._news is not None:
+            self._news.taken(changes)
         for state in changes.states:
             known = self._known.get(state.device)
             if known is not None:
@@ -305,8 +340,19 @@ class Memory:
         if changes.alarms:
             self._take_alarms(changes)
 
+    def _take_live(self, tenant: TenantId) -> None:
+        """More commands have changed than were told."""
+        live: dict[DevEui, list[Command]] = {}
+        for command in sorted(self._store.live_commands(tenant), key=lambda item: item.created_at):
+            live.setdefault(command.device, []).append(command)
+        for device, known in self._known.items():
+            if known.tenant.id == tenant:
+                self._known[device] = structs.replace(known, live=tuple(live.get(device, ())))
+
     def _take_alarms(self, changes: Changes) -> None:
-        by_asset = {(known.tenant.id, known.asset.id): device for device, known in self._known.items()}
+        assets = {alarm.asset for alarm in changes.alarms}
+        by_asset = {(known.tenant.id, known.asset.id): device for device, known in self._known.items()
+                    if known.registered.asset.id in assets}
         for alarm in changes.alarms:
             device = by_asset.get((alarm.tenant, alarm.asset))
             if device is not None:

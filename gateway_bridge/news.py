@@ -1,0 +1,47 @@
+"""What has changed in the memory, for the one who steers: which devices to look at, which commands have ended."""
+
+from city.commands import Command
+from city.ids import DevEui, TenantId
+from city.quantities import DEVICE_BOOT, LAMP_LEVEL, LAMP_REASON
+from city.readings import DeviceState
+from city.store.facts import MOST_CHANGES
+from city.store.ports import Changes, Known
+
+_LEVEL, _REASON, _BOOT = LAMP_LEVEL.name, LAMP_REASON.name, DEVICE_BOOT.name
+
+
+class News:
+    """`moved` are devices about which something may have to be decided anew, `ended` commands in the order of their coming,
+    `registered` towns whose assets were changed, `missed` towns of which more has changed than was told. Whoever reads
+    them empties them; all of it happens in one thread at a time."""
+
+    def __init__(self) -> None:
+        self.moved: dict[DevEui, None] = {}
+        self.ended: list[Command] = []
+        self.registered: set[TenantId] = set()
+        self.missed: set[TenantId] = set()
+
+    def kept(self, device: DevEui, before: Known, now: Known) -> None:
+        """A device was heard. One that has an order or an alarm is always looked at again."""
+        if now.live or now.alarms or before.live or matters(before.state, now.state):
+            self.moved[device] = None
+
+    def taken(self, changes: Changes) -> None:
+        """Others have written, or other parts of this process."""
+        self.moved.update((state.device, None) for state in changes.states)
+        self.moved.update((command.device, None) for command in changes.commands)
+        self.ended += [command for command in changes.commands if not command.state.live]
+        if changes.assets:
+            self.registered.update(asset.tenant for asset in changes.assets)
+        if len(changes.commands) >= MOST_CHANGES:
+            self.missed.add(changes.commands[0].tenant)
+
+
+def matters(before: DeviceState, after: DeviceState) -> bool:
+    """Whether what is to be told the device may depend on the difference."""
+    if before.session != after.session or before.config != after.config or before.application_id != after.application_id:
+        return True
+    was, now = before.last, after.last
+    if was.value(_LEVEL) != now.value(_LEVEL) or was.value(_REASON) != now.value(_REASON):
+        return True
+    return _BOOT in now and was.get(_BOOT) != now.get(_BOOT)
