@@ -1,6 +1,8 @@
 """Rows of the city database to the city's types and back; nothing here runs a statement."""
 
+import sys
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -9,7 +11,7 @@ from sqlalchemy import Row
 from city.alarms import Alarm, AlarmKind
 from city.commands import Command, Priority, State
 from city.errors import Invalid
-from city.ids import DevEui, GatewayId
+from city.ids import DevEui, GatewayId, TenantId
 from city.lighting import Override, Program
 from city.orders import from_json, to_json
 from city.places import Asset, Device, Luminaire, ParkingBay, Restriction, Site, Street, Tenant
@@ -28,7 +30,7 @@ _POINTS = msgspec.json.Decoder(tuple[tuple[float, float], ...])
 
 
 def tenant(row: R) -> Tenant:
-    return Tenant(row.id, row.name, Site(row.latitude, row.longitude), row.chirpstack_tenant)
+    return _town(row.id, row.name, row.latitude, row.longitude, row.chirpstack_tenant)
 
 
 def tenant_row(town: Tenant) -> dict[str, object]:
@@ -41,17 +43,17 @@ def asset(row: R) -> Asset:
 
 
 def luminaire(row: R) -> Luminaire:
-    return Luminaire(row.tenant, row.id, row.name, Site(row.latitude, row.longitude), row.zone, row.circuit, row.power_w,
-                     row.lighting_class, Restriction(row.restriction), row.min_level)
+    return Luminaire(_one(row.tenant), row.id, row.name, Site(row.latitude, row.longitude), _one(row.zone),
+                     _one(row.circuit), row.power_w, _one(row.lighting_class), Restriction(row.restriction), row.min_level)
 
 
 def bay(row: R) -> ParkingBay:
-    return ParkingBay(row.tenant, row.id, row.name, Site(row.latitude, row.longitude), row.zone,
+    return ParkingBay(_one(row.tenant), row.id, row.name, Site(row.latitude, row.longitude), _one(row.zone),
                       Restriction(row.restriction), row.blocked)
 
 
 def device(row: R) -> Device:
-    return Device(row.dev_eui, row.tenant, row.asset, row.model)
+    return Device(row.dev_eui, _one(row.tenant), row.asset, _one(row.model))
 
 
 def street(row: R) -> Street:
@@ -97,8 +99,10 @@ def state(body: str) -> DeviceState:
     (device, application, session, f_cnt, heard, gateway, missed, names, values, ages, old, config, holes,
      counted) = _STATE.decode(body)
     index = lasts_index(tuple(names))
-    last = Lasts(index, tuple(values), tuple([heard - age for age in ages]), tuple([heard - age for age in old]))
-    return DeviceState(device, application, session, f_cnt, heard, gateway, missed, last, config or NO_CONFIG,
+    times = {0: heard}  # one number for each time, not one for each value
+    last = Lasts(index, tuple(values), tuple([times.setdefault(age, heard - age) for age in ages]),
+                 tuple([times.setdefault(age, heard - age) for age in old]))
+    return DeviceState(device, _one(application), session, f_cnt, heard, _one(gateway), missed, last, config or NO_CONFIG,
                        holes, counted)
 
 
@@ -172,6 +176,17 @@ def session(row: R) -> Session:
 
 def token(row: R) -> Token:
     return Token(row.prefix, row.name, Role(row.role), row.tenant, row.digest, row.created_at, row.expires_at)
+
+
+@lru_cache(maxsize=1024)
+def _town(id: TenantId, name: str, latitude: float, longitude: float, chirpstack_tenant: str) -> Tenant:
+    """The same object, kept once for all devices of the town."""
+    return Tenant(id, name, Site(latitude, longitude), chirpstack_tenant)
+
+
+def _one(text: Any) -> Any:  # noqa: ANN401 - as a row's columns are
+    """The same text, kept once for all who have it: a town's lamps are a hundred thousand, its zones a few."""
+    return text if text is None else sys.intern(text)
 
 
 class _FormerLast(msgspec.Struct):
