@@ -3,8 +3,8 @@
 An uplink changes a device's state, and hardly ever anything else. Written at once that would be the dearest part of it:
 pages all over the database for each batch. So states are kept here and written behind, for an allowance of bytes: those
 that people wait for (a bay is free, a lamp burns at another level) at once while there are few of them, the others in the
-order of their keys, since neighbours share a page. What must not be lost is in the log already: a cursor there says up to where states are
-in the database, and what came after it is replayed at the start.
+order of their keys, since neighbours share a page. What must not be lost is in the log already: a cursor there says up to
+where states are in the database, and what came after it is replayed at the start.
 
 People, and other bridges on the same database, write too. Every town counts its changes, so one small query before each
 batch tells whether there is anything to read.
