@@ -3,8 +3,8 @@ nothing is stored twice, and the counters balance."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from city.settings import Influx
 from city.store.influx import RejectedQuery, Row, Sink, open_sink
@@ -51,20 +51,26 @@ def buried(fleet: Fleet, database: str) -> set[int]:
         store.close()
 
 
-def shipped(fleet: Fleet, url: str, bucket: str = "stadtfunk", **more: Any) -> Counter[int]:
+def shipped(fleet: Fleet, url: str) -> Counter[int]:
     """How often each number is in InfluxDB: a point for each time at which a device has said its counter."""
-    sink = open_sink(Influx(url=url, bucket=bucket, **more))
-    try:
-        rows = _rows(sink)
-        found = (fleet.number(str(row["device"]), int(str(row["fcnt"]))) for row in rows)
-        return Counter(number for number in found if number is not None)
-    finally:
-        sink.close()
+    found: Counter[int] = Counter()
+    with closing(open_sink(Influx(url=url))) as sink:
+        for eui in map(fleet.eui, range(fleet.size)):  # one by one: a whole fleet's months would be one large answer
+            rows = _rows(sink, f"SELECT \"fcnt\" FROM \"radio\" WHERE \"device\" = '{eui}'")
+            numbers = (fleet.number(eui, int(str(row["fcnt"]))) for row in rows)
+            found.update(number for number in numbers if number is not None)
+    return found
 
 
-def _rows(sink: Sink) -> Sequence[Row]:
+def count_shipped(url: str) -> int:
+    """How many points with a counter InfluxDB has; cheap to ask for."""
+    with closing(open_sink(Influx(url=url))) as sink:
+        return sum(int(str(row["count"])) for row in _rows(sink, 'SELECT count("fcnt") FROM "radio"'))
+
+
+def _rows(sink: Sink, query: str) -> Sequence[Row]:
     try:
-        return sink.query('SELECT "fcnt" FROM "radio" GROUP BY "device"')
+        return sink.query(query)
     except RejectedQuery as error:  # nothing has been written yet
         if "database not found" in str(error):
             return []

@@ -123,7 +123,8 @@ def test_f30_soak(make_rig: MakeRig, tmp_path: Path, long: bool, request: pytest
     bridge.wait_connected(90.0)
     rig.wait_drained(180.0)
     counted = invariant.balance(bridge, 60.0)
-    until(lambda: set(invariant.shipped(rig.fleet, rig.influx.url)) >= rig.publisher.acked, 180.0, bridge.said, every=0.5)
+    until(lambda: invariant.count_shipped(rig.influx.url) >= len(rig.publisher.acked), 180.0, bridge.said, every=0.5)
+    invariant.check(rig.publisher.acked, invariant.shipped(rig.fleet, rig.influx.url), seed=rig.seed)
     print(f"{rig.publisher.sent} events, before {before}, after {after}, {dict(counted)}")  # noqa: T201 - what must be shown
     assert bridge.stop() == 0
     rig.check()
