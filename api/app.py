@@ -13,7 +13,7 @@ from api import history, problems
 from api.deps import Platform
 from api.limits import RunLimiter, SignInLimiter
 from api.live import Hub
-from api.pages.routes import mount_static, pages_router
+from api.pages.routes import mount_static, page_routes
 from api.problems import Problem
 from api.routes import codecs, configs, events, gaps, imports, lighting, ops, parking, readings, records, series, session, towns
 from api.shell import Metrics, Shell
@@ -60,9 +60,9 @@ def create_app(store: Store, log: LocalLog, clock: Clock, settings: Settings, sa
                        max_upload=settings.api.max_body_mb * 2**20)
     problems.install(app)
     for module in ROUTERS:
-        app.include_router(module.router)
+        app.router.routes.extend(module.router.routes)  # include_router would build each of them anew
     mount_static(app)
-    app.include_router(pages_router())
+    app.router.routes.extend(page_routes())
     _describe(app)
     return app
 

@@ -93,7 +93,7 @@ class Influx:
     bucket: str = _setting("stadtfunk", "bucket (2.x), database (1.x, 3.x)")
     batch: int = _setting(5000, "lines in one request at most")
     api: str = _setting("", "1: /write, 2: /api/v2/write; empty: by the version that InfluxDB says it has")
-    gzip: str = _setting("", "compress what is sent: yes or no; empty: unless InfluxDB is on this machine or in a private network")
+    gzip: str = _setting("", "compress what is sent: yes or no; empty: unless InfluxDB is here or in a private network")
     aggregates: bool = _setting(True, "keep hourly and daily values in <bucket>_hours and <bucket>_days too")
     readings_days: int = _setting(0, "days of readings that a database made by us keeps (1.x); 0: for ever")
     hourly_days: int = _setting(1830, "… of hourly values; 0: for ever")

@@ -12,6 +12,7 @@ from city.store.ports import Facts
 from city.store.remembered import States
 from city.store.scope import Scope
 from city.store.sql import SqlStore
+from tests.stores import new_database
 
 A, B = TenantId("aheim"), TenantId("bheim")
 D1, D3, BAY = (DevEui(f"000000000000000{digit}") for digit in "13b")
@@ -19,7 +20,7 @@ D1, D3, BAY = (DevEui(f"000000000000000{digit}") for digit in "13b")
 
 @pytest.fixture
 def url(tmp_path):
-    return f"sqlite:///{tmp_path / 'city.db'}"
+    return new_database(tmp_path / "city.db")
 
 
 @pytest.fixture

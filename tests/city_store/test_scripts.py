@@ -8,15 +8,15 @@ from city.errors import Conflict
 from city.ids import TenantId
 from city.places import Site, Tenant
 from city.scripts import MAX_SOURCE, Script
-from city.store.opening import open_store
 from city.store.scripts import MOST_SCRIPTS, MOST_TOGETHER
+from tests.stores import new_store
 
 TOWN, OTHER = TenantId("aheim"), TenantId("bheim")
 
 
 @pytest.fixture
-def store():
-    store = open_store("sqlite://")
+def store(tmp_path):
+    store = new_store(tmp_path / "city.db")
     for town in (TOWN, OTHER):
         store.put_tenant(Tenant(town, town.title(), Site(48.4, 10.0)))
     yield store

@@ -11,7 +11,6 @@ import pytest
 from city.commands import State
 from city.errors import StoreDown
 from city.settings import Bridge
-from city.store.opening import open_store
 from city.store.ports import Facts, Lease, Store
 from gateway_bridge.link import MemoryLink
 from gateway_bridge.metrics import Metrics
@@ -20,6 +19,7 @@ from gateway_bridge.tenure import Tenure
 from tests.gateway_bridge.samples import up
 from tests.gateway_bridge.test_steer import PROFILE, status
 from tests.gateway_bridge.town import Town, small_town
+from tests.stores import new_store
 
 THIEF = Lease(STEERING, "thief")
 
@@ -67,8 +67,8 @@ def steal(store: Store) -> Lease:
 
 
 @pytest.fixture
-def store() -> Iterator[Store]:
-    opened = open_store("sqlite://")
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = new_store(tmp_path / "city.db")
     yield opened
     opened.close()
 

@@ -17,7 +17,6 @@ from city.orders import Order, SetLevel
 from city.places import Site, Tenant
 from city.quantities import Quantity
 from city.settings import Bridge
-from city.store.opening import open_store
 from city.store.ports import Facts, Known, Point, Store, TenantStore
 from city.store.readings import LocalLog
 from decoders.javascript import Sandbox
@@ -28,6 +27,7 @@ from gateway_bridge.network_server import NetworkServer
 from gateway_bridge.reading import Reader
 from gateway_bridge.steer import Steerer
 from tests.gateway_bridge.samples import EUI, encode, topic
+from tests.stores import new_store
 
 NOW = datetime(2026, 7, 18, 9, 35, tzinfo=UTC)  # 45 s after the sample uplink; by day
 LAMP, BAY, BAY_EUI = AssetId("N-0042"), AssetId("P-1"), DevEui("70b3d57ed0000099")
@@ -98,7 +98,7 @@ class Town:
 @contextmanager
 def small_town(directory: Path, *, bind: str = "", register: bool = True, batch: int = 500,
                network: NetworkServer | None = None, sandbox: Sandbox | None = None) -> Iterator[Town]:
-    store = open_store(f"sqlite:///{directory}/city.db")
+    store = new_store(directory / "city.db")
     log = LocalLog(directory / "log")
     store.put_tenant(Tenant(TenantId("musterstadt"), "Musterstadt", Site(48.7, 13.8), bind))
     clock, link, metrics = ManualClock(NOW), MemoryLink(), Metrics()

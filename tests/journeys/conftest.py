@@ -13,7 +13,6 @@ from api.app import create_app
 from city.clock import ManualClock
 from city.imports import parse
 from city.settings import Settings
-from city.store.opening import open_store
 from city.store.ports import Account, Role
 from city.store.readings import LocalLog
 from decoders.catalog import catalog
@@ -25,6 +24,7 @@ from gateway_bridge.reading import Reader
 from gateway_bridge.steer import Steerer
 from simulator.chirpstack import ChirpStack
 from simulator.scenario import Scenario
+from tests.stores import new_store
 
 EVENING = datetime(2026, 11, 22, 18, tzinfo=UTC)  # dark, before the program reduces at 22:00 local time
 PASSWORD = "a long enough password"
@@ -38,7 +38,7 @@ class Platform:
         calm = {"lamp_failure": 0.0, "stuck_driver": 0.0, "silent": 0.0, "uplink_loss": 0.0, "downlink_loss": 0.0} | devices
         self.scenario = Scenario.load(None).sized(lamps=lamps, bays=bays).tuned(**calm)
         self.clock, self.start = ManualClock(start), start
-        self.store = open_store(f"sqlite:///{directory / 'city.db'}")
+        self.store = new_store(directory / "city.db")
         self.log = LocalLog(directory / "log")
         self.link = MemoryLink()
         self.settings = Settings()

@@ -8,6 +8,7 @@ import pytest
 from city.health import Beat, broken
 from city.store.opening import open_store
 from city.store.ports import Store
+from tests.stores import new_store
 from tests.wire.postgres import postgres_cluster
 
 NOW = datetime(2026, 7, 18, 9, 35, tzinfo=UTC)
@@ -16,7 +17,7 @@ NOW = datetime(2026, 7, 18, 9, 35, tzinfo=UTC)
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.wire)])
 def store(request, tmp_path) -> Iterator[Store]:
     if request.param == "sqlite":
-        opened = open_store(f"sqlite:///{tmp_path}/city.db")
+        opened = new_store(tmp_path / "city.db")
         yield opened
         opened.close()
         return

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from city.store.database import Database
 from city.store.letters import LetterBounds
 from city.store.opening import open_store
 from city.store.ports import DeadLetter, Facts, Store
+from tests.stores import new_database
 from tests.wire.postgres import postgres_cluster
 
 A, B = TenantId("aheim"), TenantId("bheim")
@@ -26,8 +28,8 @@ def postgres() -> Iterator[Callable[[], str]]:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.wire)])
-def url(request: pytest.FixtureRequest, tmp_path: object) -> str:
-    return f"sqlite:///{tmp_path}/city.db" if request.param == "sqlite" else request.getfixturevalue("postgres")()
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return new_database(tmp_path / "city.db") if request.param == "sqlite" else request.getfixturevalue("postgres")()
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ from city.store.ports import (
     Token,
 )
 from city.store.pruning import prune
+from tests.stores import new_database
 from tests.wire.postgres import postgres_cluster
 
 NOW = datetime(2026, 1, 10, 18, 30, 0, 123_456, tzinfo=UTC)
@@ -55,7 +56,13 @@ def postgres() -> Iterator[Callable[[], str]]:
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.wire)])
 def url(request, tmp_path) -> str:
-    return f"sqlite:///{tmp_path}/city.db" if request.param == "sqlite" else request.getfixturevalue("postgres")()
+    return new_database(tmp_path / "city.db") if request.param == "sqlite" else request.getfixturevalue("postgres")()
+
+
+@pytest.fixture
+def empty(request, tmp_path, url) -> str:
+    """A database like that of `url`, but without tables."""
+    return f"sqlite:///{tmp_path}/empty.db" if url.startswith("sqlite") else request.getfixturevalue("postgres")(empty=True)
 
 
 @pytest.fixture
@@ -688,9 +695,9 @@ def test_threads_and_stores_on_one_database_lose_no_revision(url, store, town):
     assert town.state(D1).last["lamp.level"].value == 47.0
 
 
-def test_several_processes_may_open_a_new_database_at_once(url):
+def test_several_processes_may_open_a_new_database_at_once(empty):
     with ThreadPoolExecutor(4) as pool:
-        stores = list(pool.map(lambda _: open_store(url), range(4)))
+        stores = list(pool.map(lambda _: open_store(empty), range(4)))
     assert [list(item.tenants()) for item in stores] == [[]] * 4
     for item in stores:
         item.close()

@@ -32,10 +32,10 @@ from city.places import Site, Street, Tenant
 from city.readings import DeviceState, to_ns
 from city.scripts import LeafMapping, Rule, Script
 from city.settings import Settings
-from city.store.opening import open_store
 from city.store.ports import Account, AuditLine, ConfigWish, DeadLetter, Facts, Role, Store, TenantStore
 from city.store.readings import LocalLog
 from decoders.catalog import catalog
+from tests.stores import new_store
 
 NOW = datetime(2026, 3, 2, 22, tzinfo=UTC)
 MINE, OTHER = TenantId("alt"), TenantId("neu")
@@ -93,7 +93,7 @@ def _script(tenant: TenantId, mark: str) -> Script:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    store, log = open_store(f"sqlite:///{tmp_path / 'city.db'}"), LocalLog(tmp_path / "log")
+    store, log = new_store(tmp_path / "city.db"), LocalLog(tmp_path / "log")
     _populate(store, MINE, "a", "OWN")
     override, order, alarm = _populate(store, OTHER, "b", "SECRET")
     app = create_app(store, log, ManualClock(NOW), Settings())

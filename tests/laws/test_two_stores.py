@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ from city.places import Restriction, Site, Tenant
 from city.readings import DeviceState, to_ns
 from city.store.opening import open_store
 from city.store.ports import DeadLetter, Facts, Lease, Store
+from tests.stores import new_database
 from tests.wire.postgres import postgres_cluster
 
 TOWNS = (TenantId("aheim"), TenantId("bheim"))
@@ -33,8 +35,8 @@ def postgres() -> Iterator[Callable[[], str]]:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.wire)])
-def url(request: pytest.FixtureRequest, tmp_path: object) -> str:
-    return f"sqlite:///{tmp_path}/city.db" if request.param == "sqlite" else request.getfixturevalue("postgres")()
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return new_database(tmp_path / "city.db") if request.param == "sqlite" else request.getfixturevalue("postgres")()
 
 
 def eui(town: TenantId, lamp: int) -> DevEui:

@@ -18,9 +18,9 @@ from city.places import AssetKind, Restriction, Site, Street, Tenant
 from city.quantities import LAMP_LEVEL, LAMP_POWER
 from city.readings import DeviceState, Entry, Last, Lasts, Place, Reading, to_ns
 from city.settings import Settings
-from city.store.opening import open_store
 from city.store.ports import Account, Facts, Role, Store, TenantStore
 from city.store.readings import LocalLog
+from tests.stores import new_store
 
 NOW = datetime(2026, 11, 22, 17, 32, tzinfo=UTC)  # 18:32 in Berlin, dark
 PASSWORD = "operator-operator"
@@ -85,7 +85,7 @@ class World:
 
 @pytest.fixture
 def world(tmp_path) -> Iterator[World]:
-    store, log = open_store(f"sqlite:///{tmp_path}/city.db"), LocalLog(tmp_path / "log")
+    store, log = new_store(tmp_path / "city.db"), LocalLog(tmp_path / "log")
     for slug, name in (("stadt", "Musterstadt"), ("leer", HOSTILE)):
         store.put_tenant(Tenant(TenantId(slug), name, Site(51.0, 8.1)))
     for name, role, tenant in (("chief", Role.ADMIN, None), ("olga", Role.OPERATOR, "stadt"), ("vera", Role.VIEWER, "stadt")):

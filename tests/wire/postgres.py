@@ -8,14 +8,18 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import psycopg
 
+from city.store.opening import open_store
+
 
 @contextmanager
-def postgres_cluster(*options: str) -> Iterator[Callable[[], str]]:
-    """Each call makes a new database in it and gives its URL; `options` are further ones of the server (`-c name=value`)."""
+def postgres_cluster(*options: str) -> Iterator[Callable[..., str]]:
+    """Each call makes a new database in it and gives its URL: with all tables and nothing in them, or with `empty=True`
+    without tables. `options` are further ones of the server (`-c name=value`)."""
     binaries = Path(_binary("initdb")).parent
     directory = Path(tempfile.mkdtemp(prefix="pg"))
     person = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
@@ -31,11 +35,23 @@ def postgres_cluster(*options: str) -> Iterator[Callable[[], str]]:
     run("pg_ctl", "-D", "data", "-w", "-s", "-l", "log", "-o", settings, "start")
     numbers = itertools.count()
 
-    def make() -> str:
+    def create(template: str) -> str:
         name = f"town{next(numbers)}"
         with psycopg.connect(host=str(directory), user="town", dbname="postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+    def url(name: str) -> str:
         return f"postgresql+psycopg://town@/{name}?host={directory}"
+
+    @cache
+    def migrated() -> str:
+        name = create("template0")
+        open_store(url(name)).close()
+        return name
+
+    def make(*, empty: bool = False) -> str:
+        return url(create("template0" if empty else migrated()))
 
     try:
         yield make
