@@ -8,7 +8,8 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -28,8 +29,19 @@ SCHEMA = (
 _QUALITIES = (Quality.GOOD, Quality.LATE, Quality.IMPLAUSIBLE)
 _CODES = {quality: code for code, quality in enumerate(_QUALITIES)}
 _EXACT = 2.0**53  # whole numbers below it are the same as float and as int
+MOST_SHAPES = 4096
+_QUANTITY, _CHANNEL, _VALUE, _NAME = (attrgetter(name) for name in ("quantity", "channel", "value", "name"))
 _ENCODE = msgspec.msgpack.Encoder().encode
 _DECODE = msgspec.msgpack.Decoder(list[Any]).decode
+
+
+class _Shape(NamedTuple):
+    """What a kind of report says, in its order: with the numbers of its series, and where its fractions stand."""
+
+    quantities: tuple[Quantity, ...]
+    channels: tuple[str, ...]
+    numbers: list[int]
+    floats: tuple[int, ...]
 
 
 class Names:
@@ -49,6 +61,8 @@ class Names:
         self._series: dict[str | tuple[str, str], int] = {
             (name, channel) if channel else name: number
             for number, name, channel in run("SELECT id, quantity, channel FROM series")}
+        self._shapes: dict[tuple[tuple[str, ...], tuple[str, ...]], _Shape] = {}
+        self._recent = _Shape((), (), [], ())
 
     def place(self, place: Place) -> tuple[int, int]:
         """The numbers of a place and of its device."""
@@ -58,16 +72,18 @@ class Names:
     def pack(self, entry: Entry) -> tuple[bytes, int, int]:
         """The entry as bytes, and by how many ns at most its readings are older and younger than itself.
         Raises OutOfRange for a value that cannot be kept."""
-        series = self._series
-        flat: list[Value] = []
-        add = flat.append
-        for item in entry.said:
-            name, channel, value = item.quantity.name, item.channel, item.value
-            number = series.get((name, channel) if channel else name)
-            add(self._add_series(name, channel) if number is None else number)
-            if value.__class__ is float and value.is_integer() and -_EXACT < value < _EXACT:
-                value = int(value)  # shorter
-            add(value)
+        said = entry.said
+        quantities, channels = tuple(map(_QUANTITY, said)), tuple(map(_CHANNEL, said))
+        recent = self._recent
+        if quantities != recent.quantities or channels != recent.channels:  # mostly it says what the one before said
+            recent = self._recent = self._shaped(quantities, channels)
+        values: list[Value] = list(map(_VALUE, said))
+        for index in recent.floats:
+            value = values[index]
+            if value.is_integer() and -_EXACT < value < _EXACT:  # type: ignore[union-attr, operator]  # a float
+                values[index] = int(value)  # shorter
+        flat: list[Value] = [0] * (2 * len(values))
+        flat[::2], flat[1::2] = recent.numbers, values
         if not entry.odd:
             return _encoded(entry, (entry.key, entry.f_port, entry.data, flat)), 0, 0
         odd = [(index, _CODES[quality], at_ns - entry.at_ns) for index, quality, at_ns in entry.odd]
@@ -98,6 +114,21 @@ class Names:
                                     numbers[1]))
         self._places[place] = numbers
         return numbers
+
+    def _shaped(self, quantities: tuple[Quantity, ...], channels: tuple[str, ...]) -> "_Shape":
+        key = tuple(map(_NAME, quantities)), channels
+        known = self._shapes.get(key)
+        if known is None:
+            if len(self._shapes) >= MOST_SHAPES:
+                self._shapes.clear()
+            numbers = [self._number(quantity.name, channel) for quantity, channel in zip(quantities, channels, strict=True)]
+            floats = tuple(index for index, quantity in enumerate(quantities) if quantity.kind is Kind.FLOAT)
+            known = self._shapes[key] = _Shape(quantities, channels, numbers, floats)
+        return known
+
+    def _number(self, name: str, channel: str) -> int:
+        known = self._series.get((name, channel) if channel else name)
+        return self._add_series(name, channel) if known is None else known
 
     def _add_series(self, name: str, channel: str) -> int:
         number = len(self._series) + 1
