@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
+from typing import Protocol
 
 from city.commands import Command, Event, Priority, State, advance, command
 from city.ids import DevEui
@@ -45,6 +46,19 @@ class Abilities:
     forgets_settings: bool = False
 
 
+class Obeyed(Protocol):
+    """What the planner must know of a command that was applied; a Command is one."""
+
+    @property
+    def order(self) -> Order: ...
+    @property
+    def origin(self) -> str: ...
+    @property
+    def changed_at(self) -> datetime | None: ...
+    @property
+    def holds_until(self) -> datetime | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """One lamp for the planner: its device, what is wanted, what it last reported, what it was last made to do."""
@@ -55,7 +69,7 @@ class Wanted:
     setpoint: Setpoint
     level: float | None
     level_at: datetime | None
-    last_applied: Command | None
+    last_applied: Obeyed | None
     live: tuple[Command, ...]
 
 

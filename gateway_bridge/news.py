@@ -16,6 +16,10 @@ class News:
     them empties them; all of it happens in one thread at a time."""
 
     def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """All of it has been read."""
         self.moved: dict[DevEui, None] = {}
         self.ended: list[Command] = []
         self.registered: set[TenantId] = set()

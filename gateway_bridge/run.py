@@ -42,7 +42,8 @@ async def run_bridge(settings: Settings, *, store: Store, log: ReadingLog, link:
         memory = Memory(store, log, pace=PACE)
         listener = Listener(link, store, log, clock, settings.bridge, metrics, turn=turn, reader=reader, memory=memory)
         tenure = Tenure(store, STEERING, settings.mqtt.client_id, settings.bridge.lease_s)
-        steerer = Steerer(link, store, clock, settings.bridge, metrics, network, turn=turn, reader=reader, tenure=tenure)
+        steerer = Steerer(link, store, clock, settings.bridge, metrics, network, turn=turn, reader=reader, tenure=tenure,
+                          memory=memory)
         mender = Mender(store, log, clock, turn, reader, memory)
         replayed = False
 

@@ -14,9 +14,10 @@ that has, and one with `bridge.frames_per_tick` 0 never takes it.
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
+from time import perf_counter
 
 from city.alarms import Alarm
 from city.clock import Clock
@@ -24,24 +25,23 @@ from city.commands import Command, Event, State, advance
 from city.errors import BrokerDown, LeaseLost, NetworkServerDown, Refused, SandboxDown, ScriptError
 from city.ids import DevEui, TenantId
 from city.orders import SetLevel, Setting
-from city.places import Luminaire, Tenant
-from city.planning import Wanted, plan
 from city.settings import Bridge
-from city.store.ports import Facts, Lease, Store, TenantStore
-from decoders.catalog import catalog
+from city.store.ports import Facts, Known, Lease, Store
 from gateway_bridge import wishes
 from gateway_bridge.downlinks import downlink
 from gateway_bridge.link import Link
+from gateway_bridge.memory import Memory
 from gateway_bridge.metrics import Metrics
+from gateway_bridge.mirror import LEAST, Mirror
 from gateway_bridge.network_server import NetworkServer
-from gateway_bridge.reading import Key, Own, Reader
+from gateway_bridge.reading import Reader
 from gateway_bridge.tenure import Tenure
 from gateway_bridge.waiting import unbroken
-from gateway_bridge.wishes import Served, Town
+from gateway_bridge.wishes import NOTHING, Decision, Served
 
-REGISTRY_EVERY = timedelta(seconds=30)
-ALARMS_EVERY = timedelta(seconds=60)
-MOST_ALARMS = MOST_COMMANDS = 100_000
+SLICE_S = 0.01  # of planning, before what waits for the turn has it
+LOOK_S = 0.5  # of planning in one look
+AT_ONCE, MOST_NEW = 50, 200
 STEERING = "steering"  # the lease's name
 
 _log = logging.getLogger(__name__)
@@ -60,19 +60,22 @@ class Steerer:
     """Turns what people want into downlinks, one look at a time."""
 
     def __init__(self, link: Link, store: Store, clock: Clock, settings: Bridge, metrics: Metrics,
-                 network: NetworkServer | None = None, *, turn: asyncio.Lock | None = None,
-                 reader: Reader | None = None, tenure: Tenure | None = None) -> None:
-        """`turn` is shared with the Listener of the same process: both read commands and write them. So is `reader`,
-        which stays the caller's to close. Without a `tenure` no other process steers any of these towns."""
+                 network: NetworkServer | None = None, *, turn: asyncio.Lock | None = None, reader: Reader | None = None,
+                 tenure: Tenure | None = None, memory: Memory | None = None, least: int = LEAST) -> None:
+        """`turn` is shared with the Listener of the same process: both read commands and write them. So is `memory`; without
+        one, the database is asked. So is `reader`, which stays the caller's to close. Without a `tenure` no other process
+        steers any of these towns. `least`: devices that are looked at each time, whether anything has changed or not."""
         self._link, self._store, self._clock, self._network = link, store, clock, network
-        self._most, self._metrics = settings.frames_per_tick, metrics
+        self._most, self._metrics, self._least = settings.frames_per_tick, metrics, least
         self._turn = turn or asyncio.Lock()
         self._reader = reader or Reader(store, metrics=metrics)
+        self._memory = Memory(store, None) if memory is None else memory
         self._tenure = tenure
         self._lease: Lease | None = None
-        self._mirrors: dict[TenantId, _Mirror] = {}
+        self._mirror: Mirror | None = None
         self._last_sent: dict[DevEui, datetime] = {}
-        self._looks = 0
+        self._replaced: set[DevEui] = set()
+        self._looks, self._begun = 0, False
 
     @property
     def steers(self) -> bool:
@@ -90,8 +93,13 @@ class Steerer:
             self._tenure.release()
 
     async def _tick(self) -> None:
-        async with self._turn:
-            sending = await asyncio.to_thread(self._look)
+        mirror = await asyncio.to_thread(self._begin)
+        if mirror is None:
+            return
+        until, sending = perf_counter() + LOOK_S, None
+        while sending is None:
+            async with self._turn:
+                sending = await asyncio.to_thread(self._look, mirror, last=perf_counter() >= until)
         for index, item in enumerate(sending):
             try:
                 await self._send(item)
@@ -101,15 +109,32 @@ class Steerer:
                     await asyncio.to_thread(self._put_back, sending[index:])
                 return
 
-    def _look(self) -> list[_Sending]:
-        """What to send now; nothing where another process steers."""
-        able = self._link.connected
+    def _begin(self) -> Mirror | None:
+        """What people want now; None where another process steers."""
         if self._tenure is not None:
-            self._lease = self._tenure.hold(able=able) if self._most else None
+            self._lease = self._tenure.hold(able=self._link.connected) if self._most else None
             if self._lease is None:
-                return []
+                self._forget()
+                return None
+        if self._mirror is None:
+            self._mirror = Mirror(self._store, self._memory, least=self._least)
+        self._looks += 1
+        self._mirror.read(self._reader.scripts(), self._clock.now())
+        self._begun = False
+        return self._mirror
+
+    def _look(self, mirror: Mirror, *, last: bool) -> list[_Sending] | None:
+        """Look at some devices. What to send now, or None where others are still to be looked at before."""
+        now = self._clock.now()
+        if self._memory.stale:
+            self._memory.refresh()
+        mirror.hear()
+        if not self._begun:
+            mirror.begin(now)
+            self._begun = True
         try:
-            return self._decide(self._most if able else 0)
+            self._decide(mirror, now)
+            return None if mirror.waiting and not last else self._claim(mirror, now)
         except LeaseLost as error:
             return self._superseded(error)
 
@@ -118,14 +143,21 @@ class Steerer:
         _log.warning("%s", error)
         if self._tenure is not None:
             self._tenure.lost()
+        self._forget()
         return []
+
+    def _forget(self) -> None:
+        """Another process steers."""
+        if self._mirror is not None:
+            self._mirror = None
+            self._memory.unfollow()
+        self._replaced.clear()
 
     def _commit(self, facts: Facts) -> None:
         """Raises LeaseLost."""
-        if self._lease is None:
-            self._store.commit(facts)
-        else:
-            self._store.commit_as(self._lease, facts)
+        if facts.commands or facts.alarms:
+            revisions = self._store.commit(facts) if self._lease is None else self._store.commit_as(self._lease, facts)
+            self._memory.committed(facts, revisions)
 
     async def _send(self, item: _Sending) -> None:
         """Raises BrokerDown, and LeaseLost where another may steer by now."""
@@ -139,95 +171,114 @@ class Steerer:
         await self._link.publish(item.topic, item.payload)
         self._metrics.sent.inc()
 
-    def _decide(self, most: int) -> list[_Sending]:
-        now = self._clock.now()
-        self._last_sent = {device: at for device, at in self._last_sent.items() if now - at < wishes.LOCK}
-        sending: list[_Sending] = []
-        tenants = list(self._store.tenants())
-        first = self._looks % len(tenants) if tenants else 0  # each town is the first in its turn
-        self._looks += 1
-        for tenant in tenants[first:] + tenants[:first]:
-            sending += self._decide_for(tenant, most - len(sending), now)
-        return sending
-
-    def _decide_for(self, tenant: Tenant, most: int, now: datetime) -> list[_Sending]:
-        mirror = self._mirrors.setdefault(tenant.id, _Mirror())
-        own = self._store.tenant(tenant.id)
-        town = mirror.refresh(own, tenant, self._reader.scripts(), now)
-        live = _by_device(self._store.live_commands(tenant.id))
-        lamps = list(wishes.wanted(town, own.overrides(now), own.program(), self._store.last_applied(tenant.id), live, now))
-        new, ended = self._plan(own, town, lamps, live, now)
-        current = {command.id: command for commands in live.values() for command in commands}
-        replaced = {command.device for command in ended if current[command.id].attempts}
-        current.update((command.id, command) for command in (*new, *ended))
-        moved = wishes.followed_up([c for c in current.values() if c.state.live], town, now)
-        current.update((command.id, command) for command in moved)
-        sending, refused = self._claim(current.values(), town, replaced, most, now)
-        alarms = self._alarms(own, town, mirror, lamps, [*moved, *refused], now)
-        changed = {c.id: c for c in (*new, *ended, *moved, *refused, *(item.after for item in sending))}
-        if changed or alarms:
+    def _decide(self, mirror: Mirror, now: datetime) -> None:
+        """Look at devices as long as a slice lasts, and commit what is to be done. What fails is looked at again."""
+        until, taken = perf_counter() + SLICE_S, list[DevEui]()
+        changed = {command.id: command for command in wishes.orphaned(mirror.orphans(), now)}
+        alarms: list[Alarm] = []
+        planned = 0
+        try:
+            while len(changed) < MOST_NEW and perf_counter() < until and (devices := mirror.take(AT_ONCE)):
+                taken += devices
+                for decision in self._decisions(mirror, devices, now):
+                    planned += len(decision.new)
+                    changed |= {one.id: one for one in (*decision.new, *decision.ended, *decision.moved)}
+                    alarms += decision.alarms
             self._commit(Facts(commands=tuple(changed.values()), alarms=tuple(alarms)))
-        self._last_sent.update((item.after.device, now) for item in sending)
-        self._metrics.planned.inc(len(new))
-        self._metrics.failed.inc(sum(c.state in (State.FAILED, State.EXPIRED) for c in changed.values()))
-        return sending
+        except Exception:
+            mirror.look_at(taken)
+            raise
+        self._metrics.planned.inc(planned)
+        self._metrics.failed.inc(sum(one.state in (State.FAILED, State.EXPIRED) for one in changed.values()))
 
-    def _plan(self, own: TenantStore, town: Town, lamps: Sequence[Wanted], live: Mapping[DevEui, list[Command]],
-              now: datetime) -> tuple[list[Command], list[Command]]:
-        """New commands, and live ones that are superseded."""
-        planned = plan(lamps, now)
-        settings, unwanted = wishes.configuring(town, self._store.config_wishes(town.tenant.id), live, now)
-        new = [*planned.commands, *settings]
-        if new:
-            failed = own.commands(states=(State.FAILED, State.EXPIRED), changed_since=now - wishes.HOLD_OFF,
-                                  limit=MOST_COMMANDS)
-            new = wishes.not_held_off(new, failed, town.states, now)
-        return new, [*planned.superseded, *unwanted]
+    def _decisions(self, mirror: Mirror, devices: Sequence[DevEui], now: datetime) -> Iterator[Decision]:
+        missing = self._memory.missing(devices)
+        if missing:
+            self._memory.learn(missing)
+        for device in devices:
+            known = self._memory.get(device)
+            town = mirror.town(known.tenant.id) if known is not None else None
+            if known is None or town is None:
+                continue
+            decision = wishes.decide(town, wishes.served(known, mirror.scripts), known, now)
+            if decision is NOTHING:
+                continue
+            if decision.again is not None:
+                mirror.look_again(device, decision.again, now)
+            self._replaced.update(one.device for one in decision.ended if one.attempts)
+            if decision.new or decision.ended or decision.moved or decision.alarms:
+                yield decision
+            elif known.live:
+                self._queue(mirror, known.live, now)
 
-    def _claim(self, commands: Iterable[Command], town: Town, replaced: set[DevEui], most: int,
-               now: datetime) -> tuple[list[_Sending], list[Command]]:
-        """What to send now, and what cannot be said to its device. The town's scripts get so much time of a look and no
-        more: others wait meanwhile. What is not said in it is said in the next."""
+    def _queue(self, mirror: Mirror, live: Sequence[Command], now: datetime) -> None:
+        """The device's next command, where ChirpStack's lock lets it go."""
+        command = wishes.next_to_send(live, now)
+        if command is None:
+            return
+        sent_at = self._last_sent.get(command.device)
+        if sent_at is not None and now - sent_at < wishes.LOCK:
+            mirror.look_again(command.device, sent_at + wishes.LOCK, now)
+        else:
+            mirror.queue(command)
+
+    def _claim(self, mirror: Mirror, now: datetime) -> list[_Sending]:
+        """Commit what is sent now as sent. Each town is the first in its turn."""
+        self._last_sent = {device: at for device, at in self._last_sent.items() if now - at < wishes.LOCK}
+        most = self._most if self._link.connected else 0
         sending: list[_Sending] = []
         refused: list[Command] = []
+        alarms: list[Alarm] = []
+        taken: set[DevEui] = set()
+        try:
+            for tenant in mirror.towns(self._looks):
+                for known, after in self._claimed(mirror, tenant, sending, most, taken, now):
+                    refused.append(after)
+                    alarms += wishes.failure_alarms([after], known.alarms, now)
+            self._commit(Facts(commands=(*refused, *(item.after for item in sending)), alarms=tuple(alarms)))
+        except Exception:
+            mirror.look_at(taken)
+            raise
+        self._last_sent.update((item.after.device, now) for item in sending)
+        self._replaced.difference_update(item.after.device for item in sending)
+        self._metrics.failed.inc(len(refused))
+        return sending
+
+    def _claimed(self, mirror: Mirror, tenant: TenantId, sending: list[_Sending], most: int, taken: set[DevEui],
+                 now: datetime) -> Iterator[tuple[Known, Command]]:
+        """Add to `sending` what is sent now to the town; tells what cannot be said to its device. The town's scripts get so
+        much time of a look and no more: others wait meanwhile. What is not said in it is said in the next."""
         spent, timer = 0.0, self._reader.timer
-        for command in wishes.claim([c for c in commands if c.state.live], self._last_sent, most, now):
-            after, served = advance(command, Event.SEND, now), town.served.get(command.device)
+        while len(sending) < most and (found := mirror.next_queued(tenant, now)) is not None:
+            known, command = found
+            if command.device in taken:
+                continue
+            taken.add(command.device)
+            after, served = advance(command, Event.SEND, now), wishes.served(known, mirror.scripts)
             scripted = served is not None and served.own is not None
             if scripted and spent > self._reader.budget_s:
+                mirror.look_at([command.device])
                 continue
             begun = timer() if scripted else 0.0
             try:
-                topic, payload = self._encode(after, town, now)
+                topic, payload = self._encode(after, served, known, now)
             except (Refused, ScriptError) as error:
-                refused.append(advance(command, Event.GIVE_UP, now, str(error)))
+                yield known, advance(command, Event.GIVE_UP, now, str(error))
             except SandboxDown as error:
                 _log.warning("%s A command for %s waits.", error, command.device)
+                mirror.look_at([command.device])
             else:
-                again = command.attempts > 0 or command.device in replaced
+                again = command.attempts > 0 or command.device in self._replaced
                 sending.append(_Sending(command, after, topic, payload, again))
             spent += timer() - begun if scripted else 0.0
-        return sending, refused
 
-    def _encode(self, command: Command, town: Town, now: datetime) -> tuple[str, bytes]:
+    def _encode(self, command: Command, served: Served | None, known: Known, now: datetime) -> tuple[str, bytes]:
         """Raises Refused: Unsupported, Invalid; ScriptError and SandboxDown where a town's script speaks."""
-        state, served = town.states.get(command.device), town.served.get(command.device)
         if served is None:
             raise Refused("The device {device} serves nothing here any more.", device=command.device)
         frame = served.codec.encode_downlink(command.order) if served.own is None \
             else self._reader.encode(served.own, command.order, served.asset, command.queue_id, now)
-        return downlink(command, frame, state.application_id if state else "", confirmed=_says_nothing_of(served, command))
-
-    def _alarms(self, own: TenantStore, town: Town, mirror: "_Mirror", lamps: Sequence[Wanted], moved: list[Command],
-                now: datetime) -> list[Alarm]:
-        due = mirror.alarms_due(now)
-        if not moved and not due:
-            return []
-        running = own.alarms(open_only=True, limit=MOST_ALARMS)
-        alarms = wishes.failure_alarms(moved, running, now)
-        if due:
-            alarms += [*wishes.settled_alarms(lamps, running, now), *wishes.silence_alarms(town, running, now)]
-        return alarms
+        return downlink(command, frame, known.state.application_id, confirmed=_says_nothing_of(served, command))
 
     def _put_back(self, sending: Iterable[_Sending]) -> None:
         """Planned again, the attempt unspent - unless an answer has come in meanwhile."""
@@ -244,64 +295,9 @@ class Steerer:
             self._last_sent.pop(command.device, None)
 
 
-class _Mirror:
-    """One town as the loop has last read it: the registry every half minute or when an asset changes, states as they
-    change."""
-
-    def __init__(self) -> None:
-        self._town: Town | None = None
-        self._scripts: Mapping[Key, Own] = {}
-        self._revision = 0
-        self._read_at: datetime | None = None
-        self._looked_at: datetime | None = None
-
-    def refresh(self, own: TenantStore, tenant: Tenant, scripts: Mapping[Key, Own], now: datetime) -> Town:
-        town = self._town
-        if town is None:
-            self._revision = own.revision()
-            town = self._town = Town(tenant, _served(own, scripts), dict(own.states()))
-            self._read_at, self._scripts = now, scripts
-            return town
-        changes = own.changes(self._revision)
-        self._revision, town.tenant = changes.revision, tenant
-        town.states.update((state.device, state) for state in changes.states)
-        old = self._read_at is None or now - self._read_at >= REGISTRY_EVERY
-        if changes.assets or old or scripts is not self._scripts:
-            town.served, self._read_at, self._scripts = _served(own, scripts), now, scripts
-        return town
-
-    def alarms_due(self, now: datetime) -> bool:
-        if self._looked_at is not None and now - self._looked_at < ALARMS_EVERY:
-            return False
-        self._looked_at = now
-        return True
-
-
-def _served(own: TenantStore, scripts: Mapping[Key, Own]) -> dict[DevEui, Served]:
-    """The town's devices whose model we know or the town has described, with their assets."""
-    lamps: dict[str, Luminaire] = {lamp.id: lamp for lamp in own.luminaires()}
-    codecs, town = catalog(), own.tenant.id
-    served: dict[DevEui, Served] = {}
-    for device in own.devices():
-        codec, lamp = codecs.get(device.model), lamps.get(device.asset)
-        script = scripts.get((town, device.model)) if codec is None else None
-        if codec is not None:
-            served[device.dev_eui] = Served(device.asset, device.dev_eui, codec, lamp)
-        elif script is not None:
-            served[device.dev_eui] = Served(device.asset, device.dev_eui, script.quiet, lamp, script)
-    return served
-
-
 def _says_nothing_of(served: Served, command: Command) -> bool:
     """Whether what the device sends will not tell if it obeys: it reports no level, or a town's script recognises no
     echo. The network's own acknowledgement is asked for then."""
     if isinstance(command.order, SetLevel):
         return not served.codec.abilities.reports_level
     return served.own is not None and isinstance(command.order, Setting)
-
-
-def _by_device(commands: Iterable[Command]) -> dict[DevEui, list[Command]]:
-    found: dict[DevEui, list[Command]] = {}
-    for command in commands:
-        found.setdefault(command.device, []).append(command)
-    return found

@@ -1,29 +1,43 @@
 """What a town's people want, as commands: the pure half of the steering loop."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import msgspec
 
 from city.alarms import Alarm, AlarmKind, begin, watch_silence
 from city.commands import Command, Event, Priority, State, advance, command
 from city.errors import Invalid
-from city.ids import AssetId, DevEui
-from city.lighting import Override, Program, Setpoint, lamp_floor, program_setpoint, setpoint
-from city.orders import Order, SetLevel, Setting, StatusInterval, to_json
+from city.ids import AssetId, CommandId, DevEui, TenantId
+from city.lighting import Setpoint
+from city.orders import Order, SetLevel, Setting, StatusInterval
 from city.orders import from_json as order_from_json
 from city.parking import sign_of_life
-from city.places import Luminaire, Tenant
-from city.planning import Abilities, Wanted, follow_up, is_applied
+from city.places import Luminaire
+from city.planning import (
+    ASK_AFTER,
+    OWN_CALENDAR_GRACE,
+    RENEW_AHEAD,
+    TELL_AGAIN,
+    Abilities,
+    Wanted,
+    follow_up,
+    is_applied,
+    plan,
+)
 from city.quantities import DEVICE_BOOT, LAMP_LEVEL
-from city.readings import DeviceState
-from city.store.ports import ConfigWish
+from city.readings import DeviceState, from_ns
+from city.store.ports import ConfigWish, Known
+from decoders.catalog import catalog
 from decoders.codec import Codec
 from firmware_config.delta import delta
+from firmware_config.profile import DeviceConfig
 from firmware_config.profile import from_json as config_from_json
 from gateway_bridge.confirm import encoded
-from gateway_bridge.reading import Own
+from gateway_bridge.reading import Key, Own
+from gateway_bridge.towns import Applied, Essence, Town, essence, was_never_sent
 
 LOCK = timedelta(seconds=5)  # ChirpStack's class_c_lock_duration between two downlinks to one device
 HOLD_OFF = timedelta(minutes=10)  # after an order has failed, before the same one is tried again
@@ -32,6 +46,8 @@ LONGEST_SILENCE = timedelta(hours=3)  # of a lamp whose status interval nobody h
 INTERVALS_MISSED = 3
 STARTING = timedelta(minutes=10)  # a lamp that has restarted burns at its fallback until it knows the time
 AFTER_HEARTBEAT = timedelta(hours=1)
+HORIZON = timedelta(minutes=5)  # every device is looked at more often than this
+JUST_AFTER = timedelta(microseconds=1)
 CONFIG = "config"
 
 
@@ -58,84 +74,116 @@ class Served:
         return self.own is None or SetLevel.__name__ in self.own.takes
 
 
-@dataclass(slots=True)
-class Town:
-    """What the steering loop knows of one tenant: the registry as last read, and the newest state of each device."""
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is to be done about one device now: `new` commands, live ones that are `ended` because others take their place
+    or that time has `moved` on, `alarms`; and `again`, when to look at it again if nothing happens to it before."""
 
-    tenant: Tenant
-    served: dict[DevEui, Served]
-    states: dict[DevEui, DeviceState] = field(default_factory=dict)
-
-
-def wanted(town: Town, overrides: Sequence[Override], program: Program, applied: Mapping[DevEui, Command],
-           live: Mapping[DevEui, list[Command]], now: datetime) -> Iterator[Wanted]:
-    """Each lamp that has been heard, for the planner. What a lamp was made to do before it restarted, it has forgotten."""
-    by_floor: dict[int, Setpoint] = {}
-    for device, item in town.served.items():
-        state = town.states.get(device)
-        if item.lamp is None or state is None or not state.application_id or not item.can_dim:
-            continue
-        want = _setpoint(item.lamp, overrides, program, town.tenant, by_floor, now)
-        yield Wanted(item.lamp, device, patience(item.codec), want, _level(state, want, now), state.at(LAMP_LEVEL),
-                     _remembered(applied.get(device), state), tuple(live.get(device, ())))
+    new: Sequence[Command] = ()
+    ended: Sequence[Command] = ()
+    moved: Sequence[Command] = ()
+    alarms: Sequence[Alarm] = ()
+    again: datetime | None = None
 
 
-def configuring(town: Town, wishes: Mapping[DevEui, ConfigWish], live: Mapping[DevEui, list[Command]],
-                now: datetime) -> tuple[list[Command], list[Command]]:
-    """Commands for settings that a device has not confirmed yet, and live ones that nobody wants any more."""
-    new: list[Command] = []
-    superseded: list[Command] = []
-    for device in {*wishes, *(device for device, commands in live.items() if any(map(_is_setting, commands)))}:
-        item, state = town.served.get(device), town.states.get(device)
-        if item is None or state is None or not state.application_id:
-            continue
-        missing = _missing(wishes.get(device), state, item)
-        under_way = [command for command in live.get(device, ()) if _is_setting(command)]
-        superseded += [advance(command, Event.SUPERSEDE, now, "another setting is wanted") for command in under_way
-                       if command.order not in missing]
-        new += [_config_command(town, item, order, now) for order in missing
-                if all(command.order != order for command in under_way)]
-    return new, superseded
+NOTHING = Decision()
 
 
-def not_held_off(commands: Iterable[Command], failed: Iterable[Command], states: Mapping[DevEui, DeviceState],
-                 now: datetime) -> list[Command]:
-    """The commands whose like has not failed a moment ago; a device that has restarted since is tried at once, and so is
-    one that was never told because no broker was there, or no time."""
-    last: dict[tuple[DevEui, str, bytes], datetime] = {}
-    for item in failed:
-        if _was_never_sent(item):
-            continue
-        key = (item.device, item.origin, _essence(item.order))
-        last[key] = max(last.get(key, item.created_at), item.changed_at or item.created_at)
-    return [item for item in commands if _may_try(item, last, states.get(item.device), now)]
+def decide(town: Town, item: Served | None, known: Known, now: datetime) -> Decision:
+    """What is to be done about one device, its town having been brought to `now`. `item` None: nobody can speak to it."""
+    if item is not None and quiet(town, item, known, now):
+        return NOTHING
+    return decide_in_full(town, item, known, now)
 
 
-def followed_up(live: Iterable[Command], town: Town, now: datetime) -> list[Command]:
+def decide_in_full(town: Town, item: Served | None, known: Known, now: datetime) -> Decision:
+    """As `decide`, without the short cut."""
+    live = {command.id: command for command in known.live}
+    lamp = wanted(town, item, known, now) if item is not None else None
+    planned = plan([lamp] if lamp is not None else (), now)
+    settings, unwanted = configuring(town, item, known, now) if item is not None else ([], [])
+    asked = [*planned.commands, *settings]
+    new = [one for one in asked if _may_try(one, town.failed, known.state, now)]
+    ended = [*planned.superseded, *unwanted]
+    live |= {command.id: command for command in (*new, *ended)}
+    moved = followed_up([command for command in live.values() if command.state.live], item, now)
+    live |= {command.id: command for command in moved}
+    alarms = failure_alarms(moved, known.alarms, now)
+    if lamp is not None:
+        alarms += settled_alarms([lamp], known.alarms, now)
+    if item is not None:
+        alarms += silence_alarms(town.tenant.id, item, known, now)
+    held_off = [town.failed[essence(one)] + HOLD_OFF for one in asked if one not in new]
+    times = [*held_off, *(at for one in live.values() if one.state.live for at in _deadlines(one, item)),
+             *(_turns(lamp, known.state) if lamp is not None else ())]
+    return Decision(new, ended, moved, alarms, min((at for at in times if at > now), default=None))
+
+
+def quiet(town: Town, item: Served, known: Known, now: datetime) -> bool:
+    """Whether there is certainly nothing to be done about the device until `HORIZON` from now, unless something changes:
+    nearly always. False says nothing."""
+    state = known.state
+    if known.live or known.alarms:
+        return False
+    if now - from_ns(state.heard_ns) > longest_silence(item, state) and state.heard_ns:
+        return False
+    if not state.application_id:
+        return True
+    config = town.configs.get(item.device)
+    if config is not None and _missing(config, state, item):
+        return False
+    if item.lamp is None or not item.can_dim or not item.codec.abilities.dims:
+        return True
+    return _burns_on_its_own(town, item, item.lamp, state, now)
+
+
+def wanted(town: Town, item: Served, known: Known, now: datetime) -> Wanted | None:
+    """The lamp for the planner, once it has been heard. What it was made to do before it restarted, it has forgotten."""
+    state = known.state
+    if item.lamp is None or not state.application_id or not item.can_dim:
+        return None
+    want = town.setpoint(item.lamp, now)
+    return Wanted(item.lamp, item.device, patience(item.codec), want, _level(state, want, now), state.at(LAMP_LEVEL),
+                  _remembered(town.applied.get(item.device), state), known.live)
+
+
+def configuring(town: Town, item: Served, known: Known, now: datetime) -> tuple[list[Command], list[Command]]:
+    """Commands for settings that the device has not confirmed yet, and live ones that nobody wants any more."""
+    config, state = town.configs.get(item.device), known.state
+    under_way = [command for command in known.live if _is_setting(command)]
+    if not state.application_id or (config is None and not under_way):
+        return [], []
+    missing = _missing(config, state, item) if config is not None else []
+    superseded = [advance(command, Event.SUPERSEDE, now, "another setting is wanted") for command in under_way
+                  if command.order not in missing]
+    return [_config_command(town, item, order, now) for order in missing
+            if all(command.order != order for command in under_way)], superseded
+
+
+def followed_up(live: Iterable[Command], item: Served | None, now: datetime) -> list[Command]:
     """The live commands that time alone has moved on: expired, to be sent again, or given up."""
-    moved = []
-    for item in live:
-        served = town.served.get(item.device)
-        after = follow_up(item, patience(served.codec) if served else Abilities(dims=False, max_minutes=None), now)
-        if after is not item:
-            moved.append(after)
-    return moved
+    abilities = patience(item.codec) if item else Abilities(dims=False, max_minutes=None)
+    pairs = [(before, follow_up(before, abilities, now)) for before in live]
+    return [after for before, after in pairs if after is not before]
 
 
-def claim(live: Iterable[Command], last_sent: Mapping[DevEui, datetime], most: int, now: datetime) -> list[Command]:
-    """The planned commands that may go now: most urgent first, then oldest; to one device one at a time, and not within
-    ChirpStack's lock."""
-    commands = list(live)
-    busy = {item.device for item in commands if item.state in (State.SENT, State.SCHEDULED)}
-    busy |= {device for device, at in last_sent.items() if now - at < LOCK}
-    chosen: list[Command] = []
-    for item in sorted(commands, key=lambda item: (item.priority.value, item.created_at, item.id)):
-        if len(chosen) >= most:
-            break
-        if item.state is State.PLANNED and item.device not in busy and item.expires_at > now:
-            busy.add(item.device)
-            chosen.append(item)
-    return chosen
+def orphaned(commands: Iterable[Command], now: datetime) -> list[Command]:
+    """Live commands of devices that serve nothing any more, given up."""
+    return [advance(item, Event.GIVE_UP, now, "the device serves nothing here any more") for item in commands]
+
+
+def next_to_send(commands: Iterable[Command], now: datetime) -> Command | None:
+    """Of one device's live commands the planned one that may go now: the most urgent, then the oldest; none while another
+    is on its way."""
+    planned = [item for item in commands if item.state is State.PLANNED and item.expires_at > now]
+    if not planned or any(item.state in (State.SENT, State.SCHEDULED) for item in commands):
+        return None
+    return min(planned, key=urgency)
+
+
+def urgency(item: Command) -> tuple[int, datetime, CommandId]:
+    """Commands are sent in this order."""
+    return item.priority.value, item.created_at, item.id
 
 
 def failure_alarms(commands: Iterable[Command], open_alarms: Iterable[Alarm], now: datetime) -> list[Alarm]:
@@ -143,7 +191,7 @@ def failure_alarms(commands: Iterable[Command], open_alarms: Iterable[Alarm], no
     for the broker until it expired says nothing of the asset."""
     running = {alarm.asset for alarm in open_alarms if alarm.open and alarm.kind is AlarmKind.COMMAND_FAILED}
     failed = {item.asset: item for item in commands if item.state in (State.FAILED, State.EXPIRED)
-              and not _was_never_sent(item)}
+              and not was_never_sent(item)}
     return [begin(item.tenant, asset, AlarmKind.COMMAND_FAILED, now) for asset, item in sorted(failed.items())
             if asset not in running]
 
@@ -155,15 +203,10 @@ def settled_alarms(lamps: Iterable[Wanted], open_alarms: Iterable[Alarm], now: d
             and (at := content.get(alarm.asset)) is not None and at > alarm.began_at]
 
 
-def silence_alarms(town: Town, open_alarms: Iterable[Alarm], now: datetime) -> list[Alarm]:
-    """A DEVICE_SILENT alarm for each device that was heard once, but not for as long as it should be."""
-    by_asset: dict[AssetId, list[Alarm]] = {}
-    for alarm in open_alarms:
-        by_asset.setdefault(alarm.asset, []).append(alarm)
-    found = (watch_silence(town.tenant.id, item.asset, town.states[device], longest_silence(item, town.states[device]),
-                           by_asset.get(item.asset, ()), now)
-             for device, item in town.served.items() if device in town.states)
-    return [alarm for alarm in found if alarm is not None]
+def silence_alarms(tenant: TenantId, item: Served, known: Known, now: datetime) -> list[Alarm]:
+    """A DEVICE_SILENT alarm for a device that was heard once, but not for as long as it should be."""
+    alarm = watch_silence(tenant, item.asset, known.state, longest_silence(item, known.state), known.alarms, now)
+    return [] if alarm is None else [alarm]
 
 
 def longest_silence(item: Served, state: DeviceState) -> timedelta:
@@ -171,12 +214,37 @@ def longest_silence(item: Served, state: DeviceState) -> timedelta:
     other device."""
     if item.lamp is None:
         return sign_of_life(state, item.codec.heartbeat) + AFTER_HEARTBEAT
+    return _three_intervals(state.config.get(StatusInterval.__name__, ""))
+
+
+@lru_cache(maxsize=4096)
+def _three_intervals(confirmed: str) -> timedelta:
     try:
-        interval = order_from_json(state.config.get(StatusInterval.__name__, ""))
+        interval = order_from_json(confirmed)
     except (Invalid, msgspec.DecodeError):
         return LONGEST_SILENCE
     return INTERVALS_MISSED * timedelta(seconds=interval.seconds) if isinstance(interval, StatusInterval) \
         else LONGEST_SILENCE
+
+
+def served(known: Known, scripts: Mapping[Key, Own]) -> Served | None:
+    """The device with its asset, where we know its model or the town has described it."""
+    device, asset = known.device, known.asset
+    lamp = asset if isinstance(asset, Luminaire) else None
+    codec = catalog().get(device.model)
+    if codec is not None:
+        return Served(asset.id, device.dev_eui, codec, lamp)
+    own = scripts.get((known.tenant.id, device.model))
+    return None if own is None else Served(asset.id, device.dev_eui, own.quiet, lamp, own)
+
+
+def configs(wishes: Mapping[DevEui, ConfigWish]) -> dict[DevEui, DeviceConfig]:
+    """What is wanted of each device; the same is kept once. A wish that is none asks for nothing."""
+    read: dict[bytes, DeviceConfig | None] = {}
+    for wish in wishes.values():
+        if wish.wanted not in read:
+            read[wish.wanted] = _config(wish.wanted)
+    return {device: config for device, wish in wishes.items() if (config := read[wish.wanted]) is not None}
 
 
 def patience(codec: Codec) -> Abilities:
@@ -195,16 +263,47 @@ def _content_at(item: Wanted) -> datetime | None:
     return last.changed_at if last is not None and is_applied(last.order, item.setpoint.level) else None
 
 
-def _setpoint(lamp: Luminaire, overrides: Sequence[Override], program: Program, tenant: Tenant,
-              by_floor: dict[int, Setpoint], now: datetime) -> Setpoint:
-    """As city.lighting.setpoint; where no override covers the lamp, reckoned once for all lamps of one floor."""
-    covering = [wish for wish in overrides if wish.covers(lamp)]
-    if covering:
-        return setpoint(lamp, covering, program, tenant.site, now)
-    floor = lamp_floor(lamp)
-    if floor not in by_floor:
-        by_floor[floor] = program_setpoint(program, tenant.site, now, floor=floor)
-    return by_floor[floor]
+def _burns_on_its_own(town: Town, item: Served, lamp: Luminaire, state: DeviceState, now: datetime) -> bool:
+    """Whether a lamp that no override covers reports the program's level, and nothing holds it that ends soon."""
+    if lamp.id in town.targets or lamp.zone in town.targets or not item.codec.abilities.reports_level:
+        return False
+    reported, restarted = state.last.get(LAMP_LEVEL.name), state.last.get(DEVICE_BOOT.name)
+    want = town.setpoint(lamp, now)
+    if reported is None or not isinstance(reported.value, int | float) or round(reported.value) != want.level:
+        return False
+    if restarted is not None and restarted.at_ns > reported.at_ns:
+        return False
+    applied = town.applied.get(item.device)
+    if applied is None or not isinstance(applied.order, SetLevel):
+        return True
+    if applied.holds_until is None:
+        return False
+    return applied.holds_until <= now or (applied.order.level == want.level
+                                          and applied.holds_until - now > RENEW_AHEAD + HORIZON)
+
+
+def _deadlines(item: Command, served: Served | None) -> Iterator[datetime]:
+    """When time alone may move the command on."""
+    if item.state is not State.ACKED:
+        yield item.expires_at
+    if item.sent_at is not None and item.state is not State.PLANNED:
+        abilities = patience(served.codec) if served else Abilities(dims=False, max_minutes=None)
+        since = item.changed_at or item.sent_at
+        yield since + (abilities.report_within if item.state is State.ACKED else abilities.answer_within) + JUST_AFTER
+        yield since + ASK_AFTER
+
+
+def _turns(lamp: Wanted, state: DeviceState) -> Iterator[datetime]:
+    """When a lamp about which nothing changes may have to be told something; when its setpoint ends is the town's to know."""
+    yield lamp.setpoint.since + OWN_CALENDAR_GRACE
+    if (restarted := state.at(DEVICE_BOOT)) is not None:
+        yield restarted + STARTING
+    if (last := lamp.last_applied) is not None:
+        if last.holds_until is not None:
+            yield last.holds_until - RENEW_AHEAD
+            yield last.holds_until
+        if last.changed_at is not None:
+            yield last.changed_at + TELL_AGAIN
 
 
 def _level(state: DeviceState, want: Setpoint, now: datetime) -> float | None:
@@ -218,22 +317,26 @@ def _level(state: DeviceState, want: Setpoint, now: datetime) -> float | None:
     return float(level) if isinstance(level, int | float) else None
 
 
-def _remembered(applied: Command | None, state: DeviceState) -> Command | None:
+def _remembered(applied: Applied | None, state: DeviceState) -> Applied | None:
     restarted = state.at(DEVICE_BOOT)
-    if applied is None or restarted is None or applied.changed_at is None or restarted <= applied.changed_at:
-        return applied
-    return None
+    return applied if applied is None or restarted is None or restarted <= applied.changed_at else None
 
 
-def _missing(wish: ConfigWish | None, state: DeviceState, item: Served) -> list[Setting]:
-    """The settings still to be told; a wish that is none asks for nothing, and so does what the model cannot be told."""
-    if wish is None:
-        return []
+def _config(wanted: bytes) -> DeviceConfig | None:
     try:
-        config = config_from_json(wish.wanted)
+        return config_from_json(wanted)
     except Invalid:
-        return []
-    return [order for order in delta(state.config, config) if item.takes(order)]
+        return None
+
+
+def _missing(config: DeviceConfig, state: DeviceState, item: Served) -> list[Setting]:
+    """The settings still to be told; what the model cannot be told is not asked of it."""
+    return [order for order in _delta(config, tuple(state.config.items())) if item.takes(order)]
+
+
+@lru_cache(maxsize=1024)
+def _delta(config: DeviceConfig, confirmed: tuple[tuple[str, str], ...]) -> tuple[Setting, ...]:
+    return tuple(delta(dict(confirmed), config))
 
 
 def _is_setting(item: Command) -> bool:
@@ -246,19 +349,11 @@ def _config_command(town: Town, item: Served, order: Setting, now: datetime) -> 
                    priority=Priority.CONFIG, now=now, expires_at=now + lasts)
 
 
-def _was_never_sent(item: Command) -> bool:
-    return item.state is State.EXPIRED and not item.attempts
-
-
-def _may_try(item: Command, last: Mapping[tuple[DevEui, str, bytes], datetime], state: DeviceState | None,
-             now: datetime) -> bool:
-    failed_at = last.get((item.device, item.origin, _essence(item.order)))
+def _may_try(item: Command, failed: Mapping[Essence, datetime], state: DeviceState, now: datetime) -> bool:
+    """Whether its like has not failed a moment ago; a device that has restarted since is tried at once, and so is one that
+    was never told because no broker was there, or no time."""
+    failed_at = failed.get(essence(item))
     if failed_at is None or now - failed_at >= HOLD_OFF:
         return True
-    restarted = state.at(DEVICE_BOOT) if state else None
+    restarted = state.at(DEVICE_BOOT)
     return restarted is not None and restarted > failed_at
-
-
-def _essence(order: Order) -> bytes:
-    """The order without what differs from minute to minute."""
-    return to_json(SetLevel(order.level, channel=order.channel) if isinstance(order, SetLevel) else order)

@@ -1,0 +1,255 @@
+"""All towns as the steering loop sees them, and which of their devices it has to look at now.
+
+A look at each device each second would take the time of whoever waits for an uplink. So devices are looked at when
+something about them has changed (the memory tells), when it is time (a deadline, a setpoint that ends, an order that has to
+be renewed), and all of them in turn within a minute: that finds silence, and whatever else nobody has told.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+from math import ceil
+from time import perf_counter
+
+from city.commands import Command, State
+from city.ids import CommandId, DevEui, TenantId
+from city.lighting import Override
+from city.places import Luminaire
+from city.store.ports import Known, Store, TenantStore
+from gateway_bridge import wishes
+from gateway_bridge.memory import Memory
+from gateway_bridge.reading import Key, Own
+from gateway_bridge.towns import Applied, Town, moved_on
+
+ROUND = timedelta(seconds=60)  # in which each device has its turn, and what people want is read anew in any case
+LEAST = 50  # devices whose turn it is in one look: a small town is looked at as a whole
+READ_S = 0.25  # for what people want, in one look; the other towns are read in the next
+MOST_COMMANDS = 100_000
+
+
+@dataclass(slots=True)
+class _Page:
+    """One town, and how old what is known of it is. `devices` is never changed: it is replaced."""
+
+    town: Town
+    intents: int = -1
+    registry: int = -1
+    urgent: bool = False
+    read_at: datetime | None = None
+    devices: Sequence[DevEui] = ()
+    orphans: Sequence[Command] = ()
+    planned: list[tuple[tuple[int, datetime, CommandId], DevEui]] = field(default_factory=list)  # a heap
+
+    def rank(self, registry: int, intents: Mapping[TenantId, int], now: datetime) -> int | None:
+        """Towns with the lowest number are read first; None: nothing has changed."""
+        if self.read_at is not None and intents.get(self.town.tenant.id, 0) != self.intents:
+            return 0
+        if self.urgent:
+            return 1
+        if self.registry != registry:
+            return 2
+        return 3 if self.read_at is None or not timedelta() <= now - self.read_at < ROUND else None
+
+
+class Mirror:
+    """`read` may be called at any time; the other methods while nobody else changes the memory."""
+
+    def __init__(self, store: Store, memory: Memory, *, least: int = LEAST, timer: Callable[[], float] = perf_counter) -> None:
+        self._store, self._memory, self._news = store, memory, memory.follow()
+        self._least, self._timer = least, timer
+        self._pages: dict[TenantId, _Page] = {}
+        self._registry = -1
+        self._due: dict[DevEui, None] = {}
+        self._later: deque[DevEui] = deque()
+        self._times: list[tuple[datetime, DevEui]] = []
+        self._again: dict[DevEui, datetime] = {}
+        self._ring: Iterator[DevEui] = iter(())
+        self._swept_at: datetime | None = None
+        self._queued: set[CommandId] = set()
+        self.scripts: Mapping[Key, Own] = {}
+
+    def read(self, scripts: Mapping[Key, Own], now: datetime) -> None:
+        """What people have changed. Raises StoreDown."""
+        registry, intents = self._store.intents()
+        if registry != self._registry:
+            self._enrol()
+            self._registry = registry
+        self._describe(scripts)
+        begun = self._timer()
+        ranked = [(rank, page) for page in self._pages.values() if (rank := page.rank(registry, intents, now)) is not None]
+        for rank, page in sorted(ranked, key=lambda one: one[0]):
+            if rank and self._timer() - begun > READ_S:
+                return
+            self._read_page(page, registry, intents.get(page.town.tenant.id, 0), now)
+
+    def begin(self, now: datetime) -> None:
+        """A new look: what has its turn by time."""
+        for page in self._pages.values():
+            if page.read_at is None:
+                continue
+            turned, changed = moved_on(page.town, now)
+            if turned:
+                self._later.extend(page.devices)
+            if changed:
+                self.look_at(self._covered(page, changed))
+        while self._times and self._times[0][0] <= now:
+            at, device = heapq.heappop(self._times)
+            if self._again.get(device) == at:
+                del self._again[device]
+                self._due[device] = None
+        self._sweep(now)
+
+    def hear(self) -> None:
+        """What the memory has to tell."""
+        news = self._news
+        self._due |= news.moved
+        for command in news.ended:
+            page = self._pages.get(command.tenant)
+            if page is not None:
+                page.town.told(command)
+        for tenant in news.registered | news.missed:
+            if tenant in self._pages:
+                self._pages[tenant].urgent = True
+        news.clear()
+
+    def take(self, most: int) -> list[DevEui]:
+        """The next devices to look at, out of the queue; whoever cannot do it puts them back by `look_at`."""
+        if self._due:
+            taken = list(islice(self._due, most))
+            for device in taken:
+                del self._due[device]
+            return taken
+        return [self._later.popleft() for _ in range(min(most, len(self._later)))]
+
+    def look_at(self, devices: Iterable[DevEui]) -> None:
+        """As soon as possible."""
+        self._due.update(dict.fromkeys(devices))
+
+    def look_again(self, device: DevEui, at: datetime, now: datetime) -> None:
+        """Not before this time; where that is far away it has its turn before."""
+        known = self._again.get(device)
+        if at - now <= wishes.HORIZON and (known is None or at < known):
+            self._again[device] = at
+            heapq.heappush(self._times, (at, device))
+
+    @property
+    def waiting(self) -> bool:
+        """Whether any device is still to be looked at."""
+        return bool(self._due or self._later or self._news.moved)
+
+    def town(self, tenant: TenantId) -> Town | None:
+        """None until it has been read."""
+        page = self._pages.get(tenant)
+        return None if page is None or page.read_at is None else page.town
+
+    def towns(self, first: int) -> list[TenantId]:
+        """All of them, each the first in its turn."""
+        tenants = sorted(self._pages)
+        first = first % len(tenants) if tenants else 0
+        return tenants[first:] + tenants[:first]
+
+    def queue(self, command: Command) -> None:
+        """It may be sent."""
+        page = self._pages.get(command.tenant)
+        if page is not None and command.id not in self._queued:
+            self._queued.add(command.id)
+            heapq.heappush(page.planned, (wishes.urgency(command), command.device))
+
+    def next_queued(self, tenant: TenantId, now: datetime) -> tuple[Known, Command] | None:
+        """The most urgent command of the town that may still be sent, out of the queue."""
+        planned = self._pages[tenant].planned
+        while planned:
+            (_, _, queued), device = heapq.heappop(planned)
+            self._queued.discard(queued)
+            known = self._memory.get(device)
+            command = wishes.next_to_send(known.live, now) if known is not None else None
+            if known is not None and command is not None and command.id == queued:
+                return known, command
+            self._due[device] = None
+        return None
+
+    def orphans(self) -> list[Command]:
+        """Live commands of devices that the registry has no more; told once."""
+        found = [command for page in self._pages.values() for command in page.orphans]
+        for page in self._pages.values():
+            page.orphans = ()
+        return found
+
+    def _enrol(self) -> None:
+        tenants = self._store.tenants()
+        for tenant in tenants:
+            page = self._pages.setdefault(tenant.id, _Page(Town(tenant)))
+            if page.town.tenant != tenant:
+                page.town.tenant, page.town.by_floor = tenant, {}
+        for gone in self._pages.keys() - {tenant.id for tenant in tenants}:
+            del self._pages[gone]
+
+    def _describe(self, scripts: Mapping[Key, Own]) -> None:
+        """Other scripts than before: their towns' devices may be told something else."""
+        if scripts is self.scripts:
+            return
+        towns = {key[0] for key in scripts.keys() | self.scripts.keys() if scripts.get(key) is not self.scripts.get(key)}
+        for tenant in towns & self._pages.keys():
+            self._later.extend(self._pages[tenant].devices)
+        self.scripts = scripts
+
+    def _read_page(self, page: _Page, registry: int, intents: int, now: datetime) -> None:
+        own = self._store.tenant(page.town.tenant.id)
+        if page.registry != registry or page.urgent:
+            self._read_devices(page, own, now)
+            page.registry, page.urgent = registry, False
+        self._read_wishes(page, own, now)
+        page.intents, page.read_at = intents, now
+
+    def _read_wishes(self, page: _Page, own: TenantStore, now: datetime) -> None:
+        town, program = page.town, own.program()
+        if program != town.program:
+            town.program, town.by_floor = program, {}
+        town.overrides = own.overrides_from(now)
+        before, town.configs = town.configs, wishes.configs(self._store.config_wishes(town.tenant.id))
+        self.look_at(device for device in before.keys() | town.configs.keys()
+                     if before.get(device) != town.configs.get(device))
+        town.failed = {key: at for key, at in town.failed.items() if now - at < wishes.HOLD_OFF}
+
+    def _read_devices(self, page: _Page, own: TenantStore, now: datetime) -> None:
+        """Which devices the town has, and what they were last made to do. Those that are new have their turn first."""
+        town, before = page.town, set(page.devices)
+        page.devices = [self._shared(device.dev_eui) for device in own.devices()]
+        if page.read_at is not None:  # at first all have their turn, since the program begins
+            self._later.extend(page.devices if page.urgent else (one for one in page.devices if one not in before))
+        town.applied = {self._shared(device): Applied.of(command)
+                        for device, command in self._store.last_applied(town.tenant.id).items()}
+        for command in own.commands(states=(State.FAILED, State.EXPIRED), changed_since=now - wishes.HOLD_OFF,
+                                    limit=MOST_COMMANDS):
+            town.told(command)
+        serving = set(page.devices)
+        page.orphans = [command for command in self._store.live_commands(town.tenant.id) if command.device not in serving]
+
+    def _shared(self, device: DevEui) -> DevEui:
+        """The same text as in the memory: a city has many."""
+        known = self._memory.get(device)
+        return device if known is None else known.device.dev_eui
+
+    def _covered(self, page: _Page, changed: Collection[Override]) -> Iterator[DevEui]:
+        """The lamps of these overrides; one that is not known yet has its turn anyway."""
+        for device in page.devices:
+            known = self._memory.get(device)
+            if known is not None and isinstance(lamp := known.asset, Luminaire) \
+                    and any(wish.covers(lamp) for wish in changed):
+                yield device
+
+    def _sweep(self, now: datetime) -> None:
+        total = sum(len(page.devices) for page in self._pages.values())
+        passed = now - self._swept_at if self._swept_at is not None else timedelta()
+        self._swept_at = now
+        if len(self._later) >= total:
+            return
+        share = min(max(self._least, ceil(total * (passed / ROUND))), total)
+        turn = list(islice(self._ring, share))
+        if len(turn) < share:
+            self._ring = (device for page in list(self._pages.values()) for device in page.devices)
+            turn += islice(self._ring, share - len(turn))
+        self._later.extend(turn)
