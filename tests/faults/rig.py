@@ -87,7 +87,7 @@ class Rig:
             return set(self.publisher.acked) - set(self._kept()) - invariant.buried(self.fleet, self.database)
 
         until(lambda: not left(), seconds, lambda: f"Left are {len(found := sorted(left()))} of {len(self.publisher.acked)}: "
-              f"{found[:10]} … {self.bridges[-1].said()}", every=0.2)
+              f"{found[:10]} … {self.bridges[-1].said()}", every=max(0.2, len(self.publisher.acked) / 50_000))
 
     def check(self, **more: object) -> None:
         """The invariant, over all logs and dead letters."""

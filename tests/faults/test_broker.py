@@ -118,7 +118,7 @@ def test_f04_kill_9_at_random_moments(rig: Rig, long: bool) -> None:
     kills, window = 100 if long else 4, 1000
     bridge = rig.bridge(influx_url=rig.influx_url)
     duplicates = 0.0
-    with rig.publisher.running(rate=3000 if long else 1000):
+    with rig.publisher.running(rate=500):
         for _ in range(kills):
             until(lambda: bridge.metrics()["stored"] > 0, said=bridge.said, every=0.01)
             duplicates = max(duplicates, bridge.metrics()["duplicates"])
