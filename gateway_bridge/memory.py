@@ -32,6 +32,7 @@ PACE = 10.0  # how many times as long as a writing took nothing is written: a sl
 AT_ONCE = 200  # states in one transaction: a few milliseconds
 IN_ORDER_B, ANYWHERE_B = 1500, 8000  # what a state costs, written among its neighbours or alone: log and pages, measured
 CURSOR_EVERY_S = 10.0
+FIRST_REPLAYED = 50_000  # entries, where no cursor is: of a bridge that ended before its first, or of one that kept none
 LOOK_EVERY_S, AWAY_S = 0.2, 2.0
 MOST_STRANGERS = 100_000
 _WAITED_FOR = (BAY_OCCUPIED.name, LAMP_LEVEL.name, LAMP_REASON.name)
@@ -90,17 +91,15 @@ class Memory:
         """At the start: bring the states up to what the log says; returns how many entries were replayed. Raises StoreDown."""
         if self._log is None:
             return 0
-        cursor, replays = self._log.cursor(CURSOR), 0
-        if not cursor:
-            self._log.move_cursor(CURSOR, self._log.head())
-            return 0
+        cursor, replays = self._log.cursor(CURSOR) or max(self._log.head() - FIRST_REPLAYED, 0), 0
+        before = cursor
         while entries := list(self._log.after(cursor, 5000)):
             known = dict(self.look({entry.place.device for _, entry in entries}))
             for position, entry in entries:
                 if entry.place.device in known:
                     known[entry.place.device] = replayed(known[entry.place.device], entry)
                 cursor = position
-            self.keep(known, self._log.cursor(CURSOR))
+            self.keep(known, before)
             replays += len(entries)
         return replays
 
@@ -281,22 +280,15 @@ class Memory:
         return each * min(AT_ONCE, len(self._dirty))
 
     def _swept(self) -> list[DevEui]:
-        """The next in order that wait, all of them different."""
-        devices: dict[DevEui, None] = {}
-        for _ in range(min(AT_ONCE, len(self._dirty))):
-            device = self._next()
-            if device is not None:
-                devices[device] = None
-        return list(devices)
-
-    def _next(self) -> DevEui | None:
-        """The next in the order of keys: neighbours share a page of the database."""
-        while self._sweep:
+        """The next that wait in the order of their keys, where some wait: neighbours share a page of the database."""
+        if not self._sweep:
+            self._sweep = sorted(self._dirty, reverse=True)
+        devices: list[DevEui] = []
+        while self._sweep and len(devices) < AT_ONCE:
             device = self._sweep.pop()
             if device in self._dirty:
-                return device
-        self._sweep = sorted(self._dirty, reverse=True)
-        return None
+                devices.append(device)
+        return devices or self._swept()
 
     def _register(self) -> None:
         """Places may have changed, and devices been moved to other assets or taken away."""

@@ -134,13 +134,17 @@ class Commits:
                   if state.device in registered}
         if not wanted:
             return 0, {}
+        told: set[DevEui] = set()  # what the database knows of these is still news to whoever says their states
         for eui, body in self._unseen(connection, wanted):
-            wanted[eui] = merged(rows.state(body), wanted[eui])
+            both = merged(rows.state(body), wanted[eui])
+            if both != wanted[eui]:
+                told.add(eui)
+            wanted[eui] = both
         tenants = {eui: registered[eui].tenant.id for eui in wanted}
         values = [{"tenant": tenants[eui], "device": eui, "heard_ns": state.heard_ns, "body": rows.state_body(state),
                    "revision": revisions[tenants[eui]]} for eui, state in sorted(wanted.items())]
         changed = self._put_state.run(connection, values)
-        stamped = {eui: revisions[tenants[eui]] for eui in wanted} if changed == len(values) else {}
+        stamped = {eui: revisions[tenants[eui]] for eui in wanted if eui not in told} if changed == len(values) else {}
         return changed, stamped
 
     def _unseen(self, connection: Connection, wanted: Mapping[DevEui, DeviceState]) -> list[tuple[DevEui, str]]:
