@@ -57,7 +57,8 @@ class Connection:
     """A client of its own for each connection, so that nothing of a former one can leak into the next."""
 
     def __init__(self, settings: Mqtt, address: tuple[str, int], tls: ssl.SSLContext | None, *, generation: int,
-                 counts: LinkCounts, numbers: "itertools.count[int]", received: "Receiver") -> None:
+                 counts: LinkCounts, numbers: "itertools.count[int]", received: "Receiver", clean: bool = False) -> None:
+        """`clean`: the broker keeps nothing for us, neither from before nor for later."""
         self.generation, self.ready, self.taken_over = generation, False, False
         self.closed_after_s = math.inf  # … where it was ready and the broker has closed it without a word
         self.unacknowledged = Unacknowledged()
@@ -73,9 +74,9 @@ class Connection:
         self._probing = self._answered = False
         self._ready_at = math.inf
         self._heard_at = self._arrived_at = self._pinged_at = self._probed_at = self._acknowledged_at = self._loop.time()
-        self._client = _client(settings, tls)
+        self._client = _client(settings, tls, clean=clean)
         self._client.prepare(self.generation, numbers)
-        options: dict[str, Any] = {"clean_start": False, "properties": _properties(settings)} if _is_5(settings) else {}
+        options: dict[str, Any] = {"clean_start": clean, "properties": _properties(settings)} if _is_5(settings) else {}
         self._client.connect_async(*address, settings.keepalive_s, **options)
 
     async def open(self) -> bool:
@@ -113,10 +114,19 @@ class Connection:
             _log.warning("the broker grants only QoS 0: events can be lost")
         if share:
             self._client.unsubscribe(topic)  # from a time before it was shared: everything would come twice
-        self.ready, self._ready_at = True, self._loop.time()
         self._probing = len(topics) == 2 and self._may_probe(len(codes) == 2 and not codes[1].is_failure)
         self._probe()
+        self.serve()
+
+    def serve(self) -> None:
+        """Opened, and nothing (more) to subscribe to: the connection is ready, and looked after."""
+        self.ready, self._ready_at = True, self._loop.time()
         self._care = self._loop.create_task(self._look_after())
+
+    @property
+    def served(self) -> bool:
+        """Whether it is or was ready."""
+        return self._ready_at < math.inf
 
     async def ended(self) -> None:
         """Return never; raises BrokerDown when the connection ends."""
@@ -348,8 +358,8 @@ def _is_5(settings: Mqtt) -> bool:
     return settings.version == "5"
 
 
-def _client(settings: Mqtt, tls: ssl.SSLContext | None) -> Client:
-    version = ({"protocol": paho.MQTTv5} if _is_5(settings) else {"protocol": paho.MQTTv311, "clean_session": False})
+def _client(settings: Mqtt, tls: ssl.SSLContext | None, *, clean: bool) -> Client:
+    version = ({"protocol": paho.MQTTv5} if _is_5(settings) else {"protocol": paho.MQTTv311, "clean_session": clean})
     client = Client(CallbackAPIVersion.VERSION2, client_id=settings.client_id, manual_ack=True,
                     reconnect_on_failure=False, **version)
     if settings.username:

@@ -1,7 +1,8 @@
 """A Link over MQTT 5 or 3.1.1: this module keeps a connection up, and the session's messages together.
 
 QoS 1, acknowledged by hand in order of receipt, a fixed client id and a session that the broker keeps while we are away.
-The subscription is made anew on every connect and its answer checked. Reconnects back off with jitter.
+The subscription is made anew on every connect and its answer checked. Reconnects back off with jitter. What we publish
+goes over a connection of its own (gateway_bridge.outlet); counts are of the one that the events come by.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from city.errors import BrokerDown, Invalid
 from city.settings import Mqtt
 from gateway_bridge.connection import Connection
 from gateway_bridge.link import Inbox, Link, LinkCounts, Message
+from gateway_bridge.outlet import Outlet
 from gateway_bridge.watchdog import Seldom, Window
 
 FIRST_WAIT_S, LONGEST_WAIT_S, LONGEST_CHASE_S = 0.5, 60.0, 10.0
@@ -65,11 +67,14 @@ class MqttLink:
         self._window, self._seldom = Window(), Seldom()
         self._connection: Connection | None = None
         self._generation, self._short = 0, 0
-        self._keeper: asyncio.Task[None] | None = None
+        self._greeted = asyncio.Event()
+        self._outlet = Outlet(settings, (self._host, self._port), self._tls, wanted=self._greeted, refused=self._inbox.fail)
+        self._keepers: list[asyncio.Task[None]] = []
 
     @property
     def connected(self) -> bool:
-        return self._connection is not None and self._connection.ready
+        """Whether we hear and a publish has a chance: both connections are there."""
+        return self._hears and self._outlet.ready
 
     async def receive(self, limit: int, linger_s: float) -> list[Message]:
         self._start()
@@ -93,21 +98,26 @@ class MqttLink:
 
     async def publish(self, topic: str, payload: bytes) -> None:
         self._start()
-        connection = self._connection
-        if connection is None or not connection.ready:
+        if not self._hears:
             raise BrokerDown("There is no connection to the broker.")
-        await connection.publish(topic, payload)
+        await self._outlet.publish(topic, payload)
 
     async def close(self) -> None:
-        if self._keeper is not None:
-            self._keeper.cancel()
+        for keeper in self._keepers:
+            keeper.cancel()
+        for keeper in self._keepers:
             with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
-            self._keeper = None
+                await keeper
+        self._keepers = []
+
+    @property
+    def _hears(self) -> bool:
+        return self._connection is not None and self._connection.ready
 
     def _start(self) -> None:
-        if self._keeper is None:
-            self._keeper = asyncio.get_running_loop().create_task(self._keep_connected())
+        if not self._keepers:
+            loop = asyncio.get_running_loop()
+            self._keepers = [loop.create_task(self._keep_connected()), loop.create_task(self._outlet.keep())]
 
     async def _keep_connected(self) -> None:
         """Connect, stay until the connection ends, wait, again."""
@@ -119,6 +129,7 @@ class MqttLink:
             self._connection = connection  # already now: events come with the broker's greeting
             try:
                 session_present = await connection.open()
+                self._greeted.set()
                 self._opened(connection, session_present)
                 await connection.subscribe()
                 wait = FIRST_WAIT_S
@@ -132,6 +143,7 @@ class MqttLink:
                 _log.exception("broker %s:%d", self._host, self._port)
                 self._inbox.fail(BrokerDown("The broker says what nobody understands."))
             finally:
+                self._greeted.clear()
                 await connection.close()
                 self._connection = None
             if self._chased(connection):

@@ -1,0 +1,219 @@
+"""What we publish goes over a connection of its own: no backlog stands before its answer."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from city.errors import BrokerDown
+from city.settings import Mqtt
+from gateway_bridge.link import Message
+from gateway_bridge.mqtt import MqttLink
+from tests.laws.test_link import TOPIC, take, until_connected
+from tests.wire.servers import Cable, Mosquitto, mosquitto
+from tests.wire.test_mqtt_broker import US, both_versions, deployed, linked, publish, until
+
+pytestmark = pytest.mark.wire
+__all__ = ["deployed"]
+COMMAND = TOPIC.replace("event/up", "command/down")
+BACKLOG = 20_000
+NOTHING = "There is no connection for commands"
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    with mosquitto(tmp_path / "broker") as server:
+        yield server
+
+
+class Wire:
+    """A client of MQTT 3.1.1 by hand, which holds a place at the broker and publishes without waiting."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    async def publish(self, count: int, size: int) -> None:
+        """Events 0, 1 … of so many bytes each; returns when the broker has them."""
+        body = len(TOPIC).to_bytes(2, "big") + TOPIC.encode()
+        length = len(body) + 2 + size
+        head = bytes([0x32, length & 127 | 128, length >> 7]) + body
+        for mid in range(1, count + 1):
+            self._writer.write(head + mid.to_bytes(2, "big") + b"%d" % (mid - 1) + b" " * (size - len(str(mid - 1))))
+        await asyncio.gather(self._writer.drain(), self._reader.readexactly(4 * count))
+
+
+@asynccontextmanager
+async def wired(broker: Mosquitto) -> AsyncIterator[Wire]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", broker.port)
+    writer.write(b"\x10\x11\0\x04MQTT\x04\x02\0\0\0\x05other")
+    assert await reader.readexactly(4) == bytes.fromhex("20020000")
+    yield Wire(reader, writer)
+    writer.close()
+    await writer.wait_closed()
+
+
+async def session_of(broker: Mosquitto, client_id: str) -> bool:
+    """Whether the broker keeps a session under this name. It has none afterwards."""
+    found: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5)
+
+    def greeted(_client: paho.Client, _data: object, flags: paho.ConnectFlags, *_: object) -> None:
+        found.get_loop().call_soon_threadsafe(found.set_result, flags.session_present)
+
+    client.on_connect = greeted
+    await asyncio.to_thread(client.connect, "127.0.0.1", broker.port, clean_start=False)
+    client.loop_start()
+    try:
+        return await asyncio.wait_for(found, 10)
+    finally:
+        client.disconnect()
+        client.loop_stop()
+
+
+@both_versions
+async def test_a_command_is_handed_over_once_and_at_once_while_a_backlog_drains(broker: Mosquitto, version: str) -> None:
+    """Mosquitto 2.0.11 sends a backlog without regard to the window: its answer would stand behind most of it."""
+    async with linked(broker, version=version):
+        pass
+    async with wired(broker) as other:
+        await other.publish(BACKLOG, 1500)
+    async with linked(broker, version=version, client_id="gateway", topic=COMMAND) as gateway:
+        async with linked(broker, version=version) as link:
+            events: list[Message] = []
+            slow = asyncio.create_task(_take_slowly(link, events))
+            await until(lambda: len(events) > 500)
+            for number in range(5):
+                async with asyncio.timeout(2):
+                    await link.publish(COMMAND, b"%d" % number)
+                await asyncio.sleep(0.2)
+            assert len(events) < BACKLOG / 2, "the backlog was no longer there"
+            slow.cancel()
+        await gateway.publish(COMMAND, b"end")
+        assert [message.payload for message in await take(gateway, 6)] == [b"0", b"1", b"2", b"3", b"4", b"end"]
+
+
+async def _take_slowly(link: MqttLink, events: list[Message]) -> None:
+    while True:
+        messages = await link.receive(100, 0)
+        events += messages
+        await asyncio.sleep(0.05)
+        await link.acknowledge(messages)
+
+
+@both_versions
+async def test_both_connections_come_back_after_a_restart_of_the_broker(broker: Mosquitto, version: str) -> None:
+    async with linked(broker, version=version) as link:
+        await link.publish(COMMAND, b"before")
+        broker.stop()
+        await until(lambda: not link.connected)
+        with pytest.raises(BrokerDown):
+            await link.publish(COMMAND, b"meanwhile")
+        broker.start()
+        await until_connected(link, after=1)
+        await link.publish(TOPIC, b"after")
+        assert (await take(link, 1))[0].payload == b"after"
+        assert link.counts.connections == 2
+
+
+class Guard(Cable):
+    """A relay that lets nobody through who gives commands, until it is told to: a broker with rules for client ids, or
+    with as many clients as it takes."""
+
+    answer, strict = b"", True
+
+    async def join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readexactly(2)
+        body = await reader.readexactly(head[1])
+        if self.strict and b"bridge-commands" in body:
+            writer.write(self.answer)
+            writer.close()
+            return
+        ahead = asyncio.StreamReader()
+        ahead.feed_data(head + body)
+        forward = asyncio.create_task(self._pump(reader, _Feeding(ahead)))  # type: ignore[arg-type]
+        try:
+            await super().join(ahead, writer)
+        finally:
+            forward.cancel()
+
+
+class _Feeding:
+    """A StreamReader, as one writes into it."""
+
+    def __init__(self, reader: asyncio.StreamReader) -> None:
+        self._reader = reader
+
+    def write(self, data: bytes) -> None:
+        self._reader.feed_data(data)
+
+    async def drain(self) -> None:
+        """It takes everything."""
+
+    def close(self) -> None:
+        self._reader.feed_eof()
+
+
+@pytest.mark.parametrize(("version", "answer", "what"), [
+    ("5", "2003008700", "refuses us: Not authorized"), ("3.1.1", "20020005", "refuses us"), ("5", "", "has closed it")])
+async def test_a_refused_second_connection_is_said_and_found_again_while_events_go_on(
+        broker: Mosquitto, version: str, answer: str, what: str, caplog: pytest.LogCaptureFixture) -> None:
+    guard = Guard(broker.port)
+    guard.answer = bytes.fromhex(answer)
+    server = await asyncio.start_server(guard.join, "127.0.0.1", 0)
+    guard.port = server.sockets[0].getsockname()[1]
+    link = MqttLink(Mqtt(url=guard.url, client_id="bridge", version=version))
+    async with asyncio.timeout(30):
+        with pytest.raises(BrokerDown, match=rf"{NOTHING} \(client id bridge-commands\): .*{what}"):
+            await link.receive(1, 0)
+        await until(lambda: link._hears)
+        assert (link.connected, link.counts.connections) == (False, 1)
+        await publish(broker, *[b"%d" % number for number in range(300)])
+        await link.acknowledge(await take(link, 300))
+        with pytest.raises(BrokerDown, match=NOTHING):
+            await link.publish(COMMAND, b"{}")
+        guard.strict = False
+        await until_connected(link)
+        await link.publish(COMMAND, b"{}")
+    assert (link.counts.connections, link.counts.taken_over) == (1, 0)
+    await link.close()
+    guard.cut()
+    server.close()
+    assert "client id bridge-commands" in caplog.text
+
+
+async def test_a_command_that_the_broker_s_rules_forbid_is_said_and_costs_no_connection(deployed: Mosquitto) -> None:
+    async with linked(deployed, **US) as link:
+        with pytest.raises(BrokerDown, match="refuses a command"):
+            await link.publish(TOPIC, b"not ours to say")
+        await link.publish(COMMAND, b"{}")
+        assert (link.connected, link.counts.connections) == (True, 1)
+
+
+@both_versions
+async def test_the_broker_keeps_a_session_for_events_and_none_for_commands(broker: Mosquitto, version: str) -> None:
+    async with linked(broker, version=version) as link:
+        await link.publish(COMMAND, b"{}")
+    assert not await session_of(broker, "bridge-commands")
+    assert await session_of(broker, "bridge")
+
+
+async def test_what_comes_to_the_commands_connection_unasked_is_nobody_s(broker: Mosquitto,
+                                                                       caplog: pytest.LogCaptureFixture) -> None:
+    """Some brokers subscribe whoever comes. Here by hand, on the same socket."""
+    caplog.set_level(logging.INFO)
+    async with linked(broker, topic="events/#") as link:
+        connection = link._outlet._connection
+        assert connection is not None
+        connection._client.subscribe(TOPIC, qos=1)
+        await asyncio.sleep(0.2)
+        await publish(broker, b"1", b"2")
+        await publish(broker, b"mine", topic="events/a")
+        assert [message.payload for message in await take(link, 1)] == [b"mine"]
+        await link.publish(COMMAND, b"{}")
+        assert len(connection.unacknowledged) == 0
+        assert (link.connected, link.counts.most_open) == (True, 1)
