@@ -15,14 +15,28 @@ token or a missing bucket is not the lines' fault; 413 the lines are halved, and
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol
 from urllib.parse import urlsplit
 
+import msgspec
 import urllib3
 
 from city.errors import BadInput, InfluxDown, Invalid
 from city.settings import Influx
-from city.store.influx_http import LIMITS, MAX_WORDS, NO_RETRY, Answer, Bounded, Http, Limits, TooMuch, compresses, silent
+from city.store.influx_http import (
+    LIMITS,
+    MAX_WORDS,
+    NO_RETRY,
+    UNREADABLE,
+    Answer,
+    Bounded,
+    Http,
+    Limits,
+    TooMuch,
+    compresses,
+    silent,
+)
 
 LEAST = 16 * 1024  # bytes: no 413 makes requests smaller than that, except the one that it answers
 LARGER_AFTER = 1000  # requests that went well, and the full size is tried again
@@ -292,32 +306,40 @@ def _accept(answer: Answer) -> None:
                      status=status, words=answer.words)
 
 
+class _Org(msgspec.Struct, frozen=True):
+    id: str
+
+
+class _Orgs(msgspec.Struct, frozen=True):
+    orgs: list[_Org] = []
+
+
+class _Ping(msgspec.Struct, frozen=True):
+    version: str = ""
+
+
 def _dropped(words: str) -> int:
     found = _DROPPED.search(words)
     return int(found[1]) if found else 0
 
 
 def _org_id(body: bytes) -> str:
-    try:
-        orgs = json.loads(body).get("orgs")
-        return str(orgs[0]["id"])
-    except (ValueError, AttributeError, LookupError, TypeError, RecursionError):
-        return ""
+    with suppress(*UNREADABLE):
+        return next((org.id for org in msgspec.json.decode(body, type=_Orgs).orgs), "")
+    return ""
 
 
 def _version_in(body: bytes) -> str:
     """3.x says its version in the ping's body too."""
-    try:
-        said = json.loads(body)
-    except (ValueError, RecursionError):
-        return ""
-    return str(said.get("version", ""))[:40] if isinstance(said, dict) else ""
+    with suppress(*UNREADABLE):
+        return msgspec.json.decode(body, type=_Ping).version[:40]
+    return ""
 
 
 def _rows(body: bytes) -> Iterator[Row]:
     try:
         said = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InfluxDown("InfluxDB's answer is not JSON.") from error
     for result in said.get("results", ()):
         if "error" in result:

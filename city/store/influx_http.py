@@ -4,9 +4,9 @@ Whoever answers is not trusted: an answer that is too large, comes too slowly or
 """
 
 import gzip
-import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from io import BytesIO
@@ -14,6 +14,7 @@ from ipaddress import ip_address
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
+import msgspec
 import urllib3
 
 from city.errors import InfluxDown
@@ -23,6 +24,7 @@ MAX_WORDS = 500
 MAX_ANSWER = 32 * 2**20
 MAX_WAIT_S = 3600.0
 GZIP_FROM = 1400  # bytes: one packet's worth
+UNREADABLE = (ValueError, msgspec.MsgspecError, RecursionError)  # read with a type: what is strange in it is never built
 NO_RETRY = urllib3.Retry(0, redirect=0, raise_on_redirect=False, raise_on_status=False)
 
 
@@ -42,6 +44,11 @@ class TooMuch(InfluxDown):
     """InfluxDB's answer is larger than we read."""
 
 
+class _Refusal(msgspec.Struct, frozen=True):
+    error: str = ""
+    message: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What InfluxDB has said."""
@@ -54,12 +61,9 @@ class Answer:
     def words(self) -> str:
         """What InfluxDB says is wrong, in one line of at most 500 characters."""
         text = self.body[:65536].decode("utf-8", "replace")
-        try:
-            said = json.loads(text)
-        except (ValueError, RecursionError):
-            said = None
-        if isinstance(said, dict):
-            text = str(said.get("error") or said.get("message") or text)
+        with suppress(*UNREADABLE):
+            said = msgspec.json.decode(text, type=_Refusal)
+            text = said.error or said.message or text
         return " ".join(_printable(text).split())[:MAX_WORDS] or f"status {self.status}"
 
     @property
@@ -120,7 +124,7 @@ class Http:
         return self._ask(self._pool, "POST", path, query, body, "application/x-www-form-urlencoded")
 
     def post_json(self, path: str, body: Mapping[str, object]) -> Answer:
-        return self._ask(self._pool, "POST", path, {}, json.dumps(body).encode(), "application/json")
+        return self._ask(self._pool, "POST", path, {}, msgspec.json.encode(body), "application/json")
 
     def put(self, path: str, query: Mapping[str, str], body: bytes) -> Answer:
         """Lines."""
