@@ -30,7 +30,7 @@ from gateway_bridge.sessions import replayed
 CURSOR = "states"
 PACE = 10.0  # how many times as long as a writing took nothing is written: a slow disk has other work, too
 AT_ONCE = 200  # states in one transaction: a few milliseconds
-IN_ORDER_B, ANYWHERE_B = 1500, 8000  # what a state costs, written among its neighbours or alone: log and pages, measured
+IN_ORDER_B, ANYWHERE_B = 1500, 8000  # what a state costs, written among its neighbours or alone: log and pages, estimated
 CURSOR_EVERY_S = 10.0
 FIRST_REPLAYED = 50_000  # entries, where no cursor is: of a bridge that ended before its first, or of one that kept none
 LOOK_EVERY_S, AWAY_S = 0.2, 2.0

@@ -9,6 +9,7 @@ import os
 import select
 import socket
 import struct
+import threading
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -61,11 +62,12 @@ def publish(port: int, records: Path, count: int, window: int, rate: float, time
 
 
 def relay(listen: int, port: int, times: Path) -> None:
-    """One connection, until either end closes it."""
+    """One connection, until either end closes it; further ones of the same client are passed on, nothing noted."""
     with socket.create_server(("127.0.0.1", listen)) as door, times.open("wb") as noted:
         print("ready", flush=True)
         client, _ = door.accept()
         broker = socket.create_connection(("127.0.0.1", port))
+        threading.Thread(target=_pass_others, args=(door, port), daemon=True).start()
         held = b""
         for sock in (client, broker):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -78,6 +80,20 @@ def relay(listen: int, port: int, times: Path) -> None:
                     (broker if sock is client else client).sendall(got)
                     if sock is client:
                         held = _note(held + got, _DOUBLE.pack(time.monotonic()), noted.write)
+
+
+def _pass_others(door: socket.socket, port: int) -> None:
+    while True:
+        client, _ = door.accept()
+        broker = socket.create_connection(("127.0.0.1", port))
+        for one, other in ((client, broker), (broker, client)):
+            threading.Thread(target=_pump, args=(one, other), daemon=True).start()
+
+
+def _pump(one: socket.socket, other: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while got := one.recv(1 << 16):
+            other.sendall(got)
 
 
 def _note(data: bytes, at: bytes, write: Callable[[bytes], object]) -> bytes:

@@ -15,6 +15,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/prctl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,16 +136,42 @@ static int publish(int port, const char *records, long count, long window, doubl
     return 0;
 }
 
+/* Further connections of the same client, on which it only publishes: passed on, nothing noted. */
+static void pass_others(int door, int port) {
+    static unsigned char buffer[1 << 16];
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    signal(SIGCHLD, SIG_IGN);
+    for (;;) {
+        int ends[2] = {nodelay(accept(door, NULL, NULL)), dial(port)};
+        if (!fork()) {
+            prctl(PR_SET_PDEATHSIG, SIGTERM);
+            for (;;) {
+                struct pollfd p[2] = {{ends[0], POLLIN, 0}, {ends[1], POLLIN, 0}};
+                poll(p, 2, -1);
+                for (int i = 0; i < 2; i++)
+                    if (p[i].revents) {
+                        ssize_t got = read(ends[i], buffer, sizeof buffer);
+                        if (got <= 0) exit(0);
+                        send_all(ends[1 - i], buffer, got);
+                    }
+            }
+        }
+        close(ends[0]);
+        close(ends[1]);
+    }
+}
+
 static int relay(int listen_port, int port, const char *times) {
     static unsigned char buffer[1 << 20], tail[1 << 16];
     struct sockaddr_in a = local(listen_port);
     int one = 1, door = socket(AF_INET, SOCK_STREAM, 0);
     setsockopt(door, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (bind(door, (void *)&a, sizeof a) || listen(door, 1)) fail("listen");
+    if (bind(door, (void *)&a, sizeof a) || listen(door, 8)) fail("listen");
     FILE *noted = fopen(times, "wb");
     puts("ready");
     fflush(stdout);
     int client = nodelay(accept(door, NULL, NULL)), broker = dial(port);
+    if (!fork()) pass_others(door, port);
     size_t held = 0, head;
     for (;;) {
         struct pollfd p[2] = {{client, POLLIN, 0}, {broker, POLLIN, 0}};
