@@ -9,8 +9,8 @@ import os
 import select
 import socket
 import struct
-import threading
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
