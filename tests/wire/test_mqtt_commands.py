@@ -84,6 +84,7 @@ async def test_a_command_is_handed_over_once_and_at_once_while_a_backlog_drains(
         await other.publish(BACKLOG, 1500)
     async with linked(broker, version=version, client_id="gateway", topic=COMMAND) as gateway:
         async with linked(broker, version=version) as link:
+            link._inbox.MOST_BYTES = 500_000  # of what it has no room for, it reads nothing
             events: list[Message] = []
             slow = asyncio.create_task(_take_slowly(link, events))
             await until(lambda: len(events) > 500)
