@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
-from math import ceil
 from time import perf_counter
 
 from city.commands import Command, State
@@ -68,6 +67,7 @@ class Mirror:
         self._again: dict[DevEui, datetime] = {}
         self._ring: Iterator[DevEui] = iter(())
         self._swept_at: datetime | None = None
+        self._owed = 0.0
         self._queued: set[CommandId] = set()
         self.scripts: Mapping[Key, Own] = {}
 
@@ -243,11 +243,13 @@ class Mirror:
 
     def _sweep(self, now: datetime) -> None:
         total = sum(len(page.devices) for page in self._pages.values())
-        passed = now - self._swept_at if self._swept_at is not None else timedelta()
+        passed = max(now - self._swept_at, timedelta()) if self._swept_at is not None else timedelta()
         self._swept_at = now
         if len(self._later) >= total:
             return
-        share = min(max(self._least, ceil(total * (passed / ROUND))), total)
+        self._owed = min(self._owed + total * (passed / ROUND), total)
+        share = min(max(self._least, int(self._owed)), total)
+        self._owed -= min(share, self._owed)
         turn = list(islice(self._ring, share))
         if len(turn) < share:
             self._ring = (device for page in list(self._pages.values()) for device in page.devices)

@@ -39,9 +39,9 @@ from gateway_bridge.tenure import Tenure
 from gateway_bridge.waiting import unbroken
 from gateway_bridge.wishes import NOTHING, Decision, Served
 
-SLICE_S = 0.01  # of planning, before what waits for the turn has it
+SLICE_S = 0.005  # of planning, before what waits for the turn has it
 LOOK_S = 0.5  # of planning in one look
-AT_ONCE, MOST_NEW = 50, 200
+AT_ONCE, MOST_NEW = 25, 75
 STEERING = "steering"  # the lease's name
 
 _log = logging.getLogger(__name__)
@@ -188,6 +188,9 @@ class Steerer:
         except Exception:
             mirror.look_at(taken)
             raise
+        for device in {one.device for one in changed.values()}:
+            if (known := self._memory.get(device)) is not None:
+                self._queue(mirror, known.live, now)
         self._metrics.planned.inc(planned)
         self._metrics.failed.inc(sum(one.state in (State.FAILED, State.EXPIRED) for one in changed.values()))
 
