@@ -61,7 +61,7 @@ class Connection:
         """`clean`: the broker keeps nothing for us, neither from before nor for later."""
         self.generation, self.ready, self.taken_over = generation, False, False
         self.closed_after_s = math.inf  # … where it was ready and the broker has closed it without a word
-        self.unacknowledged = Unacknowledged()
+        self.unacknowledged, self._early = Unacknowledged(), list[Message]()
         self._settings, self._counts, self._received = settings, counts, received
         self._loop = asyncio.get_running_loop()
         self._greeted: asyncio.Future[bool] = self._loop.create_future()
@@ -122,6 +122,7 @@ class Connection:
         """Opened, and nothing (more) to subscribe to: the connection is ready, and looked after."""
         self.ready, self._ready_at = True, self._loop.time()
         self._care = self._loop.create_task(self._look_after())
+        self.acknowledge(self._early)
 
     @property
     def served(self) -> bool:
@@ -143,6 +144,9 @@ class Connection:
             self._published.pop(info.mid, None)
 
     def acknowledge(self, messages: Sequence[Message]) -> None:
+        if not self.ready:  # each would bring a hundred events more in front of the answer we wait for (Mosquitto 2.0.11)
+            self._early += messages
+            return
         due = self.unacknowledged.done(messages)
         if due and not self._end.done():
             self._acknowledged_at = self._loop.time()
