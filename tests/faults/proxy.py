@@ -121,6 +121,8 @@ class Proxy:
 
     async def _cancel(self) -> None:
         others = asyncio.all_tasks() - {asyncio.current_task()}
+        if others:  # connections that were reset end by themselves
+            await asyncio.wait(others, timeout=2)
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)

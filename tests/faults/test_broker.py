@@ -126,9 +126,9 @@ def test_f04_kill_9_at_random_moments(rig: Rig, long: bool) -> None:
             bridge.kill()
             bridge.launch()
     bridge.wait_connected()
-    rig.wait_drained(120.0)
+    rig.wait_drained(600.0)
     duplicates = max(duplicates, invariant.balance(bridge)["duplicates"])
-    until(lambda: invariant.count_shipped(rig.influx.url) == rig.publisher.sent, 120.0, bridge.said, every=0.3)
+    until(lambda: invariant.count_shipped(rig.influx.url) == rig.publisher.sent, 600.0, bridge.said, every=0.3)
     assert bridge.stop() == 0
     rig.check()
     invariant.check(rig.publisher.acked, invariant.shipped(rig.fleet, rig.influx.url), seed=rig.seed)
