@@ -201,8 +201,9 @@ async def test_who_sleeps_while_it_decides_commits_and_sends_nothing(two: Two) -
 
 async def test_who_sleeps_after_it_has_claimed_puts_back_what_is_still_its_own(two: Two) -> None:
     def sleep() -> None:
-        two.timer.now += 60
-        two.store.after_commit = lambda: None
+        if any(command.state is State.SENT for command in two.town.commands()):
+            two.timer.now += 60
+            two.store.after_commit = lambda: None
 
     two.town.wish(40)
     two.store.after_commit = sleep
