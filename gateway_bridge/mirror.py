@@ -16,7 +16,6 @@ from time import perf_counter
 from city.commands import Command, State
 from city.ids import CommandId, DevEui, TenantId
 from city.lighting import Override
-from city.places import Luminaire
 from city.store.ports import Known, Store, TenantStore
 from gateway_bridge import wishes
 from gateway_bridge.memory import Memory
@@ -235,10 +234,11 @@ class Mirror:
 
     def _covered(self, page: _Page, changed: Collection[Override]) -> Iterator[DevEui]:
         """The lamps of these overrides; one that is not known yet has its turn anyway."""
+        assets = {wish.asset for wish in changed if wish.asset is not None}
+        zones = {wish.zone for wish in changed if wish.asset is None}
         for device in page.devices:
             known = self._memory.get(device)
-            if known is not None and isinstance(lamp := known.asset, Luminaire) \
-                    and any(wish.covers(lamp) for wish in changed):
+            if known is not None and ((place := known.registered.place).zone in zones or place.asset in assets):
                 yield device
 
     def _sweep(self, now: datetime) -> None:

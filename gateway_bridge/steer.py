@@ -41,7 +41,7 @@ from gateway_bridge.wishes import NOTHING, Decision, Served
 
 SLICE_S = 0.005  # of planning, before what waits for the turn has it
 LOOK_S = 0.5  # of planning in one look
-AT_ONCE, MOST_NEW = 25, 75
+AT_ONCE, MOST_NEW = 100, 75
 STEERING = "steering"  # the lease's name
 
 _log = logging.getLogger(__name__)
