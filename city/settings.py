@@ -113,7 +113,7 @@ class Bridge:
     """The three loops."""
 
     batch: int = _setting(500, "events in one commit at most")
-    linger_ms: int = _setting(2, "how long to wait for more events before a commit")
+    linger_ms: int = _setting(5, "how long to wait for more events before a commit")
     tick_s: float = _setting(1.0, "seconds between two looks at what is wanted")
     frames_per_tick: int = _setting(50, "downlinks handed to the network server in one look at most; 0: never steers")
     lease_s: float = _setting(10.0, "of several bridges one steers; another takes over when it is silent for so many seconds")
