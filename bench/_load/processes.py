@@ -67,7 +67,8 @@ class Running:
         fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
         status = _pairs(Path(f"/proc/{self.pid}/status"))
         written = int(_pairs(Path(f"/proc/{self.pid}/io"))["write_bytes"])
-        return Used(sum(int(ticks) for ticks in fields[11:15]) / TICKS, written, _mb(status.get("VmRSS", "0 kB")), _mb(status.get("VmHWM", "0 kB")))
+        now, most = (_mb(status.get(name, "0 kB")) for name in ("VmRSS", "VmHWM"))  # none once the process has ended
+        return Used(sum(int(ticks) for ticks in fields[11:15]) / TICKS, written, now, most)
 
     def end(self, seconds: float = 30.0) -> Used:
         """Ask it to leave, and wait; what it has used in its whole life, to the microsecond."""
