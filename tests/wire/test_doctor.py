@@ -21,6 +21,7 @@ from gateway_bridge.doctor.broker import Broker, Queue
 from gateway_bridge.doctor.findings import Finding, Level
 from gateway_bridge.doctor.judge_services import judge_influx
 from gateway_bridge.doctor.services import probe_influx
+from tests.faults.waiting import until
 from tests.gateway_bridge.samples import encode, topic, up
 from tests.wire.influxd import influxd
 from tests.wire.servers import Mosquitto, free_port, program
@@ -186,6 +187,7 @@ def test_a_column_of_another_type_in_a_real_influxdb(tmp_path: Path) -> None:
         assert [item.level for item in judge_influx(probe_influx(new, SystemClock()), new)] == [Level.OK] * 3
         post(f"{server.url}/query?q=CREATE%20DATABASE%20stadtfunk%20WITH%20DURATION%2024h")
         at = to_ns(SystemClock().now())
+        until(lambda: "stadtfunk" in databases(server.url))  # a moment later, on a busy machine
         post(f"{server.url}/write?db=stadtfunk", f'lamp,asset=a level="dim",power=4.2 {at}\nweather rain=1 {at}'.encode())
         chosen = Settings(mqtt=Mqtt(url=f"mqtt://127.0.0.1:{free_port()}"), log=Log(str(tmp_path / "log")),
                           database=Database(Secret(f"sqlite:///{tmp_path}/city.db")), influx=Influx(url=server.url))
@@ -196,6 +198,11 @@ def test_a_column_of_another_type_in_a_real_influxdb(tmp_path: Path) -> None:
     said = levels(found)
     assert (said["InfluxDB"], said["InfluxDB's clock"], said["InfluxDB's retention"]) == (Level.OK, Level.OK, Level.WARNING)
     assert not (tmp_path / "city.db").exists()
+
+
+def databases(url: str) -> str:
+    with urlopen(f"{url}/query?q=SHOW%20DATABASES", timeout=10) as answer:
+        return str(answer.read())
 
 
 def post(url: str, body: bytes = b"") -> None:

@@ -67,7 +67,7 @@ ATTACKS = {
     "a hundred kilobytes": ("function decodeUplink(i) { return {data: {x: 'x'.repeat(1e5)}} }", OUTPUT),
     "nesting": (
         "function decodeUplink(i) { let d = {}; for (let k = 0; k < 1e5; k++) d = {d}; return {data: d} }",
-        f"{STACK}|{MEMORY}"),
+        f"{STACK}|{MEMORY}|{TIME}"),
     "nesting of 100": (
         "function decodeUplink(i) { let d = {}; for (let k = 0; k < 100; k++) d = {d}; return {data: d} }", "32 deep"),
     "many leaves": ("function decodeUplink(i) { return {data: {a: new Array(257).fill(1)}} }", "more than 256 values"),
