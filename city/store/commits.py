@@ -8,6 +8,7 @@ stays finished.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from msgspec import structs
 from sqlalchemy import Connection, and_, bindparam, func, or_, select, update
@@ -25,6 +26,7 @@ from city.store.letters import LetterBounds
 from city.store.ports import DeadLetter, Facts, Known, Registered, View
 from city.store.registry import REGISTRY, WHOLE
 from city.store.scope import INTENTS, REVISION
+from city.store.shapes import Shapes
 
 
 @dataclass(slots=True)
@@ -38,8 +40,8 @@ class _Remembered:
 class Commits:
     """The bridge's half of a Store."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, shapes: Shapes) -> None:
+        self._database, self._shapes = database, shapes
         self._remembered = _Remembered(-1)
         self._seen: dict[DevEui, int] = {}  # the revision of each state that we have read or written last
         self._asking = _Asking(database)
@@ -61,11 +63,13 @@ class Commits:
         with self._database.read() as connection:
             registered = self._registered(connection, sorted(set(devices)))
             known = list(registered)
-            states = self._asking.states(connection, known)
+            found = self._asking.states(connection, known)
+            index_of = partial(self._shapes.index, connection)
+            states = {eui: rows.state(body, index_of) for eui, (_, body) in found.items()}
             live = self._asking.live(connection, known)
             alarms = self._asking.open_alarms(connection, registered.values())
-        self._seen.update((eui, revision) for eui, (revision, _) in states.items())
-        return {eui: Known(one, rows.state(states[eui][1]) if eui in states else DeviceState(eui), tuple(live.get(eui, ())),
+        self._seen.update((eui, revision) for eui, (revision, _) in found.items())
+        return {eui: Known(one, states.get(eui) or DeviceState(eui), tuple(live.get(eui, ())),
                            tuple(alarms.get((one.tenant.id, one.asset.id), ())))
                 for eui, one in registered.items()}
 
@@ -77,7 +81,7 @@ class Commits:
         with self._database.write() as connection:
             registered = self._registered(connection, sorted({state.device for state in facts.states}))
             revisions = self._revisions(connection, facts, registered)
-            changed, stamped = self._commit_states(connection, facts.states, registered, revisions)
+            changed, stamped, shapes = self._commit_states(connection, facts.states, registered, revisions)
             changed += _execute(connection, self._put_command,
                                 [rows.command_row(item, revisions[item.tenant]) for item in _newest(facts.commands)])
             changed += _execute(connection, self._put_alarm,
@@ -87,6 +91,7 @@ class Commits:
             self._commit_letters(connection, facts.letters)
             if changed:
                 _store_revisions(connection, revisions)
+        self._shapes.learned(shapes)
         self._seen.update(stamped)
         self.made += 1
         return revisions if changed else {}
@@ -129,23 +134,27 @@ class Commits:
 
     def _commit_states(self, connection: Connection, states: Iterable[DeviceState],
                        registered: Mapping[DevEui, Registered],
-                       revisions: Mapping[TenantId, int]) -> tuple[int, dict[DevEui, int]]:
+                       revisions: Mapping[TenantId, int]) -> tuple[int, dict[DevEui, int], dict[str, dict[str, int]]]:
+        """How many have changed, the revisions of those that are as we have said, and shapes to be learned."""
         wanted = {state.device: state for state in sorted(states, key=lambda state: state.heard_ns)
                   if state.device in registered}
         if not wanted:
-            return 0, {}
+            return 0, {}, {}
+        index_of, key = partial(self._shapes.index, connection), self._shapes.key
         told: set[DevEui] = set()  # what the database knows of these is still news to whoever says their states
         for eui, body in self._unseen(connection, wanted):
-            both = merged(rows.state(body), wanted[eui])
+            both = merged(rows.state(body, index_of), wanted[eui])
             if both != wanted[eui]:
                 told.add(eui)
             wanted[eui] = both
         tenants = {eui: registered[eui].tenant.id for eui in wanted}
-        values = [{"tenant": tenants[eui], "device": eui, "heard_ns": state.heard_ns, "body": rows.state_body(state),
-                   "revision": revisions[tenants[eui]]} for eui, state in sorted(wanted.items())]
+        shapes = self._shapes.keep(connection, (state.last.index for state in wanted.values()))
+        values = [{"tenant": tenants[eui], "device": eui, "heard_ns": state.heard_ns,
+                   "body": rows.state_body(state, key(state.last.index)), "revision": revisions[tenants[eui]]}
+                  for eui, state in sorted(wanted.items())]
         changed = self._put_state.run(connection, values)
         stamped = {eui: revisions[tenants[eui]] for eui in wanted if eui not in told} if changed == len(values) else {}
-        return changed, stamped
+        return changed, stamped, shapes
 
     def _unseen(self, connection: Connection, wanted: Mapping[DevEui, DeviceState]) -> list[tuple[DevEui, str]]:
         """The stored states that these would overwrite unseen, or that are newer."""

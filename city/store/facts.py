@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import ColumnElement, Connection, Table
 
@@ -27,7 +28,7 @@ class FactsPart:
     def state(self, device: DevEui) -> DeviceState | None:
         with self._scope.database.read() as connection:
             row = connection.execute(self._scope.select(tables.states, tables.states.c.device == device)).first()
-        return rows.state(row.body) if row else None
+            return rows.state(row.body, partial(self._states.shapes.index, connection)) if row else None
 
     def states(self) -> Mapping[DevEui, DeviceState]:
         return self._states.of(self._scope)
@@ -77,7 +78,9 @@ class FactsPart:
             alarms = self._newer(connection, tables.alarms, since)
             overrides = self._newer(connection, tables.overrides, since)
             assets = self._newer(connection, tables.assets, since)
-        return Changes(revision, tuple(rows.state(row.body) for row in states), tuple(map(rows.command, commands)),
+            index_of = partial(self._states.shapes.index, connection)
+            heard = tuple(rows.state(row.body, index_of) for row in states)
+        return Changes(revision, heard, tuple(map(rows.command, commands)),
                        tuple(map(rows.alarm, alarms)), tuple(map(rows.override, overrides)),
                        tuple(map(rows.asset, assets)))
 

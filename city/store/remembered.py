@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from sqlalchemy import select
 
@@ -16,6 +17,7 @@ from city.store import rows, tables
 from city.store.database import counted
 from city.store.registry import REGISTRY, WHOLE
 from city.store.scope import Scope
+from city.store.shapes import Shapes
 
 MOST = 200_000  # states of all towns together; those of the town that nobody has asked about for longest give way
 
@@ -33,8 +35,8 @@ class _Town:
 class States:
     """Any thread may ask."""
 
-    def __init__(self, most: int = MOST) -> None:
-        self._most = most
+    def __init__(self, shapes: Shapes, most: int = MOST) -> None:
+        self.shapes, self._most = shapes, most
         self._turn = threading.Lock()
         self._towns: OrderedDict[TenantId, _Town] = OrderedDict()
 
@@ -44,7 +46,7 @@ class States:
             town = self._towns.setdefault(scope.tenant.id, _Town())
             self._towns.move_to_end(scope.tenant.id)
         with town.turn:
-            states = _updated(town, scope)
+            states = _updated(town, scope, self.shapes)
         self._make_room()
         return states
 
@@ -54,7 +56,7 @@ class States:
                 self._towns.popitem(last=False)
 
 
-def _updated(town: _Town, scope: Scope) -> Mapping[DevEui, DeviceState]:
+def _updated(town: _Town, scope: Scope, shapes: Shapes) -> Mapping[DevEui, DeviceState]:
     table = tables.states.c
     with scope.database.read() as connection:
         registry, revision = counted(connection, WHOLE, REGISTRY), scope.revision(connection)
@@ -64,6 +66,7 @@ def _updated(town: _Town, scope: Scope) -> Mapping[DevEui, DeviceState]:
         since = town.revision if registry == town.registry else -1
         newer = connection.execute(select(table.device, table.body).where(
             table.tenant == scope.tenant.id, table.revision > since)).all()  # after the revision: what is newer comes twice
-    town.states = {**known, **{row.device: rows.state(row.body) for row in newer}}
+        index_of = partial(shapes.index, connection)
+        town.states = {**known, **{row.device: rows.state(row.body, index_of) for row in newer}}
     town.registry, town.revision = registry, revision
     return town.states

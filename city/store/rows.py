@@ -1,6 +1,7 @@
 """Rows of the city database to the city's types and back; nothing here runs a statement."""
 
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
@@ -92,25 +93,30 @@ def audit_row(line: AuditLine) -> dict[str, object]:
             "detail": plain(line.detail)}
 
 
-def state(body: str) -> DeviceState:
-    """Of a body as `state_body` writes it, or as it was written before the values stood in columns."""
+def state(body: str, index_of: Callable[[str], dict[str, int]]) -> DeviceState:
+    """Of a body as `state_body` writes it, or as it was written before shapes; `index_of` tells those (see Shapes)."""
     if body.startswith("{"):
         return _former(_FORMER.decode(body))
-    (device, application, session, f_cnt, heard, gateway, missed, names, values, ages, old, config, holes,
-     counted) = _STATE.decode(body)
-    index = lasts_index(tuple(names))
-    times = {0: heard}  # one number for each time, not one for each value
-    last = Lasts(index, tuple(values), tuple([times.setdefault(age, heard - age) for age in ages]),
-                 tuple([times.setdefault(age, heard - age) for age in old]))
+    said = _STATE.decode(body)
+    if isinstance(said[7], list):
+        return _named(said)
+    (device, application, session, f_cnt, heard, gateway, missed, shape, values, ages, at, since, config, holes,
+     counted) = said
+    times = [heard - age for age in ages]
+    last = Lasts(index_of(shape), tuple(values), tuple([times[number] for number in at]),
+                 tuple([times[number] for number in since]))
     return DeviceState(device, _one(application), session, f_cnt, heard, _one(gateway), missed, last, config or NO_CONFIG,
                        holes, counted)
 
 
-def state_body(known: DeviceState) -> str:
-    """Times as ages, since most values are as old as the last frame: that is half as long."""
+def state_body(known: DeviceState, shape: str) -> str:
+    """`shape`: the key of its names. The few times that its values have are said once."""
     last, heard = known.last, known.heard_ns
+    times = tuple(dict.fromkeys(last.at + last.since))
+    number_of = {time: number for number, time in enumerate(times)}.__getitem__
+    at, since = list(map(number_of, last.at)), list(map(number_of, last.since))
     return _ENCODE((known.device, known.application_id, known.session, known.f_cnt, heard, known.gateway, known.missed,
-                    tuple(last.index), last.values, [heard - at for at in last.at], [heard - at for at in last.since],
+                    shape, last.values, [heard - time for time in times], at, since,
                     dict(known.config), known.holes, known.counted_ns)).decode()
 
 
@@ -187,6 +193,16 @@ def _town(id: TenantId, name: str, latitude: float, longitude: float, chirpstack
 def _one(text: Any) -> Any:  # noqa: ANN401 - as a row's columns are
     """The same text, kept once for all who have it: a town's lamps are a hundred thousand, its zones a few."""
     return text if text is None else sys.intern(text)
+
+
+def _named(said: list[Any]) -> DeviceState:
+    """A body of version 0005, with its names in it and an age for each value."""
+    (device, application, session, f_cnt, heard, gateway, missed, names, values, ages, old, config, holes,
+     counted) = said
+    last = Lasts(lasts_index(tuple(names)), tuple(values), tuple([heard - age for age in ages]),
+                 tuple([heard - age for age in old]))
+    return DeviceState(device, _one(application), session, f_cnt, heard, _one(gateway), missed, last, config or NO_CONFIG,
+                       holes, counted)
 
 
 class _FormerLast(msgspec.Struct):

@@ -24,6 +24,7 @@ from city.store.registry import REGISTRY, WHOLE, RegistryPart, registry_changed
 from city.store.remembered import States
 from city.store.scope import REVISION, Scope
 from city.store.scripts import ScriptsPart, all_scripts, scripts_revision
+from city.store.shapes import Shapes
 
 
 class SqlTenantStore(RegistryPart, ScriptsPart, IntentsPart, FactsPart):
@@ -43,8 +44,9 @@ class SqlStore(Accounts):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self._commits = Commits(database)
-        self._states = States()
+        shapes = Shapes(database)
+        self._commits = Commits(database, shapes)
+        self._states = States(shapes)
         self._leases = Leases(database)
         self._beats = Beats(database)
 

@@ -307,6 +307,12 @@ leases = Table(
     Column("fence", BigInteger, nullable=False),  # one higher with each new holder
 )
 
+shapes = Table(
+    "shapes", metadata,  # the names of the values of states, see city.store.shapes
+    Column("key", String, primary_key=True),
+    Column("names", String, nullable=False),
+)
+
 beats = Table(
     "beats", metadata,  # the last sign of life of each bridge
     Column("name", String, primary_key=True),

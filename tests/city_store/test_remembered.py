@@ -11,6 +11,7 @@ from city.store.opening import open_store, upgrade
 from city.store.ports import Facts
 from city.store.remembered import States
 from city.store.scope import Scope
+from city.store.shapes import Shapes
 from city.store.sql import SqlStore
 from tests.stores import new_database
 
@@ -84,7 +85,7 @@ def test_a_device_that_serves_another_asset_is_forgotten(store):
 def test_towns_that_are_too_large_are_read_each_time(url):
     database = Database(url)
     upgrade(database)
-    store, states = SqlStore(database), States(most=1)
+    store, states = SqlStore(database), States(Shapes(database), most=1)
     store.put_tenant(tenant_named(A))
     store.tenant(A).import_rows([row("L1", D1), row("P1", BAY, kind="bay")])
     scope = Scope(database, tenant_named(A))
