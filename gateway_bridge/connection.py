@@ -10,12 +10,10 @@ import logging
 import math
 import ssl
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from paho.mqtt import client as paho
-from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -23,34 +21,19 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from city.errors import BrokerDown
 from city.settings import Mqtt
 from gateway_bridge import watchdog
+from gateway_bridge.client import CONNECT_S, client, is_5, properties
 from gateway_bridge.link import LinkCounts, Message, Unacknowledged
-from gateway_bridge.sockets import CLOSED, LARGEST, PacketSocket
+from gateway_bridge.sockets import CLOSED, PacketSocket
 from gateway_bridge.waiting import unbroken
 from gateway_bridge.watchdog import Step
 
-CONNECT_S, PUBLISH_S = 10.0, 10.0
+PUBLISH_S = 10.0
+REST_S = 0.05  # at most, between events that have come and a look for more
 TAKEN_OVER = 142  # MQTT 5, 2.4: Session taken over
 _PINGREQ = b"\xc0\x00"
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
-
-
-class Client(paho.Client):
-    """paho's client with our socket under it. `_create_socket` is a private method of paho: a test fails where a new
-    version of it makes its connections elsewhere. (paho puts its own websockets under itself the same way.)"""
-
-    packets: PacketSocket | None = None
-
-    def prepare(self, generation: int, numbers: "itertools.count[int]") -> None:
-        """For the socket to come."""
-        self._generation, self._numbers = generation, numbers
-
-    def _create_socket(self) -> "paho.SocketLike":
-        connected = super()._create_socket()
-        self.packets = PacketSocket(cast("Any", connected), version5=self.protocol == paho.MQTTv5,
-                                    generation=self._generation, numbers=self._numbers)
-        return self.packets
 
 
 class Connection:
@@ -70,13 +53,14 @@ class Connection:
         self._published: dict[int, asyncio.Future[None]] = {}
         self._care: asyncio.Task[None] | None = None
         self._fd, self._paused, self._keepalive_s = -1, False, settings.keepalive_s
+        self._resting: asyncio.TimerHandle | None = None  # nothing is read until then, unless somebody asks
         self._probe_topic = f"stadtfunk/probe/{quote(settings.client_id, safe='')}"
         self._probing = self._answered = False
         self._ready_at = math.inf
         self._heard_at = self._arrived_at = self._pinged_at = self._probed_at = self._acknowledged_at = self._loop.time()
-        self._client = _client(settings, tls, clean=clean)
+        self._client = client(settings, tls, clean=clean)
         self._client.prepare(self.generation, numbers)
-        options: dict[str, Any] = {"clean_start": clean, "properties": _properties(settings)} if _is_5(settings) else {}
+        options: dict[str, Any] = {"clean_start": clean, "properties": properties(settings)} if is_5(settings) else {}
         self._client.connect_async(*address, settings.keepalive_s, **options)
 
     async def open(self) -> bool:
@@ -95,7 +79,7 @@ class Connection:
         self._fd = self._packets.fileno()
         if self._fd < 0:
             raise _over("at once")
-        self._loop.add_reader(self._fd, self._read)
+        self._loop.add_reader(self._fd, self._readable)
         self._want_write()
         return await self._within(self._greeted, CONNECT_S)
 
@@ -105,7 +89,7 @@ class Connection:
         topics = [f"$share/{share}/{topic}" if share else topic]
         if self._settings.watchdog_s:
             topics.append(self._probe_topic)
-        how: Any = SubscribeOptions(qos=1, retainHandling=1) if _is_5(self._settings) else 1
+        how: Any = SubscribeOptions(qos=1, retainHandling=1) if is_5(self._settings) else 1
         self._client.subscribe([(name, how) for name in topics])
         codes = await self._unless_silent(self._subscribed, CONNECT_S)
         if codes[0].is_failure:
@@ -153,11 +137,30 @@ class Connection:
             self._packets.acknowledge(due)
             self._want_write()
 
-    def resume(self) -> None:
-        """There is room for more events."""
-        if self._paused and self._fd >= 0:
-            self._paused, self._heard_at = False, self._loop.time()
-            self._loop.add_reader(self._fd, self._read)
+    def read(self) -> bool:
+        """Take what is there now: the events to the link, the rest to paho. Returns whether there were events. Only where
+        the link has room for more."""
+        if self._fd < 0:
+            return False
+        if self._paused:
+            self._paused = False
+            self._rest()
+        packets = self._packets
+        messages = packets.read()
+        self._heard_at = self._loop.time()
+        if messages:
+            self._arrived_at = self._heard_at
+            self._take(messages, odd=bool(packets.odd or packets.cut))
+        self._let_paho_read()
+        if packets.unsent:
+            self._want_write()
+        return bool(messages)
+
+    def listen(self) -> None:
+        """Somebody waits for events: be woken by the next one."""
+        if self._resting is not None:
+            self._resting.cancel()
+            self._rested()
 
     async def close(self) -> None:
         self.ready = False
@@ -197,17 +200,19 @@ class Connection:
                 if self._end.done() or (heard_at == self._heard_at and not self._paused):
                     raise
 
-    def _read(self) -> None:
-        """What is there: the events to the link, the rest to paho."""
-        packets = self._packets
-        messages = packets.read()
-        self._heard_at = self._loop.time()
-        if messages:
-            self._arrived_at = self._heard_at
-            self._take(messages, odd=bool(packets.odd or packets.cut))
-        self._let_paho_read()
-        if packets.unsent:
-            self._want_write()
+    def _readable(self) -> None:
+        """Events seldom come alone. Whoever takes them looks for others himself, and is not woken for each."""
+        if self.read() and self._fd >= 0 and not self._paused:
+            self._loop.remove_reader(self._fd)
+            self._rest()
+
+    def _rest(self) -> None:
+        self._resting = self._loop.call_later(REST_S, self._rested)
+
+    def _rested(self) -> None:
+        self._resting = None
+        if self._fd >= 0 and not self._paused:
+            self._loop.add_reader(self._fd, self._readable)
 
     def _let_paho_read(self) -> None:
         try:
@@ -230,6 +235,9 @@ class Connection:
         if messages and not self._received(messages, odd) and self._fd >= 0:
             self._paused = True
             self._loop.remove_reader(self._fd)
+            if self._resting is not None:
+                self._resting.cancel()
+                self._resting = None
 
     async def _look_after(self) -> None:
         """Ask for signs of life, until the connection ends."""
@@ -297,6 +305,8 @@ class Connection:
             self._end.set_result(problem)
 
     def _forget(self) -> None:
+        if self._resting is not None:
+            self._resting.cancel()
         if self._fd >= 0:
             self._loop.remove_reader(self._fd)
             self._loop.remove_writer(self._fd)
@@ -356,30 +366,6 @@ class Connection:
 Receiver = Callable[[list[Message], bool], bool]
 """Takes the events of one read, and whether any of them is odd (PacketSocket.odd); False where there is no room for more
 until `resume`."""
-
-
-def _is_5(settings: Mqtt) -> bool:
-    return settings.version == "5"
-
-
-def _client(settings: Mqtt, tls: ssl.SSLContext | None, *, clean: bool) -> Client:
-    version = ({"protocol": paho.MQTTv5} if _is_5(settings) else {"protocol": paho.MQTTv311, "clean_session": clean})
-    client = Client(CallbackAPIVersion.VERSION2, client_id=settings.client_id, manual_ack=True,
-                    reconnect_on_failure=False, **version)
-    if settings.username:
-        client.username_pw_set(settings.username, settings.password.reveal() or None)
-    if tls is not None:
-        client.tls_set_context(tls)
-    client.connect_timeout = CONNECT_S
-    return client
-
-
-def _properties(settings: Mqtt) -> Properties:
-    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # as paho ships it
-    properties.SessionExpiryInterval = settings.session_expiry_s
-    properties.ReceiveMaximum = min(max(settings.receive_maximum, 1), 65535)
-    properties.MaximumPacketSize = LARGEST
-    return properties
 
 
 def _over(what: str) -> BrokerDown:

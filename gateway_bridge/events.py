@@ -122,7 +122,9 @@ Event = Uplink | Scheduled | Acked | Joined | Status | LogLine | Located
 
 def parse(topic: str, payload: bytes) -> Event:
     """The event; raises MalformedEvent, and nothing else."""
-    kind, device = _address(topic)
+    kind = topic[topic.rfind("/") + 1:]
+    if kind not in _KINDS:
+        raise MalformedEvent("The topic names no kind of event that we know: {topic}", topic=topic[:MAX_TEXT])
     if len(payload) > MAX_PAYLOAD:
         raise MalformedEvent("The event has {size} bytes; at most {most} are read.", size=len(payload), most=MAX_PAYLOAD)
     try:
@@ -130,29 +132,28 @@ def parse(topic: str, payload: bytes) -> Event:
         event = _from_json(kind, payload) if is_json else _from_protobuf(kind, payload)
     except (msgspec.DecodeError, ProtobufError, ValueError, OverflowError, RecursionError, Invalid) as error:
         raise MalformedEvent("This is no “{kind}” event: {what}", kind=kind, what=str(error)[:MAX_TEXT]) from error
-    if device is not None and device != event.device:
-        raise MalformedEvent("The topic names the device {topic}, the event {event}.", topic=device, event=event.device)
+    if not topic.endswith(f"/device/{event.device}/event/{kind}"):  # as nearly all do
+        device = _address(topic)
+        if device is not None and device != event.device:
+            raise MalformedEvent("The topic names the device {topic}, the event {event}.", topic=device, event=event.device)
     return event
 
 
 def device_of(topic: str) -> DevEui | None:
     """The device that a topic of ChirpStack's default form names, or None."""
     try:
-        return _address(topic)[1]
+        return _address(topic)
     except MalformedEvent:
         return None
 
 
-def _address(topic: str) -> tuple[str, DevEui | None]:
-    """Kind, and device where the topic has ChirpStack's default form."""
+def _address(topic: str) -> DevEui | None:
+    """The device of a topic that has ChirpStack's default form, None of any other. Raises MalformedEvent."""
     parts = topic.rsplit("/", 4)
-    kind = parts[-1]
-    if kind not in _KINDS:
-        raise MalformedEvent("The topic names no kind of event that we know: {topic}", topic=topic[:MAX_TEXT])
     if len(parts) < 4 or parts[-4] != "device" or parts[-2] != "event":
-        return kind, None
+        return None
     try:
-        return kind, dev_eui(parts[-3])
+        return dev_eui(parts[-3])
     except Invalid as error:
         raise MalformedEvent("The topic names no device: {topic}", topic=topic[:MAX_TEXT]) from error
 

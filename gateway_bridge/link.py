@@ -9,12 +9,15 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Protocol
 
 import msgspec
 from msgspec.structs import replace
 
 from city.errors import BrokerDown
+
+_PAYLOAD = attrgetter("payload")
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
@@ -68,7 +71,8 @@ class Link(Protocol):
         ...
 
     async def receive(self, limit: int, linger_s: float) -> list[Message]:
-        """Wait for a message, then at most `linger_s` for more of them; 1 to `limit` messages in order of receipt.
+        """Wait for a message, then at most `linger_s` for more of them (not where so many come that they come together
+        anyway); 1 to `limit` messages in order of receipt.
         Raises BrokerDown, once for each reason, while the broker refuses us; the link goes on trying by itself."""
         ...
 
@@ -117,22 +121,28 @@ class Inbox:
         self._waiting = deque(item for item in self._waiting if item.qos == 0 or item.generation >= generation)
         self._bytes = self._size(self._waiting)
 
-    async def take(self, limit: int, linger_s: float) -> list[Message]:
-        """1 to `limit` messages, or the problem. Those that are here are given at once where `linger_s` is 0."""
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    async def some(self) -> None:
+        """Return when there is a message. Raises the problem."""
         while not self._waiting:
             if self._problem is not None:
                 problem, self._problem = self._problem, None
                 raise problem
             self._woken.clear()
             await self._woken.wait()
-        if linger_s > 0 and len(self._waiting) < limit:
-            await asyncio.sleep(linger_s)
-        taken = [self._waiting.popleft() for _ in range(min(limit, len(self._waiting)))]
+
+    def take(self, limit: int) -> list[Message]:
+        """At most so many of those that are here."""
+        waiting = self._waiting
+        taken = [waiting.popleft() for _ in range(min(limit, len(waiting)))]
         self._bytes -= self._size(taken)
         return taken
 
     def _size(self, messages: Iterable[Message]) -> int:
-        return sum([len(message.payload) + self.EACH for message in messages])
+        payloads = list(map(_PAYLOAD, messages))
+        return sum(map(len, payloads)) + self.EACH * len(payloads)
 
 
 class Unacknowledged:
@@ -207,7 +217,10 @@ class MemoryLink:
         self._inbox.fail(problem)
 
     async def receive(self, limit: int, linger_s: float) -> list[Message]:
-        return await self._inbox.take(limit, linger_s)
+        await self._inbox.some()
+        if linger_s > 0 and len(self._inbox) < limit:
+            await asyncio.sleep(linger_s)
+        return self._inbox.take(limit)
 
     async def acknowledge(self, messages: Sequence[Message]) -> None:
         current = [item for item in messages if item.qos and item.generation == self._generation and self.connected]

@@ -37,6 +37,8 @@ from gateway_bridge.reading import Reader
 from gateway_bridge.unread import dead_letter
 from gateway_bridge.waiting import unbroken
 
+QUICK_S = 0.002  # whatever takes no longer is done at once: to hand it to a thread and wait for that takes as long
+
 _log = logging.getLogger(__name__)
 
 
@@ -56,7 +58,7 @@ class Listener:
         self._caps, self._per_minute = FrameCap(settings.device_per_minute), settings.device_per_minute
         self._held: list[Message] = []
         self._arrivals: list[Arrival] = []
-        self._received_at = 0.0
+        self._received_at, self._stored_s = 0.0, QUICK_S
 
     async def step(self) -> int:
         """Wait for events, keep what they say, acknowledge them; returns how many. Raises Unavailable with the batch
@@ -71,10 +73,12 @@ class Listener:
 
     async def _finish(self) -> int:
         arrivals, devices = self._arrivals, devices_of(self._arrivals)
-        async with self._turn:
-            await self._know(devices)
-        if self._memory.foreign(devices):
-            arrivals = await asyncio.to_thread(read_all, self._reader.read, arrivals, self._clock.now())
+        memory = self._memory
+        if memory.stale or memory.missing(devices) or memory.foreign(devices):
+            async with self._turn:
+                await self._know(devices)
+            if self._memory.foreign(devices):
+                arrivals = await asyncio.to_thread(read_all, self._reader.read, arrivals, self._clock.now())
         async with self._turn:
             await self._know(devices)
             outcome = await self._keep(arrivals, self._clock.now())
@@ -121,9 +125,19 @@ class Listener:
         view = self._memory.view(devices_of(arrivals))
         batch = handle_all(arrivals, view, now)
         position = self._readings.head()
-        repeated = await asyncio.to_thread(store_facts, self._store, self._readings, batch.facts)
+        repeated = await self._stored(batch.facts)
         self._memory.keep(batch.changed, position)
         return _outcome(arrivals, batch, view, repeated)
+
+    async def _stored(self, facts: Facts) -> int:
+        """As store_facts, in a thread where that may keep others waiting."""
+        begun = time.perf_counter()
+        if self._stored_s < QUICK_S and not (facts.commands or facts.alarms or facts.letters):
+            repeated = store_facts(self._store, self._readings, facts)
+        else:
+            repeated = await asyncio.to_thread(store_facts, self._store, self._readings, facts)
+        self._stored_s = time.perf_counter() - begun
+        return repeated
 
     def _capped(self, arrivals: list[Arrival]) -> list[Arrival]:
         """Frames of a device that sends more than any can are none."""

@@ -18,24 +18,23 @@ from msgspec import structs
 
 from city.commands import Command
 from city.ids import DevEui, TenantId
-from city.quantities import BAY_OCCUPIED, LAMP_LEVEL, LAMP_REASON
 from city.readings import DeviceState
 from city.store.commits import merged
 from city.store.facts import MOST_CHANGES
 from city.store.ports import Changes, Facts, Known, ReadingLog, Registered, Store, View
 from decoders.catalog import catalog
-from gateway_bridge.news import News
+from gateway_bridge.news import News, differs
 from gateway_bridge.sessions import replayed
 
 CURSOR = "states"
 PACE = 10.0  # how many times as long as a writing took nothing is written: a slow disk has other work, too
-AT_ONCE = 200  # states in one transaction: a few milliseconds
-IN_ORDER_B, ANYWHERE_B = 1500, 8000  # what a state costs, written among its neighbours or alone: log and pages, estimated
+AT_ONCE, AT_THE_END = 50, 1000  # states in one transaction: a few milliseconds, in which others wait
+MET_AT_ONCE = 200
+IN_ORDER_B, ANYWHERE_B = 1000, 8000  # what a state costs, written among its neighbours or alone: log and pages, estimated
 CURSOR_EVERY_S = 10.0
 FIRST_REPLAYED = 50_000  # entries, where no cursor is: of a bridge that ended before its first, or of one that kept none
 LOOK_EVERY_S, AWAY_S = 0.2, 2.0
 MOST_STRANGERS = 100_000
-_WAITED_FOR = (BAY_OCCUPIED.name, LAMP_LEVEL.name, LAMP_REASON.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,9 @@ class Memory:
         self._urgent: set[DevEui] = set()
         self._sweep: list[DevEui] = []
         self._news: News | None = None
-        self._for_urgent, self._for_all = Allowance(60_000, 30), Allowance(120_000, 160)
+        self._unmet: list[DevEui] = []
+        self._met = -1  # the registry's revision at which all have been met, or will be
+        self._for_urgent, self._for_all = Allowance(60_000, 30), Allowance(120_000, 60)
         self._look_at = self._write_at = self._cursor_at = self._dirty_since = 0.0
 
     def recover(self) -> int:
@@ -102,6 +103,20 @@ class Memory:
             self.keep(known, before)
             replays += len(entries)
         return replays
+
+    def meet(self) -> bool:
+        """Learn some of the registry's devices before they are heard, so that no event has to wait for that. Returns
+        whether any are left. Raises StoreDown."""
+        registry = self._store.registry_revision()
+        if registry != self._met:
+            self._unmet = [device.dev_eui for town in self._store.tenants()
+                           for device in self._store.tenant(town.id).devices()]
+            self._met = registry
+        some, self._unmet = self._unmet[-MET_AT_ONCE:], self._unmet[:-MET_AT_ONCE]
+        missing = self.missing(some)
+        if missing:
+            self.learn(missing)
+        return bool(self._unmet)
 
     def look(self, devices: Collection[DevEui]) -> View:
         """What is known of these devices; those without an asset are missing from it. Raises StoreDown."""
@@ -173,10 +188,13 @@ class Memory:
             known[device] = now
             if now.state is not before:
                 dirty.setdefault(device, position)
-                if _waited_for(before, now.state):
-                    self._urgent.add(device)
+            differing = differs(before, now.state)
+            # A difference could not be told from the log after a crash. What is heard for the first time is none: nobody
+            # has seen it be otherwise, and its session begins anew with its next frame.
+            if differing and before.heard_ns:
+                self._urgent.add(device)
             if self._news is not None:
-                self._news.kept(device, was, now)
+                self._news.kept(device, was, now, differs=differing)
         self._for_urgent.earn(len(changed))
         self._for_all.earn(len(changed))
 
@@ -206,12 +224,12 @@ class Memory:
         if not self._dirty:
             return None
         if everything or not self._pace:
-            return self._part(self._swept())
+            return self._part(self._swept(AT_THE_END))
         if perf_counter() < self._write_at:
             return None
         if self._urgent and self._hurries():
             return self._part(sorted(self._urgent))
-        return self._part(self._swept()) if self._for_all.spend(self._price()) else None
+        return self._part(self._swept(AT_ONCE)) if self._for_all.spend(self._price()) else None
 
     def write(self, part: Part) -> Mapping[TenantId, int]:
         """Into the database; returns the towns' new revisions. Any thread may do so. Raises StoreDown."""
@@ -279,16 +297,16 @@ class Memory:
         each = min(ANYWHERE_B, IN_ORDER_B * len(self._known) / len(self._dirty))
         return each * min(AT_ONCE, len(self._dirty))
 
-    def _swept(self) -> list[DevEui]:
+    def _swept(self, most: int) -> list[DevEui]:
         """The next that wait in the order of their keys, where some wait: neighbours share a page of the database."""
         if not self._sweep:
             self._sweep = sorted(self._dirty, reverse=True)
         devices: list[DevEui] = []
-        while self._sweep and len(devices) < AT_ONCE:
+        while self._sweep and len(devices) < most:
             device = self._sweep.pop()
             if device in self._dirty:
                 devices.append(device)
-        return devices or self._swept()
+        return devices or self._swept(most)
 
     def _register(self) -> None:
         """Places may have changed, and devices been moved to other assets or taken away."""
@@ -351,14 +369,3 @@ class Memory:
                 known = self._known[device]
                 others = tuple(one for one in known.alarms if one.id != alarm.id)
                 self._known[device] = structs.replace(known, alarms=(*others, alarm) if alarm.open else others)
-
-
-def _waited_for(before: DeviceState, after: DeviceState) -> bool:
-    """Whether a person looks for the change, or the bridge could not tell it from the log after a crash. What is heard for
-    the first time is neither: nobody has seen it be otherwise, and its session begins anew with its next frame."""
-    if not before.heard_ns:
-        return False
-    if before.session != after.session or before.config != after.config or before.application_id != after.application_id:
-        return True
-    was, now = before.last.value, after.last.value
-    return any(was(name) != now(name) for name in _WAITED_FOR)

@@ -19,7 +19,7 @@ from city.settings import Mqtt
 from gateway_bridge.connection import Connection
 from gateway_bridge.link import Inbox, Link, LinkCounts, Message
 from gateway_bridge.outlet import Outlet
-from gateway_bridge.watchdog import Seldom, Window
+from gateway_bridge.watchdog import Company, Seldom, Window
 
 FIRST_WAIT_S, LONGEST_WAIT_S, LONGEST_CHASE_S = 0.5, 60.0, 10.0
 SHORT_S, SHORT_ONES = 2.0, 3  # so many connections in a row, closed by the broker so soon, are the work of another program
@@ -64,7 +64,7 @@ class MqttLink:
         self._host, self._port, tls = address(settings.url)
         self._tls = _tls(settings) if tls else None
         self._inbox, self._numbers = Inbox(), itertools.count(1)
-        self._window, self._seldom = Window(), Seldom()
+        self._window, self._seldom, self._company = Window(), Seldom(), Company()
         self._connection: Connection | None = None
         self._generation, self._short = 0, 0
         self._greeted = asyncio.Event()
@@ -78,10 +78,23 @@ class MqttLink:
 
     async def receive(self, limit: int, linger_s: float) -> list[Message]:
         self._start()
-        messages = await self._inbox.take(limit, linger_s)
-        if self._connection is not None and not self._inbox.full:
-            self._connection.resume()
+        self._fill(1)
+        if not self._inbox and self._connection is not None:
+            self._connection.listen()
+        await self._inbox.some()
+        wait_s = self._company.wait_s(linger_s)
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+        self._fill(limit)
+        messages = self._inbox.take(limit)
+        self._company.came(len(messages), asyncio.get_running_loop().time())
         return messages
+
+    def _fill(self, most: int) -> None:
+        """Have so many events waiting, if they are there."""
+        connection = self._connection
+        while connection is not None and len(self._inbox) < most and not self._inbox.full and connection.read():
+            pass
 
     async def acknowledge(self, messages: Sequence[Message]) -> None:
         due = [message for message in messages if message.qos]

@@ -2,12 +2,12 @@
 
 from city.commands import Command
 from city.ids import DevEui, TenantId
-from city.quantities import DEVICE_BOOT, LAMP_LEVEL, LAMP_REASON
-from city.readings import DeviceState
+from city.quantities import BAY_OCCUPIED, DEVICE_BOOT, LAMP_LEVEL, LAMP_REASON
+from city.readings import DeviceState, Lasts
 from city.store.facts import MOST_CHANGES
 from city.store.ports import Changes, Known
 
-_LEVEL, _REASON, _BOOT = LAMP_LEVEL.name, LAMP_REASON.name, DEVICE_BOOT.name
+WAITED_FOR, _BOOT = (BAY_OCCUPIED.name, LAMP_LEVEL.name, LAMP_REASON.name), DEVICE_BOOT.name
 
 
 class News:
@@ -25,9 +25,10 @@ class News:
         self.registered: set[TenantId] = set()
         self.missed: set[TenantId] = set()
 
-    def kept(self, device: DevEui, before: Known, now: Known) -> None:
-        """A device was heard. One that has an order or an alarm is always looked at again."""
-        if now.live or now.alarms or before.live or matters(before.state, now.state):
+    def kept(self, device: DevEui, before: Known, now: Known, *, differs: bool) -> None:
+        """A device was heard, and what is waited for `differs` or not. One that has an order or an alarm is always looked
+        at again."""
+        if differs or now.live or now.alarms or before.live or _restarted(before.state.last, now.state.last):
             self.moved[device] = None
 
     def taken(self, changes: Changes) -> None:
@@ -41,11 +42,20 @@ class News:
             self.missed.add(changes.commands[0].tenant)
 
 
-def matters(before: DeviceState, after: DeviceState) -> bool:
-    """Whether what is to be told the device may depend on the difference."""
+def differs(before: DeviceState, after: DeviceState) -> bool:
+    """Whether a person looks for the difference, or what is to be told the device may depend on it."""
     if before.session != after.session or before.config != after.config or before.application_id != after.application_id:
         return True
     was, now = before.last, after.last
-    if was.value(_LEVEL) != now.value(_LEVEL) or was.value(_REASON) != now.value(_REASON):
-        return True
-    return _BOOT in now and was.get(_BOOT) != now.get(_BOOT)
+    if was.index is not now.index:
+        return any(was.value(name) != now.value(name) for name in WAITED_FOR)
+    index, old, new = was.index, was.values, now.values
+    for name in WAITED_FOR:  # asked of every uplink
+        number = index.get(name)
+        if number is not None and old[number] != new[number]:
+            return True
+    return False
+
+
+def _restarted(was: Lasts, now: Lasts) -> bool:
+    return _BOOT in now.index and was.get(_BOOT) != now.get(_BOOT)

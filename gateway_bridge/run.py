@@ -26,7 +26,7 @@ from gateway_bridge.steer import STEERING, Steerer
 from gateway_bridge.tenure import Tenure
 from gateway_bridge.waiting import Backoff, first, unbroken
 
-MEND_EVERY_S, WRITE_EVERY_S = 2.0, 0.05
+MEND_EVERY_S, WRITE_EVERY_S, MEET_EVERY_S = 2.0, 0.05, 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -68,13 +68,19 @@ async def run_bridge(settings: Settings, *, store: Store, log: ReadingLog, link:
             if not await unbroken(_written(memory, turn)):
                 await clock.sleep(WRITE_EVERY_S)
 
+        async def meet() -> None:
+            async with turn:
+                more = await unbroken(asyncio.to_thread(memory.meet))
+            await clock.sleep(0 if more else MEET_EVERY_S)
+
         shipping = Shipping(settings, store, log, clock) if settings.influx.url else None
         vitals = Vitals(link, metrics, clock, name=settings.mqtt.client_id, signs=store,
                         log=log.status if isinstance(log, LocalLog) else None,
                         shipping=shipping.status if shipping else None, states_lag_s=memory.lag_s)
         with served(metrics, vitals.readiness, settings.bridge.metrics_port):
             loops = [_forever(name, step, clock, stop, metrics, vitals) for name, step in
-                     (("listen", listen), ("write", write), ("steer", steer), ("mend", mend), ("vitals", vitals.step))]
+                     (("listen", listen), ("write", write), ("meet", meet), ("steer", steer), ("mend", mend),
+                      ("vitals", vitals.step))]
             if shipping:
                 metrics.registry.register(shipping)
                 loops.append(shipping.run(stop))

@@ -63,6 +63,25 @@ class Window:
 
 
 @dataclass(slots=True)
+class Company:
+    """How long to wait for more events: a commit of a few costs as much as one of many, and so many are enough."""
+
+    enough: int = 10
+    least_s: float = 0.001
+    _at: float = 0.0
+    _rate: float = 0.0
+
+    def came(self, count: int, now: float) -> None:
+        """So many since the last time."""
+        self._rate, self._at = count / max(now - self._at, 1e-6), now
+
+    def wait_s(self, most_s: float) -> float:
+        """So long, 0 where enough come together anyway."""
+        wait = min(most_s, self.enough / self._rate) if self._rate > 0 else most_s
+        return wait if wait >= self.least_s else 0.0
+
+
+@dataclass(slots=True)
 class Seldom:
     """Says a thing that happens with every message once an hour."""
 

@@ -12,7 +12,7 @@ from city.quantities import BAY_OCCUPIED, DEVICE_TEMPERATURE, LAMP_LEVEL, RADIO_
 from city.readings import entered, to_ns
 from city.store.opening import open_store
 from city.store.ports import Facts
-from gateway_bridge.memory import AT_ONCE, CURSOR, Allowance, Memory
+from gateway_bridge.memory import AT_ONCE, CURSOR, MET_AT_ONCE, Allowance, Memory
 from tests.gateway_bridge.town import NOW, Instead, Town
 
 LAMPS = [DevEui(f"70b3d57ed000a{number:03x}") for number in range(6)]
@@ -159,6 +159,20 @@ def test_a_first_word_of_a_lamp_may_wait_but_a_changed_level_is_written_first(to
     say(many[:-1], 2, 50.0)
     say(many[-1:], 2, 70.0)
     assert [state.device for state in memory.due().states] == [many[-1]]
+
+
+def test_all_devices_are_met_before_they_are_heard_and_new_ones_soon(town: Town) -> None:
+    many = [DevEui(f"70b3d57ed000b{number:03x}") for number in range(MET_AT_ONCE + 20)]
+    with_lamps(town, many)
+    memory = Memory(town.store, town.log, pace=0.001)
+    met = [memory.meet(), memory.meet(), memory.meet()]
+    assert met[-1] is False
+    assert not memory.missing(many)
+    with_lamps(town, [*many, LAMPS[0]])
+    assert memory.missing([LAMPS[0]])
+    while memory.meet():
+        pass
+    assert not memory.missing([*many, LAMPS[0]])
 
 
 def test_a_changed_bay_is_written_first(town: Town) -> None:

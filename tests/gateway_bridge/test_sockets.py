@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from paho.mqtt import client as paho
 
-from gateway_bridge import connection, sockets
+from gateway_bridge import sockets
+from gateway_bridge.client import Client
 from gateway_bridge.link import Message
 from gateway_bridge.sockets import LARGEST, PacketSocket
 
@@ -187,7 +188,7 @@ def test_a_broker_that_reads_nothing_does_not_fill_our_memory() -> None:
 def test_paho_still_makes_its_connections_where_we_put_our_socket_under_it() -> None:
     """`Client._create_socket` is private: this fails where a new paho goes another way."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        client = connection.Client(paho.CallbackAPIVersion.VERSION2, client_id="x", protocol=paho.MQTTv5)
+        client = Client(paho.CallbackAPIVersion.VERSION2, client_id="x", protocol=paho.MQTTv5)
         client.prepare(1, itertools.count(1))
         client.connect_async("127.0.0.1", server.getsockname()[1])
         client.reconnect()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway_bridge.watchdog import NARROW, TIMES, Seldom, Step, Window, delivery, keepalive
+from gateway_bridge.watchdog import NARROW, TIMES, Company, Seldom, Step, Window, delivery, keepalive
 
 
 @pytest.mark.parametrize(("now", "heard_at", "asked_at", "step"), [
@@ -54,6 +54,15 @@ def test_a_narrow_window_is_said_once() -> None:
 def test_what_only_looks_like_a_narrow_window_is_not_said(numbers: list[int]) -> None:
     window = Window()
     assert not any(window.seen(number) for number in numbers)
+
+
+@pytest.mark.parametrize(("a_second", "wait_s"), [(1, 0.005), (1000, 0.005), (4000, 0.0025), (10_000, 0.001), (30_000, 0.0)])
+def test_the_more_events_come_the_shorter_a_commit_waits_for_others(a_second: int, wait_s: float) -> None:
+    company = Company()
+    company.came(1, 100.0)
+    company.came(a_second, 101.0)
+    assert company.wait_s(0.005) == pytest.approx(wait_s)
+    assert company.wait_s(0.0) == 0.0
 
 
 def test_what_happens_with_every_message_is_said_once_an_hour() -> None:

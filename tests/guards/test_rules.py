@@ -22,7 +22,8 @@ DOORS = {
                "city/store/influx_queries.py"),  # … whose waits another thread may end,
     "sqlalchemy": ("city/store/",),
     "sqlite3": ("city/store/",),
-    "paho": ("gateway_bridge/connection.py", "simulator/network.py", "simulator/broker.py", "gateway_bridge/doctor/broker.py"),
+    "paho": ("gateway_bridge/client.py", "gateway_bridge/connection.py", "simulator/network.py", "simulator/broker.py",
+             "gateway_bridge/doctor/broker.py"),
     "grpc": ("gateway_bridge/network_server.py", "gateway_bridge/doctor/services.py"),
     "fastapi": ("api/", "simulator/demo.py"),
     "urllib3": ("city/store/influx",),  # influx.py and influx_http.py: what is said, and how it gets there
