@@ -45,10 +45,11 @@ class Size:
     seconds: float  # at each live rate
     lamps: int
     many_lamps: int
+    lives: int  # tries of each live rate, of which the one counts that was disturbed least
 
 
-FULL = Size(5, 60_000, 8_000, 10.0, 10_000, 100_000)  # a backlog of an hour and a half of 10,000 lamps
-QUICK = Size(1, 8_000, 1_000, 2.0, 1_000, 0)
+FULL = Size(5, 60_000, 8_000, 10.0, 10_000, 100_000, 3)  # a backlog of an hour and a half of 10,000 lamps
+QUICK = Size(1, 8_000, 1_000, 2.0, 1_000, 0, 1)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -79,7 +80,7 @@ def measured(words: argparse.Namespace, size: Size) -> Results:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         bench = stack.enter_context(prepared(words, size, place))
         results = Results(size.rounds, size.events, size.lamps, bench.load.tools.language,
-                          bench.influx is not None, words.telegraf is not None, SLOW_MS, size.many_lamps)
+                          bench.influx is not None, words.telegraf is not None, SLOW_MS, size.many_lamps, size.lives)
         for number in range(words.rounds or size.rounds):
             results.spins.append(spin())
             results.leaving.append(bench.leaving(number))
@@ -94,7 +95,9 @@ def measured(words: argparse.Namespace, size: Size) -> Results:
         for slow in (False, True):
             for rate in (1000, 5000):
                 if not slow or bench.load.tools.slow_disk:
-                    results.live[rate, slow] = bench.live(rate, slow)
+                    tries = (bench.live(rate, slow, number) for number in range(size.lives))
+                    results.live[rate, slow] = min(tries, key=lambda one: one.stolen)
+        results.bare_live = min((bench.bare_live(1000, number) for number in range(size.lives)), key=lambda one: one.stolen)
         if bench.influx:
             results.caught_up = bench.catch_up()
         if size.many_lamps:
@@ -154,15 +157,25 @@ class Bench:
         self.said(f"one bridge {rates[0]:,.0f}/s, two on a shared subscription {rates[1]:,.0f}/s")
         return rates[0], rates[1]
 
-    def live(self, rate: int, slow: bool) -> Live:
+    def live(self, rate: int, slow: bool, number: int) -> Live:
         library = self.load.tools.slow_disk
         environ = {"LD_PRELOAD": str(library), "FSYNC_MS": str(SLOW_MS)} if slow and library else {}
         contender = ours("live", self.town, Setup(environ=environ))
-        directory = self.place / f"live-{rate}-{slow}"
+        directory = self.place / f"live-{rate}-{slow}-{number}"
         with mosquitto(directory / "broker", keeps=True) as port:
             found = live(contender, self.live_load, directory, port, rate, self.size.seconds)
         self.said(f"live {rate}/s{f', fsync + {SLOW_MS} ms' if slow else ''}: {found.cpu_share:.1%} of a core,"
-                  f" p50 {found.late(0.5):.1f} ms, p99 {found.late(0.99):.1f} ms, {found.written / found.events:.0f} B")
+                      f" p50 {found.late(0.5):.1f} ms, p99 {found.late(0.99):.1f} ms, {found.written / found.events:.0f} B,"
+                  f" {found.stolen:.0%} of the machine stolen")
+        return found
+
+    def bare_live(self, rate: int, number: int) -> Live:
+        """What paho alone takes of a core: no bridge that uses it can take less."""
+        directory = self.place / f"bare-live-{number}"
+        with mosquitto(directory / "broker", keeps=True) as port:
+            count = min(int(rate * self.size.seconds), self.live_load.count)
+            found = live(paho("5", "manual", count), self.live_load, directory, port, rate, self.size.seconds)
+        self.said(f"live {rate}/s, bare paho: {found.cpu_share:.1%} of a core, {found.stolen:.0%} of the machine stolen")
         return found
 
     def catch_up(self) -> Drained:
@@ -213,7 +226,8 @@ def _heard(lamps: Lamps, first: Load, place: Path) -> Town:
 def _loads(tool: Tools, lamps: Lamps, count: int, place: Path) -> tuple[Load, Load]:
     """The first report of each lamp, and so many after it."""
     rounds = count // lamps.count + 2
-    events = lamps.events(lamps.count + count, datetime.now(UTC) - timedelta(minutes=15 * rounds))
+    now = datetime.now(UTC)
+    events = lamps.events(lamps.count + count, now - timedelta(minutes=15 * rounds), heard=now)
     write_records(place / "first.rec", islice(events, lamps.count))
     write_records(place / "lamps.rec", events)
     return Load(tool, place / "first.rec", lamps.count), Load(tool, place / "lamps.rec", count)

@@ -2,7 +2,8 @@
 
 The frames are those of a NAS UL20xx with firmware 1.1.4 or later and one DALI group; the JSON has what ChirpStack writes:
 names, tags, one to three gateways with places and times. Each event has its own time, counter, number and values, and
-lamps do not report in the order of their keys. The same town, count and start give the same events.
+lamps do not report in the order of their keys. They burn as their town's program wants, but for those with an alert, which
+do the opposite: a bridge that steers has orders for these. The same town, count and times give the same events.
 """
 
 import csv
@@ -18,6 +19,7 @@ from random import Random
 
 from city.ids import TenantId
 from city.imports import COLUMNS, parse
+from city.lighting import Program, program_setpoint
 from city.places import Site, Tenant
 from city.readings import NS
 from city.store.ports import Store
@@ -31,9 +33,8 @@ NETWORK_TENANT = "52f14cd4-c6f1-4fbd-8f87-4025e1d49242"
 APPLICATION = "17c82e96-be03-4f38-aef3-f83d48582d97"
 PROFILE = "14855bf7-d10d-4aee-b618-ebfcb64dc7ad"
 TOWN = Tenant(TenantId("musterstadt"), "Musterstadt", Site(50.99, 8.1), chirpstack_tenant=NETWORK_TENANT)
-REPORTS_A_LEVEL = 19  # five changes in a day and night
 ALERT_EACH = 200  # lamps, of which one has an alert
-LEVELS = ((100, 0x21), (70, 0x22), (40, 0x22), (0, 0x21))  # per cent, and by which step of which profile
+BY_PROFILE = 0x21  # why it burns so: the first step of a profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,10 @@ class Lamps:
         table.writerows(self._row(number) for number in range(self.count))
         return text.getvalue().encode()
 
-    def events(self, count: int, start: datetime, seed: int = 7) -> Iterator[Published]:
-        """So many reports from `start` on, all lamps in turn."""
+    def events(self, count: int, start: datetime, seed: int = 7, *, heard: datetime | None = None) -> Iterator[Published]:
+        """So many reports from `start` on, all lamps in turn; they burn as is wanted when they are `heard` (None: at the
+        start, however much later the last of them is)."""
+        wanted = program_setpoint(Program(), TOWN.site, heard or start).level
         rng = Random(seed)
         order = list(range(self.count))
         rng.shuffle(order)
@@ -74,7 +77,7 @@ class Lamps:
         begun, step = int(start.timestamp()) * NS, EVERY_S * NS // self.count
         for turn in range(count):
             number = order[turn % self.count]
-            yield _event(rng, number, who[number], turn // self.count, begun + turn * step + rng.randrange(step))
+            yield _event(rng, number, who[number], turn // self.count, begun + turn * step + rng.randrange(step), wanted)
 
     def _row(self, number: int) -> dict[str, object]:
         return {"asset": f"L-{number:06}", "kind": "lamp", "name": f"Lamp {number}", "latitude": _latitude(number),
@@ -95,12 +98,13 @@ def write_records(path: Path, events: Iterable[Published]) -> None:
             file.write(struct.pack("<H", len(topic)) + topic + struct.pack("<I", len(event.payload)) + event.payload)
 
 
-def _event(rng: Random, number: int, who: str, turn: int, at_ns: int) -> Published:
+def _event(rng: Random, number: int, who: str, turn: int, at_ns: int, wanted: int) -> Published:
     second, rest = divmod(at_ns, NS)
     at = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    level, reason = LEVELS[(turn + number) // REPORTS_A_LEVEL % len(LEVELS)]
+    alert = number % ALERT_EACH == 0
+    level = (0 if wanted else 100) if alert else wanted
     frame = STATUS.pack(1, second, 0x80 if level else 0, 0, rng.randrange(40, 115), rng.randrange(-8, 12),
-                        rng.randrange(-5, 45), 0x20 if number % ALERT_EACH == 0 else 0, 0, 0xFE, reason, level, 4 if level else 0)
+                        rng.randrange(-5, 45), 0x20 if alert else 0, 0, 0xFE, BY_PROFILE, level, 4 if level else 0)
     number_of_gateways = 1 if rng.random() < 0.8 else rng.randrange(2, 4)
     heard = ",".join([_reception(rng, number + 7 * index, at, rest) for index in range(number_of_gateways)])
     payload = (f'{{"deduplicationId":"{uuid.UUID(int=rng.getrandbits(128), version=4)}","time":"{at}.{rest:09d}+00:00",'

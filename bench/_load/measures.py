@@ -1,12 +1,13 @@
 """Drain and live: the two ways in which a bridge gets its events."""
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench._load.loader import Tools, latencies, percentile
-from bench._load.processes import Used, rest
+from bench._load.processes import Used, rest, stolen_s
 from bench._load.servers import Influx
 from bench._peers.ours import Bridges
 from bench._peers.subject import Contender, Subject
@@ -86,6 +87,7 @@ class Live:
     us: float  # CPU for an event, to the end of the process
     written: int
     latencies_ms: Sequence[float]
+    stolen: float  # share of the machine's processor time that it did not get from the one it runs on
 
     def late(self, share: float) -> float:
         return percentile(self.latencies_ms, share)
@@ -105,21 +107,26 @@ def leaving(subject: Subject) -> float:
 def live(contender: Contender, load: Load, directory: Path, port: int, rate: float, seconds: float) -> Live:
     """So many events a second for so long, the loader, the broker and the bridge on the same machine."""
     count = min(int(rate * seconds), load.count)
+    directory.mkdir(parents=True, exist_ok=True)
     relay = load.tools.relay(port, directory / "relay")
     with relay.running:
         subject = contender.start(directory / "subject", relay.port)
         (process,) = subject.running
         with process:
             rest(subject.running)
-            before, begun = process.used(), time.monotonic()
+            before, begun, lost = process.used(), time.monotonic(), stolen_s()
             load.tools.publish(port, load.records, count, rate=rate, times=directory / "due")
-            busy, wall = process.used().cpu_s - before.cpu_s, time.monotonic() - begun
+            if contender.puts_off:
+                busy, wall, lost = process.used().cpu_s - before.cpu_s, time.monotonic() - begun, stolen_s() - lost
             subject.wait(count)
             after = subject.end()[0]
+            if not contender.puts_off:
+                busy, wall, lost = after.cpu_s - before.cpu_s, time.monotonic() - begun, stolen_s() - lost
             subject.check(count)
         relay.running.wait(10)
     us, written = (after.cpu_s - before.cpu_s) / count * 1e6, after.written - before.written
-    return Live(rate, count, busy / wall, us, written, latencies(directory / "due", relay.acknowledged))
+    return Live(rate, count, busy / wall, us, written, latencies(directory / "due", relay.acknowledged),
+                lost / wall / (os.cpu_count() or 1))
 
 
 def caught_up(subject: Bridges, influx: Influx, count: int) -> Drained:

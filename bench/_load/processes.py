@@ -98,6 +98,13 @@ def until(happened: Callable[[], bool], what: str, seconds: float, every_s: floa
         time.sleep(every_s)
 
 
+def stolen_s() -> float:
+    """Seconds of all cores that this machine was ready to use and did not get, since it was started; 0 where nobody says."""
+    with contextlib.suppress(OSError):
+        return int(Path("/proc/stat").read_text(encoding="ascii").split()[8]) / TICKS
+    return 0.0
+
+
 def rest(processes: Sequence[Running], seconds: float = 6.0) -> None:
     """Return when they have done what one does after a start, or after so long: they use less than a twentieth of a core."""
     last = time.monotonic() + seconds

@@ -19,7 +19,7 @@ def paho(version: str, acknowledges: str, count: int) -> Contender:
         until(lambda: "subscribed" in running.said(), "paho", 20.0, running=running)
         return Bare(running)
 
-    return Contender(f"bare paho, MQTT {version}, {acknowledges} ack", start, keeps=False)
+    return Contender(f"bare paho, MQTT {version}, {acknowledges} ack", start, puts_off=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,10 +38,10 @@ Start = Callable[[Path, int], Subject]
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One line of the table. `start` runs it in an empty directory against the broker at a port. `events`: with how many
-    it is measured, where that is fewer than for the others."""
+    """One line of the table. `start` runs it in an empty directory against the broker at a port. `puts_off`: it has work left
+    after its last acknowledgement. `events`: with how many it is measured, where that is fewer than for the others."""
 
     name: str
     start: Start
-    keeps: bool = True
+    puts_off: bool = True
     events: int = 0
