@@ -33,6 +33,7 @@ SENTENCES = {
     "influx_behind": "InfluxDB is {lag} behind; {waiting} entries wait in the local log.",
     "radio_lag": "Events become durable {lag} after the network server has heard them.",
     "states_behind": "The devices' states in the city database are {lag} behind.",
+    "town_over_rate": "More events come from {towns} than are expected of a town (bridge.town_per_s). All are kept.",
     "unacknowledged": "A batch of {count} events has waited for {lag} to be stored.",
     "bridge_silent": "The bridge {name} has not been heard for {lag}.",
     "bridge_never": "No bridge has ever been heard.",

@@ -40,7 +40,7 @@ async def _run(settings: Settings) -> None:
     try:
         log = await asyncio.to_thread(open_log, settings.log)
         link = connect(settings.mqtt, had_session=log.head() > 0)
-        _spare_collector()
+        _settle_down()
         try:
             await run_bridge(settings, store=store, log=log, link=link, clock=SystemClock(), stop=stop)
         finally:
@@ -50,8 +50,10 @@ async def _run(settings: Settings) -> None:
         store.close()
 
 
-def _spare_collector() -> None:
-    """What is loaded by now stays, and what is known of a device is no cycle: looking through it ever again finds nothing."""
+def _settle_down() -> None:
+    """What is loaded by now stays, and what is known of a device is no cycle: looking for garbage in it ever again finds
+    nothing. And whoever waits for an event's acknowledgement must not wait 5 ms, Python's default, each time that another
+    thread has something to do."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)

@@ -66,10 +66,10 @@ class TownRates:
     def __init__(self, per_s: float) -> None:
         """0: as much as they like."""
         self._per_s, self._room = per_s, per_s * BURST_S
-        self._buckets: dict[TenantId, tuple[float, float]] = {}
-        self.over: frozenset[TenantId] = frozenset()
+        self._buckets: dict[str, tuple[float, float]] = {}
+        self.over: frozenset[str] = frozenset()
 
-    def note(self, events: Mapping[TenantId, int], at_s: float) -> list[TenantId]:
+    def note(self, events: Mapping[str, int], at_s: float) -> list[str]:
         """So many events of each town came at `at_s` (of any clock that only goes forward); returns the towns that are
         over their rate since now. They are within it again when their bucket is half full."""
         if not self._per_s:
@@ -83,7 +83,7 @@ class TownRates:
         self.over = frozenset(town for town in (*self.over, *begun) if self._left(town, at_s) < self._room / 2)
         return begun
 
-    def _left(self, town: TenantId, at_s: float) -> float:
+    def _left(self, town: str, at_s: float) -> float:
         left, since = self._buckets.get(town, (self._room, at_s))
         return min(left + (at_s - since) * self._per_s, self._room)
 

@@ -365,7 +365,7 @@ class Connection:
 
 Receiver = Callable[[list[Message], bool], bool]
 """Takes the events of one read, and whether any of them is odd (PacketSocket.odd); False where there is no room for more
-until `resume`."""
+until it reads again."""
 
 
 def _over(what: str) -> BrokerDown:

@@ -49,6 +49,7 @@ class Facts:
     dropped: int = 0
     free: int | None = None
     queued: int = 0
+    over_rate: str = ""
     batch_s: float = 0.0
     lag_s: float = 0.0
     lag_at: datetime | None = None
@@ -100,6 +101,8 @@ def _storage(facts: Facts) -> Iterator[Reason]:
 def _lags(facts: Facts, now: datetime) -> Iterator[Reason]:
     if facts.lag_s > LONG_LAG_S and facts.lag_at is not None and (now - facts.lag_at).total_seconds() < RECENT_S / 24:
         yield warning("radio_lag", lag=span(facts.lag_s))
+    if facts.over_rate:
+        yield warning("town_over_rate", towns=facts.over_rate)
 
 
 def _influx(facts: Facts) -> Iterator[Reason]:

@@ -25,6 +25,7 @@ from gateway_bridge.metrics import Metrics
 WATCHED = ("sessions_lost", "qos0", "watchdog", "taken_over")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 LISTEN = "listen"
+MOST_SAID = 200
 
 _T = TypeVar("_T")
 
@@ -139,7 +140,7 @@ class Vitals:
             storage_says=self._storage_says, database_says=self._database_says,
             log_says=log.broken if log else "", quarantined=_damage(log) if log else "",
             dropped=log.dropped_unshipped if log else 0, free=log.free_bytes if log else None,
-            queued=int(metrics.queued.value), batch_s=self._batch_s(),
+            queued=int(metrics.queued.value), over_rate=", ".join(sorted(metrics.over_rate))[:MOST_SAID], batch_s=self._batch_s(),
             lag_s=metrics.lag_s.value, lag_at=from_ns(metrics.dated_ns) if metrics.dated_ns else None,
             states_lag_s=self._states_lag_s() if self._states_lag_s is not None else 0.0,
             influx_says=(shipped.error or shipped.held) if shipped else "", waiting=shipped.waiting if shipped else 0,

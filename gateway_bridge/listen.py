@@ -20,14 +20,15 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from operator import attrgetter
 
 from city.clock import Clock
 from city.errors import BadInput, RetainedEvent, StoreDown, Unavailable
 from city.ids import DevEui
-from city.readings import to_ns
+from city.readings import NS, to_ns
 from city.settings import Bridge
 from city.store.ports import Facts, Known, ReadingLog, Store, View
-from gateway_bridge.caps import FrameCap, too_many
+from gateway_bridge.caps import FrameCap, TownRates, too_many
 from gateway_bridge.events import Event, Uplink, parse
 from gateway_bridge.link import Link, Message
 from gateway_bridge.memory import Memory
@@ -37,9 +38,11 @@ from gateway_bridge.reading import Reader
 from gateway_bridge.unread import dead_letter
 from gateway_bridge.waiting import unbroken
 
+LIVE_NS = 60 * NS  # an event that is older has waited somewhere
 QUICK_S = 0.002  # whatever takes no longer is done at once: to hand it to a thread and wait for that takes as long
 
 _log = logging.getLogger(__name__)
+_TOWN = attrgetter("place.tenant")
 
 
 class Listener:
@@ -56,6 +59,7 @@ class Listener:
         self._memory = Memory(store, log) if memory is None else memory
         self._writes = memory is None
         self._caps, self._per_minute = FrameCap(settings.device_per_minute), settings.device_per_minute
+        self._rates = TownRates(settings.town_per_s)
         self._held: list[Message] = []
         self._arrivals: list[Arrival] = []
         self._received_at, self._stored_s = 0.0, QUICK_S
@@ -85,8 +89,11 @@ class Listener:
             if self._writes:
                 await asyncio.to_thread(self._memory.flush)
         done, self._held, self._arrivals = self._held, [], []
-        self._metrics.settle(outcome, to_ns(self._clock.now()))
+        now_ns = to_ns(self._clock.now())
+        self._metrics.settle(outcome, now_ns)
         self._metrics.queued.set(0)
+        if now_ns - outcome.oldest_ns < LIVE_NS:
+            self._note_rates(outcome)
         await self._link.acknowledge(done)
         self._metrics.acknowledged_after.observe(time.perf_counter() - self._received_at)
         return len(done)
@@ -139,6 +146,12 @@ class Listener:
         self._stored_s = time.perf_counter() - begun
         return repeated
 
+    def _note_rates(self, outcome: Outcome) -> None:
+        """Say which town sends more than it is expected to; what waited during an outage says nothing of that."""
+        for town in self._rates.note(outcome.towns, time.monotonic()):
+            _log.warning("the town %s sends more than bridge.town_per_s events a second", town)
+        self._metrics.over_rate = self._rates.over
+
     def _capped(self, arrivals: list[Arrival]) -> list[Arrival]:
         """Frames of a device that sends more than any can are none."""
         memory = self._memory
@@ -187,7 +200,8 @@ def _outcome(arrivals: Sequence[Arrival], batch: Batch, view: View, repeated: in
     times = [entry.at_ns for entry in facts.entries]
     return Outcome(batch.handled - repeated, repeated, Counter(letter.reason for letter in facts.letters),
                    tuple([a.event.clock_off for a in arrivals if isinstance(a.event, Uplink) and a.event.clock_off]),
-                   list(_missed(batch.changed, view)), min(times, default=0), max(times, default=0))
+                   list(_missed(batch.changed, view)), min(times, default=0), max(times, default=0),
+                   Counter(map(_TOWN, facts.entries)))
 
 
 def _missed(changed: Mapping[DevEui, Known], view: View) -> Iterator[Missed]:

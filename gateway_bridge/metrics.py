@@ -32,7 +32,7 @@ class Outcome:
     """What became of a batch: events kept, entries that were there already, and rejections by reason.
 
     `missed`: town, gateway and how many frames before it are missing, of each uplink with a gap in its counter.
-    `oldest_ns`, `newest_ns`: the network server's times of the batch's events, 0 where it had none.
+    `towns`: events kept of each. `oldest_ns`, `newest_ns`: the network server's times of the batch's events, 0 where it had none.
     """
 
     stored: int = 0
@@ -42,6 +42,7 @@ class Outcome:
     missed: Sequence[Missed] = ()
     oldest_ns: int = 0
     newest_ns: int = 0
+    towns: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: "Outcome") -> "Outcome":
         reasons = {*self.letters, *other.letters}
@@ -49,7 +50,8 @@ class Outcome:
                        {reason: self.letters.get(reason, 0) + other.letters.get(reason, 0) for reason in reasons},
                        self.wrong_clocks + other.wrong_clocks, (*self.missed, *other.missed),
                        min(self.oldest_ns or other.oldest_ns, other.oldest_ns or self.oldest_ns),
-                       max(self.newest_ns, other.newest_ns))
+                       max(self.newest_ns, other.newest_ns),
+                       {town: self.towns.get(town, 0) + other.towns.get(town, 0) for town in {*self.towns, *other.towns}})
 
 
 class Count:
@@ -132,6 +134,8 @@ class Metrics:
         self.dead_letters: Tally[str] = Tally()
         self.acknowledged_after, self.batch, self.lag = Spread(LATENCIES), Spread(SIZES), Spread(LAGS)
         self.wrong_clock, self.missed_by_gateway, self.missed_by_town = Capped(), Capped(), Capped()
+        self.stored_by_town = Capped()
+        self.over_rate: frozenset[str] = frozenset()  # towns that send more than they are expected to
         self.newest_ns = self.dated_ns = 0
         self.script_frames = self._counter("script_frames", "frames read by a town's script", "tenant", "model")
         self.script_seconds = self._counter("script_seconds", "time that a town's script took", "tenant", "model")
@@ -158,6 +162,8 @@ class Metrics:
             self.dead_letters.update(outcome.letters)
         for gateway in outcome.wrong_clocks:
             self.wrong_clock.inc(gateway)
+        for name, events in outcome.towns.items():
+            self.stored_by_town.inc(name, events)
         for town, gateway, count in outcome.missed:
             self.missed_by_town.inc(town, count)
             self.missed_by_gateway.inc(gateway, count)
@@ -208,6 +214,7 @@ class _Collector(Collector):
         m = self._metrics
         for name, text, value in (
                 ("queued", "messages taken and not yet acknowledged", m.queued.value),
+                ("towns_over_rate", "towns that send more than bridge.town_per_s", len(m.over_rate)),
                 ("lag_seconds", "from the network server's time of the newest event of a batch until it was durable",
                  m.lag_s.value),
                 ("newest_event_seconds", "the network server's time of the newest event, Unix time", m.newest_ns / NS)):
@@ -226,6 +233,7 @@ class _Collector(Collector):
         m = self._metrics
         for name, text, label, values in (
                 ("dead_letters", "messages kept as dead letters", "reason", m.dead_letters),
+                ("stored_by_town", "events whose facts are stored, by town", "tenant", m.stored_by_town.values),
                 ("gateway_clock_wrong", "uplinks that a gateway has dated wrongly", "gateway", m.wrong_clock.values),
                 ("frames_missed", "uplinks that their frame counters say we never got", "tenant", m.missed_by_town.values),
                 ("gateway_frames_missed", "the same, by the gateway that heard the next one", "gateway",

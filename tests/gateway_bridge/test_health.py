@@ -48,6 +48,7 @@ def test_all_is_well() -> None:
     (replace(WELL, batch_s=31.0, queued=500), "unacknowledged", True),
     (replace(WELL, states_lag_s=61.0), "states_behind", False),
     (replace(WELL, lag_s=61.0, lag_at=NOW), "radio_lag", False),
+    (replace(WELL, over_rate="aheim, bheim"), "town_over_rate", False),
     (replace(WELL, influx_says="InfluxDB does not let us in (401)", waiting=5), "influx_held", False),
     (replace(WELL, ship_lag_s=301.0, waiting=5), "influx_behind", False)])
 def test_each_trouble_is_named(facts: Facts, code: str, broken: bool) -> None:

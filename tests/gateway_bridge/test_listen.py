@@ -308,3 +308,19 @@ async def test_an_event_that_the_broker_has_kept_is_a_letter_and_no_news(town: T
     (letter,) = town.store.all_letters()
     assert (letter.reason, letter.count) == ("RetainedEvent", 2)
     assert len(town.link.acknowledged) == 2
+
+
+@pytest.mark.parametrize(("age_s", "over"), [(1, {"musterstadt"}), (120, set())], ids=["live", "what waited in an outage"])
+async def test_a_town_that_sends_more_than_is_expected_is_said_and_loses_nothing(town: Town, caplog: pytest.LogCaptureFixture,
+                                                                                  age_s: int, over: set[str]) -> None:
+    settings = Bridge(linger_ms=0, town_per_s=1)
+    listener = Listener(town.link, town.store, town.log, town.clock, settings, town.metrics)
+    for f_cnt in range(20):
+        town.link.deliver(topic("up"), encode(up(f_cnt=f_cnt, time=town.stamp(f_cnt * 0.01 - age_s))))
+    await listener.step()
+    assert town.metrics.balance()["stored"] == 20
+    assert town.metrics.over_rate == over
+    assert ("musterstadt sends more" in caplog.text) is bool(over)
+    page = town.metrics.text().decode()
+    assert f"stadtfunk_bridge_towns_over_rate {len(over):.1f}" in page
+    assert 'stadtfunk_bridge_stored_by_town_total{tenant="musterstadt"} 20.0' in page
