@@ -45,6 +45,10 @@ class Place:
     circuit: CircuitId | None
     device: DevEui
 
+    def __hash__(self) -> int:
+        """Of the device alone: few have ever had two places, and every entry is looked up by its own."""
+        return hash(self.device)
+
 
 class Reading(msgspec.Struct, frozen=True, gc=False):  # a struct: thirty of them are made for each uplink
     """One quantity of one asset at one time."""

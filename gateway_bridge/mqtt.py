@@ -143,6 +143,7 @@ class MqttLink:
             try:
                 session_present = await connection.open()
                 self._greeted.set()
+                self._outlet.greeted()
                 self._opened(connection, session_present)
                 await connection.subscribe()
                 wait = FIRST_WAIT_S

@@ -6,6 +6,7 @@ so an answer is as fast as the broker.
 """
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import ssl
@@ -35,11 +36,16 @@ class Outlet:
         self._address, self._tls, self._wanted, self._refused = address, tls, wanted, refused
         self._connection: Connection | None = None
         self._generations, self._what = itertools.count(1), "It is not there yet."
+        self._anew = asyncio.Event()
 
     @property
     def ready(self) -> bool:
         """Whether a publish has a chance now."""
         return self._connection is not None and self._connection.ready
+
+    def greeted(self) -> None:
+        """The broker serves the link's other connection since now: whatever was wrong with it before, try at once."""
+        self._anew.set()
 
     async def publish(self, topic: str, payload: bytes) -> None:
         """Hand over with QoS 1; returns when the broker has it. Raises BrokerDown: it may have it or not."""
@@ -53,11 +59,15 @@ class Outlet:
         backoff, loop = Backoff(FIRST_WAIT_S), asyncio.get_running_loop()
         while True:
             await self._wanted.wait()
+            self._anew.clear()
             began = loop.time()
             await self._stay()
             if loop.time() - began > LASTING_S:
                 backoff.worked()
-            await asyncio.sleep(backoff.failed())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(backoff.failed()):
+                    await self._anew.wait()
+                backoff.worked()
 
     async def _stay(self) -> None:
         connection = self._connection = Connection(

@@ -121,6 +121,19 @@ async def test_both_connections_come_back_after_a_restart_of_the_broker(broker: 
         assert link.counts.connections == 2
 
 
+async def test_commands_can_be_given_soon_after_each_of_many_restarts_of_the_broker(broker: Mosquitto) -> None:
+    """Whatever waited longer and longer for its own connection tries at once when the broker serves the events again."""
+    async with linked(broker) as link:
+        for restarts in range(1, 8):
+            await until_connected(link, after=restarts - 1)
+            broker.stop()
+            await until(lambda: not link._hears and not link._outlet.ready)
+            broker.start()
+            await until(lambda: link._hears)
+            async with asyncio.timeout(3):
+                await until_connected(link, after=restarts)
+
+
 class Guard(Cable):
     """A relay that lets nobody through who gives commands, until it is told to: a broker with rules for client ids, or
     with as many clients as it takes."""
