@@ -1,18 +1,13 @@
 """The figures of bench.bridge as a page: what was asked, what was measured, whether it is met; then all of it."""
 
 import os
-import platform
-import shutil
-import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
 from statistics import median
 from time import process_time
 
 from bench._load.measures import Drained, Live
+from bench._page import measured
 from bench._peers.nodered import VERSIONS as NODE_RED
 
 SPIN = 2_000_000  # turns
@@ -93,11 +88,9 @@ def page(results: Results) -> str:
 
 
 def _head(results: Results) -> Iterator[str]:
-    yield "# How fast it is"
+    yield "## The bridge, beside its peers (`bench.bridge`)"
     yield ""
-    yield "Written by `python -m bench.bridge --write docs/performance.md`; do not edit."
-    yield ""
-    yield f"Measured {datetime.now(UTC):%Y-%m-%d %H:%M} UTC on {_machine()}; {_versions()}."
+    yield measured()
     yield (f"Median of {max(len(runs) for runs in results.drained.values())} interleaved rounds of {results.events:,} events of "
            f"{results.lamps:,} lamps, each with its own time and counter. An empty turn of Python's `for` took "
            f"{median(results.spins):.0f} ns ({min(results.spins):.0f} to {max(results.spins):.0f}): compare other machines, "
@@ -106,7 +99,7 @@ def _head(results: Results) -> Iterator[str]:
 
 
 def _asked(results: Results) -> Iterator[str]:
-    yield "## Asked and measured"
+    yield "### Asked and measured"
     yield ""
     yield "| | asked | measured | met |"
     yield "|---|---|---|---|"
@@ -166,7 +159,7 @@ def _live_rows(results: Results) -> Iterator[Row]:
 
 
 def _compared(results: Results) -> Iterator[str]:
-    yield "## A backlog, beside the peers"
+    yield "### A backlog, beside the peers"
     yield ""
     yield "| | CPU µs an event | events for each CPU second | events/s | B written | MB | lowest to highest µs |"
     yield "|---|---|---|---|---|---|---|"
@@ -181,7 +174,7 @@ def _compared(results: Results) -> Iterator[str]:
 def _live(results: Results) -> Iterator[str]:
     if not results.live:
         return
-    yield "## Live"
+    yield "### Live"
     yield ""
     yield "| | of a core | CPU µs an event | publish → durable p50 | p99 | slowest | B written | stolen |"
     yield "|---|---|---|---|---|---|---|---|"
@@ -198,7 +191,7 @@ def _live_row(name: str, run: Live) -> str:
 
 
 def _rest(results: Results) -> Iterator[str]:
-    yield "## More"
+    yield "### More"
     yield ""
     for one, two in results.two:
         yield f"- One bridge took {one:,.0f} events/s of a backlog, two on a shared subscription {two:,.0f}/s (wall time)."
@@ -213,7 +206,7 @@ def _rest(results: Results) -> Iterator[str]:
 
 
 def _how(results: Results) -> Iterator[str]:
-    yield "## How it is measured"
+    yield "### How it is measured"
     yield ""
     yield _HOW.format(loader=results.loader, node_red=NODE_RED,
                       lives=results.lives,
@@ -230,30 +223,3 @@ def _memory(runs: Sequence[Drained]) -> str:
 
 def _or_dash(number: float) -> str:
     return f"{number:.0f}" if number else "–"
-
-
-def _machine() -> str:
-    processor = next((line.partition(":")[2].strip() for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name")),
-                     platform.processor())
-    memory = next((int(line.split()[1]) // 2**20 for line in _lines(Path("/proc/meminfo")) if line.startswith("MemTotal")), 0)
-    return f"{os.cpu_count()} cores of {processor}, {memory} GiB, {platform.system()} {platform.release()}"
-
-
-def _versions() -> str:
-    said = [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in ("paho-mqtt", "msgspec")),
-            _said("mosquitto", "-h"), _said("influxd", "version"), f"Node {_said('node', '--version')}"]
-    return ", ".join(word for word in said if word.strip() != "Node")
-
-
-def _said(name: str, option: str) -> str:
-    """The first words of a program about itself, "" where it is not there."""
-    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if path is None:
-        return ""
-    done = subprocess.run([path, option], capture_output=True, text=True, check=False, timeout=20)
-    first = next((line for line in (done.stdout + done.stderr).splitlines() if any(char.isdigit() for char in line)), "")
-    return first.partition("(")[0].strip()
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []

@@ -5,7 +5,7 @@
 
 Every figure holds only if every event that was published is found again; otherwise the bench stops. It takes about eight
 minutes on a quiet machine with two cores, --quick less than one (for a look while working, its figures are worth
-little). Needs mosquitto; InfluxDB 1.x, npm and a C compiler are used where they are. --write makes the page anew.
+little). Needs mosquitto; InfluxDB 1.x, npm and a C compiler are used where they are. --write puts it into the page.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from bench._load.lamps import Lamps, write_records
 from bench._load.loader import Tools, tools
 from bench._load.measures import Drained, Live, Load, caught_up, drain, drained, leaving, live, without
 from bench._load.servers import Influx, influxd, mosquitto
+from bench._page import put
 from bench._peers.nodered import install, node_red
 from bench._peers.ours import Setup, Town, ours, started
 from bench._peers.paho import paho
@@ -70,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     text = page(results)
     print(text)
     if words.write:
-        words.write.write_text(text, encoding="utf-8")
+        put(words.write, "bridge", text)
     return 0
 
 

@@ -1,7 +1,7 @@
 """How long InfluxDB takes to catch up after an outage: a backlog from the local log to a real influxd, with live reports
 arriving meanwhile.
 
-    python bench/catchup.py [--events 460000] [--per-second 128] [--directory DIR]
+    python -m bench.catchup [--events 460000] [--per-second 128] [--directory DIR] [--write docs/performance.md]
 
 460,000 events are an hour of 128 a second. Needs influxd (Debian's package influxdb). Wall-clock figures are those of a
 machine that does nothing else; the CPU time of this process is ours.
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from bench._page import measured, put
 from bench.lines import REPORT
 from bench.lines import entry as report
 from city.clock import SystemClock
@@ -37,6 +38,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=460_000)
     parser.add_argument("--per-second", type=int, default=128, help="live reports that arrive meanwhile")
     parser.add_argument("--directory", type=Path, help="where log and influxd have their files")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put it into the page, too")
     words = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=words.directory) as name, influxd(Path(name)) as server:
         log = LocalLog(Path(name) / "log")
@@ -44,12 +46,15 @@ def main() -> None:
         for begin in range(0, words.events, BATCH):
             log.append([_event(start, number) for number in range(begin, min(begin + BATCH, words.events))])
         sink = open_sink(Influx(url=server.url))
-        _catch_up(log, sink, Influx(url=server.url), words.events, words.per_second)
+        said = _catch_up(log, sink, Influx(url=server.url), words.events, words.per_second)
         sink.close()
         log.close()
+    print(said)
+    if words.write:
+        put(words.write, "catchup", f"## After an outage of InfluxDB (`bench.catchup`)\n\n{measured()}\n\n{said}")
 
 
-def _catch_up(log: LocalLog, sink: InfluxDB, settings: Influx, events: int, per_second: int) -> None:
+def _catch_up(log: LocalLog, sink: InfluxDB, settings: Influx, events: int, per_second: int) -> str:
     shipper = Shipper(log, sink, SystemClock(), settings, bury=_nobody)
     began, cpu, live, slowest, away, asked = time.perf_counter(), time.process_time(), 0, 0.0, 0, 0.0
     while shipper.waiting():
@@ -65,9 +70,10 @@ def _catch_up(log: LocalLog, sink: InfluxDB, settings: Influx, events: int, per_
             slowest, asked = max(slowest, _age(sink)), time.perf_counter()
     took, cpu = time.perf_counter() - began, time.process_time() - cpu
     stored = sum(int(str(row["n"])) for row in sink.query('SELECT count("level") AS n FROM "lamp"'))
-    print(f"{events} events of {len(REPORT)} values and {live} live ones: {took:.1f} s, {(events + live) / took:.0f} a second, "
-          f"{cpu / (events + live) * 1e6:.1f} µs of CPU each in this process, log and questions included; {stored} are there; "
-          f"the newest live one was {slowest:.1f} s old at most, as InfluxDB answers; {away} requests without an answer")
+    return (f"{events:,} events of {len(REPORT)} values and {live:,} live ones, {per_second} a second: {took:.1f} s (asked: 120),"
+            f" {(events + live) / took:,.0f} a second, {cpu / (events + live) * 1e6:.1f} µs of CPU each in this process, log and"
+            f" questions included. {stored:,} are in InfluxDB. The newest live one was {slowest:.1f} s old at most, as InfluxDB"
+            f" answers; {away} requests had no answer.")
 
 
 def _age(sink: InfluxDB) -> float:
