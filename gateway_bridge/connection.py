@@ -103,7 +103,10 @@ class Connection:
         self.serve()
 
     def serve(self) -> None:
-        """Opened, and nothing (more) to subscribe to: the connection is ready, and looked after."""
+        """Opened, and there is nothing (more) to subscribe to, or the broker has kept our subscription and may answer a
+        new one only after a backlog: the connection is ready, and looked after."""
+        if self.ready or self._end.done():
+            return
         self.ready, self._ready_at = True, self._loop.time()
         self._care = self._loop.create_task(self._look_after())
         self.acknowledge(self._early)
@@ -128,7 +131,7 @@ class Connection:
             self._published.pop(info.mid, None)
 
     def acknowledge(self, messages: Sequence[Message]) -> None:
-        if not self.ready:  # each would bring a hundred events more in front of the answer we wait for (Mosquitto 2.0.11)
+        if not self.ready:  # each would bring more events in front of the answer we wait for
             self._early += messages
             return
         due = self.unacknowledged.done(messages)
@@ -147,7 +150,8 @@ class Connection:
             self._rest()
         packets = self._packets
         messages = packets.read()
-        self._heard_at = self._loop.time()
+        if packets.heard:
+            self._heard_at = self._loop.time()
         if messages:
             self._arrived_at = self._heard_at
             self._take(messages, odd=bool(packets.odd or packets.cut))

@@ -145,6 +145,8 @@ class MqttLink:
                 self._greeted.set()
                 self._outlet.greeted()
                 self._opened(connection, session_present)
+                if session_present:
+                    connection.serve()
                 await connection.subscribe()
                 wait = FIRST_WAIT_S
                 # only now: what is published before the subscription of a new session is nobody's

@@ -35,6 +35,7 @@ class PacketSocket:
         """`numbers` count the receipts of all connections."""
         self.ended: str = ""
         self.odd = 0  # messages of the last read that are not plain: QoS 0 or 2, retained or delivered again
+        self.heard = False  # whether the last read brought anything
         self.cut = 0  # messages so far that were larger than is kept
         self._sock, self._tls = sock, isinstance(sock, ssl.SSLSocket)
         self._version5, self._generation, self._numbers = version5, generation, numbers
@@ -53,11 +54,13 @@ class PacketSocket:
 
     def read(self) -> list[Message]:
         """The messages in what is there now. Never waits and never raises."""
-        self.odd = 0
+        self.odd, self.heard = 0, False
         try:
             if self.ended:
                 return []
-            return self._sorted(self._received())
+            data = self._received()
+            self.heard = bool(data)
+            return self._sorted(data)
         except _AGAIN:
             return []
         except OSError as error:

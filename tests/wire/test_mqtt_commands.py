@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -132,6 +132,75 @@ async def test_commands_can_be_given_soon_after_each_of_many_restarts_of_the_bro
             await until(lambda: link._hears)
             async with asyncio.timeout(3):
                 await until_connected(link, after=restarts)
+
+
+class Late:
+    """A broker of MQTT 3.1.1 that has kept our session and answers our subscription only after all that waits in it, as
+    Mosquitto 2.0.11 does with what it has sent before. It sends a hundred events at a time, ten times a second, and closes
+    the connection, as the standard has it, after one and a half times the keep-alive time without a word from us."""
+
+    def __init__(self, events: int) -> None:
+        self.events, self.connections, self.acknowledged, self.before_answer = events, 0, 0, -1
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError, TimeoutError):
+            _, body = await self._packet(reader)
+            if b"-commands" in body:
+                writer.write(bytes.fromhex("20020000"))
+                await reader.read()
+                return
+            self.connections += 1
+            writer.write(bytes.fromhex("20020100"))
+            patience = 1.5 * int.from_bytes(body[8:10], "big")
+            _, body = await self._packet(reader)
+            sending = asyncio.create_task(self._send(writer, body[:2]))
+            try:
+                while True:
+                    async with asyncio.timeout(patience):
+                        kind, _ = await self._packet(reader)
+                    self.acknowledged += kind == 0x40
+                    if kind == 0xC0:
+                        writer.write(bytes.fromhex("d000"))
+            finally:
+                sending.cancel()
+        writer.close()
+
+    async def _send(self, writer: asyncio.StreamWriter, mid: bytes) -> None:
+        topic = len(TOPIC).to_bytes(2, "big") + TOPIC.encode()
+        for number in range(self.events):
+            body = topic + (number + 1).to_bytes(2, "big") + b"%d" % number
+            writer.write(bytes([0x32, len(body)]) + body)
+            if number % 100 == 99:
+                await asyncio.sleep(0.1)
+        self.before_answer = self.acknowledged
+        writer.write(b"\x90\x04" + mid + b"\x01\x01")
+
+    async def _packet(self, reader: asyncio.StreamReader) -> tuple[int, bytes]:
+        first, length = await reader.readexactly(2)
+        if length > 127:
+            length = length - 128 + 128 * (await reader.readexactly(1))[0]
+        return first & 0xF0, await reader.readexactly(length)
+
+
+async def test_a_backlog_that_takes_longer_than_the_keep_alive_time_is_taken_in_one_go() -> None:
+    """Were nothing acknowledged and no sign of life given until the subscription is answered, the broker would close the
+    connection and begin anew, for ever."""
+    broker = Late(5000)
+    server = await asyncio.start_server(broker.serve, "127.0.0.1", 0)
+    link = MqttLink(Mqtt(url=f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}", client_id="bridge", version="3.1.1",
+                         keepalive_s=2))
+    numbers: list[int] = []
+    async with asyncio.timeout(30):
+        while len(numbers) < broker.events:
+            messages = await link.receive(500, 0)
+            numbers += [int(message.payload) for message in messages if message.topic == TOPIC]
+            await link.acknowledge(messages)
+        await until(lambda: broker.acknowledged == broker.events and broker.before_answer >= 0)
+    assert numbers == list(range(broker.events))
+    assert broker.connections == link.counts.connections == 1
+    assert broker.before_answer > broker.events / 2
+    await link.close()
+    server.close()
 
 
 class Guard(Cable):
