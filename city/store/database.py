@@ -217,10 +217,12 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _postgres_engine(url: URL) -> Engine:
+    busy = int(BUSY_S * 1000)
+    # A process that is frozen in a transaction must not hold its locks until somebody finds it.
+    options = f"-c lock_timeout={busy} -c idle_in_transaction_session_timeout={busy} -c timezone=UTC"
     try:
         return create_engine(url, hide_parameters=True, pool_size=10, max_overflow=40, pool_timeout=BUSY_S,
-                             pool_pre_ping=True, connect_args={
-                                 "connect_timeout": 5, "options": f"-c lock_timeout={int(BUSY_S * 1000)} -c timezone=UTC"})
+                             pool_pre_ping=True, connect_args={"connect_timeout": 5, "options": options})
     except ImportError as error:
         raise Invalid("PostgreSQL needs the package psycopg: pip install 'stadtfunk[postgres]'",
                       field="database.url", rule="driver") from error

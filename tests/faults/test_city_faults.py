@@ -76,7 +76,7 @@ def test_f21_clock_jumps_dates_and_a_boot_in_1970(rig: Rig, tmp_path: Path) -> N
     clock, bridge = FakeClock(tmp_path / "clock"), rig.bridge(start=False)
     clock.under(bridge)
     bridge.start()
-    moments = [datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC) + timedelta(hours=1),
+    moments = [datetime.now(UTC) - timedelta(minutes=50), datetime.now(UTC) + timedelta(hours=1),
                datetime(2028, 2, 29, 23, 59, 57, tzinfo=UTC), datetime(2028, 10, 29, 0, 59, 57, tzinfo=UTC)]
     fleets = []
     for number, moment in enumerate(moments):
@@ -85,7 +85,7 @@ def test_f21_clock_jumps_dates_and_a_boot_in_1970(rig: Rig, tmp_path: Path) -> N
         rig.publish_as(fleets[-1]).publish(200)
         rig.wait_stored(bridge, 200 * (number + 1))
     assert bridge.metrics()["connections"] == 1, "keep-alive and back-off count seconds, not dates"
-    assert set(rig.store.count_letters()) <= {"FromTheFuture"}
+    assert rig.store.count_letters() == {}, "an hour ahead or behind is no reason to reject anything"
     clock.turn_to(datetime(1970, 1, 1, 0, 1, tzinfo=UTC))
     fleets.append(Fleet(rig.fleet.size, moments[-1] + timedelta(minutes=5), first=1000))
     rig.publish_as(fleets[-1]).publish(200)
