@@ -186,8 +186,9 @@ def _sqlite_engine(url: URL, *, memory: bool) -> Engine:
                                connect_args={"check_same_thread": False})
     else:
         _private_file(Path(url.database or ""))
+        # Each connection has a cache of its own: the fewer are in use, the better.
         engine = create_engine(url, hide_parameters=True, pool_size=10, max_overflow=40, pool_timeout=BUSY_S,
-                               connect_args={"timeout": BUSY_S, "cached_statements": 256})
+                               pool_use_lifo=True, connect_args={"timeout": BUSY_S, "cached_statements": 256})
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from operator import attrgetter
+from sys import intern
 from typing import Any, NamedTuple
 
 import msgspec
@@ -162,10 +163,11 @@ def names(connection: sqlite3.Connection, known: Meanings) -> Meanings:
 
 
 def places(connection: sqlite3.Connection) -> dict[int, Place]:
-    """Every place by its number."""
+    """Every place by its number. Texts that places have in common are kept once."""
     rows = connection.execute("SELECT p.id, tenant, asset, kind, zone, circuit, eui FROM places p"
                               " JOIN devices d ON d.id = p.device")
-    return {number: _place(*row) for number, *row in rows}
+    return {number: _place(intern(tenant), asset, intern(kind), intern(zone), circuit and intern(circuit), eui)
+            for number, tenant, asset, kind, zone, circuit, eui in rows}
 
 
 def _series(connection: sqlite3.Connection) -> dict[int, tuple[Quantity, str]]:

@@ -104,6 +104,8 @@ class LocalLog:
 
     def after(self, cursor: int, limit: int) -> Iterator[tuple[int, Entry]]:
         rows = self.rows(cursor, limit)
+        if not rows:
+            return iter(())  # without asking what it might mean: that is kept, and a city has many places
         means = self.means()
         return iter([(position, packing.unpack(body, at_ns, place, means)) for position, at_ns, _, place, body in rows
                      if place in means.places or self._quarantine.nameless(position, place)])

@@ -103,7 +103,8 @@ def state(body: str, index_of: Callable[[str], dict[str, int]]) -> DeviceState:
     (device, application, session, f_cnt, heard, gateway, missed, shape, values, ages, at, since, config, holes,
      counted) = said
     times = [heard - age for age in ages]
-    last = Lasts(index_of(shape), tuple(values), tuple([times[number] for number in at]),
+    values = tuple([sys.intern(value) if value.__class__ is str else value for value in values])
+    last = Lasts(index_of(shape), values, tuple([times[number] for number in at]),
                  tuple([times[number] for number in since]))
     return DeviceState(device, _one(application), session, f_cnt, heard, _one(gateway), missed, last, config or NO_CONFIG,
                        holes, counted)
