@@ -9,7 +9,7 @@ import os
 import struct
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from operator import itemgetter, sub
@@ -18,6 +18,7 @@ from zlib import crc32
 
 from city.store.frames import Frame
 
+FRAMES_AT_ONCE, SORTED_AT_ONCE = 20, 2048
 ENTRIES = 16_384  # in a piece, and more if its last frame has them
 _MAGIC = b"SFX1"
 _HEAD = struct.Struct("<4sIIIQQQQqqqq")
@@ -103,11 +104,14 @@ def hit(frame: Frame, index: int) -> Hit:
             frame.bodies_at + begin, columns.ends[index] - begin)
 
 
-def encode(frames: Sequence[Frame], end: int) -> bytes:
-    """The piece that covers these frames, up to `end` in their file."""
+def encode(frames: Sequence[Frame], end: int, rest: Callable[[], None] = lambda: None) -> bytes:
+    """The piece that covers these frames, up to `end` in their file. `rest` is called after each millisecond or two of
+    work: whoever waits for an event's acknowledgement meanwhile has to wait for no more than that."""
     first, start = frames[0].first, frames[0].start
     at, places, tags, checks, positions, begins, sizes = (array(code) for code, _ in _CODES)
-    for frame in frames:  # the less of Python here, the less others wait for it
+    for number, frame in enumerate(frames, 1):  # the less of Python here, the less others wait for it
+        if number % FRAMES_AT_ONCE == 0:
+            rest()
         columns = frame.columns
         at += columns.at
         places += columns.places
@@ -117,10 +121,17 @@ def encode(frames: Sequence[Frame], end: int) -> bytes:
         before = array("I", (0,)) + columns.ends[:-1]
         begins.extend(map((frame.bodies_at - start).__add__, before))
         sizes.extend(map(sub, columns.ends, before))
-    order = sorted(range(len(places)), key=places.__getitem__)
-    pick = itemgetter(*order, order[0])  # at least two, so that it gives a tuple
-    data = b"".join(array(column.typecode, pick(column)[:-1]).tobytes()
-                       for column in (at, places, tags, checks, positions, begins, sizes))
+    runs: list[int] = []
+    for low in range(0, len(places), SORTED_AT_ONCE):
+        runs += sorted(range(low, min(low + SORTED_AT_ONCE, len(places))), key=places.__getitem__)
+        rest()
+    runs.sort(key=places.__getitem__)  # merges what is sorted
+    pick = itemgetter(*runs, runs[0])  # at least two, so that it gives a tuple
+    parts = []
+    for column in (at, places, tags, checks, positions, begins, sizes):
+        rest()
+        parts.append(array(column.typecode, pick(column)[:-1]).tobytes())
+    data = b"".join(parts)
     lag, lead = max(frame.lag for frame in frames), max(frame.lead for frame in frames)
     lead = min(lead, _LATEST - max(at))
     head = _HEAD.pack(_MAGIC, len(data), 0, len(places), first, frames[-1].last, start, end, min(at) - lag, max(at) + lead,

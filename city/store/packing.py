@@ -166,7 +166,8 @@ def places(connection: sqlite3.Connection) -> dict[int, Place]:
     """Every place by its number. Texts that places have in common are kept once."""
     rows = connection.execute("SELECT p.id, tenant, asset, kind, zone, circuit, eui FROM places p"
                               " JOIN devices d ON d.id = p.device")
-    return {number: _place(intern(tenant), asset, intern(kind), intern(zone), circuit and intern(circuit), eui)
+    kinds: dict[str, AssetKind] = {"lamp": "lamp", "bay": "bay"}
+    return {number: _place(intern(tenant), asset, kinds[kind], intern(zone), circuit and intern(circuit), eui)
             for number, tenant, asset, kind, zone, circuit, eui in rows}
 
 

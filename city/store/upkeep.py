@@ -129,6 +129,8 @@ class Upkeep:
             for found in frames.walk(file, self._covered(path)[0], end):
                 if isinstance(found, Frame):
                     batch.append(found)
+                    if len(batch) % chunks.FRAMES_AT_ONCE == 0:
+                        self._disk.rest()
                     count += found.count
                 if count >= chunks.ENTRIES:
                     self._write(path, batch, found.end)
@@ -137,7 +139,7 @@ class Upkeep:
             self._write(path, batch, end)
 
     def _write(self, path: Path, batch: Sequence[Frame], end: int) -> None:
-        data = chunks.encode(batch, end)
+        data = chunks.encode(batch, end, self._disk.rest)
         _, position = self._covered(path)
         file = os.open(path.with_suffix(".idx"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
