@@ -107,6 +107,8 @@ class Memory:
     def meet(self) -> bool:
         """Learn some of the registry's devices before they are heard, so that no event has to wait for that. Returns
         whether any are left. Raises StoreDown."""
+        if self.stale:
+            self.refresh()  # first: what others write from then on is told, what they wrote before is learned
         registry = self._store.registry_revision()
         if registry != self._met:
             self._unmet = [device.dev_eui for town in self._store.tenants()

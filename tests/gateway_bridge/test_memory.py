@@ -175,6 +175,16 @@ def test_all_devices_are_met_before_they_are_heard_and_new_ones_soon(town: Town)
     assert not memory.missing([*many, LAMPS[0]])
 
 
+def test_what_another_bridge_says_of_a_device_that_was_only_met_is_known(town: Town) -> None:
+    with_lamps(town)
+    memory, other = Memory(town.store, town.log), open_store(f"sqlite:///{town.log.directory.parent}/city.db")
+    memory.meet()
+    (known,) = other.view(LAMPS[:1]).values()
+    other.commit(Facts(states=(structs.replace(known.state, heard_ns=7, application_id="app"),)))
+    other.close()
+    assert memory.look(LAMPS[:1])[LAMPS[0]].state.application_id == "app"
+
+
 def test_a_changed_bay_is_written_first(town: Town) -> None:
     memory = Memory(town.store, town.log, pace=0.001)
     bay = DevEui("70b3d57ed0000099")
