@@ -76,18 +76,7 @@ class Listener:
         return await unbroken(self._finish())
 
     async def _finish(self) -> int:
-        arrivals, devices = self._arrivals, devices_of(self._arrivals)
-        memory = self._memory
-        if memory.stale or memory.missing(devices) or memory.foreign(devices):
-            async with self._turn:
-                await self._know(devices)
-            if self._memory.foreign(devices):
-                arrivals = await asyncio.to_thread(read_all, self._reader.read, arrivals, self._clock.now())
-        async with self._turn:
-            await self._know(devices)
-            outcome = await self._keep(arrivals, self._clock.now())
-            if self._writes:
-                await asyncio.to_thread(self._memory.flush)
+        outcome = await self._kept(self._arrivals, devices_of(self._arrivals))
         done, self._held, self._arrivals = self._held, [], []
         now_ns = to_ns(self._clock.now())
         self._metrics.settle(outcome, now_ns)
@@ -97,6 +86,23 @@ class Listener:
         await self._link.acknowledge(done)
         self._metrics.acknowledged_after.observe(time.perf_counter() - self._received_at)
         return len(done)
+
+    async def _kept(self, arrivals: Sequence[Arrival], devices: Collection[DevEui]) -> Outcome:
+        """Store what they say. A town's scripts run before the turn is taken, since they are slow; that a device needs one
+        may be learned only within it, and then they are read first after all. Raises Unavailable."""
+        read = False
+        while True:
+            if not read and self._memory.foreign(devices):
+                arrivals = await asyncio.to_thread(read_all, self._reader.read, arrivals, self._clock.now())
+                read = True
+            async with self._turn:
+                await self._know(devices)
+                if not read and self._memory.foreign(devices):
+                    continue
+                outcome = await self._keep(arrivals, self._clock.now())
+                if self._writes:
+                    await asyncio.to_thread(self._memory.flush)
+                return outcome
 
     async def _know(self, devices: Collection[DevEui]) -> None:
         """Have the memory know these devices. What others have written may wait while the database is away: readings of

@@ -170,11 +170,11 @@ class Memory:
         self._look_at = perf_counter() + (LOOK_EVERY_S if self._pace else 0.0)
 
     def learn(self, devices: Collection[DevEui]) -> None:
-        """Ask the database of these. Raises StoreDown."""
-        found = self._store.view(devices)
-        self._known.update(found)
-        ours = catalog()
+        """Ask the database of these. Raises StoreDown. Who sees a device as known sees whether it is foreign: another
+        thread may look in between, and takes a frame for a script for one that nobody can read."""
+        found, ours = self._store.view(devices), catalog()
         self._foreign.update(device for device, known in found.items() if known.device.model not in ours)
+        self._known.update(found)
         if len(self._strangers) > MOST_STRANGERS:
             self._strangers.clear()
         self._strangers.update(device for device in devices if device not in found)

@@ -137,10 +137,11 @@ EVIL = {"loop": LOOP, "bomb": BOMB, "deep": DEEP, "regex": REGEX, "throw": THROW
 
 
 def test_f26_hostile_scripts_harm_only_their_own_devices(rig: Rig) -> None:
-    """Each of the six attacks has a model and a lamp of its own, and sends as often as it takes to be switched off."""
+    """Each of the six attacks has a model and a lamp of its own, and sends as often as it takes to be switched off. The
+    scripts bear the moment they were written, as the page's do: letters that may be older than a script are read anew."""
     own, euis = rig.store.tenant(TOWN), {name: f"70b3d57ed300000{number}" for number, name in enumerate(EVIL)}
     for name, source in EVIL.items():
-        own.put_script(Script(TOWN, f"town/{name}", name, "lamp", source))
+        own.put_script(Script(TOWN, f"town/{name}", name, "lamp", source, changed_at=datetime.now(UTC)))
     lines = [f"E-{name},lamp,,48.7,13.8,nord,,{eui},town/{name},40,," for name, eui in euis.items()]
     rows, problems = parse(("\n".join([",".join(COLUMNS), *lines]) + "\n").encode(), {f"town/{name}" for name in EVIL})
     assert not problems

@@ -18,9 +18,9 @@ from tests.gateway_bridge.town import NOW, Instead, Town
 LAMPS = [DevEui(f"70b3d57ed000a{number:03x}") for number in range(6)]
 
 
-def with_lamps(town: Town, lamps=LAMPS):
-    lines = [f"M-{number},lamp,,48.7,13.8,nord,K1,{eui},nas/ul20xx,40,P4," for number, eui in enumerate(lamps)]
-    rows, problems = parse("\n".join([",".join(COLUMNS), *lines]).encode(), {"nas/ul20xx"})
+def with_lamps(town: Town, lamps=LAMPS, model="nas/ul20xx"):
+    lines = [f"M-{number},lamp,,48.7,13.8,nord,K1,{eui},{model},40,P4," for number, eui in enumerate(lamps)]
+    rows, problems = parse("\n".join([",".join(COLUMNS), *lines]).encode(), {model})
     assert not problems, problems
     town.own.import_rows(rows)
     return town
@@ -183,6 +183,31 @@ def test_what_another_bridge_says_of_a_device_that_was_only_met_is_known(town: T
     other.commit(Facts(states=(structs.replace(known.state, heard_ns=7, application_id="app"),)))
     other.close()
     assert memory.look(LAMPS[:1])[LAMPS[0]].state.application_id == "app"
+
+
+def test_nobody_sees_a_device_of_a_script_as_one_of_ours_while_it_is_learned(town: Town) -> None:
+    """Another thread looks whenever it likes: here each time the answer of the database is looked into."""
+    with_lamps(town, LAMPS[:1], model="town/own")
+    seen = []
+
+    class Answer(dict):
+        def items(self):
+            seen.append((LAMPS[0] in memory, memory.foreign(LAMPS[:1])))
+            return super().items()
+
+        def keys(self):
+            seen.append((LAMPS[0] in memory, memory.foreign(LAMPS[:1])))
+            return super().keys()
+
+    class Watched(Instead):
+        def view(self, devices):
+            return Answer(self.of.view(devices))
+
+    memory = Memory(Watched(town.store), town.log)
+    memory.learn(LAMPS[:1])
+    assert memory.foreign(LAMPS[:1])
+    assert seen
+    assert (True, False) not in seen
 
 
 def test_a_changed_bay_is_written_first(town: Town) -> None:
