@@ -1,10 +1,9 @@
 """A device as the network server knows it: its session, its counters, its queue."""
 
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from city.ids import DevEui
 from city.places import Device, Luminaire, ParkingBay, Restriction
 from decoders.codec import Frame
 from simulator.downlinks import QueueItem
@@ -70,8 +69,3 @@ def identity(scenario: Scenario, asset: Luminaire | ParkingBay, device: Device) 
         profile_id=named_uuid(scenario.tenant.id, "profile", asset.kind), profile_name=PROFILES[asset.kind],
         name=f"{asset.kind}-{asset.id}", dev_eui=device.dev_eui,
         device_class="CLASS_C" if asset.kind == "lamp" else "CLASS_A", tags=tags)
-
-
-def stranger(who: Identity, dev_eui: DevEui) -> Identity:
-    """Somebody else's device in the same application."""
-    return replace(who, dev_eui=dev_eui, name=f"unknown-{dev_eui[-4:]}", tags={})

@@ -18,23 +18,24 @@ LONG = {"api/schemas.py": 450}  # one table of everything that goes over the wir
 
 # Who may use what waits: only the doors that docs/architecture.md names.
 DOORS = {
-    "socket": ("simulator/broker.py", "gateway_bridge/sockets.py", "simulator/network.py", "city/store/influx.py",
+    "socket": ("simulator/broker.py", "gateway_bridge/sockets.py", "city/store/influx.py",
                "city/store/influx_queries.py"),  # … whose waits another thread may end,
     "sqlalchemy": ("city/store/",),
     "sqlite3": ("city/store/",),
-    "paho": ("gateway_bridge/client.py", "gateway_bridge/connection.py", "simulator/network.py", "simulator/broker.py",
+    "paho": ("gateway_bridge/client.py", "gateway_bridge/connection.py", "simulator/link.py", "simulator/broker.py",
              "gateway_bridge/doctor/broker.py"),
     "grpc": ("gateway_bridge/network_server.py", "gateway_bridge/doctor/services.py"),
     "fastapi": ("api/", "simulator/demo.py"),
     "urllib3": ("city/store/influx",),  # influx.py and influx_http.py: what is said, and how it gets there
     "influxdb_client": ("city/store/influx.py",),
     "grafana_client": ("dashboards/provision.py",),
-    "asyncio": ("city/clock.py", "gateway_bridge/", "api/", "simulator/network.py", "simulator/demo.py", "simulator/__main__.py",
+    "asyncio": ("city/clock.py", "gateway_bridge/", "api/", "simulator/network.py", "simulator/link.py",
+                "simulator/demo.py", "simulator/running.py", "simulator/taping.py",
                 "simulator/broker.py"),
     "subprocess": ("decoders/_sandbox/pool.py", "simulator/broker.py", "simulator/demo.py"),
     "select": ("decoders/_sandbox/pool.py",),
     "resource": ("decoders/_sandbox/worker.py",),
-    "signal": ("decoders/_sandbox/", "gateway_bridge/__main__.py", "simulator/__main__.py", "simulator/broker.py",
+    "signal": ("decoders/_sandbox/", "gateway_bridge/__main__.py", "simulator/running.py", "simulator/broker.py",
                "simulator/demo.py"),
     "_quickjs": ("decoders/_sandbox/worker.py",),
     "quickjs": (),

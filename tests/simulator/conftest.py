@@ -17,7 +17,7 @@ from city.quantities import Measurement
 from city.readings import NS, to_ns
 from decoders.catalog import codec_of
 from decoders.codec import Frame
-from simulator.chirpstack import ChirpStack, Mischief
+from simulator.chirpstack import ChirpStack
 from simulator.engine import Engine
 from simulator.lamp import Lamp
 from simulator.plan import Devices
@@ -126,12 +126,11 @@ def make_pole() -> Callable[..., Pole]:
 
 @pytest.fixture
 def make_town() -> Callable[..., Town]:
-    def make(*, lamps: int = 3, bays: int = 3, seed: int = 1, mischief: Mischief | None = None,
-             **devices: float) -> Town:
+    def make(*, lamps: int = 3, bays: int = 3, seed: int = 1, **devices: float) -> Town:
         quiet = {"lamp_failure": 0.0, "stuck_driver": 0.0, "silent": 0.0, "missed_edge": 0.0, "uplink_loss": 0.0,
                  "downlink_loss": 0.0, "join_within_s": 2.0}
         scenario = Scenario.load().sized(lamps=lamps, bays=bays).tuned(**(quiet | devices))
-        return Town(ChirpStack(scenario, seed=seed, start=NIGHT, mischief=mischief), NIGHT)
+        return Town(ChirpStack(scenario, seed=seed, start=NIGHT), NIGHT)
     return make
 
 
