@@ -1,0 +1,98 @@
+"""A town as a network server is told of it: the same list fills our imitation and a real ChirpStack."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from city.places import Luminaire, ParkingBay, Restriction
+from simulator.provisioned import (
+    Application,
+    GatewayRecord,
+    Group,
+    Profile,
+    Registered,
+    Tenant,
+)
+from simulator.scenario import BaySite, LampSite, Scenario, named_uuid
+from simulator.secrets_of import group_keys
+
+PROFILES = {"lamp": "Leuchtensteuerung Klasse C", "bay": "Parksensor Klasse A"}
+APPLICATIONS = {"lamp": "strassenbeleuchtung", "bay": "parken"}
+CLASS_C_TIMEOUT_S = 10  # LoRaMac-node answers a confirmed class C frame within 8 s (CLASS_B_C_RESP_TIMEOUT)
+STATS_S = 30  # between two stats messages of a gateway
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What a town needs in its network server. Ids are the scenario's: a real server chooses its own."""
+
+    tenant: Tenant
+    applications: tuple[Application, ...]
+    profiles: tuple[Profile, ...]
+    gateways: tuple[GatewayRecord, ...]
+    devices: tuple[Registered, ...]
+    groups: tuple[Group, ...]
+
+
+def inventory(scenario: Scenario, *, seed: int) -> Inventory:
+    """Everything of a town; keys are those of simulator.secrets_of under `seed`."""
+    names = tuple(sorted(PROFILES, reverse=True))
+    tenant = scenario.tenant
+    sites: tuple[LampSite | BaySite, ...] = (*scenario.lamps, *scenario.bays)
+    return Inventory(
+        tenant=Tenant(tenant.chirpstack_tenant, tenant.name),
+        applications=tuple(Application(scenario.application(kind), tenant.chirpstack_tenant, APPLICATIONS[kind])
+                           for kind in names),
+        profiles=tuple(_profile(scenario, kind) for kind in names),
+        gateways=tuple(_gateway(scenario)),
+        devices=tuple(_device(scenario, site, seed) for site in sites),
+        groups=tuple(_groups(scenario, seed)))
+
+
+def _profile(scenario: Scenario, kind: str) -> Profile:
+    lamp, owner = kind == "lamp", scenario.tenant.chirpstack_tenant
+    return Profile(named_uuid(scenario.tenant.id, "profile", kind), owner, PROFILES[kind], supports_class_c=lamp,
+                   class_c_timeout=CLASS_C_TIMEOUT_S if lamp else 0, device_status_req_interval=0 if lamp else 1,
+                   uplink_interval=scenario.plan.devices.status_interval_s if lamp else 86_400)
+
+
+def _gateway(scenario: Scenario) -> Iterator[GatewayRecord]:
+    for one in scenario.antennas:
+        yield GatewayRecord(one.gateway.id, scenario.tenant.chirpstack_tenant, one.gateway.name,
+                            latitude=one.site.latitude, longitude=one.site.longitude, altitude=one.altitude,
+                            stats_interval=STATS_S)
+
+
+def _device(scenario: Scenario, site: LampSite | BaySite, seed: int) -> Registered:
+    asset = site.lamp if isinstance(site, LampSite) else site.bay
+    return Registered(site.device.dev_eui, scenario.application(asset.kind),
+                      named_uuid(scenario.tenant.id, "profile", asset.kind), f"{asset.kind}-{asset.id}",
+                      tags=_tags(asset), key_seed=seed)
+
+
+def _tags(asset: Luminaire | ParkingBay) -> dict[str, str]:
+    """What an operator would set."""
+    tags = {"zone": _shared(str(asset.zone)), "asset": str(asset.id)}
+    if asset.circuit is not None:
+        tags["circuit"] = _shared(str(asset.circuit))
+    if asset.restriction is not Restriction.NONE:
+        tags["restriction"] = asset.restriction.value
+    return tags
+
+
+def _groups(scenario: Scenario, seed: int) -> Iterator[Group]:
+    """One group for the lamps of each zone, at the town's RX2 data rate, so that they need not listen elsewhere."""
+    zones: dict[str, dict[str, int]] = {}
+    for site in scenario.lamps:
+        zones.setdefault(site.lamp.zone, {})[site.device.dev_eui] = 0
+    for zone in sorted(zones):
+        known = group_keys(seed, scenario.tenant.id, zone)
+        yield Group(named_uuid(scenario.tenant.id, "multicast", zone), scenario.application("lamp"), zone, known.mc_addr,
+                    known.nwk_s_key.hex(), known.app_s_key.hex(), dr=12 - scenario.plan.devices.rx2_sf,
+                    devices=zones[zone])
+
+
+@lru_cache(maxsize=4096)
+def _shared(text: str) -> str:
+    """One object for equal texts: a town of 100,000 devices has few zones."""
+    return text
