@@ -52,7 +52,8 @@ def inventory(scenario: Scenario, *, seed: int) -> Inventory:
 def _profile(scenario: Scenario, kind: str) -> Profile:
     lamp, owner = kind == "lamp", scenario.tenant.chirpstack_tenant
     return Profile(named_uuid(scenario.tenant.id, "profile", kind), owner, PROFILES[kind], supports_class_c=lamp,
-                   class_c_timeout=CLASS_C_TIMEOUT_S if lamp else 0, device_status_req_interval=0 if lamp else 1,
+                   class_c_timeout=CLASS_C_TIMEOUT_S if lamp else 0, flush_queue_on_activate=False,
+                   device_status_req_interval=0 if lamp else 1,
                    uplink_interval=scenario.plan.devices.status_interval_s if lamp else 86_400)
 
 

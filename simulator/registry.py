@@ -1,0 +1,312 @@
+"""What a network server has been told: tenants, applications, profiles, devices, gateways, groups. No I/O.
+
+Rules are ChirpStack's (`chirpstack/src/storage/*.rs`): names of 1 to 100 characters, limits of a tenant, a group's devices
+in its application and its gateways under its tenant, and what goes with what when it is deleted.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Generic, TypeVar
+
+from city.errors import Conflict, Invalid, NotFound, TooLarge
+from simulator.inventory import Inventory
+from simulator.provisioned import (
+    ApiKey,
+    Application,
+    Deployment,
+    GatewayRecord,
+    Group,
+    Profile,
+    Record,
+    Registered,
+    RootKeys,
+    Tenant,
+)
+from simulator.secrets_of import keys as derived_keys
+
+NAME_MOST = 100  # characters
+MOST = 200_000  # of one kind
+NIL = str(uuid.UUID(int=0))
+
+R = TypeVar("R", bound=Record)
+F = TypeVar("F", Deployment, GatewayRecord, Group, Profile, Registered)
+
+
+class Table(Generic[R]):
+    """Records of one kind by id."""
+
+    __slots__ = ("_rows",)
+
+    def __init__(self) -> None:
+        self._rows: dict[str, R] = {}
+
+    def __iter__(self) -> Iterator[R]:
+        return iter(self._rows.values())
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._rows
+
+    def find(self, key: str) -> R | None:
+        """The record, or None."""
+        return self._rows.get(key)
+
+    def get(self, key: str) -> R:
+        """The record. Raises NotFound."""
+        row = self._rows.get(key)
+        if row is None:
+            raise NotFound("Object does not exist (id: {id})", id=key)
+        return row
+
+    def add(self, key: str, row: R) -> R:
+        """Raises Conflict where the id is taken, TooLarge beyond 200,000."""
+        if key in self._rows:
+            raise Conflict("Object already exists (id: {id})", id=key)
+        if len(self._rows) >= MOST:
+            raise TooLarge("This simulated server keeps at most {most} objects of a kind.", most=MOST)
+        self._rows[key] = row
+        return row
+
+    def put(self, key: str, row: R) -> R:
+        """In the place of the record with this id. Raises NotFound."""
+        self.get(key)
+        self._rows[key] = row
+        return row
+
+    def pop(self, key: str) -> R:
+        """Raises NotFound."""
+        row = self.get(key)
+        del self._rows[key]
+        return row
+
+
+class Registry:
+    """`now_ns` tells the time, `new_id` makes UUIDs; `changed` is called with the DevEUI of each device that something
+    was changed about, `forgotten` with that of each deleted one."""
+
+    def __init__(self, now_ns: Callable[[], int], new_id: Callable[[], str], *,
+                 changed: Callable[[str], None], forgotten: Callable[[str], None]) -> None:
+        self.now_ns, self.new_id, self._changed, self._forgotten = now_ns, new_id, changed, forgotten
+        self.tenants: Table[Tenant] = Table()
+        self.applications: Table[Application] = Table()
+        self.profiles: Table[Profile] = Table()
+        self.devices: Table[Registered] = Table()
+        self.gateways: Table[GatewayRecord] = Table()
+        self.groups: Table[Group] = Table()
+        self.deployments: Table[Deployment] = Table()
+        self.api_keys: Table[ApiKey] = Table()
+
+    def fill(self, known: Inventory) -> None:
+        """Take a whole town in, before anything else happens."""
+        _take(self.tenants, self.now_ns(), [(known.tenant.id, known.tenant)])
+        _take(self.applications, self.now_ns(), [(one.id, one) for one in known.applications])
+        _take(self.profiles, self.now_ns(), [(one.id, one) for one in known.profiles])
+        _take(self.gateways, self.now_ns(), [(one.gateway_id, one) for one in known.gateways])
+        _take(self.devices, self.now_ns(), [(one.dev_eui, one) for one in known.devices])
+        _take(self.groups, self.now_ns(), [(one.id, one) for one in known.groups])
+
+    # -- create
+
+    def add_tenant(self, tenant: Tenant) -> Tenant:
+        """Raises Invalid."""
+        return self.tenants.add(tenant.id, self._dated(tenant))
+
+    def add_application(self, application: Application) -> Application:
+        """Raises Invalid, and NotFound for its tenant."""
+        self.tenants.get(application.tenant_id)
+        return self.applications.add(application.id, self._dated(application))
+
+    def add_profile(self, profile: Profile) -> Profile:
+        """Raises Invalid, and NotFound for its tenant."""
+        if profile.tenant_id:
+            self.tenants.get(profile.tenant_id)
+        return self.profiles.add(profile.id, self._dated(profile))
+
+    def add_device(self, device: Registered) -> Registered:
+        """Raises Conflict, Invalid, and NotFound for application and profile."""
+        tenant = self.tenant_of(device.application_id)
+        self._fits(device)
+        if tenant.max_device_count and self._devices_of(tenant) >= tenant.max_device_count:
+            raise Invalid("Not allowed ({what})", field="device", rule="max_device_count",
+                          what="Max number of devices exceeded for tenant")
+        self.devices.add(device.dev_eui, self._dated(device))
+        self._changed(device.dev_eui)
+        return device
+
+    def add_gateway(self, gateway: GatewayRecord) -> GatewayRecord:
+        """Raises Conflict, Invalid, and NotFound for its tenant."""
+        tenant = self.tenants.get(gateway.tenant_id)
+        if not tenant.can_have_gateways:
+            raise Invalid("Not allowed ({what})", field="gateway", rule="can_have_gateways",
+                          what="Tenant can not have gateways")
+        owned = sum(one.tenant_id == tenant.id for one in self.gateways)
+        if tenant.max_gateway_count and owned >= tenant.max_gateway_count:
+            raise Invalid("Not allowed ({what})", field="gateway", rule="max_gateway_count",
+                          what="Max number of gateways exceeded for tenant")
+        return self.gateways.add(gateway.gateway_id, self._dated(gateway))
+
+    def add_group(self, group: Group) -> Group:
+        """Raises Invalid, and NotFound for its application."""
+        self.applications.get(group.application_id)
+        return self.groups.add(group.id, self._dated(group))
+
+    def add_deployment(self, deployment: Deployment) -> Deployment:
+        """Raises Invalid, and NotFound for application and profile."""
+        tenant = self.tenant_of(deployment.application_id)
+        if self.profiles.get(deployment.device_profile_id).tenant_id not in ("", tenant.id):
+            raise _invalid("The application and device-profile must be under the same tenant")
+        return self.deployments.add(deployment.id, self._dated(deployment))
+
+    def add_api_key(self, key: ApiKey) -> ApiKey:
+        """Raises Invalid, and NotFound for its tenant."""
+        if key.tenant_id:
+            self.tenants.get(key.tenant_id)
+        return self.api_keys.add(key.id, self._dated(key))
+
+    # -- change
+
+    def update_device(self, device: Registered) -> None:
+        """Raises Invalid and NotFound; keys stay."""
+        was = self.devices.get(device.dev_eui)
+        if self.tenant_of(device.application_id) is not self.tenant_of(was.application_id):
+            raise Invalid("Not allowed ({what})", field="device", rule="tenant",
+                          what="Application must be under the same tenant")
+        self._fits(device)
+        device.keys, device.key_seed, device.created_ns = was.keys, was.key_seed, was.created_ns
+        self.devices.put(device.dev_eui, self._redated(device))
+        self._changed(device.dev_eui)
+
+    def update(self, table: Table[R], key: str, row: R) -> None:
+        """Raises Invalid and NotFound; what hangs on it hears of it."""
+        row.created_ns = table.get(key).created_ns
+        table.put(key, self._redated(row))
+        for device in list(self.devices):
+            if key in (device.application_id, device.device_profile_id):
+                self._changed(device.dev_eui)
+
+    def set_keys(self, dev_eui: str, keys: RootKeys | None) -> None:
+        """Give a device keys, or take them away. Raises NotFound."""
+        device = self.devices.get(dev_eui)
+        device.keys, device.key_seed = keys, None
+
+    def keys_of(self, device: Registered) -> RootKeys | None:
+        """A device's keys; those that follow from a seed are made when they are asked for."""
+        if device.keys is None and device.key_seed is not None:
+            known = derived_keys(device.key_seed, device.dev_eui)
+            device.keys = RootKeys(known.app_key, gen_app_key=known.gen_app_key, created_ns=device.created_ns,
+                                   updated_ns=device.created_ns)
+        return device.keys
+
+    def add_member(self, group: Group, dev_eui: str) -> None:
+        """Raises NotFound where the device is not in the group's application, Conflict where it is in the group."""
+        if self.devices.get(dev_eui).application_id != group.application_id:
+            raise NotFound("Object does not exist (id: {id})", id=dev_eui)
+        _join(group.devices, dev_eui, self.now_ns())
+
+    def add_transmitter(self, group: Group, gateway_id: str) -> None:
+        """Raises NotFound where the gateway is not the tenant's, Conflict where it is in the group."""
+        if self.gateways.get(gateway_id).tenant_id != self.applications.get(group.application_id).tenant_id:
+            raise NotFound("Object does not exist (id: {id})", id=gateway_id)
+        _join(group.gateways, gateway_id, self.now_ns())
+
+    # -- delete
+
+    def delete_tenant(self, key: str) -> None:
+        """With all that is its. Raises NotFound."""
+        self.tenants.pop(key)
+        for application in [one.id for one in self.applications if one.tenant_id == key]:
+            self.delete_application(application)
+        for profile in [one.id for one in self.profiles if one.tenant_id == key]:
+            self.delete_profile(profile)
+        for gateway in [one.gateway_id for one in self.gateways if one.tenant_id == key]:
+            self.delete_gateway(gateway)
+        for api_key in [one.id for one in self.api_keys if one.tenant_id == key]:
+            self.api_keys.pop(api_key)
+
+    def delete_application(self, key: str) -> None:
+        """With its devices, groups and deployments. Raises NotFound."""
+        self.applications.pop(key)
+        self._delete_devices(one.dev_eui for one in self.devices if one.application_id == key)
+        for group in [one.id for one in self.groups if one.application_id == key]:
+            self.groups.pop(group)
+        for deployment in [one.id for one in self.deployments if one.application_id == key]:
+            self.deployments.pop(deployment)
+
+    def delete_profile(self, key: str) -> None:
+        """With its devices. Raises NotFound."""
+        self.profiles.pop(key)
+        self._delete_devices(one.dev_eui for one in self.devices if one.device_profile_id == key)
+
+    def delete_gateway(self, key: str) -> None:
+        """Raises NotFound."""
+        self.gateways.pop(key)
+        for members in (*self.groups, *self.deployments):
+            members.gateways.pop(key, None)
+
+    def delete_device(self, key: str) -> None:
+        """Raises NotFound."""
+        self.devices.pop(key)
+        for members in (*self.groups, *self.deployments):
+            members.devices.pop(key, None)
+        self._forgotten(key)
+
+    def _delete_devices(self, found: Iterable[str]) -> None:
+        for dev_eui in list(found):
+            self.delete_device(dev_eui)
+
+    # -- relations
+
+    def tenant_of(self, application_id: str) -> Tenant:
+        """The tenant of an application. Raises NotFound."""
+        return self.tenants.get(self.applications.get(application_id).tenant_id)
+
+    def tags_of(self, device: Registered) -> dict[str, str]:
+        """An event's tags: application's, profile's, device's; the later win."""
+        return {**self.applications.get(device.application_id).tags,
+                **self.profiles.get(device.device_profile_id).tags, **device.tags}
+
+    def _devices_of(self, tenant: Tenant) -> int:
+        own = {one.id for one in self.applications if one.tenant_id == tenant.id}
+        return sum(one.application_id in own for one in self.devices)
+
+    def _fits(self, device: Registered) -> None:
+        profile = self.profiles.get(device.device_profile_id)
+        if profile.tenant_id not in ("", self.applications.get(device.application_id).tenant_id):
+            raise Invalid("Not allowed ({what})", field="device", rule="tenant",
+                          what="Application and device-profile must be under the same tenant")
+
+    def _dated(self, row: R) -> R:
+        row.created_ns = self.now_ns()
+        return self._redated(row)
+
+    def _redated(self, row: R) -> R:
+        if not row.name:
+            raise _invalid("name is not set")
+        if len(row.name) > NAME_MOST:
+            raise _invalid(f"name is longer than {NAME_MOST} characters")
+        row.updated_ns = self.now_ns()
+        return row
+
+
+def copy_of(row: F, **changes: object) -> F:
+    """The record with other values, as `update` takes it."""
+    return replace(row, **changes)  # type: ignore[arg-type]
+
+
+def _take(table: Table[R], now_ns: int, rows: Iterable[tuple[str, R]]) -> None:
+    for key, row in rows:
+        row.created_ns = row.updated_ns = now_ns
+        table.add(key, row)
+
+
+def _join(members: dict[str, int], key: str, now_ns: int) -> None:
+    if key in members:
+        raise Conflict("Object already exists (id: {id})", id=key)
+    members[key] = now_ns
+
+
+def _invalid(what: str) -> Invalid:
+    return Invalid("Validation error: {what}", field="name", rule="ChirpStack", what=what)
