@@ -1,24 +1,30 @@
-"""The scenario file of a simulated town, checked. Geometry is in metres east and north of the town's centre."""
+"""The scenario file of simulated towns, as it is written. Geometry is in metres east and north of a town's centre.
 
-import tomllib
-from pathlib import Path
+Here is a struct for each table and an attribute for each key; docs/simulator.md explains them. `simulator.reading` reads
+and checks the file, `simulator.layout` draws what it only asks for.
+"""
+
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from city import ids
-from city.errors import Invalid
-from city.places import LIGHTING_CLASSES
-from simulator.sensors import DEFAULT, VOICES
+from simulator.fault_plan import AnyFault
 
-MOST = 20_000  # lamps, or bays
+MOST = 20_000  # lamps, or bays, in one town
+MOST_TOWNS = 500
 
 Metres = Annotated[float, Meta(ge=-50_000, le=50_000)]
 Point = tuple[Metres, Metres]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
+Text = Annotated[str, Meta(max_length=64)]
+File = Annotated[str, Meta(min_length=1, max_length=200)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Seconds = Annotated[int, Meta(ge=60, le=86_400)]
+Watts = Annotated[float, Meta(ge=5, le=400)]
+Latitude = Annotated[float, Meta(ge=-66, le=66)]
+Longitude = Annotated[float, Meta(ge=-180, le=180)]
+Count = Annotated[int, Meta(ge=0, le=MOST)]
 Habit = Literal["city", "commuter", "resident"]
 
 
@@ -27,17 +33,19 @@ class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Town(_Part, frozen=True):
-    """Who and where: `id` is the tenant, `pole` the letters in front of a pole's number."""
+    """Who and where: `id` is the tenant, `pole` the letters in front of a pole's number. Without `lamps` and `bays`
+    there are as many as are drawn. `number` keeps DevEUIs of many towns apart; without, it is made from the id."""
 
     id: Name
     name: Name
-    latitude: Annotated[float, Meta(ge=-66, le=66)]
-    longitude: Annotated[float, Meta(ge=-180, le=180)]
+    latitude: Latitude
+    longitude: Longitude
     pole: Annotated[str, Meta(pattern="^[A-Z]{2,4}$")]
-    lamps: Annotated[int, Meta(ge=1, le=MOST)]
-    bays: Annotated[int, Meta(ge=1, le=MOST)]
+    lamps: Annotated[int, Meta(ge=1, le=MOST)] | None = None
+    bays: Count | None = None
     timezone: Name = "Europe/Berlin"
     spacing_m: Annotated[float, Meta(ge=5, le=200)] = 30.0
+    number: Annotated[int, Meta(ge=0, le=4095)] | None = None
 
 
 class Devices(_Part, frozen=True):
@@ -58,19 +66,37 @@ class Devices(_Part, frozen=True):
 
 
 class StreetPlan(_Part, frozen=True):
-    """A street with its lamps: `crosswalks` are the lamps (counted from 1) that light a pedestrian crossing."""
+    """A street with its lamps: `crosswalks` are the lamps (counted from 1) that light a pedestrian crossing; a street
+    that is not `lit` is on the map only."""
 
     name: Name
     zone: Name
     circuit: Name
     points: Annotated[tuple[Point, ...], Meta(min_length=2, max_length=200)]
-    power_w: Annotated[float, Meta(ge=5, le=400)] = 29.0
+    power_w: Watts = 29.0
     lighting_class: str = "P4"
     crosswalks: tuple[int, ...] = ()
+    lit: bool = True
+
+
+class LampPlan(_Part, frozen=True):
+    """A single lamp; without `asset`, `dev_eui` and `model` it gets the next number and what the mix says."""
+
+    at: Point
+    zone: Name
+    circuit: Text = ""
+    name: Annotated[str, Meta(max_length=120)] = ""
+    asset: Text = ""
+    dev_eui: Text = ""
+    model: Text = ""
+    power_w: Watts | None = 29.0
+    lighting_class: str = "P4"
+    crosswalk: bool = False
 
 
 class LotPlan(_Part, frozen=True):
-    """Parking bays in rows along `bearing` (degrees from north), counted as one zone; `model` is their sensors'."""
+    """Parking bays in rows along `bearing` (degrees from north), counted as one zone; `model` is their sensors',
+    without which the mix decides."""
 
     zone: Name
     mark: Annotated[str, Meta(pattern="^[A-Z0-9]{1,6}$")]
@@ -78,10 +104,23 @@ class LotPlan(_Part, frozen=True):
     bays: Annotated[int, Meta(ge=1, le=MOST)]
     bearing: float = 90.0
     habit: Habit = "city"
-    disabled: Annotated[int, Meta(ge=0)] = 0
-    charging: Annotated[int, Meta(ge=0)] = 0
-    resident: Annotated[int, Meta(ge=0)] = 0
-    model: str = DEFAULT
+    disabled: Count = 0
+    charging: Count = 0
+    resident: Count = 0
+    model: Text = ""
+
+
+class BayPlan(_Part, frozen=True):
+    """A single bay; without `asset`, `dev_eui` and `model` it gets the next number and what the mix says."""
+
+    at: Point
+    zone: Name
+    name: Annotated[str, Meta(max_length=120)] = ""
+    asset: Text = ""
+    dev_eui: Text = ""
+    model: Text = ""
+    habit: Habit = "city"
+    restriction: Literal["", "disabled", "charging", "resident"] = ""
 
 
 class GatewayPlan(_Part, frozen=True):
@@ -95,51 +134,121 @@ class GatewayPlan(_Part, frozen=True):
     gnss: bool = False
 
 
+class GatewaysPlan(_Part, frozen=True):
+    """Gateways that nobody has drawn: on a grid over all lamps and bays, `every_m` metres; every `gnss_every`-th
+    dates its frames by satellite (0: none)."""
+
+    every_m: Annotated[float, Meta(ge=200, le=20_000)]
+    altitude: float = 360.0
+    height_m: Annotated[float, Meta(ge=3, le=300)] = 20.0
+    gnss_every: Annotated[int, Meta(ge=0, le=1000)] = 2
+
+
+class GridPlan(_Part, frozen=True):
+    """A quarter of streets at right angles: `columns` streets northwards, `rows` eastwards, turned by `bearing`, each
+    corner moved by up to `jitter_m`. Every `main_every`-th street is a main one (0: none). The quarter is split into
+    `zones`, named Zone-1 …, and its circuits hold `streets_per_circuit`. `lots` lie at its crossings."""
+
+    zone: Annotated[str, Meta(pattern="^[A-Za-zÄÖÜäöüß-]{1,40}$")]
+    columns: Annotated[int, Meta(ge=2, le=200)]
+    rows: Annotated[int, Meta(ge=2, le=200)]
+    at: Point = (0.0, 0.0)
+    block_m: tuple[Annotated[float, Meta(ge=20, le=1000)], Annotated[float, Meta(ge=20, le=1000)]] = (90.0, 110.0)
+    bearing: float = 0.0
+    jitter_m: Annotated[float, Meta(ge=0, le=50)] = 8.0
+    seed: int = 1
+    zones: Annotated[int, Meta(ge=1, le=50)] = 1
+    circuit: Annotated[str, Meta(pattern="^[A-Z]{1,4}$")] = "SV"
+    streets_per_circuit: Annotated[int, Meta(ge=1, le=100)] = 4
+    power_w: Watts = 24.0
+    lighting_class: str = "P4"
+    main_every: Annotated[int, Meta(ge=0, le=100)] = 4
+    main_power_w: Watts = 58.0
+    main_class: str = "M5"
+    lots: Annotated[int, Meta(ge=0, le=500)] = 0
+    lot_bays: Annotated[int, Meta(ge=1, le=500)] = 24
+    habits: Annotated[tuple[Habit, ...], Meta(min_length=1, max_length=20)] = ("resident", "city", "commuter")
+
+
+class MapPlan(_Part, frozen=True):
+    """A GeoJSON file, such as an extract of OpenStreetMap: lines with `highway` are streets, points with
+    highway=street_lamp lamps, amenity=parking and parking_space bays. `lamps` says which: the mapped points, every
+    `spacing_m` along the streets, or the points where there are any. `zone_m` is the edge of the squares that zones and
+    circuits are cut into."""
+
+    file: File
+    zone: Annotated[str, Meta(pattern="^[A-Za-zÄÖÜäöüß-]{1,40}$")] = "Gebiet"
+    circuit: Annotated[str, Meta(pattern="^[A-Z]{1,4}$")] = "SV"
+    zone_m: Annotated[float, Meta(ge=50, le=20_000)] = 500.0
+    lamps: Literal["auto", "points", "streets"] = "auto"
+
+
+class AssetsPlan(_Part, frozen=True):
+    """An asset list as `stadtfunk import` reads it (CSV or GeoJSON): lamps and bays with their own names and DevEUIs."""
+
+    file: File
+    habit: Habit = "city"
+
+
+class MixPlan(_Part, frozen=True):
+    """Which models, in which shares; they need not add up to one."""
+
+    lamps: dict[Name, Annotated[float, Meta(gt=0, le=1_000_000)]] = {}
+    bays: dict[Name, Annotated[float, Meta(gt=0, le=1_000_000)]] = {}
+
+
+class WeatherPlan(_Part, frozen=True):
+    """The radio all day long: a share of frames lost for reasons of its own, attenuation, noise."""
+
+    loss: Share = 0.0
+    attenuation_db: Annotated[float, Meta(ge=0, le=60)] = 0.0
+    noise_db: Annotated[float, Meta(ge=0, le=60)] = 0.0
+
+
 class Plan(_Part, frozen=True):
-    """The whole scenario file."""
+    """A scenario file of one town."""
 
     town: Town
-    street: Annotated[tuple[StreetPlan, ...], Meta(min_length=1)]
-    parking: Annotated[tuple[LotPlan, ...], Meta(min_length=1)]
-    gateway: Annotated[tuple[GatewayPlan, ...], Meta(min_length=1)]
+    street: Annotated[tuple[StreetPlan, ...], Meta(max_length=MOST)] = ()
+    parking: Annotated[tuple[LotPlan, ...], Meta(max_length=MOST)] = ()
+    gateway: Annotated[tuple[GatewayPlan, ...], Meta(max_length=1000)] = ()
+    lamp: Annotated[tuple[LampPlan, ...], Meta(max_length=MOST)] = ()
+    bay: Annotated[tuple[BayPlan, ...], Meta(max_length=MOST)] = ()
+    grid: Annotated[tuple[GridPlan, ...], Meta(max_length=100)] = ()
+    map: Annotated[tuple[MapPlan, ...], Meta(max_length=20)] = ()
+    assets: Annotated[tuple[AssetsPlan, ...], Meta(max_length=20)] = ()
+    gateways: GatewaysPlan | None = None
+    mix: MixPlan = MixPlan()
+    weather: WeatherPlan = WeatherPlan()
     devices: Devices = Devices()
+    fault: Annotated[tuple[AnyFault, ...], Meta(max_length=1000)] = ()
 
 
-def read(path: Path) -> Plan:
-    """The checked scenario file. Raises Invalid, naming file and field."""
-    try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
-        plan = msgspec.convert(tree, Plan)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise Invalid("The scenario {file} cannot be used: {what}", field=str(path), rule="scenario", file=path.name,
-                      what=str(error)) from error
-    check(plan, path.name)
-    return plan
+class Member(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A town of a union: ["Wilnsdorf", 50.82, 8.10, 900, 240]."""
+
+    name: Name
+    latitude: Latitude
+    longitude: Longitude
+    lamps: Annotated[int, Meta(ge=1, le=MOST)]
+    bays: Count
 
 
-def check(plan: Plan, file: str) -> None:
-    """Raises Invalid where names are no names, or stand twice, or a lot has more reserved bays than bays."""
-    ids.tenant_id(plan.town.id)
-    for street in plan.street:
-        ids.zone_id(street.zone)
-        ids.circuit_id(street.circuit)
-        if street.lighting_class not in LIGHTING_CLASSES:
-            raise _wrong(file, "{what} is no lighting class of EN 13201-2", street.lighting_class)
-    for lot in plan.parking:
-        ids.zone_id(lot.zone)
-        if lot.disabled + lot.charging + lot.resident > lot.bays:
-            raise _wrong(file, "{what} has more reserved bays than bays", lot.zone)
-        if lot.model not in VOICES:
-            raise _wrong(file, "{what} is no parking sensor that can be simulated", lot.model)
-    for gateway in plan.gateway:
-        ids.gateway_id(gateway.id)
-    for what, names in (("street", [one.name for one in plan.street]), ("mark", [one.mark for one in plan.parking]),
-                        ("gateway", [one.id for one in plan.gateway])):
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise _wrong(file, "the " + what + " {what} stands there twice", twice)
+class UnionPlan(_Part, frozen=True):
+    """Many towns that are made alike: a grid of streets each, large enough for its lamps, and gateways over it."""
+
+    name: Name
+    towns: Annotated[tuple[Member, ...], Meta(min_length=1, max_length=MOST_TOWNS)]
+    timezone: Name = "Europe/Berlin"
+    gateways_every_m: Annotated[float, Meta(ge=200, le=20_000)] = 1800.0
+    spacing_m: Annotated[float, Meta(ge=5, le=200)] = 30.0
 
 
-def _wrong(file: str, message: str, what: str) -> Invalid:
-    return Invalid("The scenario {file} cannot be used: " + message + ".", field=what, rule="scenario", file=file,
-                   what=what)
+class UnionFile(_Part, frozen=True):
+    """A scenario file of many towns."""
+
+    union: UnionPlan
+    mix: MixPlan = MixPlan()
+    weather: WeatherPlan = WeatherPlan()
+    devices: Devices = Devices()
+    fault: Annotated[tuple[AnyFault, ...], Meta(max_length=1000)] = ()

@@ -22,8 +22,8 @@ NAMES = ("Ahornweg", "Akazienweg", "Amselweg", "Birkenweg", "Buchenweg", "Dahlie
 def grown(plan: Plan, *, lamps: int, bays: int) -> Plan:
     """The plan with as many quarters as it takes to place that many lamps and bays; itself, if it has room."""
     streets, lots, gateways = list(plan.street), list(plan.parking), list(plan.gateway)
-    poles = sum(poles_along(street, plan.town.spacing_m) for street in streets)
-    parked = sum(lot.bays for lot in lots)
+    poles = len(plan.lamp) + sum(poles_along(street, plan.town.spacing_m) for street in streets if street.lit)
+    parked = len(plan.bay) + sum(lot.bays for lot in lots)
     for number, centre in zip(count(1), _cells(), strict=False):
         if poles >= lamps and parked >= bays:
             break

@@ -1,19 +1,20 @@
 """A town from a scenario file: streets, lamps, bays, circuits, gateways; the same file and size, the same town.
 
-Geometry in the file is in metres east and north of the town's centre. The file says what is drawn by hand; `sized`
-thins that out, or adds quarters around it (simulator.quarters) until the town is large enough.
+Geometry in the file is in metres east and north of the town's centre. The file says what is drawn, or where it is to be
+taken from; `sized` thins that out, or adds quarters around it (simulator.quarters) until the town is large enough.
 """
 
 import csv
 import hashlib
 import io
 import uuid
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import pairwise
-from math import cos, floor, hypot, radians, sin
+from math import cos, radians, sin
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -23,13 +24,15 @@ from city.ids import AssetId, CircuitId, DevEui, TenantId, ZoneId
 from city.imports import COLUMNS
 from city.places import Device, Gateway, Luminaire, ParkingBay, Restriction, Site, Street, Tenant
 from simulator import sensors
-from simulator.plan import MOST, GatewayPlan, Habit, LotPlan, Plan, Point, StreetPlan, Town, read
-from simulator.quarters import grown
+from simulator.ground import Ground, along
+from simulator.layout import town_digits
+from simulator.plan import MOST, BayPlan, GatewayPlan, Habit, LampPlan, LotPlan, Plan, Point, StreetPlan, Town
+from simulator.quarters import grown, poles_along
+from simulator.reading import read, read_all
 
 TOWNS = Path(__file__).parent / "towns"
 DEFAULT = TOWNS / "hilchenbach.toml"
 LAMP_MODEL, BAY_MODEL = "nas/ul20xx", sensors.DEFAULT
-METRES_PER_DEGREE = 111_320.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +77,7 @@ class Scenario:
     @classmethod
     def load(cls, path: Path | None = None) -> "Scenario":
         """The town of a scenario file, or Hilchenbach. Raises Invalid, naming file and field."""
-        plan = read(path or DEFAULT)
-        return build(plan, lamps=plan.town.lamps, bays=plan.town.bays)
+        return build(read(path or DEFAULT))
 
     def sized(self, *, lamps: int | None = None, bays: int | None = None) -> "Scenario":
         """The same town with that many lamps (1 to 20,000) and bays (0 to 20,000). Raises Invalid."""
@@ -108,51 +110,32 @@ class Scenario:
         return text.getvalue().encode()
 
 
-def build(plan: Plan, *, lamps: int, bays: int) -> Scenario:
-    """The town of a plan with that many lamps and bays. Raises Invalid outside 1…20,000 lamps, 0…20,000 bays."""
+def load_all(path: Path) -> tuple[Scenario, ...]:
+    """All towns of a scenario file. Raises Invalid, naming file and line."""
+    return tuple(build(plan) for plan in read_all(path))
+
+
+def build(plan: Plan, *, lamps: int | None = None, bays: int | None = None) -> Scenario:
+    """The town of a plan with that many lamps and bays; without, as many as it says, or as are drawn. Raises Invalid
+    outside 1…20,000 lamps, 0…20,000 bays, and where a name stands there twice."""
+    lamps, bays = plan.town.lamps if lamps is None else lamps, plan.town.bays if bays is None else bays
+    if lamps is None:
+        lamps = len(plan.lamp) + sum(poles_along(street, plan.town.spacing_m) for street in plan.street if street.lit)
+    if bays is None:
+        bays = len(plan.bay) + sum(lot.bays for lot in plan.parking)
     for field, least, number in (("lamps", 1, lamps), ("bays", 0, bays)):
         if not least <= number <= MOST:
             raise Invalid("A simulated town has {least} to {most} {field}, not {number}.", field=field,
                           rule=f"{least}…{MOST}", least=least, most=MOST, number=number)
     whole = grown(plan, lamps=lamps, bays=bays)
     ground = Ground(plan.town)
-    return Scenario(
+    return _whole(Scenario(
         plan=plan,
         tenant=Tenant(TenantId(plan.town.id), plan.town.name, ground.centre, named_uuid(plan.town.id, "tenant")),
         streets=tuple(Street(street.name, tuple(_lon_lat(ground.site(point)) for point in street.points))
                       for street in whole.street),
         lamps=_lamps(whole, ground, lamps), bays=_bays(whole, ground, bays),
-        antennas=tuple(_antenna(plan.town, one, ground) for one in whole.gateway))
-
-
-class Ground:
-    """From metres around the town's centre to the map."""
-
-    def __init__(self, town: Town) -> None:
-        self.centre = Site(town.latitude, town.longitude)
-        self._per_metre_east = 1 / (METRES_PER_DEGREE * cos(radians(town.latitude)))
-
-    def site(self, point: Point) -> Site:
-        """The place of a point, to about a decimetre."""
-        east, north = point
-        return Site(round(self.centre.latitude + north / METRES_PER_DEGREE, 6),
-                    round(self.centre.longitude + east * self._per_metre_east, 6))
-
-
-def along(points: tuple[Point, ...], spacing: float) -> list[Point]:
-    """Points every `spacing` metres along a line, beginning half a step in; at least one."""
-    legs = [hypot(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(points)]
-    count = max(floor(sum(legs) / spacing), 1)
-    found, leg, walked = [], 0, 0.0
-    for index in range(count):
-        distance = (index + 0.5) * sum(legs) / count
-        while leg < len(legs) - 1 and distance > walked + legs[leg]:
-            walked += legs[leg]
-            leg += 1
-        share = (distance - walked) / legs[leg] if legs[leg] else 0.0
-        a, b = points[leg], points[leg + 1]
-        found.append((a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])))
-    return found
+        antennas=tuple(_antenna(plan.town, one, ground) for one in whole.gateway)))
 
 
 @lru_cache(maxsize=1024)
@@ -162,19 +145,27 @@ def named_uuid(*names: str) -> str:
 
 
 def _lamps(plan: Plan, ground: Ground, wanted: int) -> tuple[LampSite, ...]:
-    places = [(street, number, point) for street in plan.street
+    """Those of the streets and the single ones, thinned out evenly."""
+    places = [_street_lamp(street, number, point) for street in plan.street if street.lit
               for number, point in enumerate(along(street.points, plan.town.spacing_m), start=1)]
+    places += plan.lamp
     chosen = [index * len(places) // wanted for index in range(wanted)]
-    return tuple(_lamp(plan.town, ground, index + 1, *places[index]) for index in chosen)
+    return tuple(_lamp(plan, ground, index + 1, places[place]) for index, place in enumerate(chosen))
 
 
-def _lamp(town: Town, ground: Ground, pole: int, street: StreetPlan, number: int, point: Point) -> LampSite:
-    tenant, asset = TenantId(town.id), AssetId(f"{town.pole}-{pole:04d}")
-    crosswalk = number in street.crosswalks
-    lamp = Luminaire(tenant, asset, f"{street.name} {number}", ground.site(_beside(point, number)), ZoneId(street.zone),
-                     CircuitId(street.circuit), street.power_w, street.lighting_class,
-                     Restriction.CROSSWALK if crosswalk else Restriction.NONE)
-    return LampSite(lamp, Device(_eui(town, 1, pole), tenant, asset, LAMP_MODEL))
+def _street_lamp(street: StreetPlan, number: int, point: Point) -> LampPlan:
+    return LampPlan(at=_beside(point, number), zone=street.zone, circuit=street.circuit, name=f"{street.name} {number}",
+                    power_w=street.power_w, lighting_class=street.lighting_class, crosswalk=number in street.crosswalks)
+
+
+def _lamp(plan: Plan, ground: Ground, pole: int, place: LampPlan) -> LampSite:
+    tenant, asset = TenantId(plan.town.id), AssetId(place.asset or f"{plan.town.pole}-{pole:04d}")
+    lamp = Luminaire(tenant, asset, place.name or str(asset), ground.site(place.at), ZoneId(place.zone),
+                     CircuitId(place.circuit) if place.circuit else None, place.power_w, place.lighting_class,
+                     Restriction.CROSSWALK if place.crosswalk else Restriction.NONE)
+    model = place.model or _mixed(plan.mix.lamps, f"{plan.town.id}/{asset}", LAMP_MODEL)
+    eui = ids.dev_eui(place.dev_eui) if place.dev_eui else _eui(plan.town, 1, pole)
+    return LampSite(lamp, Device(eui, tenant, asset, model))
 
 
 def _beside(point: Point, number: int) -> Point:
@@ -184,33 +175,63 @@ def _beside(point: Point, number: int) -> Point:
 
 
 def _bays(plan: Plan, ground: Ground, wanted: int) -> tuple[BaySite, ...]:
-    serial, found = 0, []
-    drawn = sum(lot.bays for lot in plan.parking)
-    used = 0
-    for lot in plan.parking:
-        marks = _restrictions(lot)
-        for number in range(1, lot.bays + 1):
-            serial += 1
-            due = serial * wanted // drawn  # spreads what is wanted evenly over what is drawn
-            if due > used:
-                used = due
-                found.append(_bay(plan.town, ground, serial, lot, number, marks.get(number, Restriction.NONE)))
+    places = [place for lot in plan.parking for place in _lot_bays(lot)]
+    places += plan.bay
+    found, used = [], 0
+    for serial, place in enumerate(places, start=1):
+        due = serial * wanted // len(places)  # spreads what is wanted evenly over what is drawn
+        if due > used:
+            used = due
+            found.append(_bay(plan, ground, serial, place))
     return tuple(found)
 
 
-def _bay(town: Town, ground: Ground, serial: int, lot: LotPlan, number: int, restriction: Restriction) -> BaySite:
-    tenant, asset = TenantId(town.id), AssetId(f"{lot.mark}-{number:02d}")
-    row, place = divmod(number - 1, 20)
-    turn = radians(lot.bearing)
-    east = lot.at[0] + place * 2.5 * sin(turn) + row * 11 * cos(turn)
-    north = lot.at[1] + place * 2.5 * cos(turn) - row * 11 * sin(turn)
-    bay = ParkingBay(tenant, asset, f"{lot.zone} {number}", ground.site((east, north)), ZoneId(lot.zone), restriction)
-    return BaySite(bay, Device(_eui(town, 2, serial), tenant, asset, lot.model), lot.habit)
+def _lot_bays(lot: LotPlan) -> Iterator[BayPlan]:
+    """A lot's bays in rows of twenty."""
+    marks, turn = _restrictions(lot), radians(lot.bearing)
+    for number in range(1, lot.bays + 1):
+        row, place = divmod(number - 1, 20)
+        east = lot.at[0] + place * 2.5 * sin(turn) + row * 11 * cos(turn)
+        north = lot.at[1] + place * 2.5 * cos(turn) - row * 11 * sin(turn)
+        yield BayPlan(at=(east, north), zone=lot.zone, name=f"{lot.zone} {number}", asset=f"{lot.mark}-{number:02d}",
+                      model=lot.model, habit=lot.habit, restriction=marks.get(number, ""))
 
 
-def _restrictions(lot: LotPlan) -> Mapping[int, Restriction]:
-    kinds = [Restriction.DISABLED] * lot.disabled + [Restriction.CHARGING] * lot.charging \
-        + [Restriction.RESIDENT] * lot.resident
+def _bay(plan: Plan, ground: Ground, serial: int, place: BayPlan) -> BaySite:
+    tenant, asset = TenantId(plan.town.id), AssetId(place.asset or f"BAY-{serial:04d}")
+    bay = ParkingBay(tenant, asset, place.name or str(asset), ground.site(place.at), ZoneId(place.zone),
+                     Restriction(place.restriction))
+    model = place.model or _mixed(plan.mix.bays, f"{plan.town.id}/{asset}", BAY_MODEL)
+    eui = ids.dev_eui(place.dev_eui) if place.dev_eui else _eui(plan.town, 2, serial)
+    return BaySite(bay, Device(eui, tenant, asset, model), place.habit)
+
+
+def _mixed(shares: Mapping[str, float], who: str, default: str) -> str:
+    """The model of a device by the shares of a mix: always the same for the same name."""
+    if not shares:
+        return default
+    drawn = int.from_bytes(hashlib.blake2b(who.encode(), digest_size=8).digest(), "big") / 2**64 * sum(shares.values())
+    for model, share in shares.items():
+        drawn -= share
+        if drawn < 0:
+            return model
+    return list(shares)[-1]
+
+
+def _whole(scenario: Scenario) -> Scenario:
+    """The scenario; raises Invalid where two things of a list and of the drawing have one name."""
+    devices = [site.device for site in scenario.lamps] + [site.device for site in scenario.bays]
+    for what, names in (("asset", [str(one.asset) for one in devices]), ("dev_eui", [str(one.dev_eui) for one in devices])):
+        if len(set(names)) < len(names):
+            twice = next(name for name, count in Counter(names).items() if count > 1)
+            raise Invalid("The scenario of {town} has {what} twice ({name}).", field=what, rule="unique",
+                          town=scenario.tenant.id, what=what, name=twice)
+    return scenario
+
+
+def _restrictions(lot: LotPlan) -> Mapping[int, Literal["disabled", "charging", "resident"]]:
+    kinds: list[Literal["disabled", "charging", "resident"]] = [
+        *["disabled"] * lot.disabled, *["charging"] * lot.charging, *["resident"] * lot.resident]  # type: ignore[list-item]
     return dict(enumerate(kinds, start=1))
 
 
@@ -222,7 +243,7 @@ def _antenna(town: Town, plan: GatewayPlan, ground: Ground) -> Antenna:
 
 def _eui(town: Town, kind: int, number: int) -> DevEui:
     """70b3d57e, three digits for the town, one for the kind, four for the number."""
-    return DevEui(f"70b3d57e{hashlib.sha256(town.id.encode()).hexdigest()[:3]}{kind}{number:04x}")
+    return DevEui(f"70b3d57e{town_digits(town)}{kind}{number:04x}")
 
 
 def _lon_lat(site: Site) -> tuple[float, float]:

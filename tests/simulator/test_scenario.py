@@ -9,8 +9,8 @@ from city.errors import Invalid
 from city.imports import parse
 from city.places import Restriction
 from decoders.catalog import catalog
-from simulator.plan import read
 from simulator.radio import distance
+from simulator.reading import read
 from simulator.scenario import DEFAULT, TOWNS, Scenario
 
 TOWN_FILES = sorted(TOWNS.glob("*.toml"))

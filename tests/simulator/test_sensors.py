@@ -20,7 +20,7 @@ from gateway_bridge.events import Uplink, parse
 from simulator.bay import Bay
 from simulator.chirpstack import ChirpStack
 from simulator.engine import Engine
-from simulator.plan import read
+from simulator.reading import read
 from simulator.scenario import DEFAULT, Scenario
 from simulator.sensors import VOICES
 
