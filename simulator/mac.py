@@ -9,19 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from simulator.region import (
-    HIGHEST_DR,
-    HIGHEST_HZ,
-    JOIN,
-    LOWEST_HZ,
-    MOST_CHANNELS,
-    MOST_OFFSET,
-    POWERS,
-    RATES,
-    RX2_DR,
-    RX2_HZ,
-    Channel,
-)
+from city.airtime import DATA_RATES, RX2_DR, RX2_HZ
+from simulator.region import HIGHEST_DR, HIGHEST_HZ, JOIN, LOWEST_HZ, MOST_CHANNELS, MOST_OFFSET, POWERS, Channel
 
 Version = Literal["1.0.3", "1.0.4"]
 LINK_CHECK, LINK_ADR, DUTY_CYCLE, RX_PARAM_SETUP, DEV_STATUS, NEW_CHANNEL = 0x02, 0x03, 0x04, 0x05, 0x06, 0x07
@@ -115,6 +104,22 @@ def split(commands: bytes) -> Iterator[tuple[int, bytes]]:
         at += 1 + length
 
 
+def slower(settings: Settings) -> Settings:
+    """One data rate down, where there is one and a channel takes it."""
+    dr = max(settings.dr - 1, 0)
+    return replace(settings, dr=dr) if settings.open(dr) else settings
+
+
+def nearer(settings: Settings) -> Settings:
+    """One step of the back-off when nobody answers: full power, then slower, then all channels for joining and no
+    repetitions (§4.3.1.1 of 1.0.3, §4.2.1.3 of 1.0.4)."""
+    if settings.power:
+        return replace(settings, power=0)
+    if settings.dr:
+        return slower(settings)
+    return replace(settings, mask=settings.mask | 0b111, nb_trans=1)
+
+
 def _link_adr(now: Obeyed, block: list[bytes], version: Version, *, adr: bool) -> Obeyed:
     """Requests that follow each other are one (§5.3): masks add up, data rate, power and NbTrans are the last one's, all
     is done or nothing, and each is answered alike."""
@@ -147,7 +152,7 @@ def _masked(settings: Settings, mask: int, wanted: int, control: int) -> tuple[i
 
 
 def _dr_fits(settings: Settings, mask: int, dr: int) -> bool:
-    return dr < len(RATES) and bool(replace(settings, mask=mask).open(dr))
+    return dr < len(DATA_RATES) and bool(replace(settings, mask=mask).open(dr))
 
 
 def _duty_cycle(now: Obeyed, body: bytes, _: Gauge) -> Obeyed:
@@ -156,7 +161,7 @@ def _duty_cycle(now: Obeyed, body: bytes, _: Gauge) -> Obeyed:
 
 def _rx_param_setup(now: Obeyed, body: bytes, _: Gauge) -> Obeyed:
     offset, dr, hertz = body[0] >> 4 & 7, body[0] & 15, _hertz(body[1:4])
-    status = (1 if _may(hertz) else 0) | (2 if dr < len(RATES) else 0) | (4 if offset <= MOST_OFFSET else 0)
+    status = (1 if _may(hertz) else 0) | (2 if dr < len(DATA_RATES) else 0) | (4 if offset <= MOST_OFFSET else 0)
     if status == _ALL_OK:
         now = replace(now, settings=replace(now.settings, rx1_offset=offset, rx2_dr=dr, rx2_hz=hertz))
     return _answered(now, RX_PARAM_SETUP, status)
@@ -172,7 +177,7 @@ def _new_channel(now: Obeyed, body: bytes, _: Gauge) -> Obeyed:
     number, hertz, highest, lowest = body[0], _hertz(body[1:4]), body[4] >> 4, body[4] & 15
     changeable = len(JOIN) <= number < MOST_CHANNELS
     status = (1 if changeable and (not hertz or _may(hertz)) else 0) | (
-        2 if changeable and (not hertz or lowest <= highest < len(RATES)) else 0)
+        2 if changeable and (not hertz or lowest <= highest < len(DATA_RATES)) else 0)
     if status == 3:
         channel = Channel(hertz, hertz, lowest, highest) if hertz else None
         now = replace(now, settings=_with_channel(now.settings, number, channel))
