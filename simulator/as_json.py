@@ -13,54 +13,57 @@ from typing import Any
 import msgspec
 
 from city.readings import NS
-from simulator.events import CHANNELS, REGION, RX2_HZ, Ack, Event, Identity, Join, Log, Status, TxAck, Up
+from simulator.events import CHANNELS, REGION, RX2_HZ, Ack, Event, Identity, Integrated, Join, Location, Log, Status, TxAck, Up
 from simulator.radio import Heard
 from simulator.scenario import Antenna
 
 GPS_EPOCH_NS, LEAP_NS = 315_964_800 * NS, 18 * NS
+_INFO = ("tenantId", "tenantName", "applicationId", "applicationName", "deviceProfileId", "deviceProfileName")
 SERVER_LAG_NS = 34_000_000  # from a gateway's clock to the server's
 
 
 class JsonWriter:
-    """Writes by filling in text; what never changes of a device or a gateway is encoded once."""
+    """Writes by filling in text; what many devices share, or a gateway's messages, is encoded once. `clock_ns` is how far
+    each gateway's clock is off."""
 
-    def __init__(self, antennas: Sequence[Antenna]) -> None:
+    def __init__(self, antennas: Sequence[Antenna], clock_ns: Sequence[int] | None = None) -> None:
+        self._clock_ns = clock_ns if clock_ns is not None else [0] * len(antennas)
         self._places = [(f'"gatewayId":"{one.gateway.id}",', f'"location":{_location(one)},', one.gnss)
                         for one in antennas]
-        self._who: dict[str, str] = {}
+        self._heads: dict[tuple[str, ...], str] = {}
         self._second, self._second_text = -1, ""
 
     def write(self, who: Identity, event: Event) -> bytes:
         """The message's payload."""
-        known = self._who.get(who.dev_eui)
-        if known is None:
-            known = self._who[who.dev_eui] = _text(_device_info(who))
+        known = self._device_info(who)
         if isinstance(event, Up):
             return self._up(known, event).encode()
         return self._other(known, event).encode()
 
     def _up(self, who: str, up: Up) -> str:
-        at, channel = self.time(up.at_ns), up.channel
+        at, channel = self.time(up.time_ns or up.at_ns), up.channel
         context = b64encode((up.at_ns // 1000 & 0xFFFF_FFFF).to_bytes(4, "big")).decode()
-        gps = f'"timeSinceGpsEpoch":"{_seconds(up.at_ns - GPS_EPOCH_NS + LEAP_NS)}",'
         radio = (f'"channel":{channel},' if channel else "") + ('"rfChain":1,' if channel < 3 else "")
-        heard = ",".join([self._heard(one, up, at, gps, radio, context) for one in up.heard])
+        heard = ",".join([self._heard(one, up, radio, context) for one in up.heard])
+        made = "" if up.object is None else f'"object":{_text(dict(up.object))},'
         return (f'{{"deduplicationId":"{up.id}","time":"{at}","deviceInfo":{who},"devAddr":"{up.dev_addr}","adr":true,'
                 f'"dr":{up.dr},"fCnt":{up.f_cnt},"fPort":{up.f_port},"confirmed":{_truth(up.confirmed)},'
-                f'"data":"{b64encode(up.data).decode()}","rxInfo":[{heard}],'
+                f'"data":"{b64encode(up.data).decode()}",{made}"rxInfo":[{heard}],'
                 f'"txInfo":{{"frequency":{CHANNELS[channel]},"modulation":{{"lora":{{"bandwidth":125000,'
                 f'"spreadingFactor":{12 - up.dr},"codeRate":"CR_4_5"}}}}}},"regionConfigId":"{REGION}"}}')
 
-    def _heard(self, one: Heard, up: Up, at: str, gps: str, channel: str, context: str) -> str:
+    def _heard(self, one: Heard, up: Up, channel: str, context: str) -> str:
         """One gateway's reception; what is zero is left out."""
         index = one.antenna
         head, place, gnss = self._places[index]
+        said_ns = up.at_ns + self._clock_ns[index]
         uplink_id = (up.nonce + index * 2_654_435_761) & 0xFFFF_FFFF
         number = f'"uplinkId":{uplink_id},' if uplink_id else ""
+        gps = f'"timeSinceGpsEpoch":"{_seconds(said_ns - GPS_EPOCH_NS + LEAP_NS)}",' if gnss else ""
         rssi = f'"rssi":{one.rssi},' if one.rssi else ""
         snr = f'"snr":{one.snr},' if one.snr else ""
         lag = self.time(up.at_ns + SERVER_LAG_NS + index * 7_000_000)
-        return (f'{{{head}{number}"gwTime":"{at}","nsTime":"{lag}",{gps if gnss else ""}{rssi}{snr}{channel}{place}'
+        return (f'{{{head}{number}"gwTime":"{self.time(said_ns)}","nsTime":"{lag}",{gps}{rssi}{snr}{channel}{place}'
                 f'"context":"{context}","crcStatus":"CRC_OK"}}')
 
     def _other(self, who: str, event: Event) -> str:
@@ -82,7 +85,21 @@ class JsonWriter:
             case Log():
                 return (f'{{{at},"level":"{event.level}","code":"{event.code}",'
                         f'"description":{_text(event.description)},"context":{_text(dict(event.context))}}}')
+            case Location():
+                return (f'{{"deduplicationId":"{event.id}",{at},"location":{{"latitude":{event.latitude},'
+                        f'"longitude":{event.longitude},"source":"GEO_RESOLVER_TDOA","accuracy":{event.accuracy_m}}}}}')
+            case Integrated():
+                return (f'{{"deduplicationId":"{event.id}",{at},"integrationName":{_text(event.name)},'
+                        f'"eventType":{_text(event.kind)},"object":{_text(dict(event.object))}}}')
         raise TypeError(f"not written here: {event!r}")
+
+    def _device_info(self, who: Identity) -> str:
+        key = (who.tenant_id, who.tenant_name, who.application_id, who.application_name, who.profile_id, who.profile_name)
+        head = self._heads.get(key)
+        if head is None:
+            head = self._heads[key] = _text(dict(zip(_INFO, key, strict=True)))[:-1]
+        return (f'{head},"deviceName":{_text(who.name)},"devEui":"{who.dev_eui}",'
+                f'"deviceClassEnabled":"{who.device_class}","tags":{_text(dict(who.tags))}}}')
 
     def time(self, ns: int) -> str:
         """RFC 3339 with +00:00 and as many digits, in threes, as it takes."""
@@ -113,13 +130,6 @@ def _truth(value: bool) -> str:
 
 def _text(value: Any) -> str:  # noqa: ANN401 - whatever JSON can say
     return msgspec.json.encode(value).decode()
-
-
-def _device_info(who: Identity) -> dict[str, object]:
-    return {"tenantId": who.tenant_id, "tenantName": who.tenant_name, "applicationId": who.application_id,
-            "applicationName": who.application_name, "deviceProfileId": who.profile_id,
-            "deviceProfileName": who.profile_name, "deviceName": who.name, "devEui": who.dev_eui,
-            "deviceClassEnabled": who.device_class, "tags": dict(who.tags)}
 
 
 def _location(antenna: Antenna) -> str:

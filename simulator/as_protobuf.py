@@ -3,22 +3,22 @@
 from collections.abc import Sequence
 from typing import Any
 
-from chirpstack_api import gw, integration
+from chirpstack_api import common, gw, integration
 from google.protobuf.message import DecodeError, Message
 
-from city.errors import MalformedEvent
+from city.errors import MalformedEvent, Unsupported
 from city.readings import NS
 from simulator.as_json import GPS_EPOCH_NS, LEAP_NS, SERVER_LAG_NS
 from simulator.downlinks import Order
-from simulator.events import CHANNELS, REGION, Ack, Event, Identity, Join, Log, Status, TxAck, Up
+from simulator.events import CHANNELS, REGION, Ack, Event, Identity, Integrated, Join, Location, Log, Status, TxAck, Up
 from simulator.scenario import Antenna
 
 
 class ProtobufWriter:
-    """Writes chirpstack_api's messages."""
+    """Writes chirpstack_api's messages. `clock_ns` is how far each gateway's clock is off."""
 
-    def __init__(self, antennas: Sequence[Antenna]) -> None:
-        self._antennas = antennas
+    def __init__(self, antennas: Sequence[Antenna], clock_ns: Sequence[int] | None = None) -> None:
+        self._antennas, self._clock_ns = antennas, clock_ns if clock_ns is not None else [0] * len(antennas)
 
     def write(self, who: Identity, event: Event) -> bytes:
         """The message's payload."""
@@ -39,7 +39,14 @@ class ProtobufWriter:
             case Log():
                 message = integration.LogEvent(level=event.level, code=event.code, description=event.description,
                                                context=dict(event.context))
-        _set_time(message.time, event.at_ns)
+            case Location():
+                message = integration.LocationEvent(deduplication_id=event.id)
+                place = message.location
+                place.latitude, place.longitude, place.accuracy = event.latitude, event.longitude, event.accuracy_m
+                place.source = common.LocationSource.GEO_RESOLVER_TDOA
+            case Integrated():
+                raise Unsupported("The event “integration” is no message of chirpstack-api 4.15 and later: use JSON.")
+        _set_time(message.time, event.time_ns or event.at_ns if isinstance(event, Up) else event.at_ns)
         message.device_info.CopyFrom(_device_info(who))
         data: bytes = message.SerializeToString()
         return data
@@ -48,6 +55,8 @@ class ProtobufWriter:
         message = integration.UplinkEvent(
             deduplication_id=up.id, dev_addr=up.dev_addr, adr=True, dr=up.dr, f_cnt=up.f_cnt, f_port=up.f_port,
             confirmed=up.confirmed, data=up.data, region_config_id=REGION)
+        if up.object is not None:
+            message.object.update(up.object)
         message.tx_info.frequency = CHANNELS[up.channel]
         _set_lora(message.tx_info.modulation.lora, 12 - up.dr)
         for one in up.heard:
@@ -56,10 +65,11 @@ class ProtobufWriter:
             info.uplink_id = (up.nonce + one.antenna * 2_654_435_761) & 0xFFFF_FFFF
             info.channel, info.rf_chain, info.crc_status = up.channel, int(up.channel < 3), gw.CRCStatus.CRC_OK
             info.context = (up.at_ns // 1000 & 0xFFFF_FFFF).to_bytes(4, "big")
-            _set_time(info.gw_time, up.at_ns)
+            said_ns = up.at_ns + self._clock_ns[one.antenna]
+            _set_time(info.gw_time, said_ns)
             _set_time(info.ns_time, up.at_ns + SERVER_LAG_NS + one.antenna * 7_000_000)
             if antenna.gnss:
-                _set_time(info.time_since_gps_epoch, up.at_ns - GPS_EPOCH_NS + LEAP_NS)
+                _set_time(info.time_since_gps_epoch, said_ns - GPS_EPOCH_NS + LEAP_NS)
             place = info.location
             place.latitude, place.longitude, place.altitude = (antenna.site.latitude, antenna.site.longitude,
                                                                antenna.altitude)

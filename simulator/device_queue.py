@@ -6,52 +6,68 @@ from heapq import nsmallest
 from random import Random
 
 from city.airtime import QUEUE_FRAMES_S, SCHEDULER_S, time_on_air
+from city.errors import Conflict, Invalid, TooLarge
 from city.readings import NS
 from decoders.codec import Frame
-from simulator.downlinks import Order, QueueItem, Transmitter
+from simulator.downlinks import Order, QueueItem
 from simulator.engine import Engine
 from simulator.events import CHANNELS, RX2_HZ, Ack, Event, Log, TxAck, Up
+from simulator.fleet import NOT_THERE, Fleet
 from simulator.plan import Devices
 from simulator.radio import MAX_PAYLOAD
-from simulator.scenario import Antenna
 from simulator.station import Station
 
 LOCK_NS = 5 * NS  # class_a_lock_duration after an uplink, class_c_lock_duration between downlinks
-CLASS_C_TIMEOUT_S = 10.0  # the device profile's: how long a confirmed downlink waits for its acknowledgement
+WAITING_MOST = 100_000  # items
 RX2_DBM, RX1_DBM = 29, 16
 
 
 class DeviceQueues:
-    """All devices' queues. `publish` takes the events, `say` what a device sends because of a downlink."""
+    """All devices' queues. `publish` takes the events, `say` what a device sends because of a downlink; `patience` is the
+    profile's class_c_timeout: for how many seconds a confirmed downlink waits for its acknowledgement."""
 
-    def __init__(self, setup: Devices, antennas: tuple[Antenna, ...], *, engine: Engine, rng: Random,
-                 stats: Counter[str], publish: Callable[[Station, Event], None],
-                 say: Callable[[Station, Frame], None]) -> None:
-        self._setup, self._antennas, self._engine, self._rng = setup, antennas, engine, rng
-        self._stats, self._publish, self._say = stats, publish, say
-        self.transmitters = [Transmitter() for _ in antennas]
+    def __init__(self, setup: Devices, fleet: Fleet, *, engine: Engine, rng: Random, stats: Counter[str],
+                 publish: Callable[[Station, Event], None], say: Callable[[Station, Frame], None],
+                 patience: Callable[[Station], int]) -> None:
+        self._setup, self._fleet, self._engine, self._rng = setup, fleet, engine, rng
+        self._stats, self._publish, self._say, self._patience = stats, publish, say, patience
         self._queued: set[str] = set()  # ids of items in any queue: the primary key of ChirpStack's table
         self._waiting: dict[Station, None] = {}  # class C devices with something in their queue
         self._ticking = False
 
-    def enqueue(self, station: Station, order: Order) -> bool:
-        """Put an order into a device's queue; False where ChirpStack would refuse it."""
-        if order.dev_eui != station.who.dev_eui or not 0 < order.f_port < 256 or order.id in self._queued:
-            return False
+    def enqueue(self, station: Station, order: Order) -> str:
+        """Put an order into a device's queue; the item's id. Raises Invalid, Conflict where the id is taken, and TooLarge
+        beyond 100,000 items."""
+        if not 0 < order.f_port < 256:
+            raise Invalid("Validation error: {what}", field="f_port", rule="1…255", what="FPort must be between 1 - 255")
+        if order.id in self._queued:
+            raise Conflict("Object already exists (id: {id})", id=order.id)
+        if len(self._queued) >= WAITING_MOST:
+            raise TooLarge("This simulated server keeps at most {most} objects of a kind.", most=WAITING_MOST)
         item = QueueItem(order.id or uuid_of(self._rng.getrandbits(128)), order)
         station.queue.append(item)
         self._queued.add(item.id)
-        if station.class_c:
+        self.look_at(station)
+        return item.id
+
+    def flush(self, station: Station, *, pending: bool) -> None:
+        """Forget what waits for a device; that which waits for an acknowledgement too, if `pending`."""
+        for item in list(station.queue):
+            if pending or item.pending_until_ns is None:
+                self._drop(station, item)
+
+    def look_at(self, station: Station) -> None:
+        """The device may have become one of class C, with something in its queue."""
+        if station.class_c and station.queue:
             self._waiting[station] = None
             self._wind_up()
-        return True
 
     def acknowledged(self, station: Station, uplink_id: str) -> None:
         """An uplink carried the acknowledgement of the item that waits for one."""
         item = next((item for item in station.queue if item.pending_until_ns is not None), None)
         if item is not None:
             self._drop(station, item)
-            self._publish(station, Ack(uplink_id, self._engine.now, item.id, True, item.f_cnt))
+            self._publish(station, Ack(uplink_id, self._engine.now, item.id, True, item.f_cnt or 0))
 
     def answer(self, station: Station, up: Up) -> None:
         """RX1 after a class A uplink: the next item of the queue."""
@@ -82,7 +98,7 @@ class DeviceQueues:
         if item is not None:
             station.locked_until_ns = self._engine.now + LOCK_NS
             self._dispatch(station, item, sf=sf, frequency=RX2_HZ, delay_s=0)
-        if not station.queue:
+        if not station.queue or not station.class_c:
             self._waiting.pop(station, None)
 
     # -- one item
@@ -96,7 +112,7 @@ class DeviceQueues:
                 if station.class_c and now < item.pending_until_ns:
                     return None
                 self._drop(station, item)
-                self._publish(station, Ack(uplink_id, now, item.id, False, item.f_cnt))
+                self._publish(station, Ack(uplink_id, now, item.id, False, item.f_cnt or 0))
             elif (why := unsendable(item, most, now)) is not None:
                 self._drop(station, item)
                 self._publish(station, why)
@@ -105,21 +121,25 @@ class DeviceQueues:
         return None
 
     def _dispatch(self, station: Station, item: QueueItem, *, sf: int, frequency: int, delay_s: int) -> None:
-        """Hand an item to the gateway that heard the device best; a refusal leaves the item where it is."""
+        """Hand an item to the gateway that heard the device best. A refusal leaves the item where it is, and so does a
+        gateway that says nothing: then the same counter is sent again."""
         gateway = station.gateway or 0  # nobody gets here before the session's first uplink
         now, rx2 = self._engine.now, delay_s == 0
         airtime = time_on_air(len(item.order.data), sf)
-        said, sent_ns = self.transmitters[gateway].send(now, airtime, rx2=rx2)
+        said, sent_ns = self._fleet.send(gateway, airtime, rx2=rx2)
+        if said == NOT_THERE:
+            self._stats["no tx-ack"] += 1
+            return
         if said != "OK":
             self._stats["gateway refused"] += 1
             self._publish(station, Log(now, "ERROR", "DOWNLINK_GATEWAY", said))
             return
         item.f_cnt = station.f_cnt_down
         station.f_cnt_down += 1
-        self._publish(station, TxAck(self._rng.getrandbits(32), now, item.id, item.f_cnt, self._antennas[gateway],
-                                     frequency, sf, RX2_DBM if rx2 else RX1_DBM, delay_s))
+        self._publish(station, TxAck(self._rng.getrandbits(32), now, item.id, item.f_cnt,
+                                     self._fleet.antennas[gateway], frequency, sf, RX2_DBM if rx2 else RX1_DBM, delay_s))
         if item.order.confirmed:
-            item.pending_until_ns = sent_ns + int(CLASS_C_TIMEOUT_S * NS)
+            item.pending_until_ns = sent_ns + self._patience(station) * NS
         else:
             self._drop(station, item)
         if self._rng.random() < self._setup.downlink_loss:
@@ -131,7 +151,7 @@ class DeviceQueues:
         if order.confirmed:
             station.ack_due = True
             self._engine.after(self._rng.uniform(2.5, 4), self._acknowledge_alone, station)
-        if station.device is not None:
+        if station.device is not None and station.in_session:
             station.device.receive(Frame(order.f_port, order.data))
 
     def _acknowledge_alone(self, station: Station) -> None:

@@ -40,7 +40,7 @@ class QueueItem:
 
     id: str
     order: Order
-    f_cnt: int = 0
+    f_cnt: int | None = None
     pending_until_ns: int | None = None
 
 

@@ -1,8 +1,8 @@
 """What ChirpStack tells of its devices: one class for each kind of event, and what writes them down."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol
 
 from city.ids import DevEui
 from simulator.radio import Heard
@@ -29,6 +29,10 @@ class Identity:
     device_class: Class
     tags: Mapping[str, str]
 
+    def of_class(self, device_class: Class) -> "Identity":
+        """The same device in a session of that class."""
+        return self if device_class == self.device_class else replace(self, device_class=device_class)
+
 
 @dataclass(slots=True)
 class Up:
@@ -45,6 +49,8 @@ class Up:
     heard: Sequence[Heard]
     channel: int
     nonce: int  # 32 random bits for what gateways count by themselves
+    time_ns: int = 0  # the event's own time, where it is not `at_ns`: a gateway's clock was trusted, or none
+    object: Mapping[str, Any] | None = None  # what the profile's codec made of it
 
 
 @dataclass(slots=True)
@@ -95,8 +101,31 @@ class Log:
     context: Mapping[str, str] = field(default_factory=dict)
 
 
-Event = Up | Join | Ack | TxAck | Status | Log
-KINDS: Mapping[type, str] = {Up: "up", Join: "join", Ack: "ack", TxAck: "txack", Status: "status", Log: "log"}
+@dataclass(slots=True)
+class Location:
+    """Of a device by its receptions: ChirpStack before 4.14 (LoRa Cloud)."""
+
+    id: str
+    at_ns: int
+    latitude: float
+    longitude: float
+    accuracy_m: float
+
+
+@dataclass(slots=True)
+class Integrated:
+    """What a third party said of a device: ChirpStack before 4.15."""
+
+    id: str
+    at_ns: int
+    name: str
+    kind: str
+    object: Mapping[str, Any]
+
+
+Event = Up | Join | Ack | TxAck | Status | Log | Location | Integrated
+KINDS: Mapping[type, str] = {Up: "up", Join: "join", Ack: "ack", TxAck: "txack", Status: "status", Log: "log",
+                             Location: "location", Integrated: "integration"}
 
 
 class Writer(Protocol):

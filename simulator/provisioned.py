@@ -6,13 +6,19 @@ own encoding, so that it can be given back unchanged. Nothing here knows gRPC.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
-NO_TAGS: Mapping[str, str] = {}
+NO_TAGS: Mapping[str, str] = MappingProxyType({})
 EU868, LORAWAN_1_0_3, REVISION_A = 0, 3, 0  # common.Region, common.MacVersion, common.RegParamsRevision
 CODEC_NONE, CODEC_JS = 0, 2  # api.CodecRuntime
 CLASS_C, CLASS_B = 0, 1  # api.MulticastGroupType
 DELAY, GPS_TIME = 0, 1  # api.MulticastGroupSchedulingType
 ZERO_EUI = "0000000000000000"
+
+
+def _no_tags() -> Mapping[str, str]:
+    """One object for all that have none."""
+    return NO_TAGS
 
 
 @dataclass(slots=True, eq=False)
@@ -25,7 +31,7 @@ class Tenant:
     can_have_gateways: bool = True
     max_gateway_count: int = 0
     max_device_count: int = 0
-    tags: Mapping[str, str] = NO_TAGS
+    tags: Mapping[str, str] = field(default_factory=_no_tags)
     rest: bytes = b""
     created_ns: int = 0
     updated_ns: int = 0
@@ -39,7 +45,7 @@ class Application:
     tenant_id: str
     name: str
     description: str = ""
-    tags: Mapping[str, str] = NO_TAGS
+    tags: Mapping[str, str] = field(default_factory=_no_tags)
     created_ns: int = 0
     updated_ns: int = 0
 
@@ -66,7 +72,7 @@ class Profile:
     supports_class_b: bool = False
     supports_class_c: bool = False
     class_c_timeout: int = 0
-    tags: Mapping[str, str] = NO_TAGS
+    tags: Mapping[str, str] = field(default_factory=_no_tags)
     rest: bytes = b""
     created_ns: int = 0
     updated_ns: int = 0
@@ -74,22 +80,22 @@ class Profile:
 
 @dataclass(slots=True, eq=False)
 class RootKeys:
-    """16 bytes each; `nwk_key` is LoRaWAN 1.0.x's AppKey. `next_nonce` is the lowest DevNonce not yet used."""
+    """16 bytes each; `nwk_key` is LoRaWAN 1.0.x's AppKey."""
 
     nwk_key: bytes
     app_key: bytes = bytes(16)
     gen_app_key: bytes = bytes(16)
-    next_nonce: int = 0
     created_ns: int = 0
     updated_ns: int = 0
 
     def __repr__(self) -> str:
-        return f"RootKeys(redacted, next_nonce={self.next_nonce})"
+        return "RootKeys(redacted)"
 
 
 @dataclass(slots=True, eq=False)
 class Registered:
-    """A device. `keys` is None before it has any; `key_seed` says that it has those of simulator.secrets_of instead."""
+    """A device. `keys` is None before it has any; `key_seed` says that it has those of simulator.secrets_of instead.
+    `next_nonce` is the lowest DevNonce that it has not used yet."""
 
     dev_eui: str
     application_id: str
@@ -99,10 +105,11 @@ class Registered:
     join_eui: str = ZERO_EUI
     skip_fcnt_check: bool = False
     is_disabled: bool = False
-    tags: Mapping[str, str] = NO_TAGS
-    variables: Mapping[str, str] = NO_TAGS
+    tags: Mapping[str, str] = field(default_factory=_no_tags)
+    variables: Mapping[str, str] = field(default_factory=_no_tags)
     keys: RootKeys | None = None
     key_seed: int | None = None
+    next_nonce: int = 0
     created_ns: int = 0
     updated_ns: int = 0
 
@@ -118,7 +125,7 @@ class GatewayRecord:
     latitude: float = 0.0
     longitude: float = 0.0
     altitude: float = 0.0
-    tags: Mapping[str, str] = NO_TAGS
+    tags: Mapping[str, str] = field(default_factory=_no_tags)
     stats_interval: int = 30
     downlink_priority: int = 10
     created_ns: int = 0

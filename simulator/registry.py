@@ -176,6 +176,7 @@ class Registry:
                           what="Application must be under the same tenant")
         self._fits(device)
         device.keys, device.key_seed, device.created_ns = was.keys, was.key_seed, was.created_ns
+        device.next_nonce = was.next_nonce
         self.devices.put(device.dev_eui, self._redated(device))
         self._changed(device.dev_eui)
 

@@ -1,18 +1,16 @@
-"""A device as the network server knows it: its session, its counters, its queue."""
+"""A device on the air, and as the network server knows it: its session, its counters, its queue."""
 
-from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Protocol
 
-from city.places import Device, Luminaire, ParkingBay, Restriction
+from city.ids import DevEui
 from decoders.codec import Frame
 from simulator.downlinks import QueueItem
-from simulator.events import Identity
+from simulator.events import Class, Identity
+from simulator.provisioned import Application, Profile, Registered, Tenant
 from simulator.radio import Link
-from simulator.scenario import Scenario, named_uuid
 
-PROFILES = {"lamp": "Leuchtensteuerung Klasse C", "bay": "Parksensor Klasse A"}
-APPLICATIONS = {"lamp": "strassenbeleuchtung", "bay": "parken"}
+NO_GATEWAYS: tuple[int, ...] = ()
 
 
 class EndDevice(Protocol):
@@ -27,45 +25,80 @@ class EndDevice(Protocol):
         ...
 
 
-@dataclass(slots=True, eq=False)
-class Station:
-    """`dev_addr` is "" until it joins; `gateway` heard its last uplink best, None before the session's first one."""
+class Listener(Protocol):
+    """A device that can be told of multicast groups."""
 
-    who: Identity
-    topic: str
-    link: Link
-    device: EndDevice | None = None
-    dev_addr: str = ""
-    f_cnt_up: int = 0
-    f_cnt_down: int = 0
-    heard_f_cnt: int = -1
-    gateway: int | None = None
-    locked_until_ns: int = 0
-    ack_due: bool = False
-    battery: float = 100.0
-    queue: deque[QueueItem] = field(default_factory=deque)
+    @property
+    def groups(self) -> Mapping[str, tuple[str, str]]:
+        """Network and application session key (32 hex digits) by group address (8 hex digits)."""
+        ...
+
+    def receive(self, frame: Frame) -> None:
+        """A downlink has reached it."""
+        ...
+
+
+class Station:
+    """One device. `known`: the server has it and it is not disabled. `dev_addr` is the device's own address ("" until it
+    joins), `server_addr` the server's idea of it; only while they are equal does either understand the other. `gateway`
+    heard its last uplink best, `heard_by` is all that heard it; None and () before the session's first one.
+    """
+
+    __slots__ = ("ack_due", "bad_key", "battery", "confirms", "dev_addr", "device", "f_cnt_down", "f_cnt_up", "gateway",
+                 "group_counters", "heard_by", "heard_f_cnt", "known", "last_seen_ns", "link", "locked_until_ns", "margin",
+                 "nonce", "queue", "server_addr", "status_due", "trying_since_ns",
+                 "unanswered", "who")
+
+    def __init__(self, who: Identity, link: Link) -> None:
+        self.who, self.link = who, link
+        self.device: EndDevice | None = None
+        self.known = True
+        self.bad_key = self.confirms = False  # the latter: it asks the network to confirm its uplinks
+        self.dev_addr = self.server_addr = ""
+        self.f_cnt_up = self.f_cnt_down = self.nonce = self.unanswered = 0
+        self.heard_f_cnt = -1
+        self.gateway: int | None = None
+        self.heard_by = NO_GATEWAYS
+        self.locked_until_ns = self.last_seen_ns = 0
+        self.trying_since_ns = 0  # to join; 0 where it is not
+        self.ack_due = False
+        self.status_due = False  # a DevStatusReq is on its way at the profile's rate
+        self.margin: int | None = None  # dB, of the last device status
+        self.battery = 100.0
+        self.queue: list[QueueItem] = []
+        self.group_counters: dict[str, int] | None = None  # the device's, by group address
 
     @property
     def class_c(self) -> bool:
-        """Whether it listens all the time."""
+        """Whether the server takes it for one that listens all the time."""
         return self.who.device_class == "CLASS_C"
+
+    @property
+    def in_session(self) -> bool:
+        """Whether device and server share a session."""
+        return bool(self.dev_addr) and self.dev_addr == self.server_addr
 
     def begin_session(self, dev_addr: str) -> None:
         """A join: counters start anew, and nothing has been heard yet."""
-        self.dev_addr, self.f_cnt_up, self.f_cnt_down, self.heard_f_cnt = dev_addr, 0, 0, -1
-        self.gateway, self.ack_due = None, False
+        self.dev_addr = self.server_addr = dev_addr
+        self.f_cnt_up = self.f_cnt_down = self.unanswered = self.trying_since_ns = 0
+        self.heard_f_cnt = -1
+        self.gateway, self.heard_by, self.ack_due = None, NO_GATEWAYS, False
+
+    def forget_session(self) -> None:
+        """The server does; the device does not know."""
+        self.server_addr, self.gateway, self.heard_by = "", None, NO_GATEWAYS
 
 
-def identity(scenario: Scenario, asset: Luminaire | ParkingBay, device: Device) -> Identity:
-    """The `deviceInfo` of an asset's device, with the tags that an operator would set."""
-    tags = {"zone": str(asset.zone), "asset": str(asset.id)}
-    if asset.circuit is not None:
-        tags["circuit"] = str(asset.circuit)
-    if asset.restriction is not Restriction.NONE:
-        tags["restriction"] = asset.restriction.value
+def identity(tenant: Tenant, application: Application, profile: Profile, device: Registered,
+             tags: Mapping[str, str]) -> Identity:
+    """The `deviceInfo` of a device as it was provisioned."""
     return Identity(
-        tenant_id=scenario.tenant.chirpstack_tenant, tenant_name=scenario.tenant.name,
-        application_id=scenario.application(asset.kind), application_name=APPLICATIONS[asset.kind],
-        profile_id=named_uuid(scenario.tenant.id, "profile", asset.kind), profile_name=PROFILES[asset.kind],
-        name=f"{asset.kind}-{asset.id}", dev_eui=device.dev_eui,
-        device_class="CLASS_C" if asset.kind == "lamp" else "CLASS_A", tags=tags)
+        tenant_id=tenant.id, tenant_name=tenant.name, application_id=application.id, application_name=application.name,
+        profile_id=profile.id, profile_name=profile.name, name=device.name, dev_eui=DevEui(device.dev_eui),
+        device_class=class_of(profile), tags=tags)
+
+
+def class_of(profile: Profile) -> Class:
+    """A 1.0.x session's class: it is set when the session begins."""
+    return "CLASS_C" if profile.supports_class_c else "CLASS_A"

@@ -119,7 +119,7 @@ def test_a_confirmed_item_that_nobody_answers_is_given_up(make_town: MakeTown) -
 
 
 def test_a_device_with_nothing_to_say_acknowledges_with_an_empty_frame(town: Town) -> None:
-    town.chirpstack.lamps[town.chirpstack.scenario.lamps[0].lamp.id].fault = "silent"
+    town.chirpstack.lamps[town.chirpstack.scenario.lamps[0].lamp.id].fail("silent")
     town.down(town.lamp, confirmed=True)
     town.run(30)
     assert town.of("ack", town.lamp)[0]["acknowledged"] is True

@@ -1,0 +1,96 @@
+"""The town's gateways as the network server sees them: what they transmit, when they were last heard, and their clocks."""
+
+from collections.abc import Sequence
+
+from city.readings import NS
+from simulator.downlinks import Transmitter
+from simulator.engine import Engine
+from simulator.events import REGION
+from simulator.provisioned import GatewayRecord
+from simulator.radio import Heard
+from simulator.registry import Registry
+from simulator.scenario import Antenna
+
+STATS_NS = 30 * NS  # between two stats messages of a gateway, whatever the server was told
+NOT_THERE = ""  # no tx-ack at all
+NEVER_SEEN, ONLINE, OFFLINE = 0, 1, 2  # api.GatewayState
+
+
+class Fleet:
+    """A gateway is meant by its index among the scenario's antennas. `clock_ns` is how far each one's clock is off; only
+    those that the registry knows are listened to (`allow_unknown_gateways` is false in ChirpStack)."""
+
+    def __init__(self, antennas: Sequence[Antenna], registry: Registry, engine: Engine) -> None:
+        self.antennas = antennas
+        self.clock_ns = [0] * len(antennas)
+        self._registry, self._engine, self._start_ns = registry, engine, engine.now
+        self._index: dict[str, int] = {one.gateway.id: index for index, one in enumerate(antennas)}
+        self._transmitters = [Transmitter() for _ in antennas]
+        self._silent_ns: dict[int, int] = {}  # since when
+
+    def index(self, gateway_id: str) -> int | None:
+        """Where a gateway stands among the antennas; None where the town has no such gateway."""
+        return self._index.get(gateway_id)
+
+    def silence(self, gateway_id: str, silent: bool) -> None:
+        """Take a gateway off the net, or bring it back. Raises KeyError where the town has none of that id."""
+        index = self._index[gateway_id]
+        if silent:
+            self._silent_ns.setdefault(index, self._engine.now)
+        else:
+            self._silent_ns.pop(index, None)
+
+    def shift_clock(self, gateway_id: str, seconds: float) -> None:
+        """From now on the gateway dates frames so many seconds late (early, if negative)."""
+        self.clock_ns[self._index[gateway_id]] = int(seconds * NS)
+
+    def listening(self, heard: Sequence[Heard]) -> list[Heard]:
+        """What of a frame's receptions reaches the server."""
+        gateways, silent = self._registry.gateways, self._silent_ns
+        return [one for one in heard if one.antenna not in silent and self.antennas[one.antenna].gateway.id in gateways]
+
+    def send(self, index: int, airtime_s: float, *, rx2: bool) -> tuple[str, int]:
+        """What the gateway says ("OK", an error of gw.TxAckStatus, or NOT_THERE), and when the frame will have been sent
+        (ns)."""
+        if index in self._silent_ns:
+            return NOT_THERE, self._engine.now
+        return self._transmitters[index].send(self._engine.now, airtime_s, rx2=rx2)
+
+    def used_s(self, index: int) -> float:
+        """Seconds on air in the RX2 band during the last hour."""
+        return self._transmitters[index].used_s(self._engine.now)
+
+    def last_seen_ns(self, record: GatewayRecord) -> int | None:
+        """When its last stats message came that the server took; None before the first."""
+        index = self._index.get(record.gateway_id)
+        if index is None:
+            return None
+        until = self._silent_ns.get(index, self._engine.now)
+        first = self._start_ns + STATS_NS * (index + 1) // (len(self.antennas) + 1)
+        if until < first:
+            return None
+        last = first + (until - first) // STATS_NS * STATS_NS
+        return last if last >= record.created_ns else None
+
+    def state(self, record: GatewayRecord) -> int:
+        """NEVER_SEEN, ONLINE, or OFFLINE: nothing for two of the intervals that the server was told."""
+        seen = self.last_seen_ns(record)
+        if seen is None:
+            return NEVER_SEEN
+        return OFFLINE if self._engine.now - seen > 2 * record.stats_interval * NS else ONLINE
+
+    def region(self, record: GatewayRecord) -> str:
+        """The region that a gateway's stats have told of; "" before the first."""
+        return "" if self.last_seen_ns(record) is None else REGION
+
+    def time_of(self, heard: Sequence[Heard], at_ns: int, server_ns: int, drift_ns: int = 30 * NS) -> int:
+        """When a frame came, as the server reckons: the first satellite time, unchecked; else a gateway's clock that is
+        off by at most 30 s (`rx_timestamp_max_drift`); else its own."""
+        for one in heard:
+            if self.antennas[one.antenna].gnss:
+                return at_ns + self.clock_ns[one.antenna]
+        for one in heard:
+            said = at_ns + self.clock_ns[one.antenna]
+            if abs(said - server_ns) <= drift_ns:
+                return said
+        return server_ns
