@@ -25,6 +25,7 @@ from decoders.codec import Frame
 from simulator import as_protobuf, downlinks
 from simulator.as_json import JsonWriter
 from simulator.bay import HEARTBEAT_S, Bay, Lot
+from simulator.bugs import Buggy, Spoil
 from simulator.device_queue import LOCK_NS, DeviceQueues, uuid_of
 from simulator.engine import Engine
 from simulator.events import KINDS, Event, Identity, Join, Status, Up, Writer
@@ -35,7 +36,7 @@ from simulator.inventory import Inventory, inventory
 from simulator.lamp import Lamp
 from simulator.multicast import Multicasts
 from simulator.provisioned import Registered
-from simulator.radio import NEEDED_SNR, Air, Heard, Link
+from simulator.radio import NEEDED_SNR, Air, Heard, Link, Weather
 from simulator.registry import Registry
 from simulator.scenario import BaySite, LampSite, Scenario
 from simulator.sessions import Sessions, not_new, retry_s
@@ -63,6 +64,10 @@ class ChirpStack:
         self._rng, ids = Random(seed), Random(f"{seed}/ids")
         self._engine = Engine(to_ns(start))
         self._air = Air(scenario.antennas, loss=self._setup.uplink_loss, rng=self._rng)
+        self._air.weather.attenuation_db = scenario.plan.weather.attenuation_db
+        self._air.weather.noise_db = scenario.plan.weather.noise_db
+        self._air.weather.loss = 1 - (1 - self._setup.uplink_loss) * (1 - scenario.plan.weather.loss)
+        self._spoilt: dict[str, Spoil] = {}  # what a device's firmware makes of its own frames
         self._outbox: list[tuple[str, bytes]] = []
         self._stations: dict[str, Station] = {}
         self.stats: Counter[str] = Counter()
@@ -136,6 +141,27 @@ class ChirpStack:
             station.nonce = 0
         station.bad_key = how == "key"
         self._rejoin(station)
+
+    @property
+    def weather(self) -> Weather:
+        """The radio's, to be changed while the town lives."""
+        return self._air.weather
+
+    def join_again(self, dev_eui: str, after_s: float) -> None:
+        """A device joins anew after so long; what it has in mind until then goes on. Raises KeyError."""
+        self._engine.after(after_s, self._rejoin, self._stations[dev_eui])
+
+    def spoil(self, dev_eui: str, *, said: Spoil | None, heard: Spoil | None, deaf: bool = False) -> None:
+        """From now on a device says and hears frames as these make them, or hears none; without any it is well again.
+        Raises KeyError."""
+        station = self._stations[dev_eui]
+        if isinstance(station.device, Buggy):
+            station.device = station.device.device
+        self._spoilt.pop(dev_eui, None)
+        if said is not None:
+            self._spoilt[dev_eui] = said
+        if station.device is not None and (heard is not None or deaf):
+            station.device = Buggy(station.device, None if deaf else heard)
 
     # -- the town
 
@@ -254,6 +280,8 @@ class ChirpStack:
         self._engine.after(self._rng.uniform(2, 12), self._join, station)
 
     def _send(self, station: Station, frame: Frame) -> None:
+        if self._spoilt and station.who.dev_eui in self._spoilt:
+            frame = self._spoilt[station.who.dev_eui](frame)
         self._transmit(station, station.dev_addr, frame, station.f_cnt_up, 1)
         station.f_cnt_up += 1
 
