@@ -1,17 +1,15 @@
-"""A NAS UL20xx lamp controller with its LED driver, as its firmware and its physics are.
+"""A lamp: its controller's state and what every maker's controller does alike. What only one maker's does stands in
+simulator.controllers, what the luminaire does in simulator.driver.
 
-It switches by its own calendar, obeys timed and untimed dimming, repeats each order it accepts on the same FPort
-(the acknowledgement) and refuses nonsense on FPort 99. Formats are the codec's; only the repetition is made here,
-because it is the order itself. Power follows P = P_nom · (0.05 + 0.95 · d^1.35); the burning hours, energy and
-temperature follow from that.
+It burns at its fallback level until it knows the time, then by its own calendar, and above both by what it was told by
+hand. It reports by timers, when its level changes, and when something is wrong. Formats are the codec's.
 """
 
-from collections.abc import Callable
-from functools import lru_cache
-from math import exp
+from collections.abc import Callable, Mapping
 from random import Random
+from typing import Any
 
-from city.errors import BadInput, CityError, OutOfRange, Refused, Trailing, Truncated, UnknownPort, UnknownVersion
+from city.errors import BadInput, Refused
 from city.orders import (
     AlarmLimits,
     BootDelay,
@@ -20,6 +18,7 @@ from city.orders import (
     FallbackLevel,
     Holidays,
     LevelNotice,
+    MulticastGroup,
     Order,
     Position,
     Profile,
@@ -32,135 +31,242 @@ from city.orders import (
     UsageInterval,
 )
 from city.places import Luminaire
-from city.quantities import (
-    DEVICE_BOOT,
-    DEVICE_CLOCK,
-    DEVICE_CLOCK_VALID,
-    DEVICE_DOWNLINK_RSSI,
-    DEVICE_DOWNLINK_SNR,
-    DEVICE_FIRMWARE,
-    DEVICE_REJECTED,
-    DEVICE_SERIAL,
-    DEVICE_TEMPERATURE,
-    LAMP_ALERT_LAMP,
-    LAMP_ALERT_POWER,
-    LAMP_BURN_TIME,
-    LAMP_DALI_STATUS,
-    LAMP_DRIVER_TIME,
-    LAMP_ENERGY,
-    LAMP_LEVEL,
-    LAMP_POWER,
-    LAMP_POWER_FACTOR,
-    LAMP_REASON,
-    LAMP_RELAY_CLOSED,
-    LAMP_VOLTAGE,
-    Measurement,
-)
-from city.readings import NS
+from city.readings import NS, to_ns
+from decoders.catalog import codec_of
 from decoders.codec import Codec, Frame
+from simulator.controllers import CONTROLLERS
+from simulator.controllers.firmware import Said
+from simulator.driver import FAULTS as FAULTS
+from simulator.driver import STANDBY_W as STANDBY_W
+from simulator.driver import expected_power as expected_power
+from simulator.driver import power_factor as power_factor
 from simulator.engine import Engine
+from simulator.mains import feeder
 from simulator.plan import Devices
 from simulator.timetable import Sky, Timetable
 
-STATUS, USAGE, CONFIG, MAINTENANCE, DIM, SYSTEM = 23, 26, 50, 51, 60, 99  # FPorts
-STANDBY_W = 0.5
+STATUS, USAGE, CONFIG, MAINTENANCE, DIM, SYSTEM = 23, 26, 50, 51, 60, 99  # FPorts of a UL20xx with firmware 1.1
 CLOCK_WITHIN_S = 30.0  # after a start, until the network has told the time; the fallback level burns meanwhile
-LAMP_FAILED = 0b0000_0010  # DALI QUERY STATUS: lamp failure
-LAMP_ON = 0b0000_0100  # … and lamp on
-REFUSALS = {UnknownPort: 0x02, Truncated: 0x03, Trailing: 0x04, OutOfRange: 0x05, UnknownVersion: 0x0A}
-PROTOCOL_ERROR, NOT_AVAILABLE = 0x06, 0x09
-UNSET_CLOCK = 946_684_800  # 1 January 2000, where the controller's clock begins
-_RELAY_CLOSED = LAMP_RELAY_CLOSED(True)
-FAULTS = ("", "lamp failure", "stuck driver", "silent")
+BOOT_S = (1.0, 4.0)  # from power to the first thing that a controller does by radio
+LAST_GASP_S = 0.5  # how long its capacitors hold up its radio
+NOTICED_S = (2.0, 20.0)  # until a controller finds out that something is wrong
+UNSET_CLOCK = 946_684_800  # 1 January 2000, where a controller's clock begins
+NEVER = 1 << 62
+LAMP, GEAR, POWER, VOLTAGE, FACTOR = 1, 2, 4, 8, 16  # bits of `alerts`
+_NOTICE, _LIMITS = LevelNotice(20, 0), AlarmLimits()
+_DAY_BURNER = "day burner"
+
+
+def lamp_of(model: str, asset: Luminaire, setup: Devices, *, engine: Engine, sky: Sky, rng: Random,
+            send: Callable[[Frame], None], rejoin: Callable[[], None]) -> "Lamp":
+    """A lamp with a controller of that model, one of CONTROLLERS. Raises UnknownModel, ValueError for one that nobody can
+    simulate because its maker publishes no bytes."""
+    return Lamp(asset, codec_of(model), setup, engine=engine, sky=sky, rng=rng, send=send, rejoin=rejoin)
 
 
 class Lamp:
     """One lamp. `send` takes its frames; `rejoin` is called when it restarts, and `start` when it has joined."""
 
+    __slots__ = ("_alerted", "_boots", "_codec", "_engine", "_joined", "_knows_time", "_manual", "_notice_due", "_noticed_ns",
+                 "_offset_ns", "_program_ns", "_rejoin", "_rng", "_runs", "_send", "_status_ns", "_usage_ns", "_wake_ns",
+                 "asset", "boot_delay_s", "boot_reason", "driver", "extra", "fallback", "firmware", "limits", "members",
+                 "notice", "reason", "serial", "started_ns", "status_s", "timetable", "usage_s")
+
     def __init__(self, asset: Luminaire, codec: Codec, setup: Devices, *, engine: Engine, sky: Sky, rng: Random,
                  send: Callable[[Frame], None], rejoin: Callable[[], None]) -> None:
-        self.asset, self.fault = asset, ""
+        if codec.model not in CONTROLLERS:
+            raise ValueError(f"no lamp of this model can be simulated: {codec.model}")
+        self.asset, self.firmware = asset, CONTROLLERS[codec.model]
         self._codec, self._engine, self._rng, self._send, self._rejoin = codec, engine, rng, send, rejoin
         self.timetable = Timetable(sky, asset.site.longitude)
-        self.level, self.reason = 0, "fallback"
-        self.fallback = 100
-        self.status_s, self.usage_s = float(setup.status_interval_s), float(setup.usage_interval_s)
-        self.notice = LevelNotice(20, 0)
-        self.limits = AlarmLimits()
-        self._manual: tuple[int, int | None] | None = None  # level, until (ns)
-        self._clock_valid = False
-        self._started_ns = engine.now
-        self._runs = 0  # timers of an earlier run find that theirs is over
-        self._timers: dict[str, int] = {}
-        self._notice_due = False
-        self._noticed_ns = 0
-        self._boot_reason = "unspecified"  # power came; the maker's bits only tell the other causes
-        self._driven = 0  # the level at which a stuck driver stays
-        self._share = rng.uniform(0.97, 1.03)  # no two drivers draw the same
-        self._serial = rng.getrandbits(28)
-        self._counted_ns = engine.now
-        self.energy_wh = rng.uniform(20_000, 400_000)
-        self.burn_s = self.energy_wh * 3600 / (0.8 * self.nominal_w)
-        self.driver_s = self.burn_s * rng.uniform(2.0, 2.4)
+        self.driver = self.firmware.drives(asset.power_w or 30.0, feeder(asset.circuit or ""), rng=rng, now_ns=engine.now)
+        self.status_s, self.usage_s = self.firmware.intervals(setup)
+        self.reason, self.fallback, self.boot_delay_s = "fallback", self.firmware.fallback, 0
+        self.notice, self.limits = _NOTICE, _LIMITS
+        self.members: tuple[MulticastGroup, ...] = ()
+        self.boot_reason = "unspecified"  # power came; makers' bits mostly tell the other causes
+        self.serial = rng.getrandbits(28)
+        self.extra: Any = self.firmware.memory(sky)  # what only this maker's controllers keep
+        self._manual: tuple[int, int] | None = None  # level, until (ns)
+        self._joined = self._knows_time = self._notice_due = False
+        self._runs = self._boots = 0  # what an earlier run, or an earlier power-up, left to be done is void
+        self._alerted = self._offset_ns = self._noticed_ns = 0
+        self.started_ns = engine.now
+        self._status_ns = self._usage_ns = self._program_ns = self._wake_ns = NEVER
         self._plan_fault(setup)
+
+    # -- what it is
+
+    @property
+    def level(self) -> int:
+        """The level that the controller wants of its driver, per cent."""
+        return self.driver.level
+
+    @property
+    def fault(self) -> str:
+        """What is broken, one of FAULTS."""
+        return self.driver.fault
 
     @property
     def nominal_w(self) -> float:
         """What the lamp draws at 100 %, by its papers."""
-        return self.asset.power_w or 30.0
+        return self.driver.nominal_w
+
+    @property
+    def energy_wh(self) -> float:
+        """What its meter has counted, as of the last report or change."""
+        return self.driver.energy_wh
+
+    @property
+    def burn_s(self) -> float:
+        """How long it has given light, as of the last report or change."""
+        return self.driver.burn_s
+
+    @property
+    def powered(self) -> bool:
+        """Whether its circuit has power."""
+        return self.driver.powered
+
+    @property
+    def groups(self) -> Mapping[str, tuple[str, str]]:
+        """The multicast groups that it listens as a member of: address to network and application session key."""
+        return {one.dev_addr: (one.nwk_s_key, one.app_s_key) for one in self.members}
+
+    @property
+    def clock_valid(self) -> bool:
+        """Whether it has been told the time since its clock last stood still."""
+        return self._knows_time and self.driver.fault != _DAY_BURNER
+
+    @property
+    def alerts(self) -> int:
+        """What is wrong now: LAMP, GEAR, and POWER, VOLTAGE, FACTOR beyond the limits that it was given."""
+        driver, limits, now = self.driver, self.limits, self._engine.now
+        status = driver.dali_status(now)
+        found = (LAMP if status & 2 else 0) | (GEAR if status & 1 else 0)
+        if limits is _LIMITS or not driver.level:
+            return found
+        found |= POWER if _beyond(driver.power(now), limits.min_power, limits.max_power) else 0
+        found |= VOLTAGE if _beyond(driver.voltage(now), limits.min_voltage, limits.max_voltage) else 0
+        return found | (FACTOR if _beyond(driver.power_factor(now), limits.min_power_factor, None) else 0)
+
+    def power(self) -> float:
+        """What it draws now, in watts, without the meter's noise."""
+        return self.driver.power(self._engine.now)
+
+    def metered(self) -> float:
+        """What its meter shows now, in watts."""
+        return self.driver.metered(self._engine.now, self._rng)
+
+    def clock_ns(self) -> int:
+        """What its own clock says, ns since 1970, once it is valid."""
+        now = self._engine.now
+        late = 1.0 - self.firmware.clock_rate
+        return now + self._offset_ns - (int((now - self.started_ns) * late) if late else 0)
+
+    def clock_s(self) -> int:
+        """What it says of its clock: one that nobody has set counts from 1 January 2000."""
+        return self.clock_ns() // NS if self.clock_valid else UNSET_CLOCK + (self._engine.now - self.started_ns) // NS
+
+    @property
+    def now_ns(self) -> int:
+        """The true time."""
+        return self._engine.now
+
+    @property
+    def rng(self) -> Random:
+        """Where its chances come from."""
+        return self._rng
+
+    # -- what happens to it
 
     def start(self) -> None:
         """Joined: say so, burn at the fallback level until the network has told the time, then by the calendar."""
+        if not self.powered:
+            return
         self._runs += 1
-        self._started_ns = self._engine.now
-        self._manual, self._clock_valid = None, False
-        rng = self._rng
-        self._frame(SYSTEM, [DEVICE_SERIAL(f"{self._serial:08X}"), DEVICE_FIRMWARE("1.1.8"),
-                             DEVICE_CLOCK(UNSET_CLOCK + rng.randrange(5, 30)), DEVICE_CLOCK_VALID(False),
-                             DEVICE_BOOT(self._boot_reason)])
+        self._joined, self.started_ns = True, self._engine.now
+        self._manual, self._knows_time, self._offset_ns, self._notice_due = None, False, 0, False
+        self.firmware.forgets(self)
+        self._say(self.firmware.start(self))
         self._settle()
+        rng = self._rng
         self._engine.after(rng.uniform(5, CLOCK_WITHIN_S), self._told_time, self._runs)
-        self._again("status", rng.uniform(2, min(self.status_s, CLOCK_WITHIN_S)))
-        self._again("usage", rng.uniform(30, min(self.usage_s, 120)))
+        self._status_ns = self._in(rng.uniform(2, min(self.status_s, CLOCK_WITHIN_S)))
+        self._usage_ns = self._in(rng.uniform(30, min(self.usage_s, 120))) if self.usage_s else NEVER
+        self._program_ns = NEVER
+        self._arm()
 
-    def receive(self, frame: Frame) -> None:
-        """A downlink for this lamp, as its radio heard it."""
-        if self.fault == "silent":
+    def receive(self, frame: Frame, *, to_group: bool = False) -> None:
+        """A downlink for this lamp, as its radio heard it; one to a group is obeyed and not answered, so that a street
+        does not answer at once (its changes of level are reported within the random time of its notice)."""
+        if self.fault == "silent" or not (self.powered and self._joined):
             return
         try:
             order = self._codec.decode_downlink(frame)
             self._obey(order)
         except (BadInput, Refused) as error:
-            self._later(SYSTEM, [DEVICE_REJECTED(f"{frame.port}:{_refusal(error):02x}")])
-            return
-        if frame.port in (DIM, CONFIG):
-            self._engine.after(self._rng.uniform(0.5, 2.0), self._repeat, frame)
+            said = self.firmware.refused(self, frame, error)
+        else:
+            said = self.firmware.taken(self, self._codec, frame, order)
+        if said and not to_group:
+            self._engine.after(self._rng.uniform(0.5, 2.0), self._say, said)
 
-    def power(self) -> float:
-        """What it draws now, in watts, without the meter's noise."""
-        if self.fault == "lamp failure":
-            return STANDBY_W + 0.6
-        level = self._driven if self.fault == "stuck driver" else self.level
-        return expected_power(self.nominal_w * self._share, level)
+    def fail(self, fault: str) -> None:
+        """From now on the lamp has this fault, one of FAULTS; "" repairs it. Raises ValueError."""
+        self.driver.fail(fault, self._engine.now)
+        self._settle()
+        self._engine.after(self._rng.uniform(*NOTICED_S), self._look, self._runs)
+
+    def step_clock(self, seconds: float) -> None:
+        """Its clock jumps by so many seconds, until it is told the time again."""
+        self._offset_ns += int(seconds * NS)
+        self.follow()
+
+    def cut(self) -> None:
+        """The circuit's power is gone: dark and silent, the clock and all that was ordered by hand lost. Counters stay."""
+        if not self.powered:
+            return
+        gasp = self.firmware.gasp(self) if self._joined and self.fault != "silent" else ()
+        for port, told in gasp:
+            self._engine.after(self._rng.uniform(0.0, LAST_GASP_S), self._send, self._codec.encode_uplink(port, told))
+        self.driver.cut(self._engine.now)
+        self._joined = self._knows_time = self._notice_due = False
+        self._manual = None
+        self._runs += 1
+        self._boots += 1
+        self._status_ns = self._usage_ns = self._program_ns = self._wake_ns = NEVER
+
+    def restore(self) -> None:
+        """The power is back: light at once, at the fallback level; a start by radio after a random time."""
+        if self.powered:
+            return
+        self._boots += 1
+        self.driver.restore(self._engine.now)
+        self.boot_reason = self.firmware.power_on
+        self._settle()
+        wait = self._rng.uniform(*BOOT_S) + self._rng.uniform(0, self.boot_delay_s)
+        self._engine.after(wait, self._boot, self._boots)
+
+    def _boot(self, boot: int) -> None:
+        if boot == self._boots and self.powered:
+            (self.start if self.firmware.keeps_session else self._rejoin)()
 
     # -- what it wants and does
 
     def _wanted(self) -> tuple[int, str]:
         if self._manual is not None:
             return self._manual[0], "manual"
-        if not self._clock_valid:
+        if not self.clock_valid:
             return self.fallback, "fallback"
-        return self.timetable.wanted(self._engine.now)
+        return self.firmware.program(self)
 
     def _settle(self) -> None:
         """Burn as wanted; a change of level is reported within the notice's random time."""
-        level, reason = self._wanted()
-        changed = level != self.level
-        if changed:
-            self._count()
-            self.level = level
-        self.reason = reason
-        if changed and not self._notice_due:
+        level, self.reason = self._wanted()
+        if level == self.driver.level:
+            return
+        self.driver.dim(level, self._engine.now)
+        if self._joined and self.firmware.notices and not self._notice_due:
             self._notice_due = True
             gap = max(self._noticed_ns + self.notice.limit_seconds * NS - self._engine.now, 0) / NS
             self._engine.after(gap + self._rng.uniform(0, self.notice.random_seconds), self._give_notice, self._runs)
@@ -172,50 +278,69 @@ class Lamp:
                 self._hold(order)
             case Resume():
                 self._release()
-            case ReadStatus(status=status, usage=usage):
-                self._answer(status=status, usage=usage)
+            case ReadStatus():
+                self._answer(self.firmware.asked(order))
             case Reboot():
-                self._engine.after(1.0, self._reboot)
+                self._engine.after(1.0, self._reboot, self._boots)
+            case Clock(at=at):
+                self._set_clock(None if at is None else to_ns(at))
+            case StatusInterval() | UsageInterval() | FallbackLevel() | AlarmLimits() | LevelNotice() | BootDelay() | DataRate():
+                self._set(order)
+            case SunCalendar() | Profile() | Holidays() | Position():
+                self._learn(order)
+            case MulticastGroup(slot=slot):
+                self.members = (*(one for one in self.members if one.slot != slot), order)
             case _:
-                self._configure(order)
+                self.firmware.obey(self, order)
+                self.follow()
 
-    def _reboot(self) -> None:
-        self._boot_reason = "soft"
-        self._rejoin()
+    def _reboot(self, boot: int) -> None:
+        if boot == self._boots and self.powered:
+            self.boot_reason, self._joined = self.firmware.soft_reset, False
+            self._rejoin()
 
-    def _configure(self, order: Order) -> None:
+    def _set(self, order: Order) -> None:
         match order:
             case StatusInterval(seconds=seconds):
-                self.status_s = _interval(seconds)
-                self._again("status", self._rng.uniform(0, self.status_s))
+                self.status_s = self._interval(seconds)
+                self._status_ns = self._in(self._rng.uniform(0, self.status_s))
             case UsageInterval(seconds=seconds):
-                self.usage_s = _interval(seconds)
-                self._again("usage", self._rng.uniform(0, self.usage_s))
+                self.usage_s = self._interval(seconds)
+                self._usage_ns = self._in(self._rng.uniform(0, self.usage_s))
             case FallbackLevel(level=level):
                 self.fallback = level
             case AlarmLimits():
                 self.limits = order
             case LevelNotice():
                 self.notice = order
+            case BootDelay(seconds=seconds):
+                self.boot_delay_s = seconds
+        self._settle()  # DataRate is accepted: the network chooses it
+        self._arm()
+
+    def _learn(self, order: Order) -> None:
+        match order:
             case SunCalendar():
                 self.timetable.calendar = order
-                self._follow()
             case Profile():
-                self.timetable.profiles[order.slot] = order
-                self._follow()
+                self.timetable.keep(order)
             case Holidays():
                 self.timetable.holidays = order
-            case Clock() | Position() | BootDelay() | DataRate():
-                pass  # accepted; the simulated clock is always right, and the network chooses the data rate
-            case _:
-                raise Refused("This firmware does not do that.", field="order", rule="firmware 1.1.8")
-        self._settle()
+            case Position(longitude=longitude):
+                self.timetable.hang(longitude)
+        self.follow()
+
+    def _interval(self, seconds: int) -> int:
+        if not 60 <= seconds <= self.firmware.longest_s:
+            raise Refused("{seconds} s is no interval.", field="seconds", rule=f"60…{self.firmware.longest_s}", seconds=seconds)
+        return seconds
 
     def _hold(self, order: SetLevel) -> None:
-        until = None if order.minutes is None else self._engine.now + order.minutes * 60 * NS
-        self._manual = order.level, until
+        level = self.firmware.level(self, order)
+        until = NEVER if order.minutes is None else self._engine.now + order.minutes * 60 * NS
+        self._manual = level, until
         self._settle()
-        if until is not None:
+        if until != NEVER:
             self._engine.at(until, self._let_go, until)
 
     def _let_go(self, until: int) -> None:
@@ -230,143 +355,96 @@ class Lamp:
 
     def _told_time(self, run: int) -> None:
         if run == self._runs:
-            self._clock_valid = True
-            self._follow()
+            self._set_clock(None)
 
-    def _follow(self) -> None:
+    def _set_clock(self, at_ns: int | None) -> None:
+        """The network has told the time, or an order has: then whatever it says."""
+        self._knows_time = True
+        self._offset_ns = 0 if at_ns is None else at_ns - self._engine.now
+        self.follow()
+
+    def follow(self) -> None:
         """Burn by the program from now on, and look again when it changes."""
-        self._timers["program"] = self._timers.get("program", 0) + 1
-        self._turn_page(self._runs, self._timers["program"])
+        if self.firmware.ends_manual and self._manual is not None:
+            self._manual = None
+        self._turn_page()
 
-    def _turn_page(self, run: int, serial: int) -> None:
-        if (run, serial) != (self._runs, self._timers["program"]):
-            return
+    def _turn_page(self) -> None:
         self._settle()
-        late = self._rng.uniform(0.0, 4.0)  # its clock is not ours
-        self._engine.at(self.timetable.next_change(self._engine.now) + int(late * NS), self._turn_page, run, serial)
+        coming = self.firmware.next_change(self)
+        late = int(self._rng.uniform(0.0, 4.0) * NS)  # its clock is not ours
+        ahead = int((coming - self.clock_ns()) / self.firmware.clock_rate)
+        self._program_ns = NEVER if coming >= NEVER else self._engine.now + max(ahead, 0) + late
+        self._arm()
 
-    def _again(self, what: str, seconds: float) -> None:
-        """Start the timer `what` anew; an older one of that name is void."""
-        self._timers[what] = self._timers.get(what, 0) + 1
-        self._engine.after(seconds, self._due, what, self._runs, self._timers[what])
+    def _in(self, seconds: float) -> int:
+        return self._engine.now + int(seconds * NS)
 
-    def _due(self, what: str, run: int, serial: int) -> None:
-        if (run, serial) != (self._runs, self._timers[what]):
+    def _arm(self) -> None:
+        """One timer for all that comes: an earlier one that is not needed any more finds that out by itself."""
+        due = min(self._status_ns, self._usage_ns, self._program_ns)
+        if due < self._wake_ns:
+            self._wake_ns = due
+            self._engine.at(due, self._wake, due)
+
+    def _wake(self, due: int) -> None:
+        if due != self._wake_ns:
             return
-        if what == "status":
+        self._wake_ns, now = NEVER, self._engine.now
+        if self._program_ns <= now:
+            self.follow()
+        if self._status_ns <= now:
+            self._status_ns = self._in(self.status_s + self._rng.uniform(-2, 2))
             self._say_status()
-            self._engine.after(self.status_s + self._rng.uniform(-2, 2), self._due, what, run, serial)
-        else:
+        if self._usage_ns <= now:
+            self._usage_ns = self._in(self.usage_s + self._rng.uniform(-2, 2))
             self._say_usage()
-            self._engine.after(self.usage_s + self._rng.uniform(-2, 2), self._due, what, run, serial)
-
-    def _give_notice(self, run: int) -> None:
-        self._notice_due = False
-        if run == self._runs:
-            self._noticed_ns = self._engine.now
-            self._say_status()
-
-    def _answer(self, *, status: bool, usage: bool) -> None:
-        if status:
-            self._engine.after(self._rng.uniform(3, 5), self._say_status)
-        if usage:
-            self._engine.after(self._rng.uniform(6, 8), self._say_usage)
+        self._arm()
 
     # -- what it says
 
+    def _give_notice(self, run: int) -> None:
+        if run == self._runs:
+            self._notice_due = False
+            self._noticed_ns = self._engine.now
+            self._say_status()
+
+    def _answer(self, order: ReadStatus) -> None:
+        if order.status:
+            self._engine.after(self._rng.uniform(3, 5), self._say_status)
+        if order.usage:
+            self._engine.after(self._rng.uniform(6, 8), self._say_usage)
+
     def _say_status(self) -> None:
-        failed = self.fault == "lamp failure" and self.level > 0
-        since_start = (self._engine.now - self._started_ns) // NS
-        said = [DEVICE_CLOCK(self._engine.now // NS if self._clock_valid else UNSET_CLOCK + since_start),
-                DEVICE_DOWNLINK_RSSI(-self._rng.randint(55, 110)), DEVICE_DOWNLINK_SNR(self._rng.randint(-3, 11)),
-                DEVICE_TEMPERATURE(round(self._temperature())), _RELAY_CLOSED,
-                *_light(self.level, self.reason, (LAMP_FAILED if failed else 0) | (
-                    LAMP_ON if self.level and not failed else 0))]
-        if self.fault == "lamp failure":  # flags that are not said are not set
-            said.append(LAMP_ALERT_LAMP(True))
-        if self._power_alert():
-            said.append(LAMP_ALERT_POWER(True))
-        self._frame(STATUS, said)
+        self.driver.count(self._engine.now)
+        self._look(self._runs)
+        self._say(self.firmware.status(self))
 
     def _say_usage(self) -> None:
-        self._count()
-        watts = max(self.power() * self._rng.gauss(1, 0.008), 0.0)
-        self._frame(USAGE, [LAMP_ENERGY(int(self.energy_wh)), LAMP_POWER(round(watts)),
-                            LAMP_POWER_FACTOR(round(power_factor(self.level), 2)),
-                            LAMP_VOLTAGE(round(self._rng.gauss(230, 1.2))),
-                            LAMP_DRIVER_TIME(int(self.driver_s)), LAMP_BURN_TIME(int(self.burn_s))])
+        self.driver.count(self._engine.now)
+        self._say(self.firmware.usage(self))
 
-    def _frame(self, port: int, measurements: list[Measurement]) -> None:
-        if self.fault != "silent":
-            self._send(self._codec.encode_uplink(port, measurements))
+    def _look(self, run: int) -> None:
+        """Report at once what has gone wrong, or right again, since it last looked."""
+        if run != self._runs or not self._joined:
+            return
+        before, self._alerted = self._alerted, self.alerts
+        if before != self._alerted:
+            self._say(self.firmware.alarm(self, self._alerted, before))
 
-    def _later(self, port: int, measurements: list[Measurement]) -> None:
-        self._engine.after(self._rng.uniform(0.5, 2.0), self._frame, port, measurements)
-
-    def _repeat(self, frame: Frame) -> None:
-        if self.fault != "silent":
-            self._send(frame)
-
-    # -- physics
-
-    def _count(self) -> None:
-        """Bring energy and hours up to now; the level has not changed since they were last brought up."""
-        seconds = (self._engine.now - self._counted_ns) / NS
-        self._counted_ns = self._engine.now
-        self.energy_wh += self.power() * seconds / 3600
-        self.driver_s += seconds
-        if self.level > 0 and self.fault != "lamp failure":
-            self.burn_s += seconds
-
-    def _temperature(self) -> float:
-        """Inside the housing: the night air and what the driver loses."""
-        day = (self._engine.now // NS % 86_400) / 86_400
-        outside = 9.0 - 5.0 * abs(2 * ((day - 0.1) % 1.0) - 1.0) + 3.0
-        return outside + 6.0 + 22.0 * self.power() / self.nominal_w * 0.5 + self._rng.gauss(0, 0.6)
-
-    def _power_alert(self) -> bool:
-        low, high = self.limits.min_power, self.limits.max_power
-        return self.level > 0 and ((low is not None and self.power() < low)
-                                   or (high is not None and self.power() > high))
+    def _say(self, said: Said) -> None:
+        if self._joined and self.driver.fault != "silent":
+            for port, told in said:
+                self._send(self._codec.encode_uplink(port, told) if not isinstance(told, bytes) else Frame(port, told))
 
     def _plan_fault(self, setup: Devices) -> None:
         drawn, rates = self._rng.random(), (setup.lamp_failure, setup.stuck_driver, setup.silent)
-        for fault, rate in zip(FAULTS[1:], rates, strict=True):
+        for fault, rate in zip(FAULTS[1:4], rates, strict=True):
             if drawn < rate:
                 self._engine.after(self._rng.uniform(0.02, 1.0) * setup.fault_within_h * 3600, self.fail, fault)
                 return
             drawn -= rate
 
-    def fail(self, fault: str) -> None:
-        """From now on the lamp has this fault, one of FAULTS; "" repairs it. Raises ValueError."""
-        if fault not in FAULTS:
-            raise ValueError(f"no such fault: {fault}")
-        self._count()
-        self.fault, self._driven = fault, self.level
 
-
-@lru_cache(maxsize=1024)
-def _light(level: int, reason: str, dali: int) -> tuple[Measurement, ...]:
-    """What a status says of the light; a town says the same few things again and again."""
-    return LAMP_LEVEL(level), LAMP_REASON(reason), LAMP_DALI_STATUS(dali)
-
-
-def expected_power(nominal_w: float, level: float) -> float:
-    """Watts at `level` per cent: standby at 0, else P_nom · (0.05 + 0.95 · d^1.35)."""
-    return STANDBY_W if level <= 0 else nominal_w * (0.05 + 0.95 * (level / 100) ** 1.35)
-
-
-def power_factor(level: float) -> float:
-    """An LED driver's power factor: 0.97 at full load, falling below half load."""
-    return 0.40 + 0.575 * (1 - exp(-4.5 * level / 100)) if level > 0 else 0.12
-
-
-def _refusal(error: CityError) -> int:
-    fitting = (code for kind, code in REFUSALS.items() if isinstance(error, kind))
-    return next(fitting, NOT_AVAILABLE if isinstance(error, Refused) else PROTOCOL_ERROR)
-
-
-def _interval(seconds: int) -> float:
-    if not 60 <= seconds <= 86_400:
-        raise Refused("{seconds} s is no interval.", field="seconds", rule="60…86400", seconds=seconds)
-    return float(seconds)
+def _beyond(value: float, low: float | None, high: float | None) -> bool:
+    return (low is not None and value < low) or (high is not None and value > high)

@@ -49,10 +49,25 @@ class Timetable:
 
     def __init__(self, sky: Sky, longitude: float) -> None:
         self._sky = sky
-        self._shift = int((sky.site.longitude - longitude) * 240 * NS)
+        self.hang(longitude)
         self.calendar: SunCalendar | None = None
-        self.profiles: dict[int, Profile] = {}
+        self.profiles: tuple[Profile, ...] = ()  # by slot
         self.holidays: Holidays | None = None
+
+    def hang(self, longitude: float) -> None:
+        """The lamp hangs at that longitude, degrees."""
+        self._shift = int((self._sky.site.longitude - longitude) * 240 * NS)
+
+    def keep(self, profile: Profile) -> None:
+        """A profile takes its slot; what was there is gone."""
+        others = (one for one in self.profiles if one.slot != profile.slot)
+        self.profiles = tuple(sorted((*others, profile), key=lambda one: one.slot))
+
+    def sun(self, day: date) -> tuple[int, int]:
+        """Sunrise and sunset of a day (UTC) where the lamp hangs, ns."""
+        changes = self._sky.changes(day, None)
+        return (next(at for at, level, _ in changes if not level) + self._shift,
+                next(at for at, level, _ in changes if level) + self._shift)
 
     def wanted(self, now_ns: int) -> tuple[int, str]:
         """The level that the program wants now, and the codec's word for why."""
@@ -86,12 +101,12 @@ class Timetable:
         now = from_ns(now_ns)
         minute, weekday = now.hour * 60 + now.minute, now.isoweekday()
         holiday = self.holidays is not None and (now.month, now.day) in self.holidays.days
-        for slot, profile in sorted(self.profiles.items()):
+        for profile in self.profiles:
             if (0 if holiday else weekday) not in profile.days:
                 continue
             past = [step for step in profile.steps if step.minute <= minute]
             if past and (level := max(past, key=lambda step: step.minute).level) is not None:
-                return level, f"profile-{slot}"
+                return level, f"profile-{profile.slot}"
         return None
 
     def _boundaries(self, now_ns: int) -> Iterator[int]:
@@ -99,7 +114,7 @@ class Timetable:
         midnight = datetime.combine(now.date(), time(0), UTC)
         yield to_ns(midnight + DAY)
         minute = now.hour * 60 + now.minute
-        for profile in self.profiles.values():
+        for profile in self.profiles:
             for step in profile.steps:
                 if step.minute > minute:
                     yield to_ns(midnight) + step.minute * MINUTE_NS

@@ -48,12 +48,12 @@ class Kerb:
 
 @pytest.mark.parametrize("habit", list(CURVES))
 def test_occupancy_follows_the_curve_of_its_kind_over_a_week(habit: Habit) -> None:
-    kerb = Kerb(300)
+    kerb = Kerb(600)
     lot, week, off, bias = kerb.lot(habit), LocalWeek("Europe/Berlin"), [], []
     for _ in range(7 * 24):
         kerb.run(HOUR_S)
         wanted = wanted_occupancy(habit, week.seconds(kerb.engine.now))
-        bias.append(lot.occupied / 300 - wanted)
+        bias.append(lot.occupied / 600 - wanted)
         off.append(abs(bias[-1]))
     assert sum(off) / len(off) < 0.045
     assert abs(sum(bias) / len(bias)) < 0.03
