@@ -19,10 +19,11 @@ from decoders.codec import Frame
 from simulator import hearing, lorawan, mac
 from simulator.answers import Answers
 from simulator.engine import Engine
+from simulator.flights import Spot, Wave
 from simulator.hearing import Multicast
 from simulator.lorawan import Data, Header, JoinAccept, JoinRequest, MType
 from simulator.mac import Gauge, Settings
-from simulator.makes import Application, Credentials, Ether, Groups, Kept, Make, Spot
+from simulator.makes import Application, Credentials, Ether, Kept, Make, Member
 from simulator.region import HIGHEST_DR, JOIN, Channel, eirp_dbm, rx1_dr
 from simulator.share import Share, join_pause_s
 
@@ -73,9 +74,9 @@ class EndDevice:
         self._queue: deque[Frame] | None = None
         self._life, self._on, self._first_join_ns = 0, False, 0
 
-    def attach(self, app: Application, groups: Callable[[], Groups] | None = None) -> None:
-        """The application above, and what tells the multicast groups that it knows of."""
-        self._app, self._multicast = app, Multicast(groups) if groups else None
+    def attach(self, app: Application, member: Member | None = None) -> None:
+        """The application above; as a `member` of multicast groups, where it may be one."""
+        self._app, self._multicast = app, Multicast(member) if member else None
 
     @property
     def joined(self) -> bool:
@@ -104,11 +105,10 @@ class EndDevice:
 
     def rejoin(self) -> None:
         """It restarts, and joins anew if it is one that joins."""
-        if self._on:
-            self.power_off()
-            if self.make.otaa:
-                self.kept.session = None
-            self._engine.after(self._rng.uniform(2, 12), self._restart, self._life)
+        self.power_off()
+        if self.make.otaa:
+            self.kept.session = None
+        self._engine.after(self._rng.uniform(2, 12), self._restart, self._life)
 
     def say(self, frame: Frame) -> None:
         """Send this as soon as the air may be used; what waits too long is given up for what is newer."""
@@ -230,13 +230,13 @@ class EndDevice:
         if life != self._life or uplink is None:
             return
         now, channels = self._engine.now, self._channels()
-        free = [one for one in channels if self._share.free_at(one) <= now]
-        if not free:
+        if not (free := [one for one in channels if self._share.free_at(one) <= now]):
             self._engine.at(min(self._share.free_at(one) for one in channels), self._transmit, life)
             return
         uplink.channel, self._heard = self._rng.choice(free), False
-        ended = self._ether.send(self._spot, uplink.phy, uplink.channel.uplink_hz, DATA_RATES[self.settings.dr],
-                                 eirp_dbm(self.settings.power))
+        rate = DATA_RATES[self.settings.dr]
+        ended = self._ether.send(self._spot, uplink.phy, Wave(uplink.channel.uplink_hz, rate.sf, rate.bandwidth,
+                                                              eirp_dbm(self.settings.power), down=False))
         self._share.spend(channels, uplink.channel, now, ended, self.settings.max_duty)
         self._engine.at(ended, self._sent, life)
 
@@ -252,7 +252,7 @@ class EndDevice:
     def _open_rx1(self, life: int) -> None:
         if life == self._life and self._uplink is not None:
             rate = DATA_RATES[rx1_dr(self.settings.dr, self.settings.rx1_offset)]
-            self._ether.listen(self._spot, self, self._uplink.channel.downlink_hz, rate, self._own())
+            self._listen(self._uplink.channel.downlink_hz, rate, self._own())
             self._engine.after(_window_s(rate), self._close_rx1, life)
 
     def _close_rx1(self, life: int) -> None:
@@ -269,7 +269,7 @@ class EndDevice:
             return
         rate = DATA_RATES[self.settings.rx2_dr]
         if not (self.joined and self.make.class_c):  # a class C device listens to that already
-            self._ether.listen(self._spot, self, self.settings.rx2_hz, rate, self._own())
+            self._listen(self.settings.rx2_hz, rate, self._own())
         self._engine.after(_window_s(rate), self._close_rx2, life)
 
     def _close_rx2(self, life: int) -> None:
@@ -279,7 +279,7 @@ class EndDevice:
 
     def _waits_for_its_end(self, then: Callable[[int], None]) -> bool:
         """Whether a frame is being heard, which no window cuts short."""
-        busy = self._ether.receiving(self._spot)
+        busy = self._ether.hearing(self._spot)
         if busy > self._engine.now:
             self._engine.at(busy, then, self._life)
         return busy > self._engine.now
@@ -302,16 +302,13 @@ class EndDevice:
     def _repeat(self, uplink: _Uplink) -> None:
         uplink.left -= 1
         self._stats["repetitions"] += 1
-        if uplink.confirmed and self.make.version == "1.0.3" and uplink.left % 2 and self._fits_slower(uplink):
-            self.settings = mac.slower(self.settings)  # §18.4 of 1.0.3: every second time
+        if uplink.confirmed and self.make.version == "1.0.3" and uplink.left % 2:  # §18.4 of 1.0.3: every second time
+            self.settings = mac.slower(self.settings, len(uplink.phy) - lorawan.OVERHEAD - 1)
         self._engine.after(self._rng.uniform(*PAUSE_S), self._transmit, self._life)
-
-    def _fits_slower(self, uplink: _Uplink) -> bool:
-        return len(uplink.phy) - lorawan.OVERHEAD - 1 <= DATA_RATES[max(self.settings.dr - 1, 0)].most
 
     # -- down
 
-    def hears(self, phy: bytes, rssi_dbm: float, snr_db: float) -> None:  # noqa: ARG002 - an ear's contract
+    def hears(self, phy: bytes, wave: Wave, rssi_dbm: float, snr_db: float) -> None:  # noqa: ARG002 - an ear's contract
         """A frame has come through the air; most are for others."""
         if not self._on:
             return
@@ -327,11 +324,10 @@ class EndDevice:
         asked = lorawan.read_join_request(self._uplink.phy) if self._uplink is not None else None
         if self.kept.session is not None or asked is None:
             return
-        accept = hearing.accept_of(phy, self.who.app_key, self.kept, self.make.version)
-        if accept is None:
-            self._stats["join accepts refused"] += 1  # another's, broken, or said before
-        else:
+        if accept := hearing.accept_of(phy, self.who.app_key, self.kept, self.make.version):
             self._accepted(accept, asked.dev_nonce)
+        else:
+            self._stats["join accepts refused"] += 1  # another's, broken, or said before
 
     def _hear_own(self, phy: bytes, head: Header) -> None:
         data = hearing.own_of(phy, head, self.kept, self.make.version)
@@ -362,10 +358,11 @@ class EndDevice:
 
     def _hear_group(self, phy: bytes, head: Header) -> None:
         """A multicast frame: for the application only, never answered."""
-        data = self._multicast.hear(phy, head.dev_addr, head.counter) if self._multicast else None
+        groups = self._multicast
+        data = groups.hear(phy, head.dev_addr, head.counter) if groups else None
         self._stats["multicast" if data else "multicast refused"] += 1
-        if data:
-            self._give(Frame(data.f_port or 0, data.payload))
+        if groups and data:
+            groups.member.receive(Frame(data.f_port or 0, data.payload), to_group=True)
 
     def _give(self, frame: Frame) -> None:
         if self._app is None:
@@ -390,7 +387,10 @@ class EndDevice:
         if self.kept.session is None or not self.make.class_c:
             self._ether.hush(self._spot)
         else:
-            self._ether.listen(self._spot, self, self.settings.rx2_hz, DATA_RATES[self.settings.rx2_dr], self._addresses())
+            self._listen(self.settings.rx2_hz, DATA_RATES[self.settings.rx2_dr], self._addresses())
+
+    def _listen(self, hertz: int, rate: DataRate, addresses: Collection[int] | None) -> None:
+        self._ether.listen(self._spot, self, hertz, rate.sf, rate.bandwidth, addresses)
 
     def _channels(self) -> list[Channel]:
         return self.settings.open(self.settings.dr) if self.joined else list(JOIN)

@@ -1,11 +1,9 @@
 """What a device makes of a frame that it has heard: whether it is for it, new, and whole."""
 
-from collections.abc import Callable
-
 from simulator import lorawan
 from simulator.lorawan import Data, Header, JoinAccept, Session
 from simulator.mac import Version
-from simulator.makes import Groups, Kept
+from simulator.makes import Kept, Member
 
 MAX_FCNT_GAP = 16_384  # 1.0.3 §4.3.1.5; 1.0.4 has none
 
@@ -31,21 +29,21 @@ def own_of(phy: bytes, head: Header, kept: Kept, version: Version) -> Data | Non
 class Multicast:
     """The groups that a device belongs to, and the counters that it has heard in each."""
 
-    __slots__ = ("_counts", "_told")
+    __slots__ = ("_counts", "member")
 
-    def __init__(self, told: Callable[[], Groups]) -> None:
-        self._told = told
+    def __init__(self, member: Member) -> None:
+        self.member = member
         self._counts: dict[int, int] = {}
 
     @property
     def addresses(self) -> set[int]:
         """The groups' DevAddrs."""
-        return {int(address, 16) for address in self._told()}
+        return {int(address, 16) for address in self.member.groups}
 
     def hear(self, phy: bytes, dev_addr: int, counter: int) -> Data | None:
         """The frame, if it is new and for one of the groups: unconfirmed, without commands, for an application
         (§17.3 of 1.0.3; TS005 §2)."""
-        keys = self._told().get(f"{dev_addr:08x}")
+        keys = self.member.groups.get(f"{dev_addr:08x}")
         if keys is None:
             return None
         session = Session(dev_addr, bytes.fromhex(keys[0]), bytes.fromhex(keys[1]))

@@ -104,10 +104,10 @@ def split(commands: bytes) -> Iterator[tuple[int, bytes]]:
         at += 1 + length
 
 
-def slower(settings: Settings) -> Settings:
-    """One data rate down, where there is one and a channel takes it."""
+def slower(settings: Settings, length: int = 0) -> Settings:
+    """One data rate down, where there is one that takes so many bytes, and a channel for it."""
     dr = max(settings.dr - 1, 0)
-    return replace(settings, dr=dr) if settings.open(dr) else settings
+    return replace(settings, dr=dr) if length <= DATA_RATES[dr].most and settings.open(dr) else settings
 
 
 def nearer(settings: Settings) -> Settings:

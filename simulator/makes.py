@@ -4,34 +4,22 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from city.airtime import DataRate
 from decoders.codec import Frame
+from simulator.flights import Ear, Spot, Wave
 from simulator.lorawan import Session
 from simulator.mac import Version
 
 Groups = Mapping[str, tuple[str, str]]  # multicast groups: DevAddr -> NwkSKey, AppSKey, in hex
 
 
-class Spot(Protocol):
-    """A device's place on the air."""
-
-
-class Ear(Protocol):
-    """A receiver."""
-
-    def hears(self, phy: bytes, rssi_dbm: float, snr_db: float) -> None:
-        """A frame has ended that began and ended while this ear listened to its kind."""
-        ...
-
-
 class Ether(Protocol):
-    """The air, as a device needs it."""
+    """The air, as a device needs it: simulator.medium.Medium."""
 
-    def send(self, spot: Spot, phy: bytes, hertz: int, rate: DataRate, eirp_dbm: int) -> int:
+    def send(self, spot: Spot, phy: bytes, wave: Wave) -> int:
         """Begin to send now; returns when it ends, ns. Until then the device hears nothing."""
         ...
 
-    def listen(self, spot: Spot, ear: Ear, hertz: int, rate: DataRate, addresses: Collection[int] | None) -> None:
+    def listen(self, spot: Spot, ear: Ear, frequency: int, sf: int, bandwidth: int, addresses: Collection[int] | None) -> None:
         """Listen to this from now on, and to nothing else; `addresses` that matter, None for everything."""
         ...
 
@@ -39,8 +27,8 @@ class Ether(Protocol):
         """Listen no more."""
         ...
 
-    def receiving(self, spot: Spot) -> int:
-        """When a frame ends that it is hearing now, ns; 0 where none is."""
+    def hearing(self, spot: Spot) -> int:
+        """When a frame ends that it is hearing now, ns; what is past means none."""
         ...
 
 
@@ -53,6 +41,19 @@ class Application(Protocol):
 
     def receive(self, frame: Frame) -> None:
         """A downlink."""
+        ...
+
+
+class Member(Protocol):
+    """An application that belongs to multicast groups."""
+
+    @property
+    def groups(self) -> Groups:
+        """Those that it was told of."""
+        ...
+
+    def receive(self, frame: Frame, *, to_group: bool = False) -> None:
+        """A downlink; one to a group is obeyed and not answered."""
         ...
 
 

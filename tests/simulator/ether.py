@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from city.airtime import phy_time_on_air
+from city.airtime import DATA_RATES, phy_time_on_air
 from city.readings import NS
 
 
@@ -28,21 +28,22 @@ class PerfectEther:
         self.network: Callable[[Sent, object], None] = lambda _sent, _spot: None
         self.busy: dict[object, int] = {}
 
-    def send(self, spot, phy, hertz, rate, eirp_dbm):
+    def send(self, spot, phy, wave):
         self.ears.pop(spot, None)
-        seconds = phy_time_on_air(len(phy), rate.sf, bandwidth=rate.bandwidth, crc=True)
-        one = Sent(phy, hertz, rate, eirp_dbm, self.engine.now, self.engine.now + int(seconds * NS))
+        seconds = phy_time_on_air(len(phy), wave.sf, bandwidth=wave.bandwidth, crc=True)
+        rate = next(one for one in DATA_RATES if (one.sf, one.bandwidth) == (wave.sf, wave.bandwidth))
+        one = Sent(phy, wave.frequency, rate, wave.power_dbm, self.engine.now, self.engine.now + int(seconds * NS))
         self.sent.append(one)
         self.engine.at(one.ended, self.network, one, spot)
         return one.ended
 
-    def listen(self, spot, ear, hertz, rate, addresses):
-        self.ears[spot] = (ear, hertz, rate, addresses)
+    def listen(self, spot, ear, frequency, sf, bandwidth, addresses):
+        self.ears[spot] = (ear, frequency, sf, addresses)
 
     def hush(self, spot):
         self.ears.pop(spot, None)
 
-    def receiving(self, spot):
+    def hearing(self, spot):
         return self.busy.get(spot, 0)
 
     def emit(self, phy: bytes, hertz: int, rate, at_ns: int, snr: float = 7.5) -> None:
@@ -53,12 +54,12 @@ class PerfectEther:
         seconds = phy_time_on_air(len(phy), rate.sf, bandwidth=rate.bandwidth, crc=False)
         end = self.engine.now + int(seconds * NS)
         address = int.from_bytes(phy[1:5], "little") if phy[0] != 0x20 else None
-        for spot, (ear, tuned, speed, addresses) in list(self.ears.items()):
-            if (tuned, speed.sf) == (hertz, rate.sf) and (addresses is None or address in addresses):
+        for spot, (ear, tuned, sf, addresses) in list(self.ears.items()):
+            if (tuned, sf) == (hertz, rate.sf) and (addresses is None or address in addresses):
                 self.busy[spot] = end
                 self.engine.at(end, self._end, spot, ear, phy, snr)
 
     def _end(self, spot, ear, phy, snr):
         self.busy.pop(spot, None)
         if spot in self.ears and self.ears[spot][0] is ear:
-            ear.hears(phy, -80.0, snr)
+            ear.hears(phy, None, -80.0, snr)

@@ -30,8 +30,9 @@ class App:
     def start(self):
         self.started += 1
 
-    def receive(self, frame):
+    def receive(self, frame, *, to_group=False):
         self.got.append((frame.port, frame.data))
+        self.to_group = to_group
         if frame.port == 52:
             self.groups = {GROUP: (frame.data[:16].hex(), frame.data[16:].hex())}
 
@@ -47,7 +48,7 @@ class World:
             self.server.know(EUI, KEY)
         self.device = EndDevice(Credentials(EUI, "00" * 8, KEY), make, kept, ether=self.ether, spot="pole", engine=self.engine,
                                 rng=Random(seed), stats=self.stats, battery=lambda: 200)
-        self.device.attach(self.app, lambda: self.app.groups)
+        self.device.attach(self.app, self.app)
         self.ether.network = self.network
         self.deaf, self.answer, self.rx2, self.delay = False, lambda _: None, False, 1
 
@@ -330,6 +331,7 @@ def test_a_group_is_heard_with_its_own_keys_and_counter_and_never_answered() -> 
                      world.engine.now + NS)
     world.run(10)
     assert world.app.got[1:] == [(60, b"dim"), (60, b"off")]
+    assert world.app.to_group
     assert (world.stats["multicast"], world.stats["multicast refused"]) == (2, 3)
     assert len(world.ether.sent) == count
 
