@@ -24,7 +24,8 @@ DOORS = {
     "sqlite3": ("city/store/",),
     "paho": ("gateway_bridge/client.py", "gateway_bridge/connection.py", "simulator/link.py", "simulator/broker.py",
              "gateway_bridge/doctor/broker.py"),
-    "grpc": ("gateway_bridge/network_server.py", "gateway_bridge/doctor/services.py"),
+    "grpc": ("gateway_bridge/network_server.py", "gateway_bridge/doctor/services.py",
+             "simulator/grpc_api.py", "simulator/provision.py"),  # … the imitation's own API, and what fills any server's
     "fastapi": ("api/", "simulator/demo.py"),
     "urllib3": ("city/store/influx",),  # influx.py and influx_http.py: what is said, and how it gets there
     "influxdb_client": ("city/store/influx.py",),

@@ -1,0 +1,117 @@
+"""The imitated server's gRPC API on a port: chirpstack_api's servicers, in the loop that drives the town.
+
+Every call is answered at the town's present. Calls that are not imitated answer UNIMPLEMENTED. Two things differ from
+ChirpStack on purpose: a duplicate is ALREADY_EXISTS, as its documentation has it, where recent servers answer INTERNAL with
+the database's words; and there is no gRPC-web.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+
+import grpc
+from chirpstack_api import api
+
+from city.clock import Clock
+from city.errors import (
+    BadInput,
+    CityError,
+    Conflict,
+    Invalid,
+    NotFound,
+    Refused,
+    SignInNeeded,
+    TooLarge,
+    Unavailable,
+    Unsupported,
+)
+from city.settings import Secret
+from simulator.chirpstack import ChirpStack
+from simulator.grpc_access import Caller, Gatekeeper
+from simulator.grpc_admin import Applications, DeviceProfiles, Internal, Tenants
+from simulator.grpc_convert import Proto
+from simulator.grpc_device import Devices
+from simulator.grpc_field import STARTED, Fuota, Gateways, MulticastGroups
+from simulator.provisioned import ApiKey
+from simulator.tokens import sign
+
+MESSAGE_MOST = 4 << 20  # bytes
+CLOSE_S = 0.5
+CODES: tuple[tuple[type[CityError], grpc.StatusCode], ...] = (
+    (NotFound, grpc.StatusCode.NOT_FOUND), (Conflict, grpc.StatusCode.ALREADY_EXISTS),
+    (SignInNeeded, grpc.StatusCode.UNAUTHENTICATED), (TooLarge, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (Unsupported, grpc.StatusCode.UNIMPLEMENTED), (Invalid, grpc.StatusCode.INVALID_ARGUMENT),
+    (BadInput, grpc.StatusCode.INVALID_ARGUMENT))
+Answerer = Callable[[Caller, Proto], Proto]
+
+
+class GrpcApi:
+    """One town's API. `start` it in the loop that drives the town, and `stop` it before that ends."""
+
+    def __init__(self, town: ChirpStack, secret: Secret, clock: Clock) -> None:
+        self._town, self._secret = town, secret
+        self._gatekeeper = Gatekeeper(town.registry, secret, clock)
+        self._server: grpc.aio.Server | None = None
+
+    async def start(self, address: str) -> int:
+        """Listen on host:port; the port (another, where 0 was asked for). Raises Unavailable where it cannot be had."""
+        server = grpc.aio.server(options=[("grpc.max_receive_message_length", MESSAGE_MOST), ("grpc.so_reuseport", 0)])
+        for name, service in self._services().items():
+            getattr(api, f"add_{name}Servicer_to_server")(self._servicer(name, service), server)
+        try:
+            port: int = server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise Unavailable("The API cannot listen on {address}.", address=address) from error
+        await server.start()
+        self._server = server
+        return port
+
+    async def stop(self) -> None:
+        """Let running calls end, for half a second."""
+        if self._server is not None:
+            await self._server.stop(CLOSE_S)
+
+    def admin_token(self, name: str = "simulator") -> str:
+        """The token of a new API key that may do everything, as `chirpstack create-api-key` prints it."""
+        registry = self._town.registry
+        key = registry.add_api_key(ApiKey(registry.new_id(), name, is_admin=True))
+        return sign(self._secret, "key", key.id)
+
+    def _services(self) -> Mapping[str, object]:
+        town = self._town
+        return {"TenantService": Tenants(town), "ApplicationService": Applications(town),
+                "DeviceProfileService": DeviceProfiles(town), "DeviceService": Devices(town),
+                "GatewayService": Gateways(town), "MulticastGroupService": MulticastGroups(town),
+                "FuotaService": Fuota(town), "InternalService": Internal(town, self._gatekeeper)}
+
+    def _servicer(self, name: str, service: object) -> object:
+        """chirpstack_api's servicer with those methods overridden that our service has, under their own names."""
+        base: type[object] = getattr(api, f"{name}Servicer")
+        own = {method: self._call(getattr(service, snake(method)))
+               for method in dir(base) if not method.startswith("_") and hasattr(service, snake(method))}
+        return type(name, (base,), own)()
+
+    def _call(self, answer: Answerer) -> Callable[..., object]:
+        gatekeeper = self._gatekeeper
+
+        async def call(_: object, request: Proto, context: Proto) -> Proto:
+            try:
+                said = dict(context.invocation_metadata() or ()).get("authorization")
+                return answer(gatekeeper.caller(said), request)
+            except (BadInput, Refused, Unavailable) as error:
+                return await context.abort(code_of(error), str(error))
+
+        return call
+
+
+def code_of(error: CityError) -> grpc.StatusCode:
+    """The status that ChirpStack gives for an error of this kind."""
+    if isinstance(error, Invalid) and error.rule == "hex":
+        return grpc.StatusCode.INTERNAL  # its parsers of EUIs, addresses and keys are not mapped to anything better
+    if isinstance(error, Conflict) and error.rule == STARTED:
+        return grpc.StatusCode.FAILED_PRECONDITION
+    return next((code for kind, code in CODES if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
+
+
+def snake(name: str) -> str:
+    """`GetNextFCntDown` → `get_next_f_cnt_down`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
