@@ -3,9 +3,10 @@
 import argparse
 import asyncio
 import contextlib
+import secrets
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from rich.text import Text
 
 from city.clock import Clock, ScaledClock, SystemClock
 from city.errors import Invalid
-from city.settings import Settings, load
+from city.settings import Secret, Settings, load
 from simulator.chirpstack import ChirpStack
 from simulator.mischief import Mischief, Spoiler
 from simulator.network import drive
@@ -46,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 async def _run(scenario: Scenario, settings: Settings, options: argparse.Namespace) -> None:
     start = options.start or SystemClock().now()
     clock: Clock = SystemClock() if options.speed == 1 and options.start is None else ScaledClock(start, options.speed)
-    chirpstack = ChirpStack(scenario, seed=options.seed, start=clock.now(), protobuf=options.protobuf)
+    chirpstack = ChirpStack(scenario, seed=options.seed, start=clock.now(), protobuf=options.protobuf,
+                            known=not options.empty, legacy=options.legacy)
     town = Spoilt(chirpstack, [Spoiler(Mischief(0.01, 0.001, 0.001), Random(options.seed))]) if options.mischief else chirpstack
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -55,10 +57,29 @@ async def _run(scenario: Scenario, settings: Settings, options: argparse.Namespa
             loop.add_signal_handler(name, stop.set)
     shown = asyncio.create_task(_show(chirpstack, clock, settings.mqtt.url, stop))
     try:
-        await drive(town, settings.mqtt, clock, stop)
+        async with _api(options, chirpstack):
+            await drive(town, settings.mqtt, clock, stop)
     finally:
         stop.set()
         await shown
+
+
+@contextlib.asynccontextmanager
+async def _api(options: argparse.Namespace, town: ChirpStack) -> AsyncIterator[None]:
+    """ChirpStack's gRPC API beside the town, if it was asked for; who started it is told the token."""
+    if not options.api:
+        yield
+        return
+    from simulator.grpc_api import GrpcApi  # gRPC takes 12 MB, and most runs need none
+
+    door = GrpcApi(town, Secret(options.api_secret or secrets.token_urlsafe(32)), SystemClock())
+    host, _, _ = options.api.rpartition(":")
+    port = await door.start(options.api)
+    sys.stderr.write(f"ChirpStack's API answers at {host}:{port}; token: {door.admin_token()}\n")
+    try:
+        yield
+    finally:
+        await door.stop()
 
 
 async def _show(chirpstack: ChirpStack, clock: Clock, url: str, stop: asyncio.Event) -> None:
@@ -100,6 +121,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--mqtt", help="broker (default: setting mqtt.url)")
     parser.add_argument("--protobuf", action="store_true", help="as ChirpStack with json = false")
     parser.add_argument("--mischief", action="store_true", help="some duplicates, broken messages, unknown devices")
+    parser.add_argument("--api", metavar="HOST:PORT", help="ChirpStack's gRPC API too; port 0 takes any")
+    parser.add_argument("--api-secret", metavar="TEXT", help="what its tokens are signed with (default: another each time)")
+    parser.add_argument("--empty", action="store_true", help="the server knows of nothing until it is provisioned")
+    parser.add_argument("--legacy", action="store_true", help="also the events of servers before 4.15")
     parser.add_argument("--csv", metavar="FILE", help="write the town's asset list for `stadtfunk import`, and end")
     return parser
 
