@@ -63,7 +63,7 @@ class ChirpStack:
         self.scenario, self._setup, self._known = scenario, scenario.plan.devices, known
         self._rng, ids = Random(seed), Random(f"{seed}/ids")
         self._engine = Engine(to_ns(start))
-        self._air = Air(scenario.antennas, loss=self._setup.uplink_loss, rng=self._rng)
+        self._air = Air(scenario.antennas, loss=self._setup.uplink_loss, rng=self._rng, seed=seed)
         self._air.weather.attenuation_db = scenario.plan.weather.attenuation_db
         self._air.weather.noise_db = scenario.plan.weather.noise_db
         self._air.weather.loss = 1 - (1 - self._setup.uplink_loss) * (1 - scenario.plan.weather.loss)
@@ -143,6 +143,11 @@ class ChirpStack:
         self._rejoin(station)
 
     @property
+    def joined(self) -> int:
+        """How many devices share a session with the server."""
+        return sum(station.in_session for station in self._stations.values())
+
+    @property
     def weather(self) -> Weather:
         """The radio's, to be changed while the town lives."""
         return self._air.weather
@@ -200,7 +205,7 @@ class ChirpStack:
     def _station(self, site: LampSite | BaySite) -> Station:
         asset = site.lamp if isinstance(site, LampSite) else site.bay
         who = self._identity(self.registry.devices.get(site.device.dev_eui))
-        link = self._air.link(asset.site, buried_db=BURIED_DB if asset.kind == "bay" else 0.0)
+        link = self._air.link(asset.site, dev_eui=site.device.dev_eui, buried_db=BURIED_DB if asset.kind == "bay" else 0.0)
         station = Station(who, link)
         self._stations[who.dev_eui] = station
         return station

@@ -9,9 +9,10 @@ _DATA_DOWN = (0b011, 0b101)  # MType of unconfirmed and confirmed data down (LoR
 class _Room:
     """The ears of one tune. A single listener is kept bare: most addresses have but one."""
 
-    __slots__ = ("by_address", "everything")
+    __slots__ = ("by_address", "everything", "tune")
 
-    def __init__(self) -> None:
+    def __init__(self, tune: Tune) -> None:
+        self.tune = tune  # one for all its ears
         self.by_address: dict[int, Spot | dict[Spot, None]] = {}
         self.everything: dict[Spot, None] = {}
 
@@ -42,7 +43,10 @@ class Ears:
 
     def open(self, spot: Spot, tune: Tune) -> None:
         """It listens to `tune` for `spot.addresses`, which must not change while it does."""
-        room = self._rooms.setdefault(tune, _Room())
+        room = self._rooms.get(tune)
+        if room is None:
+            room = self._rooms[tune] = _Room(tune)
+        spot.tune = room.tune
         if spot.addresses is None:
             room.everything[spot] = None
         else:

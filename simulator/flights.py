@@ -1,6 +1,7 @@
 """Frames under way: which of them meet on the air, and what a frame must have over another to survive it."""
 
-from collections.abc import Collection
+from array import array
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,10 +36,12 @@ class Ear(Protocol):
 class Spot:
     """A device's place on the air. Made by `Medium.spot`; whoever holds it may only pass it back."""
 
-    __slots__ = ("addresses", "busy_until", "ear", "hears_until", "height_m", "links", "since", "site", "tune")
+    __slots__ = ("addresses", "busy_until", "ear", "gateways", "hears_until", "height_m", "losses", "since", "site", "tune")
 
-    def __init__(self, site: Site, height_m: float, links: tuple[tuple[int, float], ...]) -> None:
-        self.site, self.height_m, self.links = site, height_m, links
+    def __init__(self, site: Site, height_m: float, links: Sequence[tuple[int, float]]) -> None:
+        self.site, self.height_m = site, height_m
+        self.gateways = array("L", [gateway for gateway, _ in links])  # within earshot, by index,
+        self.losses = array("f", [loss for _, loss in links])  # … and the dB lost on the way
         self.ear: Ear | None = None
         self.tune: tuple[int, int, int] | None = None  # frequency, SF, bandwidth that it listens to, since that moment
         self.addresses: Collection[int] | None = None

@@ -77,7 +77,7 @@ class Medium:
 
     def spot(self, dev_eui: str, site: Site, *, loss_db: float = POLE.loss_db, height_m: float = POLE.height_m) -> Spot:
         """A device's place on the air; simulator.propagation has the usual kinds of place."""
-        return Spot(site, height_m, tuple(self._map.losses(dev_eui, site, height_m, loss_db)))
+        return Spot(site, height_m, self._map.losses(dev_eui, site, height_m, loss_db))
 
     def send(self, spot: Spot, phy: bytes, wave: Wave) -> int:
         """Put a device's frame on the air now; the ns when it ends. While it sends, its ear is deaf."""
@@ -97,7 +97,7 @@ class Medium:
         tune = (frequency, sf, bandwidth)
         if spot.tune != tune:
             spot.since = self._engine.now
-        spot.ear, spot.tune, spot.addresses = ear, tune, None if addresses is None else tuple(addresses)
+        spot.ear, spot.addresses = ear, None if addresses is None else tuple(addresses)
         self._ears.open(spot, tune)
 
     def hearing(self, spot: Spot) -> int:
@@ -136,7 +136,9 @@ class Medium:
         """Know how strong it is at every gateway, and what it meets."""
         power, fading, gauss = flight.wave.power_dbm - self._weather.attenuation_db, self._fading, self._rng.gauss
         if flight.spot is not None:
-            flight.power = {gateway: power - loss + GATEWAY_DBI + gauss(0.0, fading) for gateway, loss in flight.spot.links}
+            power += GATEWAY_DBI
+            flight.power = {gateway: power - loss + gauss(0.0, fading)
+                            for gateway, loss in zip(flight.spot.gateways, flight.spot.losses, strict=True)}
         elif self._channel(flight.wave) >= 0:  # elsewhere no gateway listens
             flight.power = {other: power - loss + GATEWAY_DBI for other, loss in self._neighbours(flight.gateway)}
         self._sky.begin(flight)
@@ -272,8 +274,9 @@ class Medium:
         if flight.spot is not None:
             metres = distance(flight.spot.site, spot.site)
             return power - path_loss(metres, max(flight.spot.height_m, spot.height_m), min(flight.spot.height_m, spot.height_m))
-        loss = next((loss for gateway, loss in spot.links if gateway == flight.gateway), None)
-        return _NOTHING_DBM if loss is None else power - loss + self._rng.gauss(0.0, self._fading)
+        if flight.gateway not in spot.gateways:
+            return _NOTHING_DBM
+        return power - spot.losses[spot.gateways.index(flight.gateway)] + self._rng.gauss(0.0, self._fading)
 
     # -- the air
 

@@ -5,6 +5,7 @@ The formulas and their sources are in simulator.propagation; collisions need fra
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from heapq import nsmallest
 from math import log10
 from random import Random
 
@@ -36,6 +37,7 @@ ADR_MARGIN_DB = 10.0  # ChirpStack's installation margin
 HORIZON_M = 15_000.0  # the ground hides what is further away (the longest link of Petäjäjärvi et al. 2015)
 MOST_LOSS_DB = 160.0  # what the loudest device may lose and still be heard at SF12 in its luckiest frame
 MOST_GATEWAYS = 8  # … that are kept of those in earshot: nobody misses the ninth
+NEAREST = 16  # … among so many: luck does not reach past them
 JAMMER_M = 5.0  # height, where none is said
 
 
@@ -109,20 +111,21 @@ class Map:
         """(gateway, dB lost without antennas' gains) of the gateways within earshot, best first; the nearest to being in
         earshot, if none is. Empty only where no gateway is within HORIZON_M."""
         found = []
-        for index in self._near(site):
+        for metres, index in self._near(site):
             antenna = self._antennas[index]
-            metres = distance(antenna.site, site)
-            if metres <= HORIZON_M:
-                extra = 0.0 if self._exact else shadowing(self._seed, dev_eui, antenna.gateway.id)
-                found.append((index, path_loss(metres, antenna.height_m, height_m) + loss_db + extra))
+            extra = 0.0 if self._exact else shadowing(self._seed, dev_eui, antenna.gateway.id)
+            found.append((index, path_loss(metres, antenna.height_m, height_m) + loss_db + extra))
         found.sort(key=lambda item: item[1])
         audible = sum(loss <= MOST_LOSS_DB for _, loss in found)
         return found[:min(max(audible, 1), MOST_GATEWAYS)]
 
-    def _near(self, site: Site) -> list[int]:
+    def _near(self, site: Site) -> list[tuple[float, int]]:
+        """Metres to the NEAREST gateways before the horizon."""
         row, column = _cell(site)
-        return [index for r in (row - 1, row, row + 1) for c in (column - 1, column, column + 1)
+        near = [(distance(site, self._antennas[index].site), index)
+                for r in (row - 1, row, row + 1) for c in (column - 1, column, column + 1)
                 for index in self._cells.get((r, c), ())]
+        return nsmallest(NEAREST, [one for one in near if one[0] <= HORIZON_M])
 
 
 class Air:
