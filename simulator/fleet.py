@@ -40,6 +40,10 @@ class Fleet:
         else:
             self._silent_ns.pop(index, None)
 
+    def is_silent(self, index: int) -> bool:
+        """Whether a gateway is off the net."""
+        return index in self._silent_ns
+
     def shift_clock(self, gateway_id: str, seconds: float) -> None:
         """From now on the gateway dates frames so many seconds late (early, if negative)."""
         self.clock_ns[self._index[gateway_id]] = int(seconds * NS)

@@ -46,7 +46,9 @@ class BrokerLink:
         except (OSError, ValueError) as error:  # TimeoutError is an OSError
             raise BrokerDown("The broker at {host} does not answer: {what}.", host=self._host, what=str(error)) from error
         self.check()
-        self._client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in topics])
+        wanted = [(topic, SubscribeOptions(qos=1)) for topic in topics]
+        if wanted:
+            self._client.subscribe(wanted)
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Hand it to the broker at QoS 1; it counts as flying until the broker has confirmed it."""

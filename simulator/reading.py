@@ -13,6 +13,8 @@ from city.errors import Invalid
 from city.places import LIGHTING_CLASSES
 from decoders.catalog import catalog
 from simulator.assets import listed
+from simulator.controllers import CONTROLLERS
+from simulator.driver import FAULTS as LAMP_FAULTS
 from simulator.fault_plan import AnyFault, DeviceFault
 from simulator.layout import drawn_grids, placed_gateways
 from simulator.maps import mapped
@@ -130,7 +132,7 @@ def _check_single(plan: Plan, source: Source) -> None:
             _name(source, ids.circuit_id, lamp.circuit, "lamp", index, "circuit")
         _check_class(lamp.lighting_class, source, "lamp", index, "lighting_class")
         _check_own(source, lamp.asset, lamp.dev_eui, "lamp", index)
-        if lamp.model and not _lamp_model(lamp.model):
+        if lamp.model and lamp.model not in CONTROLLERS:
             raise source.wrong("{what} is no lamp that can be simulated.", "lamp", index, "model", what=lamp.model)
     for index, bay in enumerate(plan.bay):
         _name(source, ids.zone_id, bay.zone, "bay", index, "zone")
@@ -151,16 +153,11 @@ def _check_own(source: Source, asset: str, dev_eui: str, *steps: str | int) -> N
 
 def _check_mix(mix: MixPlan, source: Source) -> None:
     for model in mix.lamps:
-        if not _lamp_model(model):
+        if model not in CONTROLLERS:
             raise source.wrong("{what} is no lamp that can be simulated.", "mix", "lamps", model, what=model)
     for model in mix.bays:
         if model not in VOICES:
             raise source.wrong("{what} is no parking sensor that can be simulated.", "mix", "bays", model, what=model)
-
-
-def _lamp_model(model: str) -> bool:
-    codec = catalog().get(model)
-    return codec is not None and codec.asset == "lamp"
 
 
 def _check_timezone(name: str, source: Source, *steps: str | int) -> None:
@@ -184,8 +181,11 @@ def _check_fault(fault: AnyFault, index: int, plans: Sequence[Plan], source: Sou
     model = getattr(fault, "model", "")
     if model and model not in catalog():
         raise source.wrong("there is no model {what}.", "fault", index, "model", what=model)
-    if isinstance(fault, DeviceFault) and fault.fault not in DEVICE_FAULTS:
-        raise source.wrong("{what} is no fault of a device.", "fault", index, "fault", what=fault.fault)
+    if isinstance(fault, DeviceFault):
+        known = {"lamp": LAMP_FAULTS, "bay": BAY_FAULTS, "": set(LAMP_FAULTS) & set(BAY_FAULTS)}[fault.asset]
+        if fault.fault not in known:
+            raise source.wrong("{what} is no fault of this kind of device (asset: lamp or bay).", "fault", index, "fault",
+                               what=fault.fault)
 
 
 _THINGS: Mapping[str, Callable[[Plan], Collection[str]]] = {
@@ -199,7 +199,7 @@ def zones(plan: Plan) -> set[str]:
             | {bay.zone for bay in plan.bay})
 
 
-DEVICE_FAULTS = frozenset({"lamp failure", "stuck driver", "silent", "stuck", "flapping", "rebooting"})
+BAY_FAULTS = ("", "stuck", "flapping", "silent", "rebooting")
 
 
 def _name(source: Source, check: Callable[[str], object], value: str, *steps: str | int) -> None:
