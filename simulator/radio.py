@@ -6,7 +6,7 @@ The formulas and their sources are in simulator.propagation; collisions need fra
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from heapq import nsmallest
-from math import log10
+from math import cos, hypot, log10, radians
 from random import Random
 
 from city.airtime import CHANNELS, DATA_RATES
@@ -15,6 +15,7 @@ from simulator.propagation import (
     FADING_DB,
     GATEWAY_DBI,
     GROUND,
+    METRES_PER_DEGREE,
     POLE,
     SMALL_ANTENNA_DB,
     needed_snr,
@@ -37,7 +38,7 @@ ADR_MARGIN_DB = 10.0  # ChirpStack's installation margin
 HORIZON_M = 15_000.0  # the ground hides what is further away (the longest link of Petäjäjärvi et al. 2015)
 MOST_LOSS_DB = 160.0  # what the loudest device may lose and still be heard at SF12 in its luckiest frame
 MOST_GATEWAYS = 8  # … that are kept of those in earshot: nobody misses the ninth
-NEAREST = 16  # … among so many: luck does not reach past them
+NEAREST = 10  # … among so many: luck does not reach past them
 JAMMER_M = 5.0  # height, where none is said
 
 
@@ -103,9 +104,9 @@ class Map:
 
     def __init__(self, antennas: Sequence[Antenna], seed: int, *, exact: bool = False) -> None:
         self._antennas, self._seed, self._exact = antennas, seed, exact
-        self._cells: dict[tuple[int, int], list[int]] = {}
+        self._cells: dict[tuple[int, int], list[tuple[int, Site]]] = {}
         for index, antenna in enumerate(antennas):
-            self._cells.setdefault(_cell(antenna.site), []).append(index)
+            self._cells.setdefault(_cell(antenna.site), []).append((index, antenna.site))
 
     def losses(self, dev_eui: str, site: Site, height_m: float, loss_db: float) -> list[tuple[int, float]]:
         """(gateway, dB lost without antennas' gains) of the gateways within earshot, best first; the nearest to being in
@@ -122,9 +123,10 @@ class Map:
     def _near(self, site: Site) -> list[tuple[float, int]]:
         """Metres to the NEAREST gateways before the horizon."""
         row, column = _cell(site)
-        near = [(distance(site, self._antennas[index].site), index)
-                for r in (row - 1, row, row + 1) for c in (column - 1, column, column + 1)
-                for index in self._cells.get((r, c), ())]
+        cells = [self._cells.get((r, c), ()) for r in (row - 1, row, row + 1) for c in (column - 1, column, column + 1)]
+        east, latitude, longitude = METRES_PER_DEGREE * cos(radians(site.latitude)), site.latitude, site.longitude
+        near = [(hypot(METRES_PER_DEGREE * (latitude - one.latitude), east * (longitude - one.longitude)), index)
+                for cell in cells for index, one in cell]
         return nsmallest(NEAREST, [one for one in near if one[0] <= HORIZON_M])
 
 
