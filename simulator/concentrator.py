@@ -1,8 +1,9 @@
 """A gateway's transmitter: what it accepts, when it sends it, and what it says to what it does not accept.
 
 It behaves as chirpstack-concentratord 4 (libconcentratord's jitqueue and regulation), whose queue is that of Semtech's packet
-forwarder (jitqueue.c) with a sub-band duty cycle added. `PACKET_FORWARDER` is Semtech's own: no duty cycle, and a power that
-its table lacks is refused, as forwarders before the SX1302's do.
+forwarder (jitqueue.c) with a sub-band duty cycle added. `PACKET_FORWARDER` decides like Semtech's own: no duty cycle, and a
+power that its table lacks is refused, as lora_pkt_fwd for the SX1301 does (the SX1302's takes the nearest); its queue is taken
+to be the same, which is true but for how soon a frame without a time follows another.
 """
 
 from collections import Counter
@@ -44,8 +45,8 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a gateway's software decides: Hz that its radio can send on, dBm that it has in its table (None: any), whether it
-    keeps the duty cycle."""
+    """How a gateway's software decides: Hz that its radio can send on, dBm of EIRP that its table has (None: any), whether
+    it keeps the duty cycle."""
 
     low: int = 863_000_000
     high: int = 870_000_000
@@ -54,7 +55,9 @@ class Manner:
 
 
 CONCENTRATORD = Manner()
-PACKET_FORWARDER = Manner(powers=frozenset((*range(12, 28), 29)), duty_cycle=False)
+SX1301_DBM = (-6, -3, 0, 3, 6, 10, 11, 12, 13, 14, 16, 20, 23, 25, 26, 27)  # rf_power in the gain table of its global_conf.json
+ANTENNA_DBI = 2  # antenna_gain, so that ChirpStack's 16 and 29 dBm are in it
+PACKET_FORWARDER = Manner(powers=frozenset(power + ANTENNA_DBI for power in SX1301_DBM), duty_cycle=False)
 
 
 @dataclass(slots=True)

@@ -49,7 +49,8 @@ class Field:
         self._setup, self._rng = scenario.plan.devices, Random(f"{seed}/field")
         self.stats: Counter[str] = Counter()
         self.engine = Engine(to_ns(start))
-        self.weather = Weather(loss=self._setup.uplink_loss)
+        lasting = scenario.plan.weather
+        self.weather = Weather(1 - (1 - self._setup.uplink_loss) * (1 - lasting.loss), lasting.attenuation_db, lasting.noise_db)
         self.medium = Medium(self.engine, scenario.antennas, self.weather, seed=seed, uplink=self._heard)
         self.gateways = [Concentrator(self.engine, self.medium, index, seed=seed, gnss=one.gnss)
                          for index, one in enumerate(scenario.antennas)]

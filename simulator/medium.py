@@ -125,7 +125,8 @@ class Medium:
             self.stats["half duplex"] += 1
         flight.listeners = self._ears.of((wave.frequency, wave.sf, wave.bandwidth), addressee(phy))
         for spot in flight.listeners:
-            spot.hears_until = flight.ends
+            if gateway in spot.gateways:
+                spot.hears_until = flight.ends
         self._fly(flight)
         self._engine.at(flight.ends, self._land_down, flight)
         return flight.ends

@@ -245,6 +245,19 @@ def test_an_ear_must_be_tuned_from_the_first_to_the_last_moment():
     assert len(ear.heard) == 2, "undisturbed, and tuned again to the same; not after a change, an end, or in the middle of it"
 
 
+def test_a_device_knows_how_long_it_must_keep_its_window_open():
+    scene, ear = Scene(), Listener()
+    spot = scene.spot(100.0)
+    assert scene.medium.hearing(spot) == 0
+    scene.medium.listen(spot, ear, 869_525_000, 9, 125_000, [ME])
+    scene.medium.emit(0, data_down(OTHER), down())
+    assert scene.medium.hearing(spot) <= scene.engine.now, "that one is for somebody else"
+    ends = scene.medium.emit(0, data_down(ME), down())
+    assert scene.medium.hearing(spot) == ends
+    scene.medium.hush(spot)
+    assert scene.medium.hearing(spot) == 0
+
+
 def test_a_device_that_sends_is_deaf():
     scene, ear = Scene(), Listener()
     spot = scene.spot(100.0)
