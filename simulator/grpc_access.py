@@ -15,6 +15,7 @@ from simulator.tokens import USER_S, sign, verify
 ADMIN_ID = "00000000-0000-4000-a000-000000000001"  # the user that the first start creates
 ADMIN = PASSWORD = "admin"  # as ChirpStack's first start has it
 SCHEME = "Bearer "
+RIGHTS = "rights"  # the rule behind an UNAUTHENTICATED of which ChirpStack says no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,4 +129,4 @@ def known(tenant_id: str, registry: Registry) -> str:
 
 
 def _not_yours() -> SignInNeeded:
-    return SignInNeeded("This token may not do that.")
+    return SignInNeeded("This token may not do that.", rule=RIGHTS)

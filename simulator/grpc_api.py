@@ -26,7 +26,7 @@ from city.errors import (
 )
 from city.settings import Secret
 from simulator.chirpstack import ChirpStack
-from simulator.grpc_access import Caller, Gatekeeper
+from simulator.grpc_access import RIGHTS, Caller, Gatekeeper
 from simulator.grpc_admin import Applications, DeviceProfiles, Internal, Tenants
 from simulator.grpc_convert import Proto
 from simulator.grpc_device import Devices
@@ -98,7 +98,7 @@ class GrpcApi:
                 said = dict(context.invocation_metadata() or ()).get("authorization")
                 return answer(gatekeeper.caller(said), request)
             except (BadInput, Refused, Unavailable) as error:
-                return await context.abort(code_of(error), str(error))
+                return await context.abort(code_of(error), words_of(error))
 
         return call
 
@@ -110,6 +110,11 @@ def code_of(error: CityError) -> grpc.StatusCode:
     if isinstance(error, Conflict) and error.rule == STARTED:
         return grpc.StatusCode.FAILED_PRECONDITION
     return next((code for kind, code in CODES if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
+
+
+def words_of(error: CityError) -> str:
+    """What the answer says; nothing to those who may not."""
+    return "" if isinstance(error, SignInNeeded) and error.rule == RIGHTS else str(error)
 
 
 def snake(name: str) -> str:
