@@ -41,9 +41,11 @@ def scenarios_of(options: argparse.Namespace) -> tuple[Scenario, ...]:
     return tuple(scenario.sized(lamps=options.lamps, bays=options.bays) for scenario in found)
 
 
-def troubled(scenario: Scenario, options: argparse.Namespace, start: datetime) -> tuple[ChirpStack, Troubled]:
-    """A town behind what imitates ChirpStack, and the same with the faults of its scenario in front of it."""
-    chirpstack = ChirpStack(scenario, seed=options.seed, start=start, protobuf=options.protobuf)
+def troubled(scenario: Scenario, options: argparse.Namespace, start: datetime, *, known: bool = True,
+             legacy: bool = False) -> tuple[ChirpStack, Troubled]:
+    """A town behind what imitates ChirpStack (see there for `known` and `legacy`), and the same with the faults of its
+    scenario in front of it."""
+    chirpstack = ChirpStack(scenario, seed=options.seed, start=start, protobuf=options.protobuf, known=known, legacy=legacy)
     always = [Spoiler(MISCHIEF, Random(f"{options.seed}/mischief"))] if options.mischief else []
     return chirpstack, Troubled(chirpstack, seed=options.seed, start=start, protobuf=options.protobuf, always=always)
 

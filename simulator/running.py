@@ -3,9 +3,10 @@
 import argparse
 import asyncio
 import contextlib
+import secrets
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
@@ -15,7 +16,7 @@ from rich.live import Live
 
 from city.clock import Clock, ScaledClock, SystemClock
 from city.errors import Invalid
-from city.settings import Settings, load
+from city.settings import Secret, Settings, load
 from simulator.chirpstack import ChirpStack
 from simulator.faults import Troubled
 from simulator.network import drive
@@ -54,12 +55,31 @@ def _write_csv(scenarios: Sequence[Scenario], path: Path) -> int:
 async def _run(scenarios: Sequence[Scenario], settings: Settings, options: argparse.Namespace) -> None:
     start = (options.start or SystemClock().now()).astimezone(UTC)
     clock: Clock = SystemClock() if options.speed == 1 and options.start is None else ScaledClock(start, options.speed)
-    towns = [troubled(scenario, options, start) for scenario in scenarios]
+    towns = [troubled(scenario, options, start, known=not options.empty, legacy=options.legacy) for scenario in scenarios]
     with stopping() as stop:
-        async with asyncio.TaskGroup() as tasks:
+        async with _api(options, [chirpstack for chirpstack, _ in towns]), asyncio.TaskGroup() as tasks:
             for _, town in towns:
                 tasks.create_task(drive(town, settings.mqtt, clock, stop))
             tasks.create_task((_tell if options.headless else _show)(towns, _title(scenarios, settings), stop))
+
+
+@contextlib.asynccontextmanager
+async def _api(options: argparse.Namespace, towns: Sequence[ChirpStack]) -> AsyncIterator[None]:
+    """ChirpStack's gRPC API beside the town, if it was asked for; whoever started it is told the token."""
+    if not options.api:
+        yield
+        return
+    if len(towns) > 1:
+        raise Invalid("--api is for one town; the scenario has {count}.", field="api", rule="one town", count=len(towns))
+    from simulator.grpc_api import GrpcApi  # gRPC takes 12 MB, and most runs need none
+
+    door = GrpcApi(towns[0], Secret(options.api_secret or secrets.token_urlsafe(32)), SystemClock())
+    port = await door.start(options.api)
+    sys.stderr.write(f"ChirpStack's API: {options.api.rpartition(':')[0]}:{port}  token: {door.admin_token()}\n")
+    try:
+        yield
+    finally:
+        await door.stop()
 
 
 def _title(scenarios: Sequence[Scenario], settings: Settings) -> str:
@@ -102,5 +122,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--speed", type=speed, default=1.0, help="virtual seconds a second (default: 1)")
     parser.add_argument("--mqtt", help="broker (default: setting mqtt.url)")
     parser.add_argument("--headless", action="store_true", help="no live view: a line on stderr every ten seconds")
+    parser.add_argument("--api", metavar="HOST:PORT", help="ChirpStack's gRPC API too; port 0 takes any")
+    parser.add_argument("--api-secret", metavar="TEXT", help="what its tokens are signed with (default: another each time)")
+    parser.add_argument("--empty", action="store_true", help="the server knows of nothing until it is provisioned")
+    parser.add_argument("--legacy", action="store_true", help="also the events that servers before 4.15 sent")
     parser.add_argument("--csv", metavar="FILE", help="write the town's asset list for `stadtfunk import`, and end")
     return parser
