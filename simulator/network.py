@@ -7,7 +7,9 @@ stands still, and catches up with the clock afterwards.
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from typing import Protocol
 
 from city.clock import Clock
 from city.errors import BrokerDown
@@ -23,12 +25,25 @@ RETRY_S, RETRY_MOST_S = 0.2, 10.0
 _log = logging.getLogger(__name__)
 
 
-async def drive(source: Town, settings: Mqtt, clock: Clock, stop: asyncio.Event) -> None:
-    """Run the town at the clock's pace until `stop` is set. Raises Invalid on a URL that is none; a broker that is down
-    is waited for."""
+class Link(Protocol):
+    """A connection: simulator.link.BrokerLink, or simulator.udp.UdpLink."""
+
+    async def connect(self, topics: Iterable[str]) -> None: ...
+    def publish(self, topic: str, payload: bytes) -> None: ...
+    def room(self) -> bool: ...
+    def received(self) -> list[tuple[str, bytes]]: ...
+    def unsent(self) -> list[tuple[str, bytes]]: ...
+    def check(self) -> None: ...
+    async def wait(self, seconds: float) -> None: ...
+    def close(self) -> None: ...
+
+
+async def drive(source: Town, by: Mqtt | Callable[[], Link], clock: Clock, stop: asyncio.Event) -> None:
+    """Run the town at the clock's pace until `stop` is set, over a broker or whatever else makes a connection. Raises Invalid
+    on an address that is none; a broker that is down is waited for."""
     town, wait, said = _Pace(source, clock), RETRY_S, ""
     while not stop.is_set():
-        broker = BrokerLink(settings, f"stadtfunk-simulator-{source.scenario.tenant.id}")
+        broker = BrokerLink(by, f"stadtfunk-simulator-{source.scenario.tenant.id}") if isinstance(by, Mqtt) else by()
         try:
             await broker.connect(source.command_topics)
             wait, said = RETRY_S, ""
@@ -67,7 +82,7 @@ class _Pace:
         self._town.command(topic, payload, self._at)
 
 
-async def _run(town: _Pace, broker: BrokerLink, stop: asyncio.Event) -> None:
+async def _run(town: _Pace, broker: Link, stop: asyncio.Event) -> None:
     while not stop.is_set():
         for topic, payload in broker.received():
             town.command(topic, payload)
