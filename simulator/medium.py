@@ -23,6 +23,7 @@ from simulator.propagation import (
     POLE,
     distance,
     needed_snr,
+    noise_dbm,
     path_loss,
     shown_rssi,
     shown_snr,
@@ -149,19 +150,19 @@ class Medium:
         if self._weather.loss and self._rng.random() < self._weather.loss:
             self.stats["weather"] += 1
             return
-        active, special = self._active(), self._channel(flight.wave) >= len(CHANNELS)
+        active, channel = self._active(), self._channel(flight.wave)
         for gateway in flight.power:
-            reason = self._refusal(flight, gateway, active, special=special)
+            reason = self._refusal(flight, gateway, active, channel)
             if reason:
                 self.stats[reason] += 1
-            elif not special:
+            elif channel < len(CHANNELS):
                 self._busy[gateway] += 1
 
-    def _refusal(self, flight: Flight, gateway: int, active: list[Jammer], *, special: bool) -> str:
+    def _refusal(self, flight: Flight, gateway: int, active: list[Jammer], channel: int) -> str:
         """Why a gateway cannot follow a frame; "" if it does."""
         if gateway in self._weather.down:
             return "gateway down"
-        if self._channel(flight.wave) < 0:
+        if channel < 0:
             return "off channel"
         if self._sends_until[gateway] > flight.began:
             return "half duplex"
@@ -169,7 +170,7 @@ class Medium:
         noise = self._noise(gateway, flight.wave, active)
         if signal - noise < needed:
             return "jammed" if active and signal - self._noise(gateway, flight.wave, []) >= needed else "weak"
-        if not special and self._busy[gateway] >= self._demodulators:
+        if channel < len(CHANNELS) and self._busy[gateway] >= self._demodulators:
             return "demodulators"
         flight.locked[gateway] = signal - noise
         return ""
@@ -286,6 +287,8 @@ class Medium:
         return [jammer for jammer in self._weather.jammers if self._rng.random() < jammer.duty]
 
     def _noise(self, gateway: int, wave: Wave, active: list[Jammer]) -> float:
+        if not active:
+            return noise_dbm(wave.bandwidth) + self._weather.noise_db
         antenna = self._antennas[gateway]
         return self._weather.noise(antenna.site, antenna.height_m, (wave.frequency, wave.bandwidth), active,
                                    gain_dbi=GATEWAY_DBI)
