@@ -8,6 +8,7 @@ hand. It reports by timers, when its level changes, and when something is wrong.
 from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
+from zlib import crc32
 
 from city.errors import BadInput, Refused
 from city.orders import (
@@ -67,10 +68,10 @@ def lamp_of(model: str, asset: Luminaire, setup: Devices, *, engine: Engine, sky
 class Lamp:
     """One lamp. `send` takes its frames; `rejoin` is called when it restarts, and `start` when it has joined."""
 
-    __slots__ = ("_alerted", "_boots", "_codec", "_engine", "_joined", "_knows_time", "_manual", "_notice_due", "_noticed_ns",
+    __slots__ = ("_codec", "_engine", "_joined", "_knows_time", "_manual", "_notice_due", "_noticed_ns",
                  "_offset_ns", "_program_ns", "_rejoin", "_rng", "_runs", "_send", "_status_ns", "_usage_ns", "_wake_ns",
-                 "asset", "boot_delay_s", "boot_reason", "driver", "extra", "fallback", "firmware", "limits", "members",
-                 "notice", "reason", "serial", "started_ns", "status_s", "timetable", "usage_s")
+                 "alerted", "asset", "boot_delay_s", "boot_reason", "driver", "extra", "fallback", "firmware", "limits", "members",
+                 "notice", "reason", "started_ns", "status_s", "timetable", "usage_s")
 
     def __init__(self, asset: Luminaire, codec: Codec, setup: Devices, *, engine: Engine, sky: Sky, rng: Random,
                  send: Callable[[Frame], None], rejoin: Callable[[], None]) -> None:
@@ -85,12 +86,12 @@ class Lamp:
         self.notice, self.limits = _NOTICE, _LIMITS
         self.members: tuple[MulticastGroup, ...] = ()
         self.boot_reason = "unspecified"  # power came; makers' bits mostly tell the other causes
-        self.serial = rng.getrandbits(28)
         self.extra: Any = self.firmware.memory(sky)  # what only this maker's controllers keep
         self._manual: tuple[int, int] | None = None  # level, until (ns)
         self._joined = self._knows_time = self._notice_due = False
-        self._runs = self._boots = 0  # what an earlier run, or an earlier power-up, left to be done is void
-        self._alerted = self._offset_ns = self._noticed_ns = 0
+        self._runs = 0  # what an earlier run left to be done is void
+        self.alerted = 0  # what it last found to be wrong, as `alerts`
+        self._offset_ns = self._noticed_ns = 0
         self.started_ns = engine.now
         self._status_ns = self._usage_ns = self._program_ns = self._wake_ns = NEVER
         self._plan_fault(setup)
@@ -126,6 +127,11 @@ class Lamp:
     def powered(self) -> bool:
         """Whether its circuit has power."""
         return self.driver.powered
+
+    @property
+    def serial(self) -> int:
+        """28 bits, as its maker has counted."""
+        return crc32(f"{self.asset.tenant}/{self.asset.id}".encode()) & 0xFFF_FFFF
 
     @property
     def groups(self) -> Mapping[str, tuple[str, str]]:
@@ -233,22 +239,21 @@ class Lamp:
         self._joined = self._knows_time = self._notice_due = False
         self._manual = None
         self._runs += 1
-        self._boots += 1
         self._status_ns = self._usage_ns = self._program_ns = self._wake_ns = NEVER
 
     def restore(self) -> None:
         """The power is back: light at once, at the fallback level; a start by radio after a random time."""
         if self.powered:
             return
-        self._boots += 1
+        self._runs += 1
         self.driver.restore(self._engine.now)
         self.boot_reason = self.firmware.power_on
         self._settle()
         wait = self._rng.uniform(*BOOT_S) + self._rng.uniform(0, self.boot_delay_s)
-        self._engine.after(wait, self._boot, self._boots)
+        self._engine.after(wait, self._boot, self._runs)
 
-    def _boot(self, boot: int) -> None:
-        if boot == self._boots and self.powered:
+    def _boot(self, run: int) -> None:
+        if run == self._runs and self.powered:
             (self.start if self.firmware.keeps_session else self._rejoin)()
 
     # -- what it wants and does
@@ -281,7 +286,7 @@ class Lamp:
             case ReadStatus():
                 self._answer(self.firmware.asked(order))
             case Reboot():
-                self._engine.after(1.0, self._reboot, self._boots)
+                self._engine.after(1.0, self._reboot, self._runs)
             case Clock(at=at):
                 self._set_clock(None if at is None else to_ns(at))
             case StatusInterval() | UsageInterval() | FallbackLevel() | AlarmLimits() | LevelNotice() | BootDelay() | DataRate():
@@ -294,8 +299,8 @@ class Lamp:
                 self.firmware.obey(self, order)
                 self.follow()
 
-    def _reboot(self, boot: int) -> None:
-        if boot == self._boots and self.powered:
+    def _reboot(self, run: int) -> None:
+        if run == self._runs and self.powered:
             self.boot_reason, self._joined = self.firmware.soft_reset, False
             self._rejoin()
 
@@ -385,12 +390,14 @@ class Lamp:
         due = min(self._status_ns, self._usage_ns, self._program_ns)
         if due < self._wake_ns:
             self._wake_ns = due
-            self._engine.at(due, self._wake, due)
+            self._engine.at(due, self)
 
-    def _wake(self, due: int) -> None:
-        if due != self._wake_ns:
-            return
-        self._wake_ns, now = NEVER, self._engine.now
+    def __call__(self) -> None:
+        """Its timer: the engine holds the lamp itself, since each bound method would take 64 bytes more."""
+        now = self._engine.now
+        if now < self._wake_ns:
+            return  # a timer that another one has overtaken
+        self._wake_ns = NEVER
         if self._program_ns <= now:
             self.follow()
         if self._status_ns <= now:
@@ -428,9 +435,9 @@ class Lamp:
         """Report at once what has gone wrong, or right again, since it last looked."""
         if run != self._runs or not self._joined:
             return
-        before, self._alerted = self._alerted, self.alerts
-        if before != self._alerted:
-            self._say(self.firmware.alarm(self, self._alerted, before))
+        before, self.alerted = self.alerted, self.alerts
+        if before != self.alerted:
+            self._say(self.firmware.alarm(self, self.alerted, before))
 
     def _say(self, said: Said) -> None:
         if self._joined and self.driver.fault != "silent":

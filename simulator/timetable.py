@@ -45,18 +45,17 @@ class Timetable:
     """One lamp's program: the calendar of the sun, and above it the profiles by the clock (UTC: the maker does not say
     whether it is UTC or local time)."""
 
-    __slots__ = ("_shift", "_sky", "calendar", "holidays", "profiles")
+    __slots__ = ("_longitude", "_sky", "calendar", "holidays", "profiles")
 
     def __init__(self, sky: Sky, longitude: float) -> None:
-        self._sky = sky
-        self.hang(longitude)
+        self._sky, self._longitude = sky, longitude
         self.calendar: SunCalendar | None = None
         self.profiles: tuple[Profile, ...] = ()  # by slot
         self.holidays: Holidays | None = None
 
     def hang(self, longitude: float) -> None:
         """The lamp hangs at that longitude, degrees."""
-        self._shift = int((self._sky.site.longitude - longitude) * 240 * NS)
+        self._longitude = longitude
 
     def keep(self, profile: Profile) -> None:
         """A profile takes its slot; what was there is gone."""
@@ -84,6 +83,11 @@ class Timetable:
         if not self.profiles:
             return coming
         return min(coming, min(self._boundaries(now_ns)))
+
+    @property
+    def _shift(self) -> int:
+        """How much later than the town's the lamp's sun is, ns."""
+        return int((self._sky.site.longitude - self._longitude) * 240 * NS)
 
     def _around(self, now_ns: int) -> tuple[Change, int]:
         at = now_ns - (self._shift if self.calendar is None else 0)

@@ -186,8 +186,9 @@ class Parts(Field):
         return said
 
     def write(self, said: Said, channel: str) -> object:  # noqa: ARG002
+        told = {part for _, part in said}
         parts = {address: {field.key: value for field in self.fields.values() if (value := field.write(said, name)) is not None}
-                 for address, name in self.names.items() if any(part == name for _, part in said)}
+                 for address, name in self.names.items() if name in told}
         return parts or None
 
 

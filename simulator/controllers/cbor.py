@@ -74,7 +74,7 @@ class Cbor(Firmware):
 
     def _light(self, lamp: "Lamp") -> list[Measurement]:
         told = list(light(lamp.level, lamp.reason, lamp.driver.dali_status(lamp.now_ns)))
-        alerts = lamp.alerts
+        alerts = lamp.alerted
         return told + [quantity(bool(alerts & bit)) for bit, quantity in _FAULTS] if alerts else told
 
 

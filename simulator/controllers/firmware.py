@@ -111,50 +111,58 @@ class Firmware:
 
 def heard(lamp: "Lamp") -> tuple[Measurement, Measurement]:
     """How loud the last downlink was."""
-    return DEVICE_DOWNLINK_RSSI(-lamp.rng.randint(55, 110)), DEVICE_DOWNLINK_SNR(lamp.rng.randint(-3, 11))
+    bits = lamp.rng.getrandbits(16)  # 55 to 110 dB below a milliwatt, -3 to 11 dB
+    return _RSSI[(bits >> 8) * 56 >> 8], _SNR[(bits & 0xFF) * 15 >> 8]
 
 
 def warmth(lamp: "Lamp", low: int = -60) -> Measurement:
     """Inside the housing, whole °C."""
-    return DEVICE_TEMPERATURE(max(round(lamp.driver.temperature(lamp.now_ns) + lamp.rng.gauss(0, 0.6)), low))
+    degrees = lamp.driver.temperature(lamp.now_ns) + 1.2 * lamp.rng.random() - 0.6
+    return Measurement(DEVICE_TEMPERATURE, float(max(round(degrees), low)))
 
 
 def clock(lamp: "Lamp") -> Measurement:
     """Its own time."""
-    return DEVICE_CLOCK(lamp.clock_s())
+    return Measurement(DEVICE_CLOCK, float(lamp.clock_s()))
 
 
 def watts(lamp: "Lamp", digits: int | None = None) -> Measurement:
     """What its meter shows, in whole watts or with so many digits."""
-    return LAMP_POWER(round(lamp.metered(), digits))
+    return Measurement(LAMP_POWER, float(round(lamp.metered(), digits)))
 
 
 def energy(lamp: "Lamp", size: int = U32) -> Measurement:
     """The meter's count; it wraps."""
-    return LAMP_ENERGY(int(lamp.driver.energy_wh) % size)
+    return Measurement(LAMP_ENERGY, float(int(lamp.driver.energy_wh) % size))
 
 
 def mains(lamp: "Lamp", digits: int | None = None) -> Measurement:
     """The voltage, which never stands still."""
-    volts = lamp.driver.voltage(lamp.now_ns) + lamp.rng.gauss(0, 0.5)
-    return LAMP_VOLTAGE(round(volts, digits))
+    volts = lamp.driver.voltage(lamp.now_ns) + 2.0 * lamp.rng.random() - 1.0
+    return Measurement(LAMP_VOLTAGE, float(round(volts, digits)))
 
 
 def factor(lamp: "Lamp", digits: int = 2) -> Measurement:
     """The power factor."""
-    return LAMP_POWER_FACTOR(round(min(lamp.driver.power_factor(lamp.now_ns), 1.0), digits))
+    return Measurement(LAMP_POWER_FACTOR, round(min(lamp.driver.power_factor(lamp.now_ns), 1.0), digits))
 
 
 def amperes(lamp: "Lamp") -> Measurement:
     """The current, in mA steps."""
-    return LAMP_CURRENT(round(lamp.driver.current(lamp.now_ns), 3))
+    return Measurement(LAMP_CURRENT, round(lamp.driver.current(lamp.now_ns), 3))
 
 
 def hours(lamp: "Lamp") -> tuple[Measurement, Measurement]:
     """How long it has been powered, and has burnt."""
-    return LAMP_DRIVER_TIME(int(lamp.driver.driver_s) % U32), LAMP_BURN_TIME(int(lamp.driver.burn_s) % U32)
+    driver = lamp.driver
+    return (Measurement(LAMP_DRIVER_TIME, float(int(driver.driver_s) % U32)),
+            Measurement(LAMP_BURN_TIME, float(int(driver.burn_s) % U32)))
 
 
 def values_of(order: Order) -> dict[str, Value]:
     """The settings in an order that only one model has."""
     return dict(getattr(order, "values", ()))
+
+
+_RSSI = tuple(DEVICE_DOWNLINK_RSSI(-loss) for loss in range(55, 111))
+_SNR = tuple(DEVICE_DOWNLINK_SNR(snr) for snr in range(-3, 12))

@@ -55,7 +55,7 @@ class Nas11(Firmware):
         driver = lamp.driver
         told = [clock(lamp), *heard(lamp), warmth(lamp), relay(lamp),
                 *light(driver.level, self.reason(lamp), driver.dali_status(lamp.now_ns))]
-        alerts = lamp.alerts
+        alerts = lamp.alerted
         if alerts:  # flags that are not said are not set
             told += [flag(True) for bit, flag in _FLAGS if alerts & bit]
         return ((self.status_port, told),)
@@ -103,6 +103,9 @@ class Nas06(Nas10):
         return ((self.status_port, [clock(lamp), LAMP_RELAY_CLOSED(True, "relay-2"),
                                     DEVICE_DOWNLINK_RSSI(-lamp.rng.randint(55, 110)), LAMP_LEVEL(lamp.level),
                                     LAMP_REASON("unknown")]),)
+
+    def usage(self, lamp: "Lamp") -> Said:
+        return ((self.usage_port, [metered_energy(lamp), watts(lamp), factor(lamp), mains(lamp)]),)
 
     def alarm(self, lamp: "Lamp", alerts: int, before: int) -> Said:
         return ()

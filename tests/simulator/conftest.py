@@ -35,14 +35,21 @@ class Pole:
     start: datetime = NIGHT
     setup: Devices = field(default_factory=Devices)
     frames: list[tuple[datetime, Frame]] = field(default_factory=list)
+    model: str = LAMP_MODEL
+    seed: int = 1
+    rejoins: int = 0
 
     def __post_init__(self) -> None:
-        self.codec = codec_of(LAMP_MODEL)
+        self.codec = codec_of(self.model)
         self.engine = Engine(to_ns(self.start))
         asset = Luminaire(TenantId("t"), AssetId("L-1"), "L 1", PLACE, ZoneId("Z"), CircuitId("C"), 40.0, "P4")
-        self.lamp = Lamp(asset, self.codec, self.setup, engine=self.engine, sky=Sky(PLACE), rng=Random(1),
-                         send=lambda frame: self.frames.append((self.now, frame)),
-                         rejoin=lambda: self.engine.after(5, self.lamp.start))
+        self.lamp = Lamp(asset, self.codec, self.setup, engine=self.engine, sky=Sky(PLACE),
+                         rng=Random(self.seed), send=lambda frame: self.frames.append((self.now, frame)),
+                         rejoin=self.join_again)
+
+    def join_again(self) -> None:
+        self.rejoins += 1
+        self.engine.after(5, self.lamp.start)
 
     @property
     def now(self) -> datetime:
