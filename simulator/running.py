@@ -6,7 +6,7 @@ import contextlib
 import secrets
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
@@ -20,7 +20,7 @@ from city.settings import Secret, Settings, load
 from simulator.chirpstack import ChirpStack
 from simulator.faults import Troubled
 from simulator.network import drive
-from simulator.options import add_town, scenarios_of, speed, troubled
+from simulator.options import add_town, period, scenarios_of, speed, troubled
 from simulator.scenario import Scenario
 from simulator.signals import stopping
 from simulator.view import Look, look, sentence, table
@@ -61,6 +61,17 @@ async def _run(scenarios: Sequence[Scenario], settings: Settings, options: argpa
             for _, town in towns:
                 tasks.create_task(drive(town, settings.mqtt, clock, stop))
             tasks.create_task((_tell if options.headless else _show)(towns, _title(scenarios, settings), stop))
+            if options.lasts is not None:
+                await _until(clock.sleep(options.lasts), stop)
+
+
+async def _until(over: Coroutine[None, None, None], stop: asyncio.Event) -> None:
+    """Stop everything when it is over, or wait no longer where everything has been stopped."""
+    waits = [asyncio.create_task(over), asyncio.create_task(stop.wait())]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+    stop.set()
 
 
 @contextlib.asynccontextmanager
@@ -121,6 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     add_town(parser)
     parser.add_argument("--speed", type=speed, default=1.0, help="virtual seconds a second (default: 1)")
     parser.add_argument("--mqtt", help="broker (default: setting mqtt.url)")
+    parser.add_argument("--for", dest="lasts", type=period, metavar="TIME", help="end after so much of the town's time, as 10min")
     parser.add_argument("--headless", action="store_true", help="no live view: a line on stderr every ten seconds")
     parser.add_argument("--api", metavar="HOST:PORT", help="ChirpStack's gRPC API too; port 0 takes any")
     parser.add_argument("--api-secret", metavar="TEXT", help="what its tokens are signed with (default: another each time)")

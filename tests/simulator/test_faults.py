@@ -3,7 +3,7 @@
 import json
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -54,7 +54,7 @@ class Scene:
         return [eui for minute, what, eui, _ in self.said if what == kind and first <= minute <= last]
 
 
-def scene(*faults: dict[str, object], lamps: int = 12, bays: int = 6, seed: int = 1) -> Scene:
+def scene(*faults: Mapping[str, object], lamps: int = 12, bays: int = 6, seed: int = 1) -> Scene:
     """A quiet town to which these faults happen."""
     base = Scenario.load().sized(lamps=lamps, bays=bays).tuned(**QUIET)
     made = msgspec.convert(faults, tuple[AnyFault, ...])
@@ -167,7 +167,7 @@ def test_a_buggy_firmware_does_the_opposite_or_hears_nothing(does: str, level: i
 
 
 def test_rain_noise_and_jammers_make_the_radio_worse_and_pass() -> None:
-    def lost(*faults: dict[str, object]) -> int:
+    def lost(*faults: Mapping[str, object]) -> int:
         made = scene(*faults).run(40)
         weather = made.chirpstack.weather
         assert (weather.loss, weather.attenuation_db, weather.noise_db, weather.jammers) == (0.0, 0.0, 0.0, [])
@@ -254,7 +254,7 @@ def test_a_broken_codec_of_the_server_adds_an_object_and_spoils_nothing_else() -
 
 
 def test_a_rush_fills_a_lot() -> None:
-    def taken(*faults: dict[str, object]) -> int:
+    def taken(*faults: Mapping[str, object]) -> int:
         return sum(lot.occupied for lot in scene(*faults, lamps=1, bays=72).run(120).chirpstack.lots.values())
     assert taken({"kind": "rush", "at": "+5 min", "for": "2 h", "factor": 20}) > taken() + 10
 
@@ -269,7 +269,7 @@ def test_stuck_sensors_are_stuck_until_they_are_repaired() -> None:
 
 
 def test_the_same_happens_however_often_one_looks() -> None:
-    faults: Sequence[dict[str, object]] = (
+    faults: Sequence[Mapping[str, object]] = (
         {"kind": "weather", "at": "+3 min", "for": "9 min", "loss": 0.3},
         {"kind": "reordered", "at": "+4 min", "for": "7 min", "share": 0.5, "by": 30},
         {"kind": "duplicates", "at": "+5 min", "for": "4 min", "share": 0.5, "asset": "lamp"},
