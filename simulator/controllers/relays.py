@@ -5,7 +5,7 @@ from functools import reduce
 from operator import xor
 from typing import TYPE_CHECKING, Any
 
-from city.errors import CityError, OutOfRange
+from city.errors import CityError, OutOfRange, Refused
 from city.orders import Order, Parameters, SetLevel, StatusInterval
 from city.quantities import (
     DEVICE_BATTERY,
@@ -189,7 +189,12 @@ class Msd(Firmware):
         return min([lamp.timetable.next_change(now), *(at for at in coming if at > now)])
 
     def obey(self, lamp: "Lamp", order: Order) -> None:
-        lamp.extra |= {name: value for name, value in values_of(order).items() if name not in ("password", "reset")}
+        """Raises Refused for a password that is not the factory's (the codec names no other), and for a restart among
+        settings."""
+        told = values_of(order)
+        if told.keys() & {"password", "reset"}:
+            raise Refused("This firmware does not do that.", field="password", rule="firmware")
+        lamp.extra |= told
 
     def start(self, lamp: "Lamp") -> Said:
         return ((CONFIG, [DEVICE_HEALTH(0)]),)

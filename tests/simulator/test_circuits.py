@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -143,6 +144,6 @@ def test_a_night_switched_circuit_burns_by_night_only_and_its_meter_goes_on_for_
         pole.lamp.cut()
         pole.run(8 * 3600)
         pole.lamp.restore()
-    gains = [later - earlier for earlier, later in zip(readings, readings[1:], strict=False)]
+    gains = [later - earlier for earlier, later in pairwise(readings)]
     assert all(500 < gain < 700 for gain in gains)
     assert pole.rejoins >= 9
