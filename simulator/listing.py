@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from simulator.options import file_of, shipped
-from simulator.scenario import Scenario, load_all
+from simulator.reading import read_all
+from simulator.scenario import Scenario, load_all, size
 
 
 def scenarios(argv: Sequence[str] | None = None) -> int:
@@ -16,10 +17,10 @@ def scenarios(argv: Sequence[str] | None = None) -> int:
     parser.parse_args(argv)
     sys.stdout.write(f"{'name':<20}{'towns':>6}{'lamps':>8}{'bays':>8}{'gateways':>10}{'faults':>8}\n")
     for name, path in sorted(shipped().items()):
-        towns = load_all(path)
-        sys.stdout.write(f"{name:<20}{len(towns):>6}{sum(len(one.lamps) for one in towns):>8}"
-                         f"{sum(len(one.bays) for one in towns):>8}{sum(len(one.gateways) for one in towns):>10}"
-                         f"{len(towns[0].plan.fault):>8}\n")
+        plans = read_all(path)
+        sizes = [size(plan) for plan in plans]
+        sys.stdout.write(f"{name:<20}{len(plans):>6}{sum(lamps for lamps, _ in sizes):>8}{sum(bays for _, bays in sizes):>8}"
+                         f"{sum(len(plan.gateway) for plan in plans):>10}{len(plans[0].fault):>8}\n")
     return 0
 
 

@@ -115,14 +115,19 @@ def load_all(path: Path) -> tuple[Scenario, ...]:
     return tuple(build(plan) for plan in read_all(path))
 
 
+def size(plan: Plan) -> tuple[int, int]:
+    """How many lamps and bays a plan asks for, or draws."""
+    lamps, bays = plan.town.lamps, plan.town.bays
+    if lamps is None:
+        lamps = len(plan.lamp) + sum(poles_along(street, plan.town.spacing_m) for street in plan.street if street.lit)
+    return lamps, len(plan.bay) + sum(lot.bays for lot in plan.parking) if bays is None else bays
+
+
 def build(plan: Plan, *, lamps: int | None = None, bays: int | None = None) -> Scenario:
     """The town of a plan with that many lamps and bays; without, as many as it says, or as are drawn. Raises Invalid
     outside 1…20,000 lamps, 0…20,000 bays, and where a name stands there twice."""
-    lamps, bays = plan.town.lamps if lamps is None else lamps, plan.town.bays if bays is None else bays
-    if lamps is None:
-        lamps = len(plan.lamp) + sum(poles_along(street, plan.town.spacing_m) for street in plan.street if street.lit)
-    if bays is None:
-        bays = len(plan.bay) + sum(lot.bays for lot in plan.parking)
+    drawn = size(plan)
+    lamps, bays = drawn[0] if lamps is None else lamps, drawn[1] if bays is None else bays
     for field, least, number in (("lamps", 1, lamps), ("bays", 0, bays)):
         if not least <= number <= MOST:
             raise Invalid("A simulated town has {least} to {most} {field}, not {number}.", field=field,
