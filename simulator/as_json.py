@@ -8,6 +8,7 @@ strings; bytes are base64.
 from base64 import b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -31,7 +32,6 @@ class JsonWriter:
         self._places = [(f'"gatewayId":"{one.gateway.id}",', f'"location":{_location(one)},', one.gnss)
                         for one in antennas]
         self._heads: dict[tuple[str, ...], str] = {}
-        self._second, self._second_text = -1, ""
 
     def write(self, who: Identity, event: Event) -> bytes:
         """The message's payload."""
@@ -41,10 +41,11 @@ class JsonWriter:
         return self._other(known, event).encode()
 
     def _up(self, who: str, up: Up) -> str:
-        at, channel = self.time(up.time_ns or up.at_ns), up.channel
+        at, channel = stamp(up.time_ns or up.at_ns), up.channel
+        heard_at = at if not up.time_ns else stamp(up.at_ns)
         context = b64encode((up.at_ns // 1000 & 0xFFFF_FFFF).to_bytes(4, "big")).decode()
         radio = (f'"channel":{channel},' if channel else "") + ('"rfChain":1,' if channel < 3 else "")
-        heard = ",".join([self._heard(one, up, radio, context) for one in up.heard])
+        heard = ",".join([self._heard(one, up, heard_at, radio, context) for one in up.heard])
         made = "" if up.object is None else f'"object":{_text(dict(up.object))},'
         return (f'{{"deduplicationId":"{up.id}","time":"{at}","deviceInfo":{who},"devAddr":"{up.dev_addr}","adr":true,'
                 f'"dr":{up.dr},"fCnt":{up.f_cnt},"fPort":{up.f_port},"confirmed":{_truth(up.confirmed)},'
@@ -52,22 +53,24 @@ class JsonWriter:
                 f'"txInfo":{{"frequency":{CHANNELS[channel]},"modulation":{{"lora":{{"bandwidth":125000,'
                 f'"spreadingFactor":{12 - up.dr},"codeRate":"CR_4_5"}}}}}},"regionConfigId":"{REGION}"}}')
 
-    def _heard(self, one: Heard, up: Up, channel: str, context: str) -> str:
+    def _heard(self, one: Heard, up: Up, at: str, channel: str, context: str) -> str:
         """One gateway's reception; what is zero is left out."""
         index = one.antenna
         head, place, gnss = self._places[index]
-        said_ns = up.at_ns + self._clock_ns[index]
+        late_ns = self._clock_ns[index]
+        said_ns = up.at_ns + late_ns
         uplink_id = (up.nonce + index * 2_654_435_761) & 0xFFFF_FFFF
         number = f'"uplinkId":{uplink_id},' if uplink_id else ""
         gps = f'"timeSinceGpsEpoch":"{_seconds(said_ns - GPS_EPOCH_NS + LEAP_NS)}",' if gnss else ""
         rssi = f'"rssi":{one.rssi},' if one.rssi else ""
         snr = f'"snr":{one.snr},' if one.snr else ""
-        lag = self.time(up.at_ns + SERVER_LAG_NS + index * 7_000_000)
-        return (f'{{{head}{number}"gwTime":"{self.time(said_ns)}","nsTime":"{lag}",{gps}{rssi}{snr}{channel}{place}'
+        lag = stamp(up.at_ns + SERVER_LAG_NS + index * 7_000_000)
+        said = stamp(said_ns) if late_ns else at
+        return (f'{{{head}{number}"gwTime":"{said}","nsTime":"{lag}",{gps}{rssi}{snr}{channel}{place}'
                 f'"context":"{context}","crcStatus":"CRC_OK"}}')
 
     def _other(self, who: str, event: Event) -> str:
-        at = f'"time":"{self.time(event.at_ns)}","deviceInfo":{who}'
+        at = f'"time":"{stamp(event.at_ns)}","deviceInfo":{who}'
         match event:
             case Join():
                 return (f'{{"deduplicationId":"{event.id}",{at},"devAddr":"{event.dev_addr}",'
@@ -101,13 +104,16 @@ class JsonWriter:
         return (f'{head},"deviceName":{_text(who.name)},"devEui":"{who.dev_eui}",'
                 f'"deviceClassEnabled":"{who.device_class}","tags":{_text(dict(who.tags))}}}')
 
-    def time(self, ns: int) -> str:
-        """RFC 3339 with +00:00 and as many digits, in threes, as it takes."""
-        second, rest = divmod(ns, NS)
-        if second != self._second:
-            self._second = second
-            self._second_text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        return f"{self._second_text}{_fraction(rest)}+00:00"
+
+def stamp(ns: int) -> str:
+    """RFC 3339 with +00:00 and as many digits, in threes, as it takes."""
+    second, rest = divmod(ns, NS)
+    return f"{_to_the_second(second)}{_fraction(rest)}+00:00"
+
+
+@lru_cache(maxsize=64)
+def _to_the_second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _fraction(ns: int) -> str:

@@ -30,6 +30,7 @@ from simulator.propagation import distance as distance
 from simulator.scenario import Antenna
 
 CHANNEL_HZ = 125_000
+NOISE_DBM = noise_dbm(CHANNEL_HZ)
 SENT_DBM = 14.0  # of the 16 dBm EIRP that are allowed, what a small device makes
 WORST_PLANNED_SNR = -8.0  # worse places would have been re-planned
 NEEDED_SNR = tuple(needed_snr(rate.sf) for rate in DATA_RATES[:6])  # DR0 … DR5 (SF12 … SF7)
@@ -160,18 +161,16 @@ class Air:
             return []
         channel = CHANNELS[rng.randrange(len(CHANNELS))] if weather.jammers else 0
         active = [jammer for jammer in weather.jammers if rng.random() < jammer.duty]
-        needed, heard = NEEDED_SNR[link.dr], []
+        needed, heard, noise = NEEDED_SNR[link.dr], [], NOISE_DBM + weather.noise_db
         for antenna, median in link.medians:
-            signal = median - weather.attenuation_db + rng.gauss(0, FADING_DB) + noise_dbm(CHANNEL_HZ)
-            snr = signal - self._noise(antenna, channel, active)
+            signal = median - weather.attenuation_db + rng.gauss(0, FADING_DB) + NOISE_DBM
+            snr = signal - (self._noise(antenna, channel, active) if active else noise)
             if snr >= needed and antenna not in weather.down:
                 heard.append(Heard(antenna, shown_rssi(signal), shown_snr(snr, rng.random())))
         heard.sort(key=lambda one: -one.snr)
         return heard
 
     def _noise(self, index: int, channel: int, active: list[Jammer]) -> float:
-        if not active:
-            return noise_dbm(CHANNEL_HZ) + self.weather.noise_db
         antenna = self._antennas[index]
         return self.weather.noise(antenna.site, antenna.height_m, (channel, CHANNEL_HZ), active, gain_dbi=GATEWAY_DBI)
 
