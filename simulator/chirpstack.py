@@ -33,7 +33,7 @@ from simulator.extras import Codec, Extras
 from simulator.fleet import Fleet
 from simulator.habits import LocalWeek
 from simulator.inventory import Inventory, inventory
-from simulator.lamp import Lamp
+from simulator.lamp import Lamp, lamp_of
 from simulator.multicast import Multicasts
 from simulator.provisioned import Registered
 from simulator.radio import NEEDED_SNR, Air, Heard, Link, Weather
@@ -78,7 +78,7 @@ class ChirpStack:
                                                                                        self.fleet.clock_ns)
         self._read_command = as_protobuf.read_command if protobuf else downlinks.read_command
         self.queues = DeviceQueues(self._setup, self.fleet, engine=self._engine, rng=self._rng, stats=self.stats,
-                                   publish=self._publish, say=self._send, patience=self._patience)
+                                   publish=self._publish, say=self.send, patience=self._patience)
         self.multicast = Multicasts(self.registry, self.fleet, self._stations, engine=self._engine, rng=self._rng,
                                     loss=self._setup.downlink_loss, stats=self.stats)
         self.sessions = Sessions(self.registry, self._stations, self.queues, seed=seed)
@@ -140,7 +140,7 @@ class ChirpStack:
         if how == "nonces":
             station.nonce = 0
         station.bad_key = how == "key"
-        self._rejoin(station)
+        self.rejoin(station)
 
     @property
     def joined(self) -> int:
@@ -186,18 +186,18 @@ class ChirpStack:
 
     def _lamp(self, site: LampSite, sky: Sky) -> Lamp:
         station = self._station(site)
-        lamp = Lamp(site.lamp, codec_of(site.device.model), self._setup, engine=self._engine, sky=sky, rng=self._rng,
-                    send=lambda frame: self._send(station, frame), rejoin=lambda: self._rejoin(station))
+        lamp = lamp_of(site.device.model, site.lamp, self._setup, engine=self._engine, sky=sky, rng=self._rng,
+                       send=station.send, rejoin=station.rejoin)
         station.device = lamp
-        self.multicast.listeners.append((station, lamp))
+        self.multicast.listen(station, lamp)
         return lamp
 
     def _bay(self, site: BaySite) -> Bay:
         station = self._station(site)
         bay = Bay(site.bay, codec_of(site.device.model), missed_edge=self._setup.missed_edge, engine=self._engine,
-                  rng=self._rng, send=lambda frame: self._send(station, frame))
+                  rng=self._rng, send=station.send, rejoin=station.rejoin)
         station.device = bay
-        station.battery = self._rng.uniform(86, 100)
+        station.battery = bay.battery
         station.confirms = station.status_due = True  # the bay sensor's default; lamps ask for no confirmation
         self._engine.after(self._rng.uniform(60, HEARTBEAT_S), self._device_status, station)
         return bay
@@ -206,7 +206,7 @@ class ChirpStack:
         asset = site.lamp if isinstance(site, LampSite) else site.bay
         who = self._identity(self.registry.devices.get(site.device.dev_eui))
         link = self._air.link(asset.site, dev_eui=site.device.dev_eui, buried_db=BURIED_DB if asset.kind == "bay" else 0.0)
-        station = Station(who, link)
+        station = Station(who, link, self)
         self._stations[who.dev_eui] = station
         return station
 
@@ -231,7 +231,7 @@ class ChirpStack:
         device = self.registry.devices.get(dev_eui)
         station, who = self._stations.get(dev_eui), self._identity(device)
         if station is None:  # provisioned, but not in this town
-            station = self._stations[dev_eui] = Station(who, NOWHERE)
+            station = self._stations[dev_eui] = Station(who, NOWHERE, self)
         if station.in_session:  # a session keeps its class
             who = who.of_class(station.who.device_class)
         station.who, station.known = who, not device.is_disabled
@@ -281,10 +281,12 @@ class ChirpStack:
         """Whether no gateway within reach is on the net and known."""
         return not self.fleet.listening([Heard(index, 0, snr) for index, snr in station.link.medians])
 
-    def _rejoin(self, station: Station) -> None:
+    def rejoin(self, station: Station) -> None:
+        """A device has restarted, and joins soon."""
         self._engine.after(self._rng.uniform(2, 12), self._join, station)
 
-    def _send(self, station: Station, frame: Frame) -> None:
+    def send(self, station: Station, frame: Frame) -> None:
+        """A device's next uplink."""
         if self._spoilt and station.who.dev_eui in self._spoilt:
             frame = self._spoilt[station.who.dev_eui](frame)
         self._transmit(station, station.dev_addr, frame, station.f_cnt_up, 1)
@@ -338,7 +340,7 @@ class ChirpStack:
         """A device that is answered nothing joins anew in the end (ADR_ACK_LIMIT + ADR_ACK_DELAY)."""
         station.unanswered += 1
         if station.unanswered == UNANSWERED_MOST:
-            self._rejoin(station)
+            self.rejoin(station)
 
     def _answer_class_a(self, station: Station, up: Up, frame: Frame, attempt: int) -> None:
         """RX1 after an uplink: the next item of the queue, and the acknowledgement of a confirmed uplink."""
@@ -354,7 +356,8 @@ class ChirpStack:
             station.status_due = False
             return
         self._engine.after(interval_s, self._device_status, station)
-        station.battery = max(station.battery - self._rng.uniform(0, 0.05), 0.0)
+        if isinstance(station.device, Bay):
+            station.battery = station.device.battery
         if station.gateway is not None:
             margin = round(station.link.medians[0][1] - NEEDED_SNR[station.link.dr])
             station.margin = max(min(margin, 31), -32)
