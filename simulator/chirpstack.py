@@ -34,13 +34,14 @@ from simulator.fleet import Fleet
 from simulator.habits import LocalWeek
 from simulator.inventory import Inventory, inventory
 from simulator.lamp import Lamp, lamp_of
+from simulator.makes import is_confirmed
 from simulator.multicast import Multicasts
 from simulator.provisioned import Registered
 from simulator.radio import NEEDED_SNR, Air, Heard, Link, Weather
 from simulator.registry import Registry
 from simulator.scenario import BaySite, LampSite, Scenario
 from simulator.sessions import Sessions, not_new, retry_s
-from simulator.station import Station, identity
+from simulator.station import Station, Witness, identity
 from simulator.timetable import Sky
 
 COLLECT_S, ANSWER_S = 0.2, 0.1  # deduplication_delay, get_downlink_data_delay
@@ -71,6 +72,7 @@ class ChirpStack:
         self._outbox: list[tuple[str, bytes]] = []
         self._stations: dict[str, Station] = {}
         self.stats: Counter[str] = Counter()
+        self.witness: Witness | None = None  # is told of each frame, and of who heard it
         self.registry = Registry(lambda: self._engine.now, lambda: uuid_of(ids.getrandbits(128)), changed=self._changed,
                                  forgotten=self._forgotten)
         self.fleet = Fleet(scenario.antennas, self.registry, self._engine)
@@ -154,7 +156,11 @@ class ChirpStack:
 
     def join_again(self, dev_eui: str, after_s: float) -> None:
         """A device joins anew after so long; what it has in mind until then goes on. Raises KeyError."""
-        self._engine.after(after_s, self._rejoin, self._stations[dev_eui])
+        self._engine.after(after_s, self.rejoin, self._stations[dev_eui])
+
+    def say(self, dev_eui: str, frame: Frame) -> None:
+        """A device that has joined sends this now, whatever it is. Raises NotFound."""
+        self.send(self.station(dev_eui), frame)
 
     def spoil(self, dev_eui: str, *, said: Spoil | None, heard: Spoil | None, deaf: bool = False) -> None:
         """From now on a device says and hears frames as these make them, or hears none; without any it is well again.
@@ -298,15 +304,18 @@ class ChirpStack:
             return
         heard = self.fleet.listening(self._air.hear(station.link))
         ack, station.ack_due = station.ack_due, False
+        if self.witness is not None:
+            self.witness.up(station, frame, f_cnt, heard)
+        confirmed = is_confirmed(frame, station.confirms)
         if not heard:
             self.stats["lost up"] += 1
-            if station.confirms:
+            if confirmed:
                 self._repeat(station, session, frame, f_cnt, attempt)
             return
         bits, dr = self._rng.getrandbits(163), station.link.dr
         at = self._engine.now + int(time_on_air(len(frame.data), 12 - dr, crc=True) * NS) + (bits >> 140 & 0x3FF)
         done = at + int(COLLECT_S * NS)
-        up = Up(uuid_of(bits >> 32), at, session, dr, f_cnt, frame.port, station.confirms, frame.data, heard,
+        up = Up(uuid_of(bits >> 32), at, session, dr, f_cnt, frame.port, confirmed, frame.data, heard,
                 bits >> 160, bits & 0xFFFF_FFFF, self.fleet.time_of(heard, at, done))
         self._engine.at(done, self._collected, station, up, frame, ack, attempt)
 
@@ -358,7 +367,7 @@ class ChirpStack:
         self._engine.after(interval_s, self._device_status, station)
         if isinstance(station.device, Bay):
             station.battery = station.device.battery
-        if station.gateway is not None:
+        if station.gateway is not None and station.link.medians:
             margin = round(station.link.medians[0][1] - NEEDED_SNR[station.link.dr])
             station.margin = max(min(margin, 31), -32)
             self._publish(station, Status(self._uuid(), self._engine.now, station.margin,

@@ -19,7 +19,7 @@ from simulator.fleet import NOT_THERE, Fleet
 from simulator.provisioned import GPS_TIME, Group
 from simulator.radio import MAX_PAYLOAD, NEEDED_SNR
 from simulator.registry import Registry
-from simulator.station import Listener, Station
+from simulator.station import Listener, Station, Witness
 
 MARGIN_NS = 5 * NS  # multicast_class_c_margin
 LOCK_NS = 5 * NS  # scheduler_lock_duration: until an item is tried again that no gateway has answered for
@@ -44,15 +44,22 @@ class Item:
 
 
 class Multicasts:
-    """All groups' queues. `listeners` are the devices that may know a group, with their stations."""
+    """All groups' queues."""
 
     def __init__(self, registry: Registry, fleet: Fleet, stations: Mapping[str, Station], *, engine: Engine, rng: Random,
                  loss: float, stats: Counter[str]) -> None:
         self._registry, self._fleet, self._stations = registry, fleet, stations
         self._engine, self._rng, self._loss, self._stats = engine, rng, loss, stats
-        self.listeners: list[tuple[Station, Listener]] = []
+        self._listening: list[Station] = []
+        self._listeners: list[Listener] = []
         self._items: list[Item] = []
+        self.witness: Witness | None = None
         self._ticking = False
+
+    def listen(self, station: Station, device: Listener) -> None:
+        """The device at a station may be told of groups."""
+        self._listening.append(station)
+        self._listeners.append(device)
 
     def enqueue(self, group: Group, f_port: int, data: bytes, expires_ns: int | None = None) -> int:
         """Queue a frame for every gateway that it takes; returns its counter. Nobody heard: nothing sent, and no error.
@@ -157,7 +164,7 @@ class Multicasts:
     # -- at the devices
 
     def _heard(self, gateway: int, mc_addr: str, keys: tuple[str, str], dr: int, item: Item) -> None:
-        for station, device in self.listeners:
+        for station, device in zip(self._listening, self._listeners, strict=True):
             if device.groups.get(mc_addr) == keys and self._reaches(station, gateway, dr):
                 self._take(station, device, mc_addr, item)
 
@@ -174,6 +181,8 @@ class Multicasts:
         if item.f_cnt > counters.get(mc_addr, -1):
             counters[mc_addr] = item.f_cnt
             self._stats["multicast heard"] += 1
+            if self.witness is not None:
+                self.witness.down(station, Frame(item.f_port, item.data), heard=True, to_group=True)
             device.receive(Frame(item.f_port, item.data))
 
 

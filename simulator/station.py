@@ -1,6 +1,6 @@
 """A device on the air, and as the network server knows it: its session, its counters, its queue."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from city.ids import DevEui
@@ -8,7 +8,7 @@ from decoders.codec import Frame
 from simulator.downlinks import QueueItem
 from simulator.events import Class, Identity
 from simulator.provisioned import Application, Profile, Registered, Tenant
-from simulator.radio import Link
+from simulator.radio import Heard, Link
 
 NO_GATEWAYS: tuple[int, ...] = ()
 
@@ -38,6 +38,30 @@ class Listener(Protocol):
         ...
 
 
+class Network(Protocol):
+    """What carries a device's frames to the server."""
+
+    def send(self, station: "Station", frame: Frame) -> None:
+        """An uplink."""
+        ...
+
+    def rejoin(self, station: "Station") -> None:
+        """The device has restarted and asks to join."""
+        ...
+
+
+class Witness(Protocol):
+    """Sees the frames of an imitated town, and what became of each."""
+
+    def up(self, station: "Station", frame: Frame, f_cnt: int, heard: Sequence[Heard]) -> None:
+        """A device has sent this; `heard` is empty where nobody has heard it."""
+        ...
+
+    def down(self, station: "Station", frame: Frame, *, heard: bool, to_group: bool = False) -> None:
+        """A gateway has sent this to a device, which has heard it or not."""
+        ...
+
+
 class Station:
     """One device. `known`: the server has it and it is not disabled. `dev_addr` is the device's own address ("" until it
     joins), `server_addr` the server's idea of it; only while they are equal does either understand the other. `gateway`
@@ -46,11 +70,11 @@ class Station:
 
     __slots__ = ("ack_due", "bad_key", "battery", "confirms", "dev_addr", "device", "f_cnt_down", "f_cnt_up", "gateway",
                  "group_counters", "heard_by", "heard_f_cnt", "known", "last_seen_ns", "link", "locked_until_ns", "margin",
-                 "nonce", "queue", "server_addr", "status_due", "trying_since_ns",
+                 "network", "nonce", "queue", "server_addr", "status_due", "trying_since_ns",
                  "unanswered", "who")
 
-    def __init__(self, who: Identity, link: Link) -> None:
-        self.who, self.link = who, link
+    def __init__(self, who: Identity, link: Link, network: Network) -> None:
+        self.who, self.link, self.network = who, link, network
         self.device: EndDevice | None = None
         self.known = True
         self.bad_key = self.confirms = False  # the latter: it asks the network to confirm its uplinks
@@ -67,6 +91,14 @@ class Station:
         self.battery = 100.0
         self.queue: list[QueueItem] = []
         self.group_counters: dict[str, int] | None = None  # the device's, by group address
+
+    def send(self, frame: Frame) -> None:
+        """What the device says."""
+        self.network.send(self, frame)
+
+    def rejoin(self) -> None:
+        """The device has restarted."""
+        self.network.rejoin(self)
 
     @property
     def class_c(self) -> bool:

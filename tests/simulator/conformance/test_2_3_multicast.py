@@ -156,10 +156,8 @@ async def test_2_3_gps_time_lets_all_gateways_send_at_one_instant(serve: Serve) 
         await server.call("MulticastGroup", "AddGateway", api.AddGatewayToMulticastGroupRequest(
             multicast_group_id=ident, gateway_id=gateway.id))
     heard: list[int] = []
-    multicast = chirpstack.multicast
-    station, _ = multicast.listeners[0]
 
-    multicast.listeners.append((station, Ear(lambda: heard.append(chirpstack.now_ns))))
+    chirpstack.multicast.listen(chirpstack.station(town.lamp), Ear(lambda: heard.append(chirpstack.now_ns)))
     asked = to_ns(town.now)
     await send(server, ident)
     town.run(30)
