@@ -154,6 +154,10 @@ class ChirpStack:
         """The radio's, to be changed while the town lives."""
         return self._air.weather
 
+    def power(self, asset: AssetId, *, on: bool) -> None:
+        """A lamp's feeder loses its power, or has it again. Raises KeyError."""
+        (self.lamps[asset].restore if on else self.lamps[asset].cut)()
+
     def join_again(self, dev_eui: str, after_s: float) -> None:
         """A device joins anew after so long; what it has in mind until then goes on. Raises KeyError."""
         self._engine.after(after_s, self.rejoin, self._stations[dev_eui])

@@ -9,6 +9,7 @@ from random import Random
 
 from city.errors import Invalid
 from simulator.chirpstack import ChirpStack
+from simulator.extras import Codec
 from simulator.fault_plan import PERIOD, seconds
 from simulator.faults import Troubled
 from simulator.mischief import Mischief, Spoiler
@@ -42,10 +43,11 @@ def scenarios_of(options: argparse.Namespace) -> tuple[Scenario, ...]:
 
 
 def troubled(scenario: Scenario, options: argparse.Namespace, start: datetime, *, known: bool = True,
-             legacy: bool = False) -> tuple[ChirpStack, Troubled]:
-    """A town behind what imitates ChirpStack (see there for `known` and `legacy`), and the same with the faults of its
-    scenario in front of it."""
-    chirpstack = ChirpStack(scenario, seed=options.seed, start=start, protobuf=options.protobuf, known=known, legacy=legacy)
+             legacy: bool = False, codec: Codec | None = None) -> tuple[ChirpStack, Troubled]:
+    """A town behind what imitates ChirpStack (see there for `known`, `legacy` and `codec`), and the same with the faults of
+    its scenario in front of it."""
+    chirpstack = ChirpStack(scenario, seed=options.seed, start=start, protobuf=options.protobuf, known=known, legacy=legacy,
+                            codec=codec)
     always = [Spoiler(MISCHIEF, Random(f"{options.seed}/mischief"))] if options.mischief else []
     return chirpstack, Troubled(chirpstack, seed=options.seed, start=start, protobuf=options.protobuf, always=always)
 

@@ -22,6 +22,7 @@ from simulator.faults import Troubled
 from simulator.network import drive
 from simulator.options import add_town, period, scenarios_of, speed, troubled
 from simulator.scenario import Scenario
+from simulator.server_codec import ServerCodec
 from simulator.signals import stopping
 from simulator.view import Look, look, sentence, table
 
@@ -55,8 +56,9 @@ def _write_csv(scenarios: Sequence[Scenario], path: Path) -> int:
 async def _run(scenarios: Sequence[Scenario], settings: Settings, options: argparse.Namespace) -> None:
     start = (options.start or SystemClock().now()).astimezone(UTC)
     clock: Clock = SystemClock() if options.speed == 1 and options.start is None else ScaledClock(start, options.speed)
-    towns = [troubled(scenario, options, start, known=not options.empty, legacy=options.legacy) for scenario in scenarios]
-    with stopping() as stop:
+    with stopping() as stop, ServerCodec() as codec:
+        towns = [troubled(scenario, options, start, known=not options.empty, legacy=options.legacy, codec=codec)
+                 for scenario in scenarios]
         async with _api(options, [chirpstack for chirpstack, _ in towns]), asyncio.TaskGroup() as tasks:
             for _, town in towns:
                 tasks.create_task(drive(town, settings.mqtt, clock, stop))

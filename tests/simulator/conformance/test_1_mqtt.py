@@ -17,6 +17,7 @@ from city.errors import Truncated
 from simulator.events import Up
 from simulator.provisioned import CODEC_JS
 from simulator.scenario import Antenna
+from simulator.server_codec import ServerCodec
 from tests.simulator.conformance.conftest import quiet
 from tests.simulator.conftest import NIGHT, Town
 
@@ -313,6 +314,28 @@ def test_1_6_a_codec_that_fails_gives_a_log_line_and_the_uplink_without_object()
         assert event["fPort"] in (0, 23) or event["object"] == {"port": event["fPort"], "nested": {"list": [1.0, True, None]}}
     assert not any("object" in event for event in town.of("up", town.bay))
     assert {script for script, _ in calls} == {"function decodeUplink() {}"}
+
+
+def test_2_5_a_profiles_script_is_run_as_chirpstack_runs_it() -> None:
+    """`decodeUplink({bytes, fPort, recvTime, variables})` gives `{data}`; `{errors}` and what is thrown are failures."""
+    script = """function decodeUplink(input) {
+        if (input.fPort == 26) return {errors: ["no usage"]};
+        if (input.fPort == 99) throw new Error("broken");
+        return {data: {first: input.bytes[0], year: input.recvTime.getUTCFullYear(), unit: input.variables.unit}};
+    }"""
+    with ServerCodec() as codec:
+        town = quiet(lamps=1, bays=0, codec=codec)
+        registry = town.chirpstack.registry
+        for profile in registry.profiles:
+            profile.payload_codec_runtime, profile.payload_codec_script = CODEC_JS, script
+        registry.devices.get(town.lamp).variables = {"unit": "W"}
+        town.run(1200)
+    said = {event["fPort"]: event for event in town.of("up", town.lamp)}
+    assert said[23]["object"] == {"first": b64decode(said[23]["data"])[0], "year": 2026, "unit": "W"}
+    assert "object" not in said[26]
+    assert "object" not in said[99]
+    assert {event["code"] for event in town.of("log")} == {"UPLINK_CODEC"}
+    assert any("no usage" in event["description"] for event in town.of("log"))
 
 
 @pytest.mark.parametrize("wrong", [
