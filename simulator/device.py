@@ -23,7 +23,7 @@ from simulator.flights import Spot, Wave
 from simulator.hearing import Multicast
 from simulator.lorawan import Data, Header, JoinAccept, JoinRequest, MType
 from simulator.mac import Gauge, Settings
-from simulator.makes import Application, Credentials, Ether, Kept, Make, Member
+from simulator.makes import Application, Credentials, Ether, Kept, Make, Member, is_confirmed
 from simulator.region import HIGHEST_DR, JOIN, Channel, eirp_dbm, rx1_dr
 from simulator.share import Share, join_pause_s
 
@@ -52,15 +52,15 @@ class EndDevice:
     """One device. Between calls it is always in one of: off, joining, idle, or busy with one uplink."""
 
     __slots__ = ("_answers", "_app", "_asks", "_battery", "_engine", "_ether", "_first_join_ns", "_heard",
-                 "_life", "_multicast", "_must", "_on", "_queue", "_rng", "_rx2_ns", "_share", "_snr", "_spot", "_stats",
-                 "_stretch", "_unanswered", "_uplink", "_waking", "kept", "make", "settings", "told", "who")
+                 "_life", "_multicast", "_must", "_on", "_queue", "_rng", "_rx2_ns", "_share", "_snr", "_stats",
+                 "_stretch", "_unanswered", "_uplink", "_waking", "kept", "make", "settings", "spot", "told", "who")
 
     def __init__(self, who: Credentials, make: Make, kept: Kept | None = None, *, ether: Ether, spot: Spot, engine: Engine,
                  rng: Random, stats: Counter[str], ppm: float = 0.0, battery: Callable[[], int] | None = None) -> None:
         """`ppm`: how much too slow its clock is; `battery`: what DevStatusAns says, by default that it needs none. `stats`
         is shared and counts what happens."""
         self.who, self.make, self.kept = who, make, kept or Kept()
-        self._ether, self._spot, self._engine, self._rng, self._stats = ether, spot, engine, rng, stats
+        self._ether, self.spot, self._engine, self._rng, self._stats = ether, spot, engine, rng, stats
         self._stretch, self._battery = 1 + ppm / 1e6, battery
         self._app: Application | None = None
         self._multicast: Multicast | None = None
@@ -101,7 +101,7 @@ class EndDevice:
         """Power goes: nothing is said or heard any more."""
         self._life += 1
         self._on, self._queue, self._uplink, self._asks = False, None, None, False
-        self._ether.hush(self._spot)
+        self._ether.hush(self.spot)
 
     def rejoin(self) -> None:
         """It restarts, and joins anew if it is one that joins."""
@@ -205,7 +205,7 @@ class EndDevice:
         options = b"" if alone else self._answers.take(room)
         asks = self._back_off()
         port, payload = (0, alone) if alone else (frame.port, frame.data) if frame and frame.port else (None, b"")
-        confirmed = self.make.confirms and frame is not None
+        confirmed = frame is not None and is_confirmed(frame, self.make.confirms)
         data = Data(True, session.dev_addr, kept.f_cnt_up, port, payload, options, confirmed, self.make.adr, asks, self._asks)
         kept.f_cnt_up += 1
         self._unanswered += 1
@@ -235,7 +235,7 @@ class EndDevice:
             return
         uplink.channel, self._heard = self._rng.choice(free), False
         rate = DATA_RATES[self.settings.dr]
-        ended = self._ether.send(self._spot, uplink.phy, Wave(uplink.channel.uplink_hz, rate.sf, rate.bandwidth,
+        ended = self._ether.send(self.spot, uplink.phy, Wave(uplink.channel.uplink_hz, rate.sf, rate.bandwidth,
                                                               eirp_dbm(self.settings.power), down=False))
         self._share.spend(channels, uplink.channel, now, ended, self.settings.max_duty)
         self._engine.at(ended, self._sent, life)
@@ -279,7 +279,7 @@ class EndDevice:
 
     def _waits_for_its_end(self, then: Callable[[int], None]) -> bool:
         """Whether a frame is being heard, which no window cuts short."""
-        busy = self._ether.hearing(self._spot)
+        busy = self._ether.hearing(self.spot)
         if busy > self._engine.now:
             self._engine.at(busy, then, self._life)
         return busy > self._engine.now
@@ -385,12 +385,12 @@ class EndDevice:
     def _rest(self) -> None:
         """Between windows class C listens, class A sleeps."""
         if self.kept.session is None or not self.make.class_c:
-            self._ether.hush(self._spot)
+            self._ether.hush(self.spot)
         else:
             self._listen(self.settings.rx2_hz, DATA_RATES[self.settings.rx2_dr], self._addresses())
 
     def _listen(self, hertz: int, rate: DataRate, addresses: Collection[int] | None) -> None:
-        self._ether.listen(self._spot, self, hertz, rate.sf, rate.bandwidth, addresses)
+        self._ether.listen(self.spot, self, hertz, rate.sf, rate.bandwidth, addresses)
 
     def _channels(self) -> list[Channel]:
         return self.settings.open(self.settings.dr) if self.joined else list(JOIN)

@@ -15,7 +15,7 @@ from simulator.events import CHANNELS, RX2_HZ, Ack, Event, Log, TxAck, Up
 from simulator.fleet import NOT_THERE, Fleet
 from simulator.plan import Devices
 from simulator.radio import MAX_PAYLOAD
-from simulator.station import Station
+from simulator.station import Station, Witness
 
 LOCK_NS = 5 * NS  # class_a_lock_duration after an uplink, class_c_lock_duration between downlinks
 WAITING_MOST = 100_000  # items
@@ -32,6 +32,7 @@ class DeviceQueues:
         self._setup, self._fleet, self._engine, self._rng = setup, fleet, engine, rng
         self._stats, self._publish, self._say, self._patience = stats, publish, say, patience
         self._queued: set[str] = set()  # ids of items in any queue: the primary key of ChirpStack's table
+        self.witness: Witness | None = None
         self._waiting: dict[Station, None] = {}  # class C devices with something in their queue
         self._ticking = False
 
@@ -142,8 +143,9 @@ class DeviceQueues:
             item.pending_until_ns = sent_ns + self._patience(station) * NS
         else:
             self._drop(station, item)
-        if self._rng.random() < self._setup.downlink_loss:
+        if self._rng.random() < self._setup.downlink_loss or not station.link.medians:
             self._stats["lost down"] += 1
+            self._tell(station, item.order, heard=False)
         else:
             self._engine.at(sent_ns + delay_s * NS, self._deliver, station, item.order)
 
@@ -151,8 +153,13 @@ class DeviceQueues:
         if order.confirmed:
             station.ack_due = True
             self._engine.after(self._rng.uniform(2.5, 4), self._acknowledge_alone, station)
+        self._tell(station, order, heard=True)
         if station.device is not None and station.in_session:
             station.device.receive(Frame(order.f_port, order.data))
+
+    def _tell(self, station: Station, order: Order, *, heard: bool) -> None:
+        if self.witness is not None:
+            self.witness.down(station, Frame(order.f_port, order.data), heard=heard)
 
     def _acknowledge_alone(self, station: Station) -> None:
         """A device with nothing to say answers a confirmed downlink with an empty frame."""

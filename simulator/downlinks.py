@@ -79,9 +79,9 @@ class Transmitter:
         self._waiting.append(self._free_ns)
         return "OK", self._free_ns
 
-    def used_s(self, now_ns: int) -> float:
-        """Seconds on air in the RX2 band during the last hour."""
-        return self._bands[BUDGET_G3_S].used(now_ns)
+    def used_s(self, now_ns: int, *, rx2: bool = True) -> float:
+        """Seconds on air in the RX2 band during the last hour; in that of RX1 otherwise."""
+        return self._bands[BUDGET_G3_S if rx2 else BUDGET_G1_S].used(now_ns)
 
 
 class _Ledger:

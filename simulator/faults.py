@@ -6,11 +6,14 @@ virtual time and the seed alone, not on how often it is asked. What acts on mess
 what acts on devices, gateways and the radio is in simulator.troubles.
 """
 
+from bisect import insort
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 
+from city.errors import NotFound
+from city.readings import NS
 from simulator.fault_plan import AnyFault, begins, seconds
 from simulator.mischief import Filter, Message
 from simulator.scenario import Scenario
@@ -26,7 +29,7 @@ class Troubled:
         self._stage, self._always = stage, always
         plan = stage.scenario.plan
         self._faults = [fault for fault in plan.fault if fault.town in ("", plan.town.id)]
-        troubles = Troubles(stage, seed, protobuf=protobuf)
+        troubles = self._makes = Troubles(stage, seed, protobuf=protobuf)
         periods = [_period(fault, start, plan.town.timezone) for fault in self._faults]
         self._filters = [troubles.filter(fault, number) for number, fault in enumerate(self._faults)]
         self._troubles: list[Trouble | None] = [
@@ -34,6 +37,7 @@ class Troubled:
             for number, (fault, (begin, end)) in enumerate(zip(self._faults, periods, strict=True))]
         self._agenda = _agenda(periods, start)
         self._running: list[int] = []
+        self._held: list[Message] = []  # what an `end` between two calls has let go
 
     @property
     def scenario(self) -> Scenario:
@@ -55,15 +59,38 @@ class Troubled:
         """The faults that are happening now, in the scenario's order."""
         return tuple(self._faults[number] for number in sorted(self._running))
 
+    @property
+    def happening(self) -> Mapping[int, AnyFault]:
+        """The faults that are happening now, by the numbers under which `end` knows them."""
+        return {number: self._faults[number] for number in sorted(self._running)}
+
+    def begin(self, fault: AnyFault) -> int:
+        """A fault that is in no scenario happens from now on, for as long as it says, or until `end`; its number. Who calls
+        has seen that the town has what it names."""
+        number, lasts_s = len(self._faults), seconds(fault.lasts) if fault.lasts else None
+        self._faults.append(fault)
+        self._filters.append(self._makes.filter(fault, number))
+        self._troubles.append(self._makes.trouble(fault, number, lasts_s))
+        if lasts_s is not None:
+            insort(self._agenda, (self._now + timedelta(seconds=lasts_s), number, False), key=itemgetter(0))
+        self._begin(number)
+        return number
+
+    def end(self, number: int) -> None:
+        """A fault that is happening is over. Raises NotFound."""
+        if number not in self._running:
+            raise NotFound("No fault {number} is happening.", field="number", rule="running", number=number)
+        self._held += self._end(number)
+
     def advance(self, now: datetime) -> list[Message]:
         """Let time pass until `now`; what comes out of the town and through its faults since the last call."""
-        said: list[Message] = []
+        said, self._held = self._held, []
         while self._agenda and self._agenda[0][0] <= now:
             at, number, begin = self._agenda.pop(0)
             said += self._passed(self._stage.advance(at))
             if begin:
                 self._begin(number)
-            else:
+            elif number in self._running:
                 said += self._end(number)
         said += self._passed(self._stage.advance(now))
         return said
@@ -71,6 +98,11 @@ class Troubled:
     def command(self, topic: str, payload: bytes, now: datetime) -> None:
         """A command passes; what the town has to say up to then waits for the next `advance`."""
         self._stage.command(topic, payload, min(now, self._agenda[0][0]) if self._agenda else now)
+
+    @property
+    def _now(self) -> datetime:
+        """The town's time."""
+        return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=self._stage.now_ns // (NS // 1_000_000))
 
     def _begin(self, number: int) -> None:
         trouble = self._troubles[number]

@@ -60,9 +60,9 @@ class Fleet:
             return NOT_THERE, self._engine.now
         return self._transmitters[index].send(self._engine.now, airtime_s, rx2=rx2)
 
-    def used_s(self, index: int) -> float:
-        """Seconds on air in the RX2 band during the last hour."""
-        return self._transmitters[index].used_s(self._engine.now)
+    def used_s(self, index: int, *, rx2: bool = True) -> float:
+        """Seconds on air in the RX2 band during the last hour; in that of RX1 otherwise."""
+        return self._transmitters[index].used_s(self._engine.now, rx2=rx2)
 
     def last_seen_ns(self, record: GatewayRecord) -> int | None:
         """When its last stats message came that the server took; None before the first."""

@@ -57,6 +57,19 @@ class Member(Protocol):
         ...
 
 
+
+@dataclass(frozen=True, slots=True)
+class RawFrame(Frame):
+    """A frame that somebody wrote by hand: whether it asks for an acknowledgement is said with it."""
+
+    confirmed: bool = False
+
+
+def is_confirmed(frame: Frame, usually: bool) -> bool:
+    """Whether a frame of a device that `usually` asks for an acknowledgement is sent confirmed."""
+    return frame.confirmed if isinstance(frame, RawFrame) else usually
+
+
 @dataclass(frozen=True, slots=True)
 class Make:
     """How devices of one kind are built. `otaa`: they join; else keys were given to them. `remembers`: counters and keys

@@ -7,10 +7,12 @@ its end. Not modelled: frequency offset, multipath within a frame, blocking by s
 up a stronger frame while it follows a weaker one.
 """
 
+from array import array
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import Protocol
 
 from city.airtime import CHANNELS, FAST_HZ, FSK, FSK_HZ
 from city.places import Site
@@ -31,12 +33,24 @@ from simulator.propagation import (
 from simulator.radio import MOST_LOSS_DB, Jammer, Map, Weather
 from simulator.scenario import Antenna
 
-__all__ = ["LOSSES", "Ear", "Medium", "Received", "Spot", "Wave"]
+__all__ = ["LOSSES", "Ear", "Medium", "Received", "Spot", "Wave", "Witness"]
 
 DEMODULATORS = 8  # SX1301 datasheet: packets of any SF and channel at a time (SX1302: 16); SF7/250 and FSK have their own
 UP_LOSSES = ("weak", "jammed", "off channel", "half duplex", "demodulators", "collision", "other SF", "gateway down", "weather")
 DOWN_LOSSES = ("down weak", "down jammed", "down deaf", "down busy", "down collision", "down other SF", "down weather")
 LOSSES = UP_LOSSES + DOWN_LOSSES  # keys of `Medium.stats`; of a frame's copy at one gateway, or of a downlink at one ear
+
+
+class Witness(Protocol):
+    """Sees what becomes of the copies of frames; `reason` is one of LOSSES, or "" where a copy arrives."""
+
+    def up(self, flight: Flight, gateway: int, reason: str, snr_db: float) -> None:
+        """Of an uplink at a gateway; -1: at none of them. Without a reason it is what the chip saw at the beginning."""
+        ...
+
+    def down(self, flight: Flight, spot: Spot, reason: str, rssi_dbm: float, snr_db: float) -> None:
+        """Of a downlink at a device's ear that was tuned to it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +87,17 @@ class Medium:
         self._sends_until = [0] * len(antennas)
         self._between: dict[int, list[tuple[int, float]]] = {}
         self.stats: Counter[str] = Counter()
+        self.witness: Witness | None = None
 
     # -- devices
 
     def spot(self, dev_eui: str, site: Site, *, loss_db: float = POLE.loss_db, height_m: float = POLE.height_m) -> Spot:
         """A device's place on the air; simulator.propagation has the usual kinds of place."""
         return Spot(site, height_m, self._map.losses(dev_eui, site, height_m, loss_db))
+
+    def muffle(self, spot: Spot, more_db: float) -> None:
+        """From now on a device's signals lose so much more on their way, and those to it too."""
+        spot.losses = array("f", [loss + more_db for loss in spot.losses])
 
     def send(self, spot: Spot, phy: bytes, wave: Wave) -> int:
         """Put a device's frame on the air now; the ns when it ends. While it sends, its ear is deaf."""
@@ -123,7 +142,7 @@ class Medium:
         self._sends_until[gateway] = max(self._sends_until[gateway], flight.ends)
         for followed in self._sky.locked_on(gateway):
             self._unlock(followed, gateway)
-            self.stats["half duplex"] += 1
+            self._lost(followed, gateway, "half duplex")
         flight.listeners = self._ears.of((wave.frequency, wave.sf, wave.bandwidth), addressee(phy))
         for spot in flight.listeners:
             if gateway in spot.gateways:
@@ -148,13 +167,13 @@ class Medium:
     def _follow(self, flight: Flight) -> None:
         """Which gateways' demodulators take the frame up; the others' reasons are counted."""
         if self._weather.loss and self._rng.random() < self._weather.loss:
-            self.stats["weather"] += 1
+            self._lost(flight, -1, "weather")
             return
         active, channel = self._active(), self._channel(flight.wave)
         for gateway in flight.power:
             reason = self._refusal(flight, gateway, active, channel)
             if reason:
-                self.stats[reason] += 1
+                self._lost(flight, gateway, reason)
             elif channel < len(CHANNELS):
                 self._busy[gateway] += 1
 
@@ -184,11 +203,18 @@ class Medium:
             reason = self._spoiled(flight, gateway)
             heard = heard or not reason
             if reason:
-                self.stats[reason] += 1
+                self._lost(flight, gateway, reason)
+            elif self.witness is not None:
+                self.witness.up(flight, gateway, "", snr)
             if not reason or (self._broken and reason != "gateway down"):
                 self._hand_over(flight, gateway, snr, crc_ok=not reason)
         self.stats["heard up" if heard else "lost up"] += 1
         flight.rivals.clear()
+
+    def _lost(self, flight: Flight, gateway: int, reason: str) -> None:
+        self.stats[reason] += 1
+        if self.witness is not None:
+            self.witness.up(flight, gateway, reason, 0.0)
 
     def _spoiled(self, flight: Flight, gateway: int) -> str:
         if gateway in self._weather.down:
@@ -240,6 +266,8 @@ class Medium:
         channel = wave.frequency, wave.bandwidth
         noise = self._weather.noise(spot.site, spot.height_m, channel, active)
         reason = self._deafness(flight, spot, signal, noise, active)
+        if self.witness is not None:
+            self.witness.down(flight, spot, reason and "down " + reason, signal, signal - noise)
         if reason:
             self.stats["down " + reason] += 1
         elif spot.ear is not None:
