@@ -17,7 +17,9 @@ from city.clock import SystemClock
 from city.errors import Invalid
 from city.settings import Mqtt, load
 from simulator import keeping
+from simulator.faults import Troubled
 from simulator.field import Field
+from simulator.field_stage import FieldStage, possible
 from simulator.forwarder import Language
 from simulator.gateway_mqtt import MqttLanguage
 from simulator.gwmp import UdpLanguage
@@ -27,6 +29,7 @@ from simulator.options import file_of, shipped
 from simulator.scenario import Scenario
 from simulator.signals import stopping
 from simulator.udp import UdpLink
+from simulator.view import describe
 
 LOOKS_S, LINES_S, SAVES_S = 0.5, 10.0, 30.0
 
@@ -47,11 +50,16 @@ async def _run(scenario: Scenario, settings: Mqtt, options: argparse.Namespace) 
     clock, state = SystemClock(), Path(options.state) if options.state else None
     language: Language = UdpLanguage() if options.udp else MqttLanguage(options.prefix)
     kept = keeping.load(state) if state else {}
-    field = Field(scenario, language, seed=options.seed, start=clock.now(), kept=kept)
+    start = clock.now()
+    scenario, left_out = possible(scenario)
+    for fault in left_out:
+        sys.stderr.write(f"not on the air, so left out: {describe(fault)}\n")
+    field = Field(scenario, language, seed=options.seed, start=start, kept=kept)
+    town = Troubled(FieldStage(field), seed=options.seed, start=start)
     with stopping() as stop:
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(drive(field, lambda: _link(settings, scenario, options), clock, stop))
+                tasks.create_task(drive(town, lambda: _link(settings, scenario, options), clock, stop))
                 tasks.create_task((_tell if options.headless else _show)(field, stop))
                 if state:
                     tasks.create_task(_remember(field, state, stop))

@@ -17,7 +17,9 @@ from city.ids import AssetId, ZoneId
 from city.places import Luminaire, ParkingBay
 from city.readings import to_ns
 from decoders.catalog import codec_of
+from decoders.codec import Frame
 from simulator.bay import Bay, Lot
+from simulator.bugs import Spoil
 from simulator.concentrator import Concentrator, Totals
 from simulator.device import EndDevice
 from simulator.engine import Engine
@@ -55,6 +57,7 @@ class Field:
         self.gateways = [Concentrator(self.engine, self.medium, index, seed=seed, gnss=one.gnss)
                          for index, one in enumerate(scenario.antennas)]
         self.clock_ns = [0] * len(scenario.antennas)  # how far each gateway's clock is off
+        self.spoilt: dict[str, Spoil] = {}  # what a device's firmware makes of its own frames
         self._index: Mapping[str, int] = {one.gateway.id: index for index, one in enumerate(scenario.antennas)}
         self._before = [Totals() for _ in scenario.antennas]
         self._outbox: list[Message] = []
@@ -110,17 +113,22 @@ class Field:
 
     def _lamp(self, site: LampSite, sky: Sky, kept: Mapping[str, Kept]) -> Lamp:
         device = self._device(site.lamp, site.device.dev_eui, LAMP, kept, self._spot(site))
-        lamp = lamp_of(site.device.model, site.lamp, self._setup, engine=self.engine, sky=sky, rng=self._rng, send=device.say,
-                       rejoin=device.rejoin)
+        lamp = lamp_of(site.device.model, site.lamp, self._setup, engine=self.engine, sky=sky, rng=self._rng,
+                       send=lambda frame: self._say(device, frame), rejoin=device.rejoin)
         device.attach(lamp, lamp)
         return lamp
 
     def _bay(self, site: BaySite, kept: Mapping[str, Kept]) -> Bay:
         device = self._device(site.bay, site.device.dev_eui, BAY, kept, self._spot(site), self._battery_of(site.bay.id))
         bay = Bay(site.bay, codec_of(site.device.model), missed_edge=self._setup.missed_edge, engine=self.engine, rng=self._rng,
-                  send=device.say)
+                  send=lambda frame: self._say(device, frame))
         device.attach(bay)
         return bay
+
+    def _say(self, device: EndDevice, frame: Frame) -> None:
+        if self.spoilt and device.who.dev_eui in self.spoilt:
+            frame = self.spoilt[device.who.dev_eui](frame)
+        device.say(frame)
 
     def _spot(self, site: LampSite | BaySite) -> Spot:
         place, asset = (POLE, site.lamp) if isinstance(site, LampSite) else (GROUND, site.bay)

@@ -8,11 +8,22 @@ from city.ids import AssetId, ZoneId
 from simulator.bay import Bay, Lot
 from simulator.bugs import Spoil
 from simulator.fault_plan import AnyFault
-from simulator.fleet import Fleet
 from simulator.lamp import Lamp
 from simulator.radio import Weather
 from simulator.scenario import BaySite, LampSite, Scenario
 from simulator.town import Town
+
+
+class Gateways(Protocol):
+    """What may happen to a town's gateways; both raise KeyError where it has none of that id."""
+
+    def silence(self, gateway_id: str, silent: bool) -> None:
+        """Take a gateway off the net, or bring it back."""
+        ...
+
+    def shift_clock(self, gateway_id: str, seconds: float) -> None:
+        """From now on the gateway dates frames so many seconds late (early, if negative)."""
+        ...
 
 
 class Stage(Town, Protocol):
@@ -34,7 +45,7 @@ class Stage(Town, Protocol):
         ...
 
     @property
-    def fleet(self) -> Fleet:
+    def fleet(self) -> Gateways:
         """The gateways: which are silent, whose clocks are wrong."""
         ...
 
@@ -46,6 +57,10 @@ class Stage(Town, Protocol):
     @property
     def now_ns(self) -> int:
         """The virtual time."""
+        ...
+
+    def power(self, asset: AssetId, *, on: bool) -> None:
+        """A lamp's feeder loses its power, or has it again."""
         ...
 
     def join_again(self, dev_eui: str, after_s: float) -> None:

@@ -151,10 +151,8 @@ class Troubles:
         def change(by: int) -> None:
             for lamp in lamps:
                 self._cut[lamp] += by
-                if by > 0:
-                    self._stage.lamps[lamp].cut()
-                elif not self._cut[lamp]:
-                    self._stage.lamps[lamp].restore()
+                if by > 0 or not self._cut[lamp]:
+                    self._stage.power(lamp, on=by < 0)
         return _Doings(lambda: change(1), lambda: change(-1))
 
     def _storm(self, sites: list[LampSite | BaySite], number: int, within_s: float) -> None:
