@@ -11,6 +11,7 @@ Differences that matter: no class B; a profile's script is run only where a `cod
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from random import Random
 from types import MappingProxyType
@@ -28,7 +29,7 @@ from simulator.bay import HEARTBEAT_S, Bay, Lot
 from simulator.bugs import Buggy, Spoil
 from simulator.device_queue import LOCK_NS, DeviceQueues, uuid_of
 from simulator.engine import Engine
-from simulator.events import KINDS, Event, Identity, Join, Status, Up, Writer
+from simulator.events import KINDS, Event, Identity, Join, Status, TxAck, Up, Writer
 from simulator.extras import Codec, Extras
 from simulator.fleet import Fleet
 from simulator.habits import LocalWeek
@@ -48,6 +49,7 @@ COLLECT_S, ANSWER_S = 0.2, 0.1  # deduplication_delay, get_downlink_data_delay
 ATTEMPTS = 8  # of a confirmed uplink
 JOIN_S = 5.0  # from the accept to the device's first frame
 BURIED_DB = 12.0  # what a sensor in the ground loses
+STATUS_LEAST_S = 60.0  # between two requests of a device's status, whatever the profile says
 UNANSWERED_MOST = 64 + 32  # ADR_ACK_LIMIT and ADR_ACK_DELAY
 NOWHERE = Link((), 0)
 Misbehaviour = Literal["counter", "nonces", "key"]
@@ -263,7 +265,7 @@ class ChirpStack:
     def _status_interval_s(self, station: Station) -> float | None:
         profile = self.registry.profiles.find(station.who.profile_id)
         rate = profile.device_status_req_interval if profile is not None else 0
-        return 86_400 / rate if rate else None
+        return max(86_400 / rate, STATUS_LEAST_S) if rate else None
 
     # -- up
 
@@ -383,6 +385,8 @@ class ChirpStack:
         kind = KINDS[type(event)]
         self.stats[kind] += 1
         who = station.who
+        if isinstance(event, TxAck) and self.registry.applications.get(who.application_id).tags:
+            who = replace(who, tags=self.registry.tags_of(self.registry.devices.get(who.dev_eui), application=False))
         self._outbox.append((f"application/{who.application_id}/device/{who.dev_eui}/event/{kind}",
                              self._writer.write(who, event)))
 

@@ -35,6 +35,7 @@ from simulator.provisioned import ApiKey
 from simulator.tokens import sign
 
 MESSAGE_MOST = 4 << 20  # bytes
+CALLS_MOST = 256  # under way at a time
 CLOSE_S = 0.5
 CODES: tuple[tuple[type[CityError], grpc.StatusCode], ...] = (
     (NotFound, grpc.StatusCode.NOT_FOUND), (Conflict, grpc.StatusCode.ALREADY_EXISTS),
@@ -54,7 +55,8 @@ class GrpcApi:
 
     async def start(self, address: str) -> int:
         """Listen on host:port; the port (another, where 0 was asked for). Raises Unavailable where it cannot be had."""
-        server = grpc.aio.server(options=[("grpc.max_receive_message_length", MESSAGE_MOST), ("grpc.so_reuseport", 0)])
+        server = grpc.aio.server(options=[("grpc.max_receive_message_length", MESSAGE_MOST), ("grpc.so_reuseport", 0)],
+                                 maximum_concurrent_rpcs=CALLS_MOST)
         for name, service in self._services().items():
             getattr(api, f"add_{name}Servicer_to_server")(self._servicer(name, service), server)
         try:

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 from city.errors import Conflict, Invalid, NotFound, TooLarge
 from simulator.inventory import Inventory
 from simulator.provisioned import (
+    NO_TAGS,
     ApiKey,
     Application,
     Deployment,
@@ -27,6 +28,9 @@ from simulator.secrets_of import keys as derived_keys
 
 NAME_MOST = 100  # characters
 MOST = 200_000  # of one kind
+DEPLOYMENTS_MOST = 100  # each of up to 4 MB
+TEXT_MOST = 16_384  # characters of a description
+TAGS_MOST, TAG_MOST = 64, 1024  # of one thing; characters
 NIL = str(uuid.UUID(int=0))
 
 R = TypeVar("R", bound=Record)
@@ -34,12 +38,13 @@ F = TypeVar("F", Deployment, GatewayRecord, Group, Profile, Registered)
 
 
 class Table(Generic[R]):
-    """Records of one kind by id."""
+    """Records of one kind by id, `most` at most."""
 
-    __slots__ = ("_rows",)
+    __slots__ = ("_most", "_rows")
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST) -> None:
         self._rows: dict[str, R] = {}
+        self._most = most
 
     def __iter__(self) -> Iterator[R]:
         return iter(self._rows.values())
@@ -62,11 +67,11 @@ class Table(Generic[R]):
         return row
 
     def add(self, key: str, row: R) -> R:
-        """Raises Conflict where the id is taken, TooLarge beyond 200,000."""
+        """Raises Conflict where the id is taken, TooLarge beyond what may be kept."""
         if key in self._rows:
             raise Conflict("Object already exists (id: {id})", id=key)
-        if len(self._rows) >= MOST:
-            raise TooLarge("This simulated server keeps at most {most} objects of a kind.", most=MOST)
+        if len(self._rows) >= self._most:
+            raise TooLarge("This simulated server keeps at most {most} objects of a kind.", most=self._most)
         self._rows[key] = row
         return row
 
@@ -96,7 +101,7 @@ class Registry:
         self.devices: Table[Registered] = Table()
         self.gateways: Table[GatewayRecord] = Table()
         self.groups: Table[Group] = Table()
-        self.deployments: Table[Deployment] = Table()
+        self.deployments: Table[Deployment] = Table(DEPLOYMENTS_MOST)
         self.api_keys: Table[ApiKey] = Table()
 
     def fill(self, known: Inventory) -> None:
@@ -264,10 +269,10 @@ class Registry:
         """The tenant of an application. Raises NotFound."""
         return self.tenants.get(self.applications.get(application_id).tenant_id)
 
-    def tags_of(self, device: Registered) -> dict[str, str]:
-        """An event's tags: application's, profile's, device's; the later win."""
-        return {**self.applications.get(device.application_id).tags,
-                **self.profiles.get(device.device_profile_id).tags, **device.tags}
+    def tags_of(self, device: Registered, *, application: bool = True) -> dict[str, str]:
+        """An event's tags: the application's (but in `txack`), the profile's, the device's; the later win."""
+        own = {**self.profiles.get(device.device_profile_id).tags, **device.tags}
+        return {**self.applications.get(device.application_id).tags, **own} if application else own
 
     def _devices_of(self, tenant: Tenant) -> int:
         own = {one.id for one in self.applications if one.tenant_id == tenant.id}
@@ -288,6 +293,11 @@ class Registry:
             raise _invalid("name is not set")
         if len(row.name) > NAME_MOST:
             raise _invalid(f"name is longer than {NAME_MOST} characters")
+        if len(getattr(row, "description", "")) > TEXT_MOST:
+            raise _invalid(f"description is longer than {TEXT_MOST} characters")
+        for pairs in (getattr(row, "tags", NO_TAGS), getattr(row, "variables", NO_TAGS)):
+            if len(pairs) > TAGS_MOST or any(len(name) + len(value) > TAG_MOST for name, value in pairs.items()):
+                raise _invalid(f"more than {TAGS_MOST} tags or variables, or one longer than {TAG_MOST} characters")
         row.updated_ns = self.now_ns()
         return row
 

@@ -7,9 +7,14 @@ from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from chirpstack_api import api
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from city.errors import NetworkServerDown
+from city.ids import DevEui
+from city.settings import Chirpstack, Secret
+from gateway_bridge.network_server import connect
 from tests.simulator.conformance.conftest import quiet
 from tests.simulator.conftest import NIGHT
 
@@ -71,6 +76,17 @@ async def test_2_4_flush_on_enqueue_leaves_what_is_pending(serve: Serve) -> None
     assert [(item.id, item.is_pending) for item in items] == [(first, True), (last, False)]
     await server.call("Device", "FlushQueue", api.FlushDeviceQueueRequest(dev_eui=town.lamp))
     assert await server.queue(town.lamp) == []
+
+
+async def test_2_4_the_platforms_own_client_empties_a_queue(serve: Serve) -> None:
+    server = await serve()
+    await server.enqueue(server.town.lamp)
+    bridge = connect(Chirpstack(url=f"127.0.0.1:{server.port}", token=Secret(server.token)))
+    await bridge.flush(DevEui(server.town.lamp))
+    assert await server.queue(server.town.lamp) == []
+    with pytest.raises(NetworkServerDown):
+        await bridge.flush(DevEui("ffffffffffffffff"))
+    await bridge.close()
 
 
 async def test_2_4_a_count_is_given_without_the_items(serve: Serve) -> None:

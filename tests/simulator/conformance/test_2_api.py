@@ -277,6 +277,34 @@ async def test_2_2_what_a_device_is_called_shows_in_its_events(serve: Serve) -> 
     said = town.of("up", town.lamp)[-1]["deviceInfo"]
     assert said["deviceName"] == 'renamed "so"'
     assert (said["tags"]["level"], said["tags"]["of"]) == ("device", "application")
+    town.down(town.lamp)
+    town.run(15)
+    [sent] = town.of("txack", town.lamp)
+    assert sent["deviceInfo"]["tags"]["level"] == "device"
+    assert "of" not in sent["deviceInfo"]["tags"], "txack lacks the application's tags"
+
+
+@pytest.mark.parametrize("more", [{"tags": {f"t{n}": "x" for n in range(65)}}, {"tags": {"t": "x" * 1024}},
+                                  {"description": "x" * 16_385}, {"name": "x" * 101}, {"variables": {"t": "x" * 1024}}])
+async def test_2_2_what_is_too_much_is_refused(serve: Serve, more: dict[str, Any]) -> None:
+    server = await serve()
+    device = (await server.call("Device", "Get", api.GetDeviceRequest(dev_eui=server.town.lamp))).device
+    device.MergeFrom(api.Device(**more))
+    assert await server.code("Device", "Update", api.UpdateDeviceRequest(device=device)) == "INVALID_ARGUMENT"
+
+
+async def test_2_2_a_profile_that_asks_for_the_status_all_the_time_gets_it_once_a_minute(serve: Serve) -> None:
+    server = await serve()
+    town = server.town
+    device = (await server.call("Device", "Get", api.GetDeviceRequest(dev_eui=town.bay))).device
+    profile = (await server.call("DeviceProfile", "Get", api.GetDeviceProfileRequest(
+        id=device.device_profile_id))).device_profile
+    profile.device_status_req_interval = 2**32 - 1
+    await server.call("DeviceProfile", "Update", api.UpdateDeviceProfileRequest(device_profile=profile))
+    town.run(86_400)
+    before = len(town.of("status", town.bay))
+    town.run(3600)
+    assert 59 <= len(town.of("status", town.bay)) - before <= 61
 
 
 async def test_2_2_gateways_are_online_until_they_are_silent_for_two_intervals(serve: Serve) -> None:
