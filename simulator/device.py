@@ -148,10 +148,8 @@ class EndDevice:
         self._engine.after(pause_s * self._rng.uniform(1.0, 1.5), self._join, self._life)
 
     def _accepted(self, accept: JoinAccept, nonce: int) -> None:
-        channels = tuple(Channel(hertz, hertz) if hertz else None for hertz in accept.frequencies)
-        mask = 0b111 | sum(1 << number for number, one in enumerate(channels, start=len(JOIN)) if one)
-        self.settings = Settings(JOIN + channels, mask, self.settings.dr, rx1_delay=accept.rx_delay,
-                                 rx1_offset=accept.rx1_dr_offset, rx2_dr=min(accept.rx2_dr, len(DATA_RATES) - 1))
+        self.settings = mac.after_joining(accept.frequencies, self.settings.dr, accept.rx_delay, accept.rx1_dr_offset,
+                                          accept.rx2_dr)
         kept = self.kept
         kept.session, kept.join_nonce = lorawan.session_of(self.who.app_key, accept, nonce), accept.join_nonce
         kept.f_cnt_up, kept.f_cnt_down = 0, -1
@@ -196,6 +194,7 @@ class EndDevice:
     def _made(self) -> _Uplink | None:
         """The next frame: the application's, or one that only answers. None where it is too long for the data rate."""
         frame = self._queue.popleft() if self._queue else None
+        self._queue = self._queue or None  # an empty deque takes 600 bytes
         session, kept = self.kept.session, self.kept
         room = DATA_RATES[self.settings.dr].most - (len(frame.data) if frame else 0)
         if session is None or room < 0:

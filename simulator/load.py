@@ -31,8 +31,8 @@ class Load:
 
     def __init__(self, scenario: Scenario, *, seed: int, start: datetime, per_second: float) -> None:
         if not 0 < per_second <= MOST_PER_S:
-            raise Invalid("A load lies between 0 and {most} events a second, not {value}.", field="load", rule="rate", most=f"{MOST_PER_S:g}",
-                          value=per_second)
+            raise Invalid("A load lies between 0 and {most} events a second, not {value}.", field="load", rule="rate",
+                          most=f"{MOST_PER_S:g}", value=per_second)
         self.scenario, self.stats = scenario, Counter[str]()
         self._per_second, self._begun_ns, self._made = per_second, to_ns(start), 0
         self._salt = Random(f"{seed}/load").getrandbits(64)

@@ -7,6 +7,7 @@ and power 15, “as before”. Class B is not built: its commands are passed ove
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from city.airtime import DATA_RATES, RX2_DR, RX2_HZ
@@ -42,6 +43,16 @@ class Settings:
     def open(self, dr: int) -> list[Channel]:
         """The channels that may be used with this data rate."""
         return [one for number, one in enumerate(self.channels) if one and self.mask >> number & 1 and one.takes(dr)]
+
+
+@lru_cache(maxsize=256)
+def after_joining(frequencies: tuple[int, ...], dr: int, rx1_delay: int, rx1_offset: int, rx2_dr: int) -> Settings:
+    """What a join-accept sets (TS001-1.0.4 §6.2.3): its frequencies are those of the channels after the ones for joining. The
+    same for all devices that are told the same."""
+    channels = tuple(Channel(hertz, hertz) if hertz else None for hertz in frequencies)
+    mask = 0b111 | sum(1 << number for number, one in enumerate(channels, start=len(JOIN)) if one)
+    return Settings(JOIN + channels, mask, dr, rx1_delay=rx1_delay, rx1_offset=rx1_offset,
+                    rx2_dr=min(rx2_dr, len(DATA_RATES) - 1))
 
 
 @dataclass(frozen=True, slots=True)
