@@ -38,6 +38,10 @@ class Field:
     def write(self, said: Said, channel: str) -> object:
         raise NotImplementedError
 
+    def takes(self) -> Sequence[Quantity]:
+        """The quantities of which `write` may take something out."""
+        return ()
+
     def bad(self, value: object, what: str) -> DecodeError:
         """For a value that the key does not have."""
         return OutOfRange("“{name}” (key {key}) is {value}, and only {what} is allowed.", name=self.name, key=self.key,
@@ -51,6 +55,9 @@ class Number(Field):
                  axis: str = "") -> None:
         super().__init__(key, name)
         self.quantity, self.steps, self.low, self.high, self.axis = quantity, steps, low, high, axis
+
+    def takes(self) -> Sequence[Quantity]:
+        return (self.quantity,)
 
     def read(self, value: Any, channel: str) -> Sequence[Measurement]:  # noqa: ANN401
         if value.__class__ is not int or not self.low <= value <= self.high:
@@ -68,6 +75,11 @@ class Chosen(Field):
     def __init__(self, key: int, name: str, what: str, choices: Mapping[Any, tuple[Measurement, ...]]) -> None:
         super().__init__(key, name)
         self.what, self.choices, self.kind = what, choices, type(next(iter(choices)))
+        self._keys = {tuple(one.value for one in ready): key for key, ready in reversed(list(choices.items()))}
+        self._quantities = tuple(one.quantity for one in next(iter(choices.values())))
+
+    def takes(self) -> Sequence[Quantity]:
+        return self._quantities
 
     def read(self, value: Any, channel: str) -> Sequence[Measurement]:  # noqa: ANN401
         if value.__class__ is not self.kind or value not in self.choices:
@@ -76,12 +88,10 @@ class Chosen(Field):
         return ready if not channel else [Measurement(one.quantity, one.value, channel) for one in ready]
 
     def write(self, said: Said, channel: str) -> object:
-        given = {one.quantity.name: said.pop((one.quantity.name, channel), None) for one in next(iter(self.choices.values()))}
-        if all(value is None for value in given.values()):
+        given = [said.pop((quantity.name, channel), None) for quantity in self._quantities]
+        if all(value is None for value in given):
             return None
-        fitting = (key for key, ready in self.choices.items()
-                   if all(one.value == (given[one.quantity.name] or False) for one in ready))
-        return next(fitting, ())
+        return self._keys.get(tuple(value or False for value in given), ())
 
 
 class Text(Field):
@@ -90,6 +100,9 @@ class Text(Field):
     def __init__(self, key: int, name: str, quantity: Quantity, most: int) -> None:
         super().__init__(key, name)
         self.quantity, self.most = quantity, most
+
+    def takes(self) -> Sequence[Quantity]:
+        return (self.quantity,)
 
     def read(self, value: Any, channel: str) -> Sequence[Measurement]:  # noqa: ANN401
         if value.__class__ is not str or not value.isprintable() or not 0 < len(value.encode()) <= self.most:
@@ -102,6 +115,9 @@ class Text(Field):
 
 class Version(Field):
     """Firmware: [major, minor, patch]."""
+
+    def takes(self) -> Sequence[Quantity]:
+        return (DEVICE_FIRMWARE,)
 
     def read(self, value: Any, channel: str) -> Sequence[Measurement]:  # noqa: ANN401
         if value.__class__ is not list or len(value) != 3 or any(n.__class__ is not int or not 0 <= n <= 65535 for n in value):
@@ -120,6 +136,9 @@ class Several(Field):
         super().__init__(key, name)
         self.numbers = numbers
 
+    def takes(self) -> Sequence[Quantity]:
+        return [number.quantity for number in self.numbers]
+
     def read(self, value: Any, channel: str) -> Sequence[Measurement]:  # noqa: ANN401
         if value.__class__ is not list or len(value) != len(self.numbers):
             raise self.bad(value, f"an array of {len(self.numbers)}")
@@ -132,6 +151,9 @@ class Several(Field):
 
 class Answer(Field):
     """[FPort, h'hash']: the downlink was taken; [FPort, code]: it was refused."""
+
+    def takes(self) -> Sequence[Quantity]:
+        return DEVICE_ECHO, DEVICE_REJECTED
 
     def read(self, value: Any, channel: str) -> Sequence[Measurement]:  # noqa: ANN401, ARG002
         if value.__class__ is not list or len(value) != 2 or value[0].__class__ is not int or not 1 <= value[0] <= 223:
@@ -173,6 +195,9 @@ class Parts(Field):
     def __init__(self, key: int, name: str, fields: Sequence[Field], names: Mapping[int, str]) -> None:
         super().__init__(key, name)
         self.fields, self.names = {field.key: field for field in fields}, names
+
+    def takes(self) -> Sequence[Quantity]:
+        return [quantity for field in self.fields.values() for quantity in field.takes()]
 
     def read(self, value: Any, channel: str) -> Sequence[Measurement]:  # noqa: ANN401, ARG002
         if value.__class__ is not dict or not value:
@@ -227,6 +252,10 @@ class Speech:
         self._numbers = {key: (field.quantity, field.low, field.high, field.steps)
                          for key, field in self.fields.items() if type(field) is Number}
         self._chosen = {key: (field.kind, field.choices) for key, field in self.fields.items() if type(field) is Chosen}
+        self._takers: dict[str, list[Field]] = {}
+        for field in self.fields.values():
+            for quantity in field.takes():
+                self._takers.setdefault(quantity.name, []).append(field)
 
     def name(self, key: int) -> str:
         """A key's name for a trace."""
@@ -261,7 +290,8 @@ class Speech:
         said: Said = {(one.quantity.name, one.channel): one.value for one in measurements}
         for one in self.ports[port].says:
             said.pop((one.quantity.name, ""), None)
-        message: Map = {key: field.write(said, "") for key, field in self.fields.items()}
+        wanted = {field.key: field for name, _ in said for field in self._takers.get(name, ())}
+        message: Map = {key: field.write(said, "") for key, field in wanted.items()}
         message.update({key: 1 for key in self.ports[port].needs if type(self.fields[key]) is Format})
         message.update(_kept(said))
         message = {key: value for key, value in message.items() if value is not None}

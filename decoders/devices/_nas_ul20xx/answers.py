@@ -43,6 +43,7 @@ from decoders.codec import Frame
 from decoders.devices._nas_ul20xx import words
 from decoders.devices._nas_ul20xx.meters import METERS
 from decoders.devices._nas_ul20xx.parts import summed_up
+from decoders.devices._nas_ul20xx.quick import quick
 from decoders.devices._nas_ul20xx.status import ALERTS
 from decoders.devices._nas_ul20xx.words import INTERNAL, NONE, address_of
 
@@ -58,6 +59,9 @@ def saying(ports: Mapping[int, Callable[["Said"], Frame]]) -> Callable[[int, Seq
         says = ports.get(port)
         if says is None:
             raise cannot(port)
+        data = quick(port, measurements)
+        if data is not None:
+            return Frame(port, data)
         try:
             return says(Said(port, measurements))
         except (ValueError, OverflowError) as error:

@@ -90,6 +90,11 @@ def reason_code(word: str) -> int:
     return code
 
 
+def quick_code(word: str) -> int | None:
+    """The code of a reason; None where the controller knows none."""
+    return _REASON_CODES.get(word)
+
+
 def light(channel: str, reason: int, level: int, status: int) -> tuple[Measurement, ...]:
     """What the four bytes of one light say."""
     said = [] if level == NONE else [LAMP_LEVEL(level, channel)]
