@@ -14,11 +14,13 @@ from operator import itemgetter
 
 from city.errors import NotFound
 from city.readings import NS
-from simulator.fault_plan import AnyFault, begins, seconds
+from simulator.fault_plan import AnyFault, BrokerLoss, begins, seconds
 from simulator.mischief import Filter, Message
 from simulator.scenario import Scenario
 from simulator.stage import Stage
 from simulator.troubles import Trouble, Troubles
+
+MOST_COMMANDS = 10_000  # that a broker keeps for a session that is away
 
 
 class Troubled:
@@ -37,6 +39,7 @@ class Troubled:
             for number, (fault, (begin, end)) in enumerate(zip(self._faults, periods, strict=True))]
         self._agenda = _agenda(periods, start)
         self._running: list[int] = []
+        self._commands: list[Message] = []  # what a broker that is lost has kept for us
         self._held: list[Message] = []  # what an `end` between two calls has let go
 
     @property
@@ -96,7 +99,13 @@ class Troubled:
         return said
 
     def command(self, topic: str, payload: bytes, now: datetime) -> None:
-        """A command passes; what the town has to say up to then waits for the next `advance`."""
+        """A command passes; what the town has to say up to then waits for the next `advance`. While the broker is lost none
+        comes: its session keeps them, or nobody does."""
+        lost = [fault for fault in self.running if isinstance(fault, BrokerLoss)]
+        if lost:
+            if all(fault.keeps for fault in lost) and len(self._commands) < MOST_COMMANDS:
+                self._commands.append((topic, payload))
+            return
         self._stage.command(topic, payload, min(now, self._agenda[0][0]) if self._agenda else now)
 
     @property
@@ -117,6 +126,10 @@ class Troubled:
             trouble.end()
         behind = [one for one in sorted(self._running) if one > number]
         self._running.remove(number)
+        if not any(isinstance(fault, BrokerLoss) for fault in self.running):
+            commands, self._commands = self._commands, []
+            for topic, payload in commands:
+                self._stage.command(topic, payload, self._now)
         return self._through(held.end(), behind) if held is not None else []
 
     def _passed(self, messages: Iterable[Message]) -> list[Message]:

@@ -7,6 +7,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
+from msgspec.structs import replace
 
 from city import ids
 from city.errors import Invalid
@@ -72,7 +73,7 @@ def _of_union(union: UnionFile, source: Source) -> tuple[Plan, ...]:
         if fault.town and fault.town not in towns:
             raise source.wrong("there is no town {what}.", "fault", index, "town", what=fault.town)
         _check_fault(fault, index, [plan for plan in plans if fault.town in ("", plan.town.id)], source)
-    return plans
+    return tuple(replace(plan, fault=tuple(fault for fault in plan.fault if _applies(fault, plan))) for plan in plans)
 
 
 def _of_town(plan: Plan, source: Source, directory: Path) -> Plan:
@@ -170,6 +171,11 @@ def _check_timezone(name: str, source: Source, *steps: str | int) -> None:
 def _check_class(name: str, source: Source, *steps: str | int) -> None:
     if name and name not in LIGHTING_CLASSES:
         raise source.wrong("{what} is no lighting class of EN 13201-2.", *steps, what=name)
+
+
+def _applies(fault: AnyFault, plan: Plan) -> bool:
+    """Whether a town of several has what a fault for all of them names."""
+    return all(not getattr(fault, key, "") or getattr(fault, key) in there(plan) for key, there in _THINGS.items())
 
 
 def _check_fault(fault: AnyFault, index: int, plans: Sequence[Plan], source: Source) -> None:

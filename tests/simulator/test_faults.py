@@ -121,6 +121,26 @@ def test_what_a_broker_did_not_get_comes_at_once_and_in_order_or_never() -> None
     assert 0 < len(quiet.raw) - len(lost.raw) == len([one for one in quiet.said if 11 <= one[0] <= 20])
 
 
+@pytest.mark.parametrize(("keeps", "level"), [(True, 30), (False, None)])
+def test_a_command_while_the_broker_is_lost_comes_when_it_is_back_or_never(keeps: bool, level: int | None) -> None:
+    made = scene({"kind": "broker-loss", "at": "+5 min", "for": "5 min", "keeps": keeps}).run(7)
+    site = made.town.scenario.lamps[0]
+    lamp = made.chirpstack.lamps[site.lamp.id]
+    before = lamp.level
+    command(made, site.device.dev_eui)
+    made.run(2)
+    assert lamp.level == before != level
+    made.run(3)
+    assert lamp.level == (before if level is None else level)
+
+
+def command(made: Scene, eui: str) -> None:
+    """Dim to 30 %."""
+    topic = f"application/{made.town.scenario.application('lamp')}/device/{eui}/command/down"
+    made.town.command(topic, json.dumps({"devEui": eui, "fPort": 60, "data": "Cf4eBQ=="}).encode(),
+                      NIGHT + timedelta(minutes=made.minute))
+
+
 def test_a_burst_is_of_its_devices_only() -> None:
     made = scene({"kind": "burst", "at": "+10 min", "for": "10 min", "circuit": CIRCUIT}).run(25)
     assert made.ups(11, 19, devices=DARK) == []
@@ -159,9 +179,7 @@ def test_a_buggy_firmware_does_the_opposite_or_hears_nothing(does: str, level: i
     site = made.town.scenario.lamps[0]
     lamp = made.chirpstack.lamps[site.lamp.id]
     before = lamp.level
-    topic = f"application/{made.town.scenario.application('lamp')}/device/{site.device.dev_eui}/command/down"
-    made.town.command(topic, json.dumps({"devEui": site.device.dev_eui, "fPort": 60, "data": "Cf4eBQ=="}).encode(),
-                      NIGHT + timedelta(minutes=8))
+    command(made, site.device.dev_eui)
     made.run(1)
     assert lamp.level == (before if level is None else level)
 

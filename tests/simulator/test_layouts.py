@@ -206,6 +206,9 @@ def test_towns_of_a_union_share_no_eui_and_have_their_own_faults(tmp_path: Path)
     assert (len(one.plan.fault), len(other.plan.fault)) == (1, 0)
     for town_of in (one, other):
         assert parse(town_of.import_csv(), catalog())[1] == []
+    path.write_text(path.read_text(encoding="utf-8").replace('town = "oehringen"', 'zone = "Quartier-P1"'), encoding="utf-8")
+    one, other = load_all(path)
+    assert (len(one.plan.fault), len(other.plan.fault)) == (1, 0), "the second town has no car park"
     with pytest.raises(Invalid, match="has 2 towns"):
         Scenario.load(path)
 
