@@ -5,7 +5,7 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from rich.table import Table
 from city.clock import SystemClock
 from city.errors import Invalid
 from city.settings import Mqtt, load
-from simulator import keeping
+from simulator import keeping, provision
 from simulator.faults import Troubled
 from simulator.field import Field
 from simulator.field_stage import FieldStage, possible
@@ -35,8 +35,21 @@ LOOKS_S, LINES_S, SAVES_S = 0.5, 10.0, 30.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Drive a network server until Ctrl-C; returns the exit code."""
+    """Tell a network server of a town, where that is asked for, and drive it until Ctrl-C; returns the exit code."""
     options = _parser().parse_args(argv)
+    told = provision.main(list(_provisioned(options))) if options.chirpstack else 0
+    return told or _drive(options)
+
+
+def _provisioned(options: argparse.Namespace) -> Iterator[str]:
+    """The same options, for `stadtfunk simulate provision`."""
+    for name in ("chirpstack", "token", "tenant", "town", "lamps", "bays", "seed"):
+        value = getattr(options, name)
+        if value is not None:
+            yield f"--{name}={value}"
+
+
+def _drive(options: argparse.Namespace) -> int:
     scenario = Scenario.load(file_of(options.town)).sized(lamps=options.lamps, bays=options.bays)
     settings = load().mqtt
     if options.mqtt:
@@ -126,11 +139,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="stadtfunk simulate drive", description="A town's devices with real LoRaWAN frames, behind gateways that speak to "
         "a real network server: over its broker, or over UDP to a ChirpStack Gateway Bridge. In real time. The server must know "
-        "the devices: `stadtfunk simulate provision` tells it.")
+        "the devices: --chirpstack tells it, or `stadtfunk simulate provision` before.")
     parser.add_argument("--town", help=f"scenario file, or one of: {', '.join(shipped())} (default: hilchenbach)")
     parser.add_argument("--lamps", type=int, help="how many lamps, 1 to 20000")
     parser.add_argument("--bays", type=int, help="how many parking bays, 0 to 20000")
     parser.add_argument("--seed", type=_seed, default=1, help="the same seed, the same town and keys (default: 1)")
+    parser.add_argument("--chirpstack", metavar="URL", help="tell this ChirpStack of the town first, as `provision` does")
+    parser.add_argument("--token", help="its API key (default: setting chirpstack.token)")
+    parser.add_argument("--tenant", metavar="UUID", help="put the town into this tenant of it")
     parser.add_argument("--mqtt", help="the gateways' broker (default: setting mqtt.url)")
     parser.add_argument("--prefix", default="eu868", help="the region's topic prefix (default: eu868)")
     parser.add_argument("--udp", metavar="HOST:PORT", help="instead of MQTT: Semtech's packet forwarder protocol")
