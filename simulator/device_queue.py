@@ -46,6 +46,8 @@ class DeviceQueues:
         if len(self._queued) >= WAITING_MOST:
             raise TooLarge("This simulated server keeps at most {most} objects of a kind.", most=WAITING_MOST)
         item = QueueItem(order.id or uuid_of(self._rng.getrandbits(128)), order)
+        if isinstance(station.queue, tuple):
+            station.queue = []
         station.queue.append(item)
         self._queued.add(item.id)
         self.look_at(station)
@@ -167,7 +169,8 @@ class DeviceQueues:
             self._say(station, Frame(0, b""))
 
     def _drop(self, station: Station, item: QueueItem) -> None:
-        station.queue.remove(item)
+        if isinstance(station.queue, list):
+            station.queue.remove(item)
         self._queued.discard(item.id)
 
 

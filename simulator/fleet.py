@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from city.errors import Invalid
 from city.readings import NS
 from simulator.downlinks import Transmitter
 from simulator.engine import Engine
@@ -13,6 +14,8 @@ from simulator.scenario import Antenna
 
 STATS_NS = 30 * NS  # between two stats messages of a gateway, whatever the server was told
 NOT_THERE = ""  # no tx-ack at all
+REFUSALS = ("TOO_LATE", "TOO_EARLY", "COLLISION_PACKET", "COLLISION_BEACON", "TX_FREQ", "TX_POWER", "GPS_UNLOCKED",
+            "QUEUE_FULL", "INTERNAL_ERROR", "DUTY_CYCLE_OVERFLOW")  # gw.TxAckStatus
 NEVER_SEEN, ONLINE, OFFLINE = 0, 1, 2  # api.GatewayState
 
 
@@ -27,6 +30,7 @@ class Fleet:
         self._index: dict[str, int] = {one.gateway.id: index for index, one in enumerate(antennas)}
         self._transmitters = [Transmitter() for _ in antennas]
         self._silent_ns: dict[int, int] = {}  # since when
+        self._refusing: dict[int, str] = {}
 
     def index(self, gateway_id: str) -> int | None:
         """Where a gateway stands among the antennas; None where the town has no such gateway."""
@@ -44,6 +48,17 @@ class Fleet:
         """Whether a gateway is off the net."""
         return index in self._silent_ns
 
+    def refuse(self, gateway_id: str, why: str) -> None:
+        """Let a gateway refuse every downlink, as `why` of gw.TxAckStatus; "" ends that. Raises KeyError where the town has
+        none of that id, and Invalid where no gateway says so."""
+        if why not in ("", *REFUSALS):
+            raise Invalid("“{value}” is nothing that a gateway says of a downlink.", field="status", rule="TxAckStatus",
+                          value=why[:40])
+        index = self._index[gateway_id]
+        self._refusing.pop(index, None)
+        if why:
+            self._refusing[index] = why
+
     def shift_clock(self, gateway_id: str, seconds: float) -> None:
         """From now on the gateway dates frames so many seconds late (early, if negative)."""
         self.clock_ns[self._index[gateway_id]] = int(seconds * NS)
@@ -58,6 +73,8 @@ class Fleet:
         (ns)."""
         if index in self._silent_ns:
             return NOT_THERE, self._engine.now
+        if index in self._refusing:
+            return self._refusing[index], self._engine.now
         return self._transmitters[index].send(self._engine.now, airtime_s, rx2=rx2)
 
     def used_s(self, index: int, *, rx2: bool = True) -> float:
@@ -77,7 +94,9 @@ class Fleet:
         return last if last >= record.created_ns else None
 
     def state(self, record: GatewayRecord) -> int:
-        """NEVER_SEEN, ONLINE, or OFFLINE: nothing for two of the intervals that the server was told."""
+        """REFUSALS = ("TOO_LATE", "TOO_EARLY", "COLLISION_PACKET", "COLLISION_BEACON", "TX_FREQ", "TX_POWER", "GPS_UNLOCKED",
+            "QUEUE_FULL", "INTERNAL_ERROR", "DUTY_CYCLE_OVERFLOW")  # gw.TxAckStatus
+NEVER_SEEN, ONLINE, or OFFLINE: nothing for two of the intervals that the server was told."""
         seen = self.last_seen_ns(record)
         if seen is None:
             return NEVER_SEEN

@@ -89,7 +89,7 @@ class Station:
         self.status_due = False  # a DevStatusReq is on its way at the profile's rate
         self.margin: int | None = None  # dB, of the last device status
         self.battery = 100.0
-        self.queue: list[QueueItem] = []
+        self.queue: list[QueueItem] | tuple[()] = ()  # a list from the first item on
         self.group_counters: dict[str, int] | None = None  # the device's, by group address
 
     def send(self, frame: Frame) -> None:

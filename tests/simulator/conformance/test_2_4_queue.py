@@ -8,13 +8,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from chirpstack_api import api
+from chirpstack_api import api, gw
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from city.errors import NetworkServerDown
 from city.ids import DevEui
 from city.settings import Chirpstack, Secret
 from gateway_bridge.network_server import connect
+from simulator.fleet import REFUSALS
 from tests.simulator.conformance.conftest import quiet
 from tests.simulator.conftest import NIGHT
 
@@ -159,6 +160,22 @@ async def test_2_4_a_gateways_refusal_is_said_and_the_item_stays(serve: Serve) -
         ("ERROR", "DOWNLINK_GATEWAY", "DUTY_CYCLE_OVERFLOW")}
     assert len(await server.queue(town.lamp)) == 1
     assert not town.of("txack", town.lamp)
+
+
+@pytest.mark.parametrize("why", REFUSALS)
+async def test_2_4_a_gateways_own_words_are_the_description(serve: Serve, why: str) -> None:
+    assert why in gw.TxAckStatus.keys()  # noqa: SIM118 - an enum of protobuf
+    server = await serve()
+    town = server.town
+    for gateway in town.chirpstack.scenario.gateways:
+        town.chirpstack.fleet.refuse(gateway.id, why)
+    await server.enqueue(town.lamp)
+    town.run(8)
+    assert {(event["code"], event["description"]) for event in town.of("log", town.lamp)} == {("DOWNLINK_GATEWAY", why)}
+    for gateway in town.chirpstack.scenario.gateways:
+        town.chirpstack.fleet.refuse(gateway.id, "")
+    town.run(8)
+    assert [event["fCntDown"] for event in town.of("txack", town.lamp)] == [0]
 
 
 async def test_2_4_without_a_tx_ack_the_item_stays_and_the_same_counter_is_sent_again(serve: Serve) -> None:
