@@ -130,6 +130,11 @@ class ChirpStack:
         self.registry.devices.get(dev_eui)
         return self._stations[dev_eui]
 
+    @property
+    def stations(self) -> Mapping[str, Station]:
+        """Every device by DevEUI, those too that the server has not been told of."""
+        return self._stations
+
     def on_air_s(self, gateway: str) -> float:
         """Seconds that a gateway was on the air in the RX2 band during the last hour; its budget is 360."""
         return self.fleet.used_s(next(i for i, one in enumerate(self.scenario.antennas) if one.gateway.id == gateway))
@@ -163,10 +168,6 @@ class ChirpStack:
     def join_again(self, dev_eui: str, after_s: float) -> None:
         """A device joins anew after so long; what it has in mind until then goes on. Raises KeyError."""
         self._engine.after(after_s, self.rejoin, self._stations[dev_eui])
-
-    def say(self, dev_eui: str, frame: Frame) -> None:
-        """A device that has joined sends this now, whatever it is. Raises NotFound."""
-        self.send(self.station(dev_eui), frame)
 
     def spoil(self, dev_eui: str, *, said: Spoil | None, heard: Spoil | None, deaf: bool = False) -> None:
         """From now on a device says and hears frames as these make them, or hears none; without any it is well again.
