@@ -26,6 +26,7 @@ from simulator.engine import Engine
 from simulator.flights import Spot
 from simulator.forwarder import Language, Message, Moment
 from simulator.habits import LocalWeek
+from simulator.inventory import listens
 from simulator.lamp import Lamp, lamp_of
 from simulator.makes import Credentials, Kept, Make
 from simulator.medium import Medium, Received
@@ -37,7 +38,7 @@ from simulator.timetable import Sky
 
 STATS_S, ALIVE_S = 30.0, 5.0
 JOIN_EUI = "0" * 16
-LAMP, BAY = Make(class_c=True, asks_time=True), Make(confirms=True)
+LAMP, CLASS_A_LAMP, BAY = Make(class_c=True, asks_time=True), Make(asks_time=True), Make(confirms=True)
 BATTERY_LEVELS = 253  # DevStatusAns: 1 (empty) to 254 (full)
 
 
@@ -112,7 +113,8 @@ class Field:
             self.engine.after(0, self._say_alive, index)
 
     def _lamp(self, site: LampSite, sky: Sky, kept: Mapping[str, Kept]) -> Lamp:
-        device = self._device(site.lamp, site.device.dev_eui, LAMP, kept, self._spot(site))
+        make = LAMP if listens(site.device.model) else CLASS_A_LAMP
+        device = self._device(site.lamp, site.device.dev_eui, make, kept, self._spot(site))
         lamp = lamp_of(site.device.model, site.lamp, self._setup, engine=self.engine, sky=sky, rng=self._rng,
                        send=lambda frame: self._say(device, frame), rejoin=device.rejoin)
         device.attach(lamp, lamp)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from city.places import Luminaire, ParkingBay, Restriction
+from decoders.catalog import codec_of
 from simulator.provisioned import (
     Application,
     GatewayRecord,
@@ -16,7 +17,8 @@ from simulator.provisioned import (
 from simulator.scenario import BaySite, LampSite, Scenario, named_uuid
 from simulator.secrets_of import group_keys
 
-PROFILES = {"lamp": "Leuchtensteuerung Klasse C", "bay": "Parksensor Klasse A"}
+CLASS_A_LAMP = "lamp-a"  # a profile's kind: most controllers listen all the time, some only after they have spoken
+PROFILES = {"lamp": "Leuchtensteuerung Klasse C", CLASS_A_LAMP: "Leuchtensteuerung Klasse A", "bay": "Parksensor Klasse A"}
 APPLICATIONS = {"lamp": "strassenbeleuchtung", "bay": "parken"}
 CLASS_C_TIMEOUT_S = 10  # LoRaMac-node answers a confirmed class C frame within 8 s (CLASS_B_C_RESP_TIMEOUT)
 STATS_S = 30  # between two stats messages of a gateway
@@ -36,23 +38,24 @@ class Inventory:
 
 def inventory(scenario: Scenario, *, seed: int) -> Inventory:
     """Everything of a town; keys are those of simulator.secrets_of under `seed`."""
-    names = tuple(sorted(PROFILES, reverse=True))
+    names = tuple(sorted(APPLICATIONS, reverse=True))
     tenant = scenario.tenant
     sites: tuple[LampSite | BaySite, ...] = (*scenario.lamps, *scenario.bays)
+    kinds = {*names, *(_kind(site) for site in sites)}
     return Inventory(
         tenant=Tenant(tenant.chirpstack_tenant, tenant.name),
         applications=tuple(Application(scenario.application(kind), tenant.chirpstack_tenant, APPLICATIONS[kind])
                            for kind in names),
-        profiles=tuple(_profile(scenario, kind) for kind in names),
+        profiles=tuple(_profile(scenario, kind) for kind in PROFILES if kind in kinds),
         gateways=tuple(_gateway(scenario)),
         devices=tuple(_device(scenario, site, seed) for site in sites),
         groups=tuple(_groups(scenario, seed)))
 
 
 def _profile(scenario: Scenario, kind: str) -> Profile:
-    lamp, owner = kind == "lamp", scenario.tenant.chirpstack_tenant
-    return Profile(named_uuid(scenario.tenant.id, "profile", kind), owner, PROFILES[kind], supports_class_c=lamp,
-                   class_c_timeout=CLASS_C_TIMEOUT_S if lamp else 0, flush_queue_on_activate=False,
+    lamp, class_c, owner = kind != "bay", kind == "lamp", scenario.tenant.chirpstack_tenant
+    return Profile(named_uuid(scenario.tenant.id, "profile", kind), owner, PROFILES[kind], supports_class_c=class_c,
+                   class_c_timeout=CLASS_C_TIMEOUT_S if class_c else 0, flush_queue_on_activate=False,
                    device_status_req_interval=0 if lamp else 1,
                    uplink_interval=scenario.plan.devices.status_interval_s if lamp else 86_400)
 
@@ -67,8 +70,20 @@ def _gateway(scenario: Scenario) -> Iterator[GatewayRecord]:
 def _device(scenario: Scenario, site: LampSite | BaySite, seed: int) -> Registered:
     asset = site.lamp if isinstance(site, LampSite) else site.bay
     return Registered(site.device.dev_eui, scenario.application(asset.kind),
-                      named_uuid(scenario.tenant.id, "profile", asset.kind), f"{asset.kind}-{asset.id}",
+                      named_uuid(scenario.tenant.id, "profile", _kind(site)), f"{asset.kind}-{asset.id}",
                       tags=_tags(asset), key_seed=seed)
+
+
+def _kind(site: LampSite | BaySite) -> str:
+    """Which profile its device has."""
+    if isinstance(site, BaySite):
+        return "bay"
+    return "lamp" if listens(site.device.model) else CLASS_A_LAMP
+
+
+def listens(model: str) -> bool:
+    """Whether devices of a model listen all the time (class C). Raises UnknownModel."""
+    return codec_of(model).device_class == "C"
 
 
 def _tags(asset: Luminaire | ParkingBay) -> dict[str, str]:
@@ -85,7 +100,9 @@ def _groups(scenario: Scenario, seed: int) -> Iterator[Group]:
     """One group for the lamps of each zone, at the town's RX2 data rate, so that they need not listen elsewhere."""
     zones: dict[str, dict[str, int]] = {}
     for site in scenario.lamps:
-        zones.setdefault(site.lamp.zone, {})[site.device.dev_eui] = 0
+        members = zones.setdefault(site.lamp.zone, {})
+        if listens(site.device.model):
+            members[site.device.dev_eui] = 0
     for zone in sorted(zones):
         known = group_keys(seed, scenario.tenant.id, zone)
         yield Group(named_uuid(scenario.tenant.id, "multicast", zone), scenario.application("lamp"), zone, known.mc_addr,

@@ -1,6 +1,9 @@
 """A controller of each model reports in time, obeys what it can be told, and shows its faults in what its codec reads."""
 
+import json
+from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
@@ -32,10 +35,12 @@ from city.places import Luminaire
 from decoders.catalog import catalog, codec_of
 from decoders.codec import Frame
 from decoders.vectors import reads_of
+from simulator.chirpstack import ChirpStack
 from simulator.controllers import CONTROLLERS
 from simulator.engine import Engine
 from simulator.lamp import lamp_of
 from simulator.plan import Devices
+from simulator.scenario import Scenario
 from simulator.timetable import Sky
 from tests.simulator.conftest import NIGHT, PLACE, Pole
 
@@ -335,3 +340,25 @@ def test_a_lamp_hangs_where_its_asset_does_and_bears_a_number_of_its_own() -> No
     lamp = lamp_of("nas/ul20xx", moved, Devices(), engine=Engine(0), sky=Sky(PLACE), rng=Random(1), send=list, rejoin=list)
     assert lamp.serial != one.serial
     assert codec_of("nas/ul20xx").model == "nas/ul20xx"
+
+
+def test_a_controller_of_class_a_hears_an_order_only_after_it_has_spoken() -> None:
+    town = Scenario.load().sized(lamps=2, bays=0)
+    sites = tuple(replace(site, device=replace(site.device, model=model))
+                  for site, model in zip(town.lamps, ("zenosmart/lcc", "nas/ul20xx"), strict=True))
+    server = ChirpStack(replace(town, lamps=sites), seed=1, start=NIGHT)
+    assert [station.who.device_class for station in server._stations.values()] == ["CLASS_A", "CLASS_C"]
+    server.advance(NIGHT + timedelta(minutes=30))
+    levels = {site.device.dev_eui: server.lamps[site.lamp.id] for site in sites}
+    now, obeyed = NIGHT + timedelta(minutes=30), dict[str, int]()
+    for site in sites:
+        frame = codec_of(site.device.model).encode_downlink(SetLevel(30))
+        command = {"devEui": site.device.dev_eui, "fPort": frame.port, "data": b64encode(frame.data).decode()}
+        topic = f"application/{town.application('lamp')}/device/{site.device.dev_eui}/command/down"
+        server.command(topic, json.dumps(command).encode(), now)
+    for second in range(900):
+        server.advance(now + timedelta(seconds=second))
+        obeyed |= {eui: second for eui, lamp in levels.items() if lamp.level == 30 and eui not in obeyed}
+    lcc, nas = (obeyed[site.device.dev_eui] for site in sites)
+    assert nas < 10
+    assert 10 < lcc <= 610
