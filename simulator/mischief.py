@@ -65,7 +65,7 @@ class Holder:
     """Messages stay here until the end, and come then in their order; or are lost, where nobody keeps them. A real
     server's client holds what is not confirmed, but not for ever: beyond `most` the oldest are lost."""
 
-    def __init__(self, devices: Collection[str] | None = None, *, keeps: bool = True, most: int = 1_000_000) -> None:
+    def __init__(self, devices: Collection[str] | None = None, *, keeps: bool = True, most: int = 100_000) -> None:
         self._devices, self._most = devices, most if keeps else 0
         self._held: list[Message] = []
         self.lost = 0

@@ -2,6 +2,8 @@
 
 import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -16,7 +18,7 @@ from decoders.catalog import catalog
 from simulator.assets import listed
 from simulator.controllers import CONTROLLERS
 from simulator.driver import FAULTS as LAMP_FAULTS
-from simulator.fault_plan import AnyFault, DeviceFault
+from simulator.fault_plan import AnyFault, DeviceFault, begins, seconds
 from simulator.layout import drawn_grids, placed_gateways
 from simulator.maps import mapped
 from simulator.plan import MixPlan, Plan, UnionFile
@@ -25,6 +27,7 @@ from simulator.source import Source
 from simulator.unions import members
 
 MAX_BYTES = 4 * 2**20
+LONGEST_S = 366 * 86_400.0  # of a fault
 T = TypeVar("T")
 
 
@@ -57,10 +60,18 @@ def _parsed(path: Path) -> tuple[Source, dict[str, object]]:
             raise Invalid("The scenario {file} is larger than {most} MB.", field=str(path), rule="size", file=path.name,
                           most=MAX_BYTES // 2**20)
         text = path.read_text(encoding="utf-8")
-        return Source(path.name, text), tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        return Source(path.name, text), tomllib.loads(text, parse_float=_finite)
+    except (OSError, ValueError, RecursionError) as error:  # of UTF-8, of TOML, of a number
         raise Invalid("The scenario {file} cannot be used: {what}", field=str(path), rule="scenario", file=path.name,
                       what=str(error)) from error
+
+
+def _finite(text: str) -> float:
+    """A float; TOML has "nan" and "inf" too, which lie within any limits or break them in silence."""
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(f"{text} is no number that can be used")
+    return number
 
 
 def _of_union(union: UnionFile, source: Source) -> tuple[Plan, ...]:
@@ -184,6 +195,9 @@ def _check_fault(fault: AnyFault, index: int, plans: Sequence[Plan], source: Sou
         what = getattr(fault, key, "")
         if what and not any(what in there(plan) for plan in plans):
             raise source.wrong("there is no " + key + " {what}.", "fault", index, key, what=what)
+    _at(source, lambda: _time_of(fault.at), "fault", index, "at")
+    if seconds(fault.lasts) > LONGEST_S:
+        raise source.wrong("{what} is too long.", "fault", index, "for", what=fault.lasts)
     model = getattr(fault, "model", "")
     if model and model not in catalog():
         raise source.wrong("there is no model {what}.", "fault", index, "model", what=model)
@@ -194,6 +208,16 @@ def _check_fault(fault: AnyFault, index: int, plans: Sequence[Plan], source: Sou
                                what=fault.fault)
 
 
+def _time_of(at: str) -> None:
+    """Raises Invalid where it looks like a time and is none."""
+    try:
+        if begins(at, _SOME_DAY, "Europe/Berlin") > _SOME_DAY.replace(year=2999):
+            raise ValueError(at)
+    except (ValueError, OverflowError) as error:
+        raise Invalid("{value} is no time.", field="at", rule="time", value=at) from error
+
+
+_SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 _THINGS: Mapping[str, Callable[[Plan], Collection[str]]] = {
     "gateway": lambda plan: {name for one in plan.gateway for name in (one.id, one.name)},
     "circuit": lambda plan: {one.circuit for one in plan.street} | {one.circuit for one in plan.lamp},

@@ -165,6 +165,10 @@ def test_a_mix_gives_each_model_its_share_and_each_device_always_the_same(tmp_pa
     (GRID + '[[fault]]\nat = "+1 h"\nkind = "rush"\nzone = "Weg"\n', "zone =", "no zone Weg"),
     (GRID + '[[fault]]\nat = "+1 h"\nkind = "duplicates"\nmodel = "acme/x"\n', "model =", "no model acme/x"),
     (GRID + '[[fault]]\nat = "later"\nkind = "duplicates"\n', "at =", "at"),
+    (GRID + '[[fault]]\nat = "25:61"\nkind = "duplicates"\n', "at =", "25:61 is no time"),
+    (GRID + '[[fault]]\nat = "2026-02-30T10:00"\nkind = "duplicates"\n', "at =", "is no time"),
+    (GRID + '[[fault]]\nat = "+999999 d 999999 d 999999 d 999999 d"\nkind = "duplicates"\n', "at =", "is no time"),
+    (GRID + '[[fault]]\nat = "+1 h"\nfor = "999999 d"\nkind = "duplicates"\n', "for =", "too long"),
     (GRID + '[[fault]]\nat = "+1 h"\nkind = "earthquake"\n', "kind =", "earthquake"),
     (GRID + '[[fault]]\nat = "+1 h"\nfor = "10 m"\nkind = "duplicates"\n', "for =", "for"),
     (GRID + '[[fault]]\nat = "+1 h"\nkind = "device-fault"\nfault = "stuck"\n', "fault =", "stuck is no fault"),
@@ -179,6 +183,12 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, part: str, line: s
         town(tmp_path, TOWN, GATEWAYS, part)
     assert line_of(refused.value, tmp_path).startswith(line)
     assert says in str(refused.value)
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf", "1e999"])
+def test_numbers_that_are_none_are_refused(tmp_path: Path, number: str) -> None:
+    with pytest.raises(Invalid, match="no number"):
+        town(tmp_path, TOWN, GATEWAYS, GRID, f'[[lamp]]\nat = [{number}, 0]\nzone = "Z"\n')
 
 
 def test_a_name_of_a_list_that_is_drawn_too_is_refused(tmp_path: Path) -> None:
