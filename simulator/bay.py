@@ -64,9 +64,9 @@ class Bay:
         self._say(self._voice.start)
         self._engine.after(self._rng.uniform(0, self._every_s), self._beat, self._runs)
 
-    def receive(self, frame: Frame) -> None:
-        """A downlink: taken in, and answered where sensors of this model do (raises nothing)."""
-        if self._dead:
+    def receive(self, frame: Frame, *, to_group: bool = False) -> None:
+        """A downlink: taken in, and answered where sensors of this model do (raises nothing). None is in a group."""
+        if to_group or self._dead:
             return
         kept: Kept = dict(self._kept)
         said = self._voice.answer(self._codec, frame, kept)

@@ -57,7 +57,7 @@ class Buggy:
         """It has joined."""
         self._device.start()
 
-    def receive(self, frame: Frame) -> None:
+    def receive(self, frame: Frame, *, to_group: bool = False) -> None:
         """A downlink has reached its radio."""
         if self._spoil is not None:
-            self._device.receive(self._spoil(frame))
+            self._device.receive(self._spoil(frame), to_group=to_group)

@@ -183,7 +183,7 @@ class Multicasts:
             self._stats["multicast heard"] += 1
             if self.witness is not None:
                 self.witness.down(station, Frame(item.f_port, item.data), heard=True, to_group=True)
-            device.receive(Frame(item.f_port, item.data))
+            device.receive(Frame(item.f_port, item.data), to_group=True)
 
 
 def _median(medians: Sequence[tuple[int, float]], gateway: int) -> float | None:

@@ -20,8 +20,8 @@ class EndDevice(Protocol):
         """It has joined."""
         ...
 
-    def receive(self, frame: Frame) -> None:
-        """A downlink has reached it."""
+    def receive(self, frame: Frame, *, to_group: bool = False) -> None:
+        """A downlink has reached it, or all of a group that it is in."""
         ...
 
 
@@ -33,8 +33,8 @@ class Listener(Protocol):
         """Network and application session key (32 hex digits) by group address (8 hex digits)."""
         ...
 
-    def receive(self, frame: Frame) -> None:
-        """A downlink has reached it."""
+    def receive(self, frame: Frame, *, to_group: bool = False) -> None:
+        """A downlink has reached it, or all of a group that it is in."""
         ...
 
 

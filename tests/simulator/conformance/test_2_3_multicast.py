@@ -26,7 +26,8 @@ class Ear:
     def __init__(self, heard: Callable[[], None]) -> None:
         self.groups, self._heard = {ADDRESS: (NWK, APP)}, heard
 
-    def receive(self, _: Any) -> None:
+    def receive(self, _: Any, *, to_group: bool = False) -> None:
+        assert to_group
         self._heard()
 
 
