@@ -207,7 +207,8 @@ class ChirpStack:
 
     def _bay(self, site: BaySite) -> Bay:
         station = self._station(site)
-        bay = Bay(site.bay, codec_of(site.device.model), missed_edge=self._setup.missed_edge, engine=self._engine,
+        bay = Bay(site.bay, codec_of(site.device.model), missed_edge=self._setup.missed_edge,
+                  stuck_per_day=self._setup.stuck_per_day, engine=self._engine,
                   rng=self._rng, send=station.send, rejoin=station.rejoin)
         station.device = bay
         station.battery = bay.battery

@@ -122,7 +122,8 @@ class Field:
 
     def _bay(self, site: BaySite, kept: Mapping[str, Kept]) -> Bay:
         device = self._device(site.bay, site.device.dev_eui, BAY, kept, self._spot(site), self._battery_of(site.bay.id))
-        bay = Bay(site.bay, codec_of(site.device.model), missed_edge=self._setup.missed_edge, engine=self.engine, rng=self._rng,
+        bay = Bay(site.bay, codec_of(site.device.model), missed_edge=self._setup.missed_edge,
+                  stuck_per_day=self._setup.stuck_per_day, rejoin=device.rejoin, engine=self.engine, rng=self._rng,
                   send=lambda frame: self._say(device, frame))
         device.attach(bay)
         return bay

@@ -60,6 +60,7 @@ class Devices(_Part, frozen=True):
     silent: Share = 0.0
     fault_within_h: Annotated[float, Meta(gt=0, le=8760)] = 6.0
     missed_edge: Share = 0.02
+    stuck_per_day: Share = 0.0
     uplink_loss: Share = 0.01
     downlink_loss: Share = 0.01
     rx2_sf: Annotated[int, Meta(ge=7, le=12)] = 9
