@@ -5,10 +5,16 @@ from random import Random
 
 from city.errors import BadInput, Refused
 from city.orders import SetLevel
+from city.quantities import DEVICE_FIRMWARE
 from decoders.codec import Codec, Frame
 from simulator.station import EndDevice
 
 Spoil = Callable[[Frame], Frame]
+
+
+def whole(frame: Frame) -> Frame:
+    """A frame as it is."""
+    return frame
 
 
 def truncated(frame: Frame) -> Frame:
@@ -32,6 +38,20 @@ def contrary(codec: Codec) -> Spoil:
             return frame
         return codec.encode_downlink(SetLevel(100 - order.level, order.minutes))
     return spoil
+
+
+def versioned(codec: Codec, version: str, spoil: Spoil) -> Spoil:
+    """A frame that tells of the firmware tells of this version and is whole; others become what `spoil` makes of them."""
+    def say(frame: Frame) -> Frame:
+        try:
+            said = codec.decode_uplink(frame)
+            if not any(one.quantity is DEVICE_FIRMWARE for one in said):
+                return spoil(frame)
+            return codec.encode_uplink(frame.port, [
+                DEVICE_FIRMWARE(version) if one.quantity is DEVICE_FIRMWARE else one for one in said])
+        except (BadInput, Refused):
+            return spoil(frame)
+    return say
 
 
 class Buggy:

@@ -74,10 +74,12 @@ class JoinStorm(_OnDevices, frozen=True, kw_only=True, tag="join-storm"):
 
 class FirmwareBug(_OnDevices, frozen=True, kw_only=True, tag="firmware-bug"):
     """Devices restart with a new firmware, one after the other `over` that time, and from then on their frames are
-    truncated or garbage, they do the opposite of a dimming order, or hear no order."""
+    truncated or garbage, they do the opposite of a dimming order, or hear no order. With a `version` they still say
+    rightly which firmware they have: this one."""
 
     does: Literal["truncates", "garbage", "obeys-wrongly", "deaf"] = "truncates"
     over: Period = "5 min"
+    version: Annotated[str, Meta(pattern=r"^(\d{1,2}\.\d{1,2}(\.\d{1,2})?)?$")] = ""
 
 
 class Jammer(Fault, frozen=True, kw_only=True, tag="jammer"):

@@ -1,10 +1,12 @@
 """Streets, lamps and bays from a GeoJSON file, such as an extract of OpenStreetMap, into a plan.
 
-Tags are read as they come from the usual converters: as properties of a feature, or in a `tags` object inside them. What
+Tags are read as they come from the usual converters: as properties of a feature, in a `tags` object inside them, or in a
+text `other_tags` of "key"=>"value". What
 a feature says that we do not know is left out; what is no GeoJSON at all is refused. Sizes are bounded: the file may come
 from anywhere.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from math import floor, isfinite
@@ -28,6 +30,7 @@ CLASSES: Mapping[str, tuple[float, str]] = {  # highway: watts and class, as Ger
     "residential": (24.0, "P4"), "living_street": (18.0, "P5"), "pedestrian": (29.0, "P2"), "footway": (14.0, "P6"),
     "cycleway": (14.0, "P6"), "path": (14.0, "P6"), "service": (18.0, "P6")}
 ONLY_IF_LIT = frozenset({"footway", "cycleway", "path", "service"})
+_HSTORE = re.compile(r'"([^"\\]{1,80})"=>"([^"\\]{0,200})"')
 HABITS: Mapping[str, Habit] = {"residents": "resident", "private": "resident", "permit": "resident"}
 
 
@@ -158,8 +161,10 @@ def _tags(feature: object) -> Mapping[str, str]:
     properties = feature.get("properties") if isinstance(feature, dict) else None
     if not isinstance(properties, dict):
         return {}
-    nested = properties.get("tags")
+    nested, other = properties.get("tags"), properties.get("other_tags")
     said = properties | nested if isinstance(nested, dict) else properties
+    if isinstance(other, str):
+        said = dict(_HSTORE.findall(other[:10_000])) | said
     return {str(key): str(value) for key, value in said.items() if isinstance(value, str | int) and not isinstance(value, bool)}
 
 

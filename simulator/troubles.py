@@ -8,7 +8,7 @@ from typing import Protocol
 from city.readings import NS
 from decoders.catalog import codec_of
 from simulator import fault_plan as plans
-from simulator.bugs import contrary, garbage, truncated
+from simulator.bugs import Spoil, contrary, garbage, truncated, versioned, whole
 from simulator.fault_plan import AnyFault, seconds
 from simulator.ground import Ground
 from simulator.mischief import Filter, Holder, Mischief, Rewriter, Shuffler, Spoiler
@@ -166,7 +166,9 @@ class Troubles:
             eui = site.device.dev_eui
             codec = codec_of(site.device.model)
             rng = Random(f"{self._seed}/{number}/{eui}")
-            said = {"truncates": truncated, "garbage": garbage(rng)}.get(fault.does)
+            said: Spoil | None = {"truncates": truncated, "garbage": garbage(rng)}.get(fault.does)
+            if fault.version:
+                said = versioned(codec, fault.version, said or whole)
             heard = contrary(codec) if fault.does == "obeys-wrongly" else None
             self._stage.spoil(eui, said=said, heard=heard, deaf=fault.does == "deaf")
         self._storm(sites, number, seconds(fault.over))

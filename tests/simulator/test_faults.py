@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from city.errors import DecodeError
+from city.quantities import DEVICE_FIRMWARE
 from city.readings import NS
 from decoders.catalog import decode
 from decoders.codec import Frame
@@ -163,6 +164,16 @@ def test_a_buggy_firmware_sends_what_nobody_can_read(does: str) -> None:
     assert 2 <= len(bad) <= 10, "about half of twelve"
     assert set(made.of("join", 11, 13)) == bad, "they restarted with it"
     assert not any(unreadable(event) for event in made.ups(31, 45))
+
+
+def test_a_firmware_says_its_version_rightly_and_all_else_wrong() -> None:
+    made = scene({"kind": "firmware-bug", "at": "+10 min", "over": "1 min", "asset": "lamp", "does": "garbage",
+                  "version": "1.2.3"}).run(20)
+    told = {event["deviceInfo"]["devEui"]: one.value for event in made.ups(11, 20, devices=LAMPS) if not unreadable(event)
+            for one in decode("nas/ul20xx", Frame(event["fPort"], b64decode(event["data"])))
+            if one.quantity is DEVICE_FIRMWARE}
+    assert told == dict.fromkeys(LAMPS, "1.2.3")
+    assert sum(unreadable(event) for event in made.ups(13, 20, devices=LAMPS)) > 50
 
 
 def unreadable(event: dict[str, Any]) -> bool:

@@ -81,7 +81,7 @@ def test_a_map_gives_streets_lamps_and_parking(tmp_path: Path) -> None:
     drawn = geojson(
         STREET, feature("LineString", [[8.0, 51.001], [8.001, 51.001]], highway="footway", name="Pfad"),
         feature("LineString", [[8.0, 51.002], [8.001, 51.002]], tags={"highway": "primary", "name": "Hauptstraße", "lit": "yes"}),
-        feature("Point", [8.004, 51.003], amenity="parking", capacity="17", access="private"),
+        feature("Point", [8.004, 51.003], other_tags='"amenity"=>"parking","capacity"=>"17","access"=>"private"'),
         feature("Polygon", [[[8.0, 51.004], [8.001, 51.004], [8.0, 51.005], [8.0, 51.004]]], amenity="parking_space",
                 parking_space="disabled"))
     made = town(tmp_path, TOWN, GATEWAYS, '[[map]]\nfile = "m.json"\n', m_json=drawn)

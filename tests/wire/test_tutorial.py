@@ -99,6 +99,7 @@ def test_the_commands_of_the_tutorial_do_what_it_says(said: dict[str, str]) -> N
     assert re.search(r"verband\s+72\s+78000\s+22000", of(said, "scenarios"))
     assert '"topic":"application/' in of(said, "look.jsonl")
     assert "3 faults" in of(said, "check sturm.toml")
+    assert "24 bays" in of(said, "check tal.toml")
     assert re.search(r"joined 60/60 .* faults \d", of(said, "check sturm.toml"))
     assert re.search(r"falsch\.toml cannot be used, line \d+: there is no circuit NO-99", of(said, "falsch.toml"))
     assert re.search(r"(\d{2,}) messages in sturm\.jsonl\n.*\1 messages to mqtt://", of(said, "replay"), re.DOTALL)
