@@ -10,7 +10,7 @@ DALI status: IEC 62386-102:2014, command 144, QUERY STATUS. Bit 7 (powerCycleSee
 as soon as the mains are back, and that clears it.
 """
 
-from math import exp, expm1
+from math import exp
 from random import Random
 
 from city.readings import NS
@@ -141,8 +141,13 @@ class Driver:
         if seconds <= 0:
             return
         lit = self.lit
-        self.energy_wh += self._joules(lit, seconds) * self._gain((now_ns + self._counted_ns) // 2) / 3600
-        self._warmth = self._warmth_at(now_ns, lit)
+        end, left = self._curve(lit) / self.nominal_w if lit else 0.0, exp(-seconds / WARM_UP_S)
+        joules = self._dark_w() * seconds
+        if lit:  # the integral of `power`
+            cold = (1 - end) * seconds + (self._warmth - end) * WARM_UP_S * (left - 1)
+            joules = self._steady_w(lit) * (seconds + COLD * cold)
+        self.energy_wh += joules * self._gain((now_ns + self._counted_ns) // 2) / 3600
+        self._warmth = end + (self._warmth - end) * left
         self._counted_ns = now_ns
         self.driver_s += seconds if self.powered else 0.0
         self.burn_s += seconds if lit else 0.0
@@ -165,14 +170,6 @@ class Driver:
     def _warmth_at(self, now_ns: int, lit: int) -> float:
         end = self._curve(lit) / self.nominal_w if lit else 0.0
         return end + (self._warmth - end) * exp((self._counted_ns - now_ns) / (WARM_UP_S * NS))
-
-    def _joules(self, lit: int, seconds: float) -> float:
-        """The integral of `power` over so many seconds since the last count."""
-        if not lit:
-            return self._dark_w() * seconds
-        end = self._curve(lit) / self.nominal_w
-        cold = (1 - end) * seconds + (self._warmth - end) * WARM_UP_S * expm1(-seconds / WARM_UP_S)
-        return self._steady_w(lit) * (seconds + COLD * cold)
 
     def _gain(self, at_ns: int) -> float:
         """What the meter makes of one watt."""

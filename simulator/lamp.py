@@ -307,7 +307,8 @@ class Lamp(LampState):
             self._engine.after(self._rng.uniform(6, 8), self._say_usage)
 
     def _say_status(self) -> None:
-        self.driver.count(self._engine.now)
+        if self.firmware.meters_all:
+            self.driver.count(self._engine.now)
         self._look(self._runs)
         self._say(self.firmware.status(self))
 

@@ -42,6 +42,7 @@ class Cbor(Firmware):
 
     longest_s = 604_800
     keeps_session = True
+    meters_all = False
     power_on, soft_reset = "power-on", "ordered"
 
     def start(self, lamp: "Lamp") -> Said:

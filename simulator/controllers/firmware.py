@@ -43,6 +43,7 @@ class Firmware:
     clock_rate = 1.0  # seconds on its clock in a true second
     notices = True  # a change of level is reported
     ends_manual = False  # what was ordered by hand ends with the program's next step
+    meters_all = True  # its status tells of the meter too
     keeps_session = False  # over a loss of power
     keeps_groups = True  # its multicast groups, over a restart
     power_on, soft_reset = "unspecified", "soft"  # why it restarted, in the codec's words

@@ -45,6 +45,7 @@ class Nas11(Firmware):
     """Firmware 1.1: status on FPort 23, meter on 26, events on 61."""
 
     version = "1.1.8"
+    meters_all = False
     status_port, usage_port = STATUS, USAGE
 
     def start(self, lamp: "Lamp") -> Said:

@@ -58,6 +58,8 @@ class Volc(Firmware):
 class Comtac(Firmware):
     """comtac E1310: what it asks of one DALI driver; without an answer it keeps the old one and says so."""
 
+    meters_all = False
+
     def intervals(self, setup: Devices) -> tuple[int, int]:
         return setup.status_interval_s, 0
 
@@ -74,6 +76,8 @@ class Comtac(Firmware):
 
 class Zlamp(Firmware):
     """Zane zLamp: brightness and whether it is lit; its health when it starts and when that changes."""
+
+    meters_all = False
 
     def intervals(self, setup: Devices) -> tuple[int, int]:
         return setup.status_interval_s, 0

@@ -26,6 +26,7 @@ class Zenosmart(Firmware):
 
     clock_rate = 0.5
     notices = False
+    meters_all = False
     ends_manual = True
     keeps_groups = False
 
