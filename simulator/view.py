@@ -44,7 +44,7 @@ def look(towns: Sequence[tuple[ChirpStack, Troubled]], real_s: float) -> Look:
     return Look(
         max(one.now_ns for one in ones), real_s, totals, sum(one.joined for one in ones),
         sum(len(one.scenario.lamps) + len(one.scenario.bays) for one in ones),
-        sum(lamp.level > 0 for one in ones for lamp in one.lamps.values()), sum(len(one.lamps) for one in ones),
+        sum(lamp.level > 0 and lamp.powered for one in ones for lamp in one.lamps.values()), sum(len(one.lamps) for one in ones),
         sum(lot.occupied for one in ones for lot in one.lots.values()), sum(len(one.bays) for one in ones),
         max((one.fleet.used_s(index) for one, index in gateways), default=0.0) / BUDGET_S,
         sum(one.fleet.is_silent(index) for one, index in gateways), len(gateways),

@@ -32,6 +32,8 @@ def test_a_look_adds_all_towns_up_and_names_their_faults() -> None:
     assert (seen.devices, seen.lamps, seen.bays) == (80, 60, 20)
     assert seen.joined <= 80
     assert seen.silent == 2
+    dark = sum(not lamp.powered for chirpstack, _ in both for lamp in chirpstack.lamps.values())
+    assert 0 < seen.burning <= 60 - dark < 60
     assert seen.gateways == 2 * len(both[0][0].scenario.antennas)
     assert seen.totals["up"] == sum(chirpstack.stats["up"] for chirpstack, _ in both)
     assert "sturmnacht: gateway-down (gateway Standort 1)" in seen.faults
