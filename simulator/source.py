@@ -56,7 +56,7 @@ def _scan(text: str) -> Iterator[tuple[Steps, int]]:
     table: Steps = ()
     counts: Counter[Steps] = Counter()
     reader = _Values()
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):  # TOML knows no other end of a line
         if reader.open:
             reader.read(line)
             continue

@@ -68,3 +68,9 @@ def test_every_key_of_every_shipped_scenario_is_found() -> None:
                     steps = (table, index, key) if isinstance(content, list) else (table, key)
                     line = lines[source.line(*steps) - 1]
                     assert line.startswith((f"{key} =", f'"{key}" =', f"[{table}.{key}]")), (path.name, steps)
+
+
+def test_only_a_newline_ends_a_line() -> None:
+    text = "# a\u2028b\x85c\r\n[town]\r\nid = 'x'\r\n"
+    assert tomllib.loads(text)["town"] == {"id": "x"}
+    assert Source("x.toml", text).line("town", "id") == 3
