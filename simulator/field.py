@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from copy import deepcopy
 from datetime import datetime
+from functools import lru_cache
 from random import Random
 from types import MappingProxyType
 
@@ -21,6 +22,7 @@ from decoders.codec import Frame
 from simulator.bay import Bay, Lot
 from simulator.bugs import Spoil
 from simulator.concentrator import Concentrator, Totals
+from simulator.controllers import CONTROLLERS
 from simulator.device import EndDevice
 from simulator.engine import Engine
 from simulator.flights import Spot
@@ -38,7 +40,7 @@ from simulator.timetable import Sky
 
 STATS_S, ALIVE_S = 30.0, 5.0
 JOIN_EUI = "0" * 16
-LAMP, CLASS_A_LAMP, BAY = Make(class_c=True, asks_time=True), Make(asks_time=True), Make(confirms=True)
+BAY = Make(confirms=True)
 BATTERY_LEVELS = 253  # DevStatusAns: 1 (empty) to 254 (full)
 
 
@@ -113,8 +115,7 @@ class Field:
             self.engine.after(0, self._say_alive, index)
 
     def _lamp(self, site: LampSite, sky: Sky, kept: Mapping[str, Kept]) -> Lamp:
-        make = LAMP if listens(site.device.model) else CLASS_A_LAMP
-        device = self._device(site.lamp, site.device.dev_eui, make, kept, self._spot(site))
+        device = self._device(site.lamp, site.device.dev_eui, _make(site.device.model), kept, self._spot(site))
         lamp = lamp_of(site.device.model, site.lamp, self._setup, engine=self.engine, sky=sky, rng=self._rng,
                        send=lambda frame: self._say(device, frame), rejoin=device.rejoin)
         device.attach(lamp, lamp)
@@ -179,6 +180,12 @@ class Field:
             self.engine.after(ALIVE_S, self._say_alive, index)
             if index not in self.weather.down:
                 self._outbox.append(said)
+
+
+@lru_cache(maxsize=64)
+def _make(model: str) -> Make:
+    """How lamp controllers of a model are built."""
+    return Make(class_c=listens(model), asks_time=True, remembers=CONTROLLERS[model].keeps_session)
 
 
 class _Battery:
