@@ -196,6 +196,8 @@ class Internal:
         return Empty()
 
     def list_api_keys(self, caller: Caller, request: Proto) -> Proto:
+        if request.is_admin == bool(request.tenant_id):
+            raise Invalid("Either is_admin or tenant_id must be set.", field="is_admin", rule="one of two")
         caller.must_be_user()
         rows = (row for row in self._registry.api_keys
                 if row.is_admin == request.is_admin and request.tenant_id in ("", row.tenant_id))

@@ -1,8 +1,8 @@
 """The imitated server's gRPC API on a port: chirpstack_api's servicers, in the loop that drives the town.
 
-Every call is answered at the town's present. Calls that are not imitated answer UNIMPLEMENTED. Two things differ from
-ChirpStack on purpose: a duplicate is ALREADY_EXISTS, as its documentation has it, where recent servers answer INTERNAL with
-the database's words; and there is no gRPC-web.
+Every call is answered at the town's present. Calls that are not imitated answer UNIMPLEMENTED; there is no gRPC-web. Status
+codes are those of a real ChirpStack (4.20.0-test.1 on SQLite), call for call: it leaves duplicates and things that are named
+but do not exist to its database, and answers INTERNAL with the database's words, although its code knows ALREADY_EXISTS.
 """
 
 import re
@@ -28,10 +28,11 @@ from city.settings import Secret
 from simulator.chirpstack import ChirpStack
 from simulator.grpc_access import RIGHTS, Caller, Gatekeeper
 from simulator.grpc_admin import Applications, DeviceProfiles, Internal, Tenants
-from simulator.grpc_convert import Proto
+from simulator.grpc_convert import HEX, Proto
 from simulator.grpc_device import Devices
 from simulator.grpc_field import STARTED, Fuota, Gateways, MulticastGroups
 from simulator.provisioned import ApiKey
+from simulator.registry import FOREIGN, UNIQUE
 from simulator.tokens import sign
 
 MESSAGE_MOST = 4 << 20  # bytes
@@ -42,6 +43,7 @@ CODES: tuple[tuple[type[CityError], grpc.StatusCode], ...] = (
     (SignInNeeded, grpc.StatusCode.UNAUTHENTICATED), (TooLarge, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (Unsupported, grpc.StatusCode.UNIMPLEMENTED), (Invalid, grpc.StatusCode.INVALID_ARGUMENT),
     (BadInput, grpc.StatusCode.INVALID_ARGUMENT))
+WORDS = {RIGHTS: "", UNIQUE: "UNIQUE constraint failed", FOREIGN: "FOREIGN KEY constraint failed"}  # by an error's rule
 Answerer = Callable[[Caller, Proto], Proto]
 
 
@@ -107,8 +109,8 @@ class GrpcApi:
 
 def code_of(error: CityError) -> grpc.StatusCode:
     """The status that ChirpStack gives for an error of this kind."""
-    if isinstance(error, Invalid) and error.rule == "hex":
-        return grpc.StatusCode.INTERNAL  # its parsers of EUIs, addresses and keys are not mapped to anything better
+    if isinstance(error, Refused) and error.rule in (HEX, UNIQUE, FOREIGN):
+        return grpc.StatusCode.INTERNAL  # from its parsers of EUIs and keys, and from its database
     if isinstance(error, Conflict) and error.rule == STARTED:
         return grpc.StatusCode.FAILED_PRECONDITION
     return next((code for kind, code in CODES if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
@@ -116,7 +118,7 @@ def code_of(error: CityError) -> grpc.StatusCode:
 
 def words_of(error: CityError) -> str:
     """What the answer says; nothing to those who may not."""
-    return "" if isinstance(error, SignInNeeded) and error.rule == RIGHTS else str(error)
+    return WORDS.get(error.rule, str(error)) if isinstance(error, Refused) else str(error)
 
 
 def snake(name: str) -> str:

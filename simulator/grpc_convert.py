@@ -13,6 +13,7 @@ Proto: TypeAlias = Any
 """A message of chirpstack_api, which has no types."""
 
 R = TypeVar("R", bound=Record)
+HEX = "hex"  # the rule of texts that are no EUI, address or key
 _HEX = re.compile(r"[0-9a-fA-F]*\Z")
 _WHOLE: Mapping[type[Any], str] = {Tenant: "Tenant", Profile: "DeviceProfile", Deployment: "FuotaDeployment"}  # with `rest`
 _OWN = ("rest", "created_ns", "updated_ns", "devices", "gateways", "keys")
@@ -105,7 +106,7 @@ def dev_addr(text: str) -> str:
 def key_text(text: str) -> str:
     """A 128-bit key in lower-case hex; "" is zeros. Raises Invalid, which does not show it."""
     if len(text) not in (0, 32) or not _HEX.match(text):
-        raise Invalid("A key has 32 hexadecimal digits.", field="key", rule="hex")
+        raise Invalid("A key has 32 hexadecimal digits.", field="key", rule=HEX)
     return text.lower() or "00" * 16
 
 
@@ -123,7 +124,7 @@ def _hex(text: str, size: int) -> str:
     if not text:
         return "00" * size
     if len(text) != 2 * size or not _HEX.match(text):
-        raise Invalid("“{value}” is not {digits} hexadecimal digits.", field="id", rule="hex", value=text[:40],
+        raise Invalid("“{value}” is not {digits} hexadecimal digits.", field="id", rule=HEX, value=text[:40],
                       digits=2 * size)
     return text.lower()
 

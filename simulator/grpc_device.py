@@ -3,7 +3,7 @@
 from chirpstack_api import api, common
 from google.protobuf.empty_pb2 import Empty
 
-from city.errors import Conflict, Invalid, NotFound, Unsupported
+from city.errors import Invalid, NotFound, Unsupported
 from city.readings import NS
 from simulator.chirpstack import ChirpStack
 from simulator.downlinks import Order
@@ -25,7 +25,9 @@ from simulator.grpc_convert import (
     uuid_text,
 )
 from simulator.provisioned import Registered, RootKeys
+from simulator.registry import taken
 from simulator.secrets_of import NET_ID
+from simulator.station import Station
 
 ADDRESSES = 1 << 25  # of a NetID of type 0
 EXPIRES_MOST_NS = 10 * 365 * 86_400 * NS  # from now; nothing waits that long
@@ -74,7 +76,7 @@ class Devices:
     def create_keys(self, caller: Caller, request: Proto) -> Proto:
         row, keys = self._keys(caller, request)
         if self._registry.keys_of(row) is not None:
-            raise Conflict("Object already exists (id: {id})", id=row.dev_eui)
+            raise taken(row.dev_eui)
         self._registry.set_keys(row.dev_eui, keys)
         return Empty()
 
@@ -89,6 +91,7 @@ class Devices:
         return answer
 
     def update_keys(self, caller: Caller, request: Proto) -> Proto:
+        self._device(caller, part(request, "device_keys").dev_eui, write=True)
         row, keys = self._keys(caller, request)
         keys.created_ns = self._known_keys(row).created_ns
         self._registry.set_keys(row.dev_eui, keys)
@@ -101,7 +104,9 @@ class Devices:
         return Empty()
 
     def flush_dev_nonces(self, caller: Caller, request: Proto) -> Proto:
-        self._town.sessions.flush_nonces(self._device(caller, request.dev_eui, write=True).dev_eui)
+        row = self._device(caller, request.dev_eui, write=True)
+        self._known_keys(row)
+        self._town.sessions.flush_nonces(row.dev_eui)
         return Empty()
 
     # -- sessions
@@ -146,7 +151,8 @@ class Devices:
 
     def enqueue(self, caller: Caller, request: Proto) -> Proto:
         said = part(request, "queue_item")
-        station = self._town.station(self._device(caller, said.dev_eui, write=True).dev_eui)
+        caller.may(self._owners.of_device(eui(said.dev_eui)), write=True)
+        station = self._town.station(self._registry.devices.referred(eui(said.dev_eui)).dev_eui)
         if said.is_encrypted:
             raise Unsupported("The simulated server makes no frames: it takes no encrypted items.")
         if request.flush_queue:
@@ -158,16 +164,18 @@ class Devices:
         return api.EnqueueDeviceQueueItemResponse(id=self._town.queues.enqueue(station, order))
 
     def flush_queue(self, caller: Caller, request: Proto) -> Proto:
-        station = self._town.station(self._device(caller, request.dev_eui, write=True).dev_eui)
-        self._town.queues.flush(station, pending=True)
+        station = self._station(caller, request.dev_eui, write=True)
+        if station is not None:
+            self._town.queues.flush(station, pending=True)
         return Empty()
 
     def get_queue(self, caller: Caller, request: Proto) -> Proto:
-        station = self._town.station(self._device(caller, request.dev_eui, write=False).dev_eui)
-        answer = api.GetDeviceQueueItemsResponse(total_count=len(station.queue))
-        for item in () if request.count_only else station.queue:
+        station = self._station(caller, request.dev_eui, write=False)
+        items = () if station is None else station.queue
+        answer = api.GetDeviceQueueItemsResponse(total_count=len(items))
+        for item in () if request.count_only else items:
             said = answer.result.add(
-                id=item.id, dev_eui=station.who.dev_eui, confirmed=item.order.confirmed, f_port=item.order.f_port,
+                id=item.id, dev_eui=item.order.dev_eui, confirmed=item.order.confirmed, f_port=item.order.f_port,
                 data=item.order.data, is_pending=item.pending_until_ns is not None, f_cnt_down=item.f_cnt or 0)
             if item.order.expires_ns is not None:
                 set_time(said.expires_at, item.order.expires_ns)
@@ -178,6 +186,12 @@ class Devices:
         return api.GetDeviceNextFCntDownResponse(f_cnt_down=station.f_cnt_down if station.server_addr else 0)
 
     # -- parts
+
+    def _station(self, caller: Caller, text: str, *, write: bool) -> Station | None:
+        """None where there is no such device, of which ChirpStack says nothing where it is about queues."""
+        dev_eui = eui(text)
+        caller.may(self._owners.of_device(dev_eui), write=write)
+        return self._town.station(dev_eui) if dev_eui in self._registry.devices else None
 
     def _device(self, caller: Caller, text: str, *, write: bool) -> Registered:
         dev_eui = eui(text)
@@ -190,8 +204,9 @@ class Devices:
                          device_profile_id=uuid_text(message.device_profile_id))
 
     def _keys(self, caller: Caller, request: Proto) -> tuple[Registered, RootKeys]:
-        said = part(request, "device_keys")
-        row, now = self._device(caller, said.dev_eui, write=True), self._town.now_ns
+        said, now = part(request, "device_keys"), self._town.now_ns
+        caller.may(self._owners.of_device(eui(said.dev_eui)), write=True)
+        row = self._registry.devices.referred(eui(said.dev_eui))
         return row, RootKeys(bytes.fromhex(key_text(said.nwk_key)), bytes.fromhex(key_text(said.app_key)),
                              bytes.fromhex(key_text(said.gen_app_key)), now, now)
 

@@ -8,6 +8,7 @@ from city.readings import NS
 from simulator.chirpstack import ChirpStack
 from simulator.grpc_access import Caller, Owners
 from simulator.grpc_convert import (
+    HEX,
     Proto,
     dev_addr,
     eui,
@@ -152,7 +153,11 @@ class MulticastGroups:
 
     def enqueue(self, caller: Caller, request: Proto) -> Proto:
         said = part(request, "queue_item")
-        group = self._group(caller, said.multicast_group_id, write=True)
+        key = uuid_text(said.multicast_group_id)
+        caller.may(self._owners.of_group(key), write=True)
+        group = self._registry.groups.referred(key)
+        if not 0 < said.f_port < 256:
+            raise Invalid("Validation error: {what}", field="f_port", rule=HEX, what="FPort must be between 1 - 255")
         f_cnt = self._town.multicast.enqueue(group, said.f_port, said.data, time_of(said, "expires_at"))
         return api.EnqueueMulticastGroupQueueItemResponse(f_cnt=f_cnt)
 

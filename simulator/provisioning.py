@@ -20,6 +20,8 @@ from simulator.provisioned import GatewayRecord, Group, Profile, Record, Registe
 from simulator.secrets_of import keys
 
 CALL_S = 20.0  # until a call is given up
+LOCKED = "database is locked"  # what a ChirpStack on SQLite says while it writes for another call
+PATIENCE_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)  # between tries then
 PAGE = 500  # rows of a list in one answer, well below gRPC's 4 MB
 Code = grpc.StatusCode
 Step = Callable[[str, int], None]
@@ -250,6 +252,13 @@ class Provisioner:
         stub = self._stubs.get(service)
         if stub is None:
             stub = self._stubs[service] = getattr(api, f"{service}ServiceStub")(self._channel)
+        for wait_s in PATIENCE_S:
+            try:
+                return await getattr(stub, method)(request, metadata=self._metadata, timeout=CALL_S)
+            except grpc.aio.AioRpcError as error:
+                if LOCKED not in (error.details() or ""):
+                    raise
+            await asyncio.sleep(wait_s)
         return await getattr(stub, method)(request, metadata=self._metadata, timeout=CALL_S)
 
     def _sentence(self, error: grpc.aio.AioRpcError, about: str) -> CityError:

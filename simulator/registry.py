@@ -4,9 +4,7 @@ Rules are ChirpStack's (`chirpstack/src/storage/*.rs`): names of 1 to 100 charac
 in its application and its gateways under its tenant, and what goes with what when it is deleted.
 """
 
-import uuid
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from typing import Generic, TypeVar
 
 from city.errors import Conflict, Invalid, NotFound, TooLarge
@@ -31,10 +29,9 @@ MOST = 200_000  # of one kind
 DEPLOYMENTS_MOST = 100  # each of up to 4 MB
 TEXT_MOST = 16_384  # characters of a description
 TAGS_MOST, TAG_MOST = 64, 1024  # of one thing; characters
-NIL = str(uuid.UUID(int=0))
+UNIQUE, FOREIGN = "unique", "foreign key"  # the rules of its database that ChirpStack leaves it to
 
 R = TypeVar("R", bound=Record)
-F = TypeVar("F", Deployment, GatewayRecord, Group, Profile, Registered)
 
 
 class Table(Generic[R]):
@@ -66,10 +63,17 @@ class Table(Generic[R]):
             raise NotFound("Object does not exist (id: {id})", id=key)
         return row
 
+    def referred(self, key: str) -> R:
+        """The record that another one names. Raises NotFound with the rule FOREIGN."""
+        row = self._rows.get(key)
+        if row is None:
+            raise NotFound("Object does not exist (id: {id})", rule=FOREIGN, id=key)
+        return row
+
     def add(self, key: str, row: R) -> R:
         """Raises Conflict where the id is taken, TooLarge beyond what may be kept."""
         if key in self._rows:
-            raise Conflict("Object already exists (id: {id})", id=key)
+            raise taken(key)
         if len(self._rows) >= self._most:
             raise TooLarge("This simulated server keeps at most {most} objects of a kind.", most=self._most)
         self._rows[key] = row
@@ -121,23 +125,25 @@ class Registry:
 
     def add_application(self, application: Application) -> Application:
         """Raises Invalid, and NotFound for its tenant."""
-        self.tenants.get(application.tenant_id)
+        self.tenants.referred(application.tenant_id)
         return self.applications.add(application.id, self._dated(application))
 
     def add_profile(self, profile: Profile) -> Profile:
         """Raises Invalid, and NotFound for its tenant."""
         if profile.tenant_id:
-            self.tenants.get(profile.tenant_id)
+            self.tenants.referred(profile.tenant_id)
         return self.profiles.add(profile.id, self._dated(profile))
 
     def add_device(self, device: Registered) -> Registered:
-        """Raises Conflict, Invalid, and NotFound for application and profile."""
-        tenant = self.tenant_of(device.application_id)
-        self._fits(device)
+        """Raises Conflict, Invalid, and NotFound for application and profile. ChirpStack asks for no name here, and takes a
+        profile of another tenant."""
+        tenant = self.tenants.get(self.applications.referred(device.application_id).tenant_id)
+        self.profiles.referred(device.device_profile_id)
         if tenant.max_device_count and self._devices_of(tenant) >= tenant.max_device_count:
             raise Invalid("Not allowed ({what})", field="device", rule="max_device_count",
                           what="Max number of devices exceeded for tenant")
-        self.devices.add(device.dev_eui, self._dated(device))
+        device.created_ns = device.updated_ns = self.now_ns()
+        self.devices.add(device.dev_eui, _bounded(device))
         self._changed(device.dev_eui)
         return device
 
@@ -155,7 +161,7 @@ class Registry:
 
     def add_group(self, group: Group) -> Group:
         """Raises Invalid, and NotFound for its application."""
-        self.applications.get(group.application_id)
+        self.applications.referred(group.application_id)
         return self.groups.add(group.id, self._dated(group))
 
     def add_deployment(self, deployment: Deployment) -> Deployment:
@@ -168,7 +174,7 @@ class Registry:
     def add_api_key(self, key: ApiKey) -> ApiKey:
         """Raises Invalid, and NotFound for its tenant."""
         if key.tenant_id:
-            self.tenants.get(key.tenant_id)
+            self.tenants.referred(key.tenant_id)
         return self.api_keys.add(key.id, self._dated(key))
 
     # -- change
@@ -179,7 +185,7 @@ class Registry:
         if self.tenant_of(device.application_id) is not self.tenant_of(was.application_id):
             raise Invalid("Not allowed ({what})", field="device", rule="tenant",
                           what="Application must be under the same tenant")
-        self._fits(device)
+        self.profiles.referred(device.device_profile_id)
         device.keys, device.key_seed, device.created_ns = was.keys, was.key_seed, was.created_ns
         device.next_nonce = was.next_nonce
         self.devices.put(device.dev_eui, self._redated(device))
@@ -278,12 +284,6 @@ class Registry:
         own = {one.id for one in self.applications if one.tenant_id == tenant.id}
         return sum(one.application_id in own for one in self.devices)
 
-    def _fits(self, device: Registered) -> None:
-        profile = self.profiles.get(device.device_profile_id)
-        if profile.tenant_id not in ("", self.applications.get(device.application_id).tenant_id):
-            raise Invalid("Not allowed ({what})", field="device", rule="tenant",
-                          what="Application and device-profile must be under the same tenant")
-
     def _dated(self, row: R) -> R:
         row.created_ns = self.now_ns()
         return self._redated(row)
@@ -291,20 +291,13 @@ class Registry:
     def _redated(self, row: R) -> R:
         if not row.name:
             raise _invalid("name is not set")
-        if len(row.name) > NAME_MOST:
-            raise _invalid(f"name is longer than {NAME_MOST} characters")
-        if len(getattr(row, "description", "")) > TEXT_MOST:
-            raise _invalid(f"description is longer than {TEXT_MOST} characters")
-        for pairs in (getattr(row, "tags", NO_TAGS), getattr(row, "variables", NO_TAGS)):
-            if len(pairs) > TAGS_MOST or any(len(name) + len(value) > TAG_MOST for name, value in pairs.items()):
-                raise _invalid(f"more than {TAGS_MOST} tags or variables, or one longer than {TAG_MOST} characters")
         row.updated_ns = self.now_ns()
-        return row
+        return _bounded(row)
 
 
-def copy_of(row: F, **changes: object) -> F:
-    """The record with other values, as `update` takes it."""
-    return replace(row, **changes)  # type: ignore[arg-type]
+def taken(key: str) -> Conflict:
+    """There is such a thing already."""
+    return Conflict("Object already exists (id: {id})", rule=UNIQUE, id=key)
 
 
 def _take(table: Table[R], now_ns: int, rows: Iterable[tuple[str, R]]) -> None:
@@ -313,9 +306,21 @@ def _take(table: Table[R], now_ns: int, rows: Iterable[tuple[str, R]]) -> None:
         table.add(key, row)
 
 
+def _bounded(row: R) -> R:
+    """The record. Raises Invalid where its texts are too long or too many."""
+    if len(row.name) > NAME_MOST:
+        raise _invalid(f"name is longer than {NAME_MOST} characters")
+    if len(getattr(row, "description", "")) > TEXT_MOST:
+        raise _invalid(f"description is longer than {TEXT_MOST} characters")
+    for pairs in (getattr(row, "tags", NO_TAGS), getattr(row, "variables", NO_TAGS)):
+        if len(pairs) > TAGS_MOST or any(len(name) + len(value) > TAG_MOST for name, value in pairs.items()):
+            raise _invalid(f"more than {TAGS_MOST} tags or variables, or one longer than {TAG_MOST} characters")
+    return row
+
+
 def _join(members: dict[str, int], key: str, now_ns: int) -> None:
     if key in members:
-        raise Conflict("Object already exists (id: {id})", id=key)
+        raise taken(key)
     members[key] = now_ns
 
 
