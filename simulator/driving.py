@@ -43,10 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _provisioned(options: argparse.Namespace) -> Iterator[str]:
     """The same options, for `stadtfunk simulate provision`."""
-    for name in ("chirpstack", "token", "tenant", "town", "lamps", "bays", "seed"):
+    for name in ("chirpstack", "token", "tenant", "town", "lamps", "bays", "seed", "rx2_dr"):
         value = getattr(options, name)
         if value is not None:
-            yield f"--{name}={value}"
+            yield f"--{name.replace('_', '-')}={value}"
 
 
 def _drive(options: argparse.Namespace) -> int:
@@ -125,6 +125,7 @@ def _rows(field: Field) -> list[tuple[str, str]]:
             ("up", (f"{stats['uplinks']} frames, {stats['repetitions']} repeated, {air['collision']} copies collided, "
                     f"{air['lost up']} heard by nobody")),
             ("down", f"{stats['downlinks']} heard, {stats['multicast']} of groups, {stats['downlinks offered']} offered"),
+            ("RX2", ", ".join(sorted({f"DR{one.settings.rx2_dr}" for one in field.devices.values() if one.joined})) or "-"),
             ("refused", ", ".join(f"{name} {count}" for name, count in sorted(refused.items())) or "nothing"),
             ("lamps", f"{sum(lamp.level > 0 for lamp in field.lamps.values())} of {len(field.lamps)} burn"),
             ("bays", f"{sum(lot.occupied for lot in field.lots.values())} of {len(field.bays)} taken")]
@@ -147,6 +148,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--chirpstack", metavar="URL", help="tell this ChirpStack of the town first, as `provision` does")
     parser.add_argument("--token", help="its API key (default: setting chirpstack.token)")
     parser.add_argument("--tenant", metavar="UUID", help="put the town into this tenant of it")
+    parser.add_argument("--rx2-dr", type=int, choices=range(6), metavar="0…5", help="its RX2 data rate, at which lamps hear "
+                        "their groups (default: the scenario's rx2_sf)")
     parser.add_argument("--mqtt", help="the gateways' broker (default: setting mqtt.url)")
     parser.add_argument("--prefix", default="eu868", help="the region's topic prefix (default: eu868)")
     parser.add_argument("--udp", metavar="HOST:PORT", help="instead of MQTT: Semtech's packet forwarder protocol")

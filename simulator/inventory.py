@@ -36,8 +36,9 @@ class Inventory:
     groups: tuple[Group, ...]
 
 
-def inventory(scenario: Scenario, *, seed: int) -> Inventory:
-    """Everything of a town; keys are those of simulator.secrets_of under `seed`."""
+def inventory(scenario: Scenario, *, seed: int, rx2_dr: int | None = None) -> Inventory:
+    """Everything of a town; keys are those of simulator.secrets_of under `seed`. `rx2_dr`: the server's RX2 data rate, at
+    which lamps hear their groups; without, the one of the scenario's own server."""
     names = tuple(sorted(APPLICATIONS, reverse=True))
     tenant = scenario.tenant
     sites: tuple[LampSite | BaySite, ...] = (*scenario.lamps, *scenario.bays)
@@ -49,7 +50,7 @@ def inventory(scenario: Scenario, *, seed: int) -> Inventory:
         profiles=tuple(_profile(scenario, kind) for kind in PROFILES if kind in kinds),
         gateways=tuple(_gateway(scenario)),
         devices=tuple(_device(scenario, site, seed) for site in sites),
-        groups=tuple(_groups(scenario, seed)))
+        groups=tuple(_groups(scenario, seed, 12 - scenario.plan.devices.rx2_sf if rx2_dr is None else rx2_dr)))
 
 
 def _profile(scenario: Scenario, kind: str) -> Profile:
@@ -96,8 +97,8 @@ def _tags(asset: Luminaire | ParkingBay) -> dict[str, str]:
     return tags
 
 
-def _groups(scenario: Scenario, seed: int) -> Iterator[Group]:
-    """One group for the lamps of each zone, at the town's RX2 data rate, so that they need not listen elsewhere."""
+def _groups(scenario: Scenario, seed: int, dr: int) -> Iterator[Group]:
+    """One group for the lamps of each zone, at the data rate of RX2, so that they need not listen elsewhere."""
     zones: dict[str, dict[str, int]] = {}
     for site in scenario.lamps:
         members = zones.setdefault(site.lamp.zone, {})
@@ -106,7 +107,7 @@ def _groups(scenario: Scenario, seed: int) -> Iterator[Group]:
     for zone in sorted(zones):
         known = group_keys(seed, scenario.tenant.id, zone)
         yield Group(named_uuid(scenario.tenant.id, "multicast", zone), scenario.application("lamp"), zone, known.mc_addr,
-                    known.nwk_s_key.hex(), known.app_s_key.hex(), dr=12 - scenario.plan.devices.rx2_sf,
+                    known.nwk_s_key.hex(), known.app_s_key.hex(), dr=dr,
                     devices=zones[zone])
 
 

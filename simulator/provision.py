@@ -45,7 +45,7 @@ async def _run(scenarios: Sequence[Scenario], options: argparse.Namespace) -> in
     try:
         provisioner = Provisioner(channel, token, url=url, parallel=options.parallel)
         for scenario in scenarios:
-            town = inventory(scenario, seed=options.seed)
+            town = inventory(scenario, seed=options.seed, rx2_dr=options.rx2_dr)
             with _bars(scenario.tenant.name, town) as step:
                 report = await provisioner.provision(town, options.seed, tenant_id=options.tenant or "", step=step)
             sys.stdout.write(told(scenario.tenant.name, report))
@@ -96,6 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--lamps", type=int, help="how many lamps, 1 to 20000")
     parser.add_argument("--bays", type=int, help="how many parking bays, 0 to 20000")
     parser.add_argument("--seed", type=int, default=1, help="what keys are derived from: the same as the town's (default: 1)")
+    parser.add_argument("--rx2-dr", type=int, choices=range(6), metavar="0…5", help="the server's RX2 data rate (rx2_dr of its "
+                        "region file), at which lamps hear their groups (default: the scenario's rx2_sf)")
     parser.add_argument("--parallel", type=_parallel, default=16, help="calls under way at a time (default: 16)")
     return parser
 
