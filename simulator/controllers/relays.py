@@ -1,8 +1,10 @@
 """Controllers that switch lines and do not dim: Milesight WS558 (eight relays, told by radio), Long Range Automation's node
 (four relays, its own times), VŠB's device (one contactor, clock or sun)."""
 
+from collections.abc import Mapping
 from functools import reduce
 from operator import xor
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from city.errors import CityError, OutOfRange, Refused
@@ -36,6 +38,7 @@ from city.quantities import (
     LAMP_SUNSET,
     LAMP_SWITCHINGS,
     Measurement,
+    Value,
 )
 from city.readings import NS, from_ns
 from decoders.codec import Codec, Frame
@@ -97,6 +100,16 @@ class Ws558(Firmware):
         return ((frame.port, frame.data),) if isinstance(order, SetLevel | StatusInterval | Parameters) else ()
 
 
+class Memory:
+    """What an MSD keeps: its settings, and what its meter and counter showed when it last reported."""
+
+    __slots__ = ("reported", "settings", "switched")
+
+    def __init__(self) -> None:
+        self.settings: Mapping[str, Value] = _BY_THE_SUN
+        self.reported, self.switched = 0.0, 0
+
+
 class RelayNode(Firmware):
     """Each order is its whole configuration: the mode of each relay, when those in auto close and open, and an outage in
     between. Its clock is set at the start."""
@@ -109,7 +122,7 @@ class RelayNode(Firmware):
         return setup.status_interval_s, 0
 
     def memory(self, sky: Sky) -> Any:  # noqa: ANN401
-        return {"relay_modes": 0xAA, "on": 165, "off": 65}  # all in auto, 16:30 to 06:30 UTC, until it is told better
+        return _ALL_IN_AUTO
 
     def program(self, lamp: "Lamp") -> tuple[int, str]:
         return 25 * self._closed(lamp).bit_count(), "auto"
@@ -172,19 +185,19 @@ class Msd(Firmware):
         return min(setup.status_interval_s, self.longest_s), 0
 
     def memory(self, sky: Sky) -> Any:  # noqa: ANN401
-        return {"working_mode": 5, "timezone": 0, "threshold": 20, "samples": 3, "reported": 0.0, "switched": 0}
+        return Memory()
 
     def program(self, lamp: "Lamp") -> tuple[int, str]:
         """By light is by the sun here: it is dark when the sun is down."""
         dark, clock = lamp.timetable.wanted(lamp.clock_ns())[0] > 0, self._by_clock(lamp)
-        mode = lamp.extra["working_mode"]
+        mode = lamp.extra.settings["working_mode"]
         closed = (False, True, dark, clock, dark and clock, dark)[mode]
         return 100 * closed, "mode"
 
     def next_change(self, lamp: "Lamp") -> int:
         now = lamp.clock_ns()
         midnight = now // (DAY_S * NS) * DAY_S
-        times = [int(value) for name, value in lamp.extra.items() if "_time_" in name and value < DAY_S]
+        times = [int(value) for name, value in lamp.extra.settings.items() if "_time_" in name and value < DAY_S]
         coming = ((midnight + day * DAY_S + at) * NS for day in (0, 1) for at in times)
         return min([lamp.timetable.next_change(now), *(at for at in coming if at > now)])
 
@@ -194,16 +207,16 @@ class Msd(Firmware):
         told = values_of(order)
         if told.keys() & {"password", "reset"}:
             raise Refused("This firmware does not do that.", field="password", rule="firmware")
-        lamp.extra |= told
+        lamp.extra.settings = {**lamp.extra.settings, **told}
 
     def start(self, lamp: "Lamp") -> Said:
         return ((CONFIG, [DEVICE_HEALTH(0)]),)
 
     def status(self, lamp: "Lamp") -> Said:
         driver, kept = lamp.driver, lamp.extra
-        used = max(driver.energy_wh - kept["reported"], 0.0) if kept["reported"] else 0.0
-        switched = driver.starts - kept["switched"]
-        kept["reported"], kept["switched"] = driver.energy_wh, driver.starts
+        used = max(driver.energy_wh - kept.reported, 0.0) if kept.reported else 0.0
+        switched = driver.starts - kept.switched
+        kept.reported, kept.switched = driver.energy_wh, driver.starts
         closed, air = lamp.level > 0, driver.temperature(lamp.now_ns)
         return ((DATA, [LAMP_RELAY_CLOSED(closed), LAMP_SWITCHINGS(switched % 256), LAMP_ILLUMINANCE(self._lux(lamp)),
                         DEVICE_BATTERY_VOLTAGE(4.1), DEVICE_BATTERY(97), DEVICE_TEMPERATURE(round(air, 1), "battery"),
@@ -220,13 +233,13 @@ class Msd(Firmware):
         return ((CONFIG, [DEVICE_REJECTED(f"{CONFIG}:20"), *self._settings(lamp)]),)
 
     def _settings(self, lamp: "Lamp") -> list[Measurement]:
-        mode = ("off", "on", "light", "clock", "light-and-clock", "sun")[lamp.extra["working_mode"]]
-        shown = [name for name in lamp.extra if name in ("timezone", "threshold", "samples") or "_time_" in name]
+        mode = ("off", "on", "light", "clock", "light-and-clock", "sun")[lamp.extra.settings["working_mode"]]
+        shown = [name for name in lamp.extra.settings if name in ("timezone", "threshold", "samples") or "_time_" in name]
         return [LAMP_MODE(mode), DEVICE_SETTING(lamp.status_s, "send_every"),
-                *(DEVICE_SETTING(lamp.extra[name], name) for name in shown)]
+                *(DEVICE_SETTING(lamp.extra.settings[name], name) for name in shown)]
 
     def _by_clock(self, lamp: "Lamp") -> bool:
-        second, kept = lamp.clock_ns() // NS % DAY_S, lamp.extra
+        second, kept = lamp.clock_ns() // NS % DAY_S, lamp.extra.settings
         return any(within(kept.get(f"on_time_{n}"), kept.get(f"off_time_{n}"), second) for n in (1, 2, 3))
 
     def _lux(self, lamp: "Lamp") -> int:
@@ -243,3 +256,7 @@ def within(begin: int | None, end: int | None, now: int) -> bool:
     if begin is None or end is None or begin >= DAY_S or end >= DAY_S:
         return False
     return begin <= now < end if begin < end else now >= begin or now < end
+
+
+_ALL_IN_AUTO: Mapping[str, Value] = MappingProxyType({"relay_modes": 0xAA, "on": 165, "off": 65})  # 16:30 to 06:30 UTC
+_BY_THE_SUN: Mapping[str, Value] = MappingProxyType({"working_mode": 5, "timezone": 0, "threshold": 20, "samples": 3})
