@@ -14,7 +14,22 @@ from typing import Any
 import msgspec
 
 from city.readings import NS
-from simulator.events import CHANNELS, REGION, RX2_HZ, Ack, Event, Identity, Integrated, Join, Location, Log, Status, TxAck, Up
+from simulator.events import (
+    CHANNELS,
+    REGION,
+    RX2_HZ,
+    Ack,
+    Event,
+    Identity,
+    Integrated,
+    Join,
+    Location,
+    Log,
+    Status,
+    TxAck,
+    Up,
+    context_at,
+)
 from simulator.radio import Heard
 from simulator.scenario import Antenna
 
@@ -43,7 +58,7 @@ class JsonWriter:
     def _up(self, who: str, up: Up) -> str:
         at, channel = stamp(up.time_ns or up.at_ns), up.channel
         heard_at = at if not up.time_ns else stamp(up.at_ns)
-        context = b64encode((up.at_ns // 1000 & 0xFFFF_FFFF).to_bytes(4, "big")).decode()
+        context = b64encode(context_at(up.at_ns)).decode()
         radio = (f'"channel":{channel},' if channel else "") + ('"rfChain":1,' if channel < 3 else "")
         heard = ",".join([self._heard(one, up, heard_at, radio, context) for one in up.heard])
         made = "" if up.object is None else f'"object":{_text(dict(up.object))},'
@@ -146,5 +161,6 @@ def _location(antenna: Antenna) -> str:
 def _downlink_tx_info(sent: TxAck) -> dict[str, object]:
     lora = {"bandwidth": 125_000, "spreadingFactor": sent.sf, "codeRate": "CR_4_5", "polarizationInversion": True}
     timing: dict[str, object] = {"delay": {"delay": f"{sent.delay_s}s"}} if sent.delay_s else {"immediately": {}}
+    context = {"context": b64encode(sent.context).decode()} if sent.context else {}
     return {"frequency": sent.frequency or RX2_HZ, "power": sent.power_dbm, "modulation": {"lora": lora},
-            "timing": timing}
+            "timing": timing, **context}

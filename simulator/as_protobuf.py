@@ -10,7 +10,21 @@ from city.errors import MalformedEvent, Unsupported
 from city.readings import NS
 from simulator.as_json import GPS_EPOCH_NS, LEAP_NS, SERVER_LAG_NS
 from simulator.downlinks import Order
-from simulator.events import CHANNELS, REGION, Ack, Event, Identity, Integrated, Join, Location, Log, Status, TxAck, Up
+from simulator.events import (
+    CHANNELS,
+    REGION,
+    Ack,
+    Event,
+    Identity,
+    Integrated,
+    Join,
+    Location,
+    Log,
+    Status,
+    TxAck,
+    Up,
+    context_at,
+)
 from simulator.scenario import Antenna
 
 
@@ -64,7 +78,7 @@ class ProtobufWriter:
             info.gateway_id, info.rssi, info.snr = antenna.gateway.id, one.rssi, one.snr
             info.uplink_id = (up.nonce + one.antenna * 2_654_435_761) & 0xFFFF_FFFF
             info.channel, info.rf_chain, info.crc_status = up.channel, int(up.channel < 3), gw.CRCStatus.CRC_OK
-            info.context = (up.at_ns // 1000 & 0xFFFF_FFFF).to_bytes(4, "big")
+            info.context = context_at(up.at_ns)
             said_ns = up.at_ns + self._clock_ns[one.antenna]
             _set_time(info.gw_time, said_ns)
             _set_time(info.ns_time, up.at_ns + SERVER_LAG_NS + one.antenna * 7_000_000)
@@ -98,7 +112,7 @@ def _tx_ack(event: TxAck) -> Any:  # noqa: ANN401 - chirpstack_api has no types
     message = integration.TxAckEvent(downlink_id=event.downlink_id, queue_item_id=event.queue_id,
                                      f_cnt_down=event.f_cnt, gateway_id=event.antenna.gateway.id)
     info = message.tx_info
-    info.frequency, info.power = event.frequency, event.power_dbm
+    info.frequency, info.power, info.context = event.frequency, event.power_dbm, event.context
     _set_lora(info.modulation.lora, event.sf)
     info.modulation.lora.polarization_inversion = True
     if event.delay_s:

@@ -29,7 +29,7 @@ from simulator.bay import HEARTBEAT_S, Bay, Lot
 from simulator.bugs import Buggy, Spoil
 from simulator.device_queue import LOCK_NS, DeviceQueues, uuid_of
 from simulator.engine import Engine
-from simulator.events import KINDS, Event, Identity, Join, Status, TxAck, Up, Writer
+from simulator.events import KINDS, Event, Identity, Join, Status, TxAck, Up, Writer, battery_level
 from simulator.extras import Codec, Extras
 from simulator.fleet import Fleet
 from simulator.habits import LocalWeek
@@ -340,6 +340,7 @@ class ChirpStack:
             return
         station.gateway, station.locked_until_ns = up.heard[0].antenna, self._engine.now + LOCK_NS
         station.heard_by, station.last_seen_ns = tuple([one.antenna for one in up.heard]), self._engine.now
+        station.heard_at_ns = up.at_ns
         if up.f_cnt > station.heard_f_cnt or self.sessions.counts_freely(station):
             station.heard_f_cnt = up.f_cnt
             for event in self._extras.of(station, up, self._engine.now):
@@ -378,8 +379,7 @@ class ChirpStack:
         if station.gateway is not None and station.link.medians:
             margin = round(station.link.medians[0][1] - NEEDED_SNR[station.link.dr])
             station.margin = max(min(margin, 31), -32)
-            self._publish(station, Status(self._uuid(), self._engine.now, station.margin,
-                                          round(round(station.battery * 2.54) / 2.54, 2)))
+            self._publish(station, Status(self._uuid(), self._engine.now, station.margin, battery_level(station.battery)))
 
     # -- out
 

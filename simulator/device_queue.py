@@ -11,7 +11,7 @@ from city.readings import NS
 from decoders.codec import Frame
 from simulator.downlinks import Order, QueueItem
 from simulator.engine import Engine
-from simulator.events import CHANNELS, RX2_HZ, Ack, Event, Log, TxAck, Up
+from simulator.events import CHANNELS, RX2_HZ, Ack, Event, Log, TxAck, Up, context_at
 from simulator.fleet import NOT_THERE, Fleet
 from simulator.plan import Devices
 from simulator.radio import MAX_PAYLOAD
@@ -140,7 +140,8 @@ class DeviceQueues:
         item.f_cnt = station.f_cnt_down
         station.f_cnt_down += 1
         self._publish(station, TxAck(self._rng.getrandbits(32), now, item.id, item.f_cnt,
-                                     self._fleet.antennas[gateway], frequency, sf, RX2_DBM if rx2 else RX1_DBM, delay_s))
+                                     self._fleet.antennas[gateway], frequency, sf, RX2_DBM if rx2 else RX1_DBM, delay_s,
+                                     context_at(station.heard_at_ns)))
         if item.order.confirmed:
             item.pending_until_ns = sent_ns + self._patience(station) * NS
         else:

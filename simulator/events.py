@@ -1,5 +1,6 @@
 """What ChirpStack tells of its devices: one class for each kind of event, and what writes them down."""
 
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
@@ -82,6 +83,7 @@ class TxAck:
     sf: int
     power_dbm: int
     delay_s: int
+    context: bytes = b""  # what the gateway gave with the uplink
 
 
 @dataclass(slots=True)
@@ -126,6 +128,19 @@ class Integrated:
 Event = Up | Join | Ack | TxAck | Status | Log | Location | Integrated
 KINDS: Mapping[type, str] = {Up: "up", Join: "join", Ack: "ack", TxAck: "txack", Status: "status", Log: "log",
                              Location: "location", Integrated: "integration"}
+
+
+def context_at(at_ns: int) -> bytes:
+    """What a gateway gives with an uplink and wants back with the downlink: here, the microseconds of its counter."""
+    return (at_ns // 1000 & 0xFFFF_FFFF).to_bytes(4, "big")
+
+
+def battery_level(percent: float) -> float:
+    """What becomes of a battery's percentage by DevStatusAns, which has 254 steps, and by the 32 bits of the event's field:
+    the shortest decimal number that is the same in those."""
+    single = struct.pack("f", max(min(round(percent * 2.54), 254), 1) / 254 * 100)
+    exact: float = struct.unpack("f", single)[0]
+    return next(short for digits in range(6, 18) if struct.pack("f", short := float(f"{exact:.{digits}g}")) == single)
 
 
 class Writer(Protocol):

@@ -7,6 +7,7 @@ from city.errors import Invalid, NotFound, Unsupported
 from city.readings import NS
 from simulator.chirpstack import ChirpStack
 from simulator.downlinks import Order
+from simulator.events import battery_level
 from simulator.grpc_access import Caller, Owners
 from simulator.grpc_convert import (
     Proto,
@@ -233,6 +234,6 @@ class Devices:
             set_time(message.last_seen_at, station.last_seen_ns)
         if station.margin is not None:
             message.device_status.margin = station.margin
-            message.device_status.battery_level = round(round(station.battery * 2.54) / 2.54, 2)
+            message.device_status.battery_level = battery_level(station.battery)
 
 

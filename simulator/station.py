@@ -69,8 +69,8 @@ class Station:
     """
 
     __slots__ = ("ack_due", "bad_key", "battery", "confirms", "dev_addr", "device", "f_cnt_down", "f_cnt_up", "gateway",
-                 "group_counters", "heard_by", "heard_f_cnt", "known", "last_seen_ns", "link", "locked_until_ns", "margin",
-                 "network", "nonce", "queue", "server_addr", "status_due", "trying_since_ns",
+                 "group_counters", "heard_at_ns", "heard_by", "heard_f_cnt", "known", "last_seen_ns", "link",
+                 "locked_until_ns", "margin", "network", "nonce", "queue", "server_addr", "status_due", "trying_since_ns",
                  "unanswered", "who")
 
     def __init__(self, who: Identity, link: Link, network: Network) -> None:
@@ -83,7 +83,7 @@ class Station:
         self.heard_f_cnt = -1
         self.gateway: int | None = None
         self.heard_by = NO_GATEWAYS
-        self.locked_until_ns = self.last_seen_ns = 0
+        self.locked_until_ns = self.last_seen_ns = self.heard_at_ns = 0  # the last by the gateways' clocks
         self.trying_since_ns = 0  # to join; 0 where it is not
         self.ack_due = False
         self.status_due = False  # a DevStatusReq is on its way at the profile's rate

@@ -14,7 +14,7 @@ from chirpstack_api import integration
 from google.protobuf import json_format
 
 from city.errors import Truncated
-from simulator.events import Up
+from simulator.events import Up, battery_level
 from simulator.provisioned import CODEC_JS
 from simulator.scenario import Antenna
 from simulator.server_codec import ServerCodec
@@ -382,6 +382,21 @@ def test_1_6_device_status_comes_at_the_profiles_rate() -> None:
     assert {round(b - a) for a, b in pairwise(times)} == {3600}
     for event in town.of("status", town.bay):
         steps = event["batteryLevel"] / 100 * 254
-        assert event["batteryLevel"] == round(event["batteryLevel"], 2)
+        assert steps == pytest.approx(round(steps), abs=1e-4)
         assert -32 <= event["margin"] <= 31
-        assert 0 <= steps <= 254
+        assert 1 <= round(steps) <= 254
+
+
+def test_1_4_a_battery_level_has_the_digits_of_32_bits() -> None:
+    """Measured: 197 of 254 steps are written as 77.55905."""
+    assert battery_level(197 / 2.54) == 77.55905
+    assert battery_level(100) == 100.0
+
+
+def test_1_4_a_txack_carries_the_context_of_the_uplink_that_the_gateway_was_chosen_by(lived: Town) -> None:
+    """Measured, for `immediately` too; the reference's example has none."""
+    for index, (kind, eui, event) in enumerate(lived.events):
+        if kind == "txack":
+            up = [one for what, who, one in lived.events[:index] if (what, who) == ("up", eui)][-1]
+            assert event["txInfo"]["context"] == up["rxInfo"][0]["context"]
+            assert list(event["txInfo"]) == ["frequency", "power", "modulation", "timing", "context"]
