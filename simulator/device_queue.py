@@ -138,7 +138,7 @@ class DeviceQueues:
             self._publish(station, Log(now, "ERROR", "DOWNLINK_GATEWAY", said))
             return
         item.f_cnt = station.f_cnt_down
-        station.f_cnt_down += 1
+        station.f_cnt_down = (station.f_cnt_down + 1) & 0xFFFF_FFFF
         self._publish(station, TxAck(self._rng.getrandbits(32), now, item.id, item.f_cnt,
                                      self._fleet.antennas[gateway], frequency, sf, RX2_DBM if rx2 else RX1_DBM, delay_s,
                                      context_at(station.heard_at_ns)))

@@ -27,6 +27,8 @@ from simulator.secrets_of import keys as derived_keys
 NAME_MOST = 100  # characters
 MOST = 200_000  # of one kind
 DEPLOYMENTS_MOST = 100  # each of up to 4 MB
+FEW = 10_000  # tenants, applications, profiles, groups, keys
+SCRIPT_MOST = 256 << 10
 TEXT_MOST = 16_384  # characters of a description
 TAGS_MOST, TAG_MOST = 64, 1024  # of one thing; characters
 UNIQUE, FOREIGN = "unique", "foreign key"  # the rules of its database that ChirpStack leaves it to
@@ -99,14 +101,14 @@ class Registry:
     def __init__(self, now_ns: Callable[[], int], new_id: Callable[[], str], *,
                  changed: Callable[[str], None], forgotten: Callable[[str], None]) -> None:
         self.now_ns, self.new_id, self._changed, self._forgotten = now_ns, new_id, changed, forgotten
-        self.tenants: Table[Tenant] = Table()
-        self.applications: Table[Application] = Table()
-        self.profiles: Table[Profile] = Table()
+        self.tenants: Table[Tenant] = Table(FEW)
+        self.applications: Table[Application] = Table(FEW)
+        self.profiles: Table[Profile] = Table(FEW)
         self.devices: Table[Registered] = Table()
-        self.gateways: Table[GatewayRecord] = Table()
-        self.groups: Table[Group] = Table()
+        self.gateways: Table[GatewayRecord] = Table(FEW)
+        self.groups: Table[Group] = Table(FEW)
         self.deployments: Table[Deployment] = Table(DEPLOYMENTS_MOST)
-        self.api_keys: Table[ApiKey] = Table()
+        self.api_keys: Table[ApiKey] = Table(FEW)
 
     def fill(self, known: Inventory) -> None:
         """Take a whole town in, before anything else happens."""
@@ -312,6 +314,8 @@ def _bounded(row: R) -> R:
         raise _invalid(f"name is longer than {NAME_MOST} characters")
     if len(getattr(row, "description", "")) > TEXT_MOST:
         raise _invalid(f"description is longer than {TEXT_MOST} characters")
+    if len(getattr(row, "payload_codec_script", "")) > SCRIPT_MOST:
+        raise _invalid(f"payload_codec_script is longer than {SCRIPT_MOST} characters")
     for pairs in (getattr(row, "tags", NO_TAGS), getattr(row, "variables", NO_TAGS)):
         if len(pairs) > TAGS_MOST or any(len(name) + len(value) > TAG_MOST for name, value in pairs.items()):
             raise _invalid(f"more than {TAGS_MOST} tags or variables, or one longer than {TAG_MOST} characters")

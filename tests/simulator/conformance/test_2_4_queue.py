@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from chirpstack_api import api, gw
+from chirpstack_api import api, gw, integration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from city.errors import NetworkServerDown
@@ -45,6 +45,19 @@ async def test_2_4_items_are_sent_in_order_five_seconds_apart(serve: Serve) -> N
     assert max(gaps) <= 20, "the lamp answers, and its uplinks lock it as well"
     assert [one["fCntDown"] for one in sent] == [0, 1, 2, 3]
     assert await server.queue(town.lamp) == []
+
+
+async def test_2_4_the_downlink_counter_has_32_bits(serve: Serve) -> None:
+    town = quiet(protobuf=True)
+    town.chirpstack.advance(town.now + timedelta(minutes=3))
+    server = await serve(town)
+    station = town.chirpstack.station(town.lamp)
+    station.f_cnt_down = 2**32 - 1
+    await server.enqueue(town.lamp)
+    await server.enqueue(town.lamp)
+    said = town.chirpstack.advance(town.now + timedelta(minutes=4))
+    sent = [integration.TxAckEvent.FromString(data) for topic, data in said if topic.endswith(f"{town.lamp}/event/txack")]
+    assert [one.f_cnt_down for one in sent] == [2**32 - 1, 0]
 
 
 async def test_2_4_the_server_chooses_the_id_of_what_comes_over_grpc(serve: Serve) -> None:
