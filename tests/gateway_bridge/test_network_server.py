@@ -2,15 +2,18 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
 from chirpstack_api import api
 from google.protobuf.empty_pb2 import Empty
 
+from city.clock import SystemClock
 from city.errors import Invalid, NetworkServerDown
 from city.ids import DevEui
 from city.settings import Chirpstack, Secret
+from gateway_bridge.doctor.services import ApiFacts, probe_api
 from gateway_bridge.network_server import connect
 from tests.gateway_bridge.samples import EUI
 
@@ -69,3 +72,25 @@ async def test_a_refusal_and_silence_are_a_network_server_that_is_down(key: str)
 async def test_addresses_that_are_none_are_refused(url: str) -> None:
     with pytest.raises(Invalid):
         connect(Chirpstack(url))
+
+
+class Server(api.InternalServiceServicer):
+    """Tells its version to nobody, as ChirpStack 4.20 does to API keys; words only to a key that it does not know."""
+
+    def GetVersion(self, request, context):  # noqa: N802, ARG002 - ChirpStack's name
+        known = ("authorization", "Bearer key") in context.invocation_metadata()
+        context.abort(grpc.StatusCode.UNAUTHENTICATED, "" if known else "InvalidToken")
+
+
+@pytest.mark.parametrize(("key", "problem"), [("key", ""), ("wrong", "it answers UNAUTHENTICATED (InvalidToken)")])
+def test_the_doctor_knows_a_key_that_is_good_from_one_that_is_not(key: str, problem: str) -> None:
+    server = grpc.server(ThreadPoolExecutor(1))
+    api.add_InternalServiceServicer_to_server(Server(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        facts = probe_api(Chirpstack(f"127.0.0.1:{port}", Secret(key)), SystemClock())
+    finally:
+        server.stop(None)
+    assert (facts.problem, facts.version) == (problem, "")
+    assert isinstance(facts, ApiFacts)
