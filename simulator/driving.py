@@ -5,7 +5,7 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from simulator.gateway_mqtt import MqttLanguage
 from simulator.gwmp import UdpLanguage
 from simulator.link import BrokerLink
 from simulator.network import Link, drive
-from simulator.options import file_of, shipped
+from simulator.options import add_panel, file_of, shipped
 from simulator.scenario import Scenario
 from simulator.signals import stopping
 from simulator.udp import UdpLink
@@ -68,10 +68,11 @@ async def _run(scenario: Scenario, settings: Mqtt, options: argparse.Namespace) 
     for fault in left_out:
         sys.stderr.write(f"not on the air, so left out: {describe(fault)}\n")
     field = Field(scenario, language, seed=options.seed, start=start, kept=kept)
-    town = Troubled(FieldStage(field), seed=options.seed, start=start)
+    stage = FieldStage(field)
+    town = Troubled(stage, seed=options.seed, start=start)
     with stopping() as stop:
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with _panel(options, field, stage, town), asyncio.TaskGroup() as tasks:
                 tasks.create_task(drive(town, lambda: _link(settings, scenario, options), clock, stop))
                 tasks.create_task((_tell if options.headless else _show)(field, stop))
                 if state:
@@ -79,6 +80,19 @@ async def _run(scenario: Scenario, settings: Mqtt, options: argparse.Namespace) 
         finally:
             if state:
                 keeping.save(state, kept | dict(field.kept))
+
+
+@contextlib.asynccontextmanager
+async def _panel(options: argparse.Namespace, field: Field, stage: FieldStage, town: Troubled) -> AsyncIterator[None]:
+    """The page and API to control the town by, if they were asked for."""
+    if options.panel is None:
+        yield
+        return
+    from simulator.panel.on_air import OnAir  # a web server takes 20 MB, and most runs need none
+    from simulator.panel.serving import panel_of
+
+    async with panel_of(options, [OnAir(field, stage, town)]):
+        yield
 
 
 def _link(settings: Mqtt, scenario: Scenario, options: argparse.Namespace) -> Link:
@@ -155,6 +169,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--udp", metavar="HOST:PORT", help="instead of MQTT: Semtech's packet forwarder protocol")
     parser.add_argument("--state", metavar="FILE", help="what the devices must remember from run to run: without it a server "
                         "refuses their join requests the second time")
+    add_panel(parser)
     parser.add_argument("--headless", action="store_true", help="no live view: a line on stderr every ten seconds")
     return parser
 

@@ -27,12 +27,13 @@ def possible(scenario: Scenario) -> tuple[Scenario, tuple[AnyFault, ...]]:
     """The scenario with those of its faults that can happen where there are only gateways' frames, and the others: what a
     server does wrong, and what happens to the events of single devices."""
     faults = scenario.plan.fault
-    can = tuple(fault for fault in faults if not _of_events(fault))
+    can = tuple(fault for fault in faults if not of_events(fault))
     plan = msgspec.structs.replace(scenario.plan, fault=can)
-    return dataclasses.replace(scenario, plan=plan), tuple(fault for fault in faults if _of_events(fault))
+    return dataclasses.replace(scenario, plan=plan), tuple(fault for fault in faults if of_events(fault))
 
 
-def _of_events(fault: AnyFault) -> bool:
+def of_events(fault: AnyFault) -> bool:
+    """Whether a fault is one of a server's events, which gateways' frames are not."""
     named = any(getattr(fault, key, "") for key in ("zone", "circuit", "model", "asset"))
     by_device = isinstance(fault, plans.Duplicates | plans.Reordered | plans.BrokenMessages) and named
     return by_device or isinstance(fault, plans.Strangers | plans.CodecGarbage | plans.Burst) or (

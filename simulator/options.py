@@ -63,6 +63,14 @@ def add_town(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mischief", action="store_true", help="some duplicates, broken messages, unknown devices")
 
 
+def add_panel(parser: argparse.ArgumentParser) -> None:
+    """The options of the panel."""
+    parser.add_argument("--panel", metavar="[HOST:]PORT", help="a page and an API to control it by, on this machine unless "
+                        "told otherwise; port 0 takes any")
+    parser.add_argument("--panel-token", metavar="TEXT", help="what the panel asks for before it changes anything "
+                        "(default: another each time)")
+
+
 def speed(text: str) -> float:
     """Virtual seconds a second."""
     return _between(0, FASTEST)(text)

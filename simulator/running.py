@@ -20,7 +20,8 @@ from city.settings import Secret, Settings, load
 from simulator.chirpstack import ChirpStack
 from simulator.faults import Troubled
 from simulator.network import drive
-from simulator.options import add_town, period, scenarios_of, speed, troubled
+from simulator.options import add_panel, add_town, period, scenarios_of, speed, troubled
+from simulator.panel.pausing import PausableClock
 from simulator.scenario import Scenario
 from simulator.server_codec import ServerCodec
 from simulator.signals import stopping
@@ -55,11 +56,14 @@ def _write_csv(scenarios: Sequence[Scenario], path: Path) -> int:
 
 async def _run(scenarios: Sequence[Scenario], settings: Settings, options: argparse.Namespace) -> None:
     start = (options.start or SystemClock().now()).astimezone(UTC)
-    clock: Clock = SystemClock() if options.speed == 1 and options.start is None else ScaledClock(start, options.speed)
+    clock: Clock = SystemClock()
+    if options.speed != 1 or options.start is not None:
+        clock = PausableClock(ScaledClock(start, options.speed))
     with stopping() as stop, ServerCodec() as codec:
         towns = [troubled(scenario, options, start, known=not options.empty, legacy=options.legacy, codec=codec)
                  for scenario in scenarios]
-        async with _api(options, [chirpstack for chirpstack, _ in towns]), asyncio.TaskGroup() as tasks:
+        async with (_api(options, [chirpstack for chirpstack, _ in towns]), _panel(options, towns, clock),
+                    asyncio.TaskGroup() as tasks):
             for _, town in towns:
                 tasks.create_task(drive(town, settings.mqtt, clock, stop))
             tasks.create_task((_tell if options.headless else _show)(towns, _title(scenarios, settings), stop))
@@ -93,6 +97,19 @@ async def _api(options: argparse.Namespace, towns: Sequence[ChirpStack]) -> Asyn
         yield
     finally:
         await door.stop()
+
+
+@contextlib.asynccontextmanager
+async def _panel(options: argparse.Namespace, towns: Towns, clock: Clock) -> AsyncIterator[None]:
+    """The page and API to control the towns by, if they were asked for; only virtual time can be stopped there."""
+    if options.panel is None:
+        yield
+        return
+    from simulator.panel.imitation import Imitation  # a web server takes 20 MB, and most runs need none
+    from simulator.panel.serving import panel_of
+
+    async with panel_of(options, [Imitation(*town) for town in towns], clock if isinstance(clock, PausableClock) else None):
+        yield
 
 
 def _title(scenarios: Sequence[Scenario], settings: Settings) -> str:
@@ -138,6 +155,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--headless", action="store_true", help="no live view: a line on stderr every ten seconds")
     parser.add_argument("--api", metavar="HOST:PORT", help="ChirpStack's gRPC API too; port 0 takes any")
     parser.add_argument("--api-secret", metavar="TEXT", help="what its tokens are signed with (default: another each time)")
+    add_panel(parser)
     parser.add_argument("--empty", action="store_true", help="the server knows of nothing until it is provisioned")
     parser.add_argument("--legacy", action="store_true", help="also the events that servers before 4.15 sent")
     parser.add_argument("--csv", metavar="FILE", help="write the town's asset list for `stadtfunk import`, and end")

@@ -27,11 +27,11 @@ DOORS = {
     "grpc": ("gateway_bridge/network_server.py", "gateway_bridge/doctor/services.py",
              "simulator/grpc_api.py",  # the imitation's own API,
              "simulator/provision.py", "simulator/provisioning.py"),  # … and what fills any server's
-    "fastapi": ("api/", "simulator/demo.py"),
+    "fastapi": ("api/", "simulator/demo.py", "simulator/panel/"),  # … the simulator's own page and API
     "urllib3": ("city/store/influx",),  # influx.py and influx_http.py: what is said, and how it gets there
     "influxdb_client": ("city/store/influx.py",),
     "grafana_client": ("dashboards/provision.py",),
-    "asyncio": ("city/clock.py", "gateway_bridge/", "api/", "simulator/network.py", "simulator/link.py",
+    "asyncio": ("city/clock.py", "gateway_bridge/", "api/", "simulator/panel/", "simulator/network.py", "simulator/link.py",
                 "simulator/demo.py", "simulator/running.py", "simulator/driving.py", "simulator/udp.py", "simulator/record.py", "simulator/replay.py", "simulator/signals.py",
                 "simulator/broker.py", "simulator/provision.py", "simulator/provisioning.py"),
     "subprocess": ("decoders/_sandbox/pool.py", "simulator/broker.py", "simulator/demo.py"),
