@@ -34,6 +34,11 @@ class Reader:
             self._waiting.append(message)
         self._something.set()
 
+    @property
+    def waiting(self) -> int:
+        """Messages that it has not taken yet."""
+        return len(self._waiting)
+
     def close(self) -> None:
         """It gets no more."""
         self._over = True

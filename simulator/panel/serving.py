@@ -26,9 +26,9 @@ async def panel_of(options: argparse.Namespace, towns: Sequence[Controllable],
     """The panel for as long as the block runs; its address and token are told on stderr. Raises Invalid on an address or a
     token that is none, Conflict where nobody can listen there."""
     host, port = address(options.panel)
-    token = _token(options.panel_token)
+    secret = token(options.panel_token)
     panel = Panel(towns, clock)
-    server = _Guest(uvicorn.Config(create_app(panel, token=token, host=host), host=host, port=port, log_config=None,
+    server = _Guest(uvicorn.Config(create_app(panel, token=secret, host=host), host=host, port=port, log_config=None,
                                    access_log=False, lifespan="off", server_header=False, timeout_graceful_shutdown=2,
                                    limit_concurrency=200, ws="none"))
     task = asyncio.create_task(server.serve())
@@ -38,7 +38,7 @@ async def panel_of(options: argparse.Namespace, towns: Sequence[Controllable],
         ready.cancel()
         if task.done():
             task.result()
-        _tell(server, host, token)
+        _tell(server, host, secret)
         yield
     finally:
         panel.hub.close()
@@ -56,18 +56,19 @@ def address(text: str) -> tuple[str, int]:
     return host.strip("[]") or LOOPBACK, int(port)
 
 
-def _token(given: str | None) -> Secret:
+def token(given: str | None) -> Secret:
+    """The token that was given, or a new one. Raises Invalid."""
     if given is not None and (len(given) < LEAST_TOKEN or not given.isascii() or not given.isprintable() or " " in given):
         raise Invalid("A token has at least {least} ASCII characters and no space.", field="panel-token", rule="token",
                       least=LEAST_TOKEN)
     return Secret(given or secrets.token_urlsafe(24))
 
 
-def _tell(server: "_Guest", host: str, token: Secret) -> None:
+def _tell(server: "_Guest", host: str, secret: Secret) -> None:
     """The token stands behind #, which browsers keep to themselves."""
     port = server.servers[0].sockets[0].getsockname()[1]
     shown = f"[{host}]" if ":" in host else host
-    sys.stderr.write(f"panel: http://{shown}:{port}/#token={token.reveal()}\n")
+    sys.stderr.write(f"panel: http://{shown}:{port}/#token={secret.reveal()}\n")
     sys.stderr.flush()
 
 
