@@ -8,6 +8,7 @@ COMMANDS = {
     "run": ("simulator.running", "main", "towns on a broker, in the place of ChirpStack (also without a word here)"),
     "drive": ("simulator.driving", "main", "a town on the air, with gateways in front of a real network server"),
     "provision": ("simulator.provision", "main", "tell a ChirpStack of towns: profiles, gateways, devices, keys, groups"),
+    "load": ("simulator.loading", "main", "as many events a second as one wants"),
     "record": ("simulator.record", "main", "what a broker or simulated towns say, to a file"),
     "replay": ("simulator.replay", "main", "a recording to a broker"),
     "scenarios": ("simulator.listing", "scenarios", "the scenarios that come along"),
