@@ -106,9 +106,11 @@ async def _panel(options: argparse.Namespace, towns: Towns, clock: Clock) -> Asy
         yield
         return
     from simulator.panel.imitation import Imitation  # a web server takes 20 MB, and most runs need none
+    from simulator.panel.journal import LEAST, MOST
     from simulator.panel.serving import panel_of
 
-    async with panel_of(options, [Imitation(*town) for town in towns], clock if isinstance(clock, PausableClock) else None):
+    desks = [Imitation(*town, frames=max(MOST // len(towns), LEAST)) for town in towns]
+    async with panel_of(options, desks, clock if isinstance(clock, PausableClock) else None):
         yield
 
 

@@ -12,7 +12,7 @@ from simulator.fault_plan import AnyFault
 from simulator.faults import Troubled
 from simulator.makes import RawFrame, is_confirmed
 from simulator.panel.controllable import BandUse, GatewayNow, Level, Radio, Reach, Totals
-from simulator.panel.journal import NOBODY, Copy, Journal, Seen
+from simulator.panel.journal import MOST, NOBODY, Copy, Journal, Seen
 from simulator.radio import MAX_PAYLOAD, Heard, Link
 from simulator.stage import Stage
 from simulator.station import Station
@@ -23,8 +23,9 @@ class Imitation:
 
     level: Level = "events"
 
-    def __init__(self, chirpstack: ChirpStack, troubled: Troubled) -> None:
-        self._town, self.troubled, self.journal = chirpstack, troubled, Journal()
+    def __init__(self, chirpstack: ChirpStack, troubled: Troubled, *, frames: int = MOST) -> None:
+        """`frames` of it are kept to be looked at."""
+        self._town, self.troubled, self.journal = chirpstack, troubled, Journal(frames)
         scenario = chirpstack.scenario
         devices = [site.device for site in scenario.lamps] + [site.device for site in scenario.bays]
         self._euis: Mapping[AssetId, str] = {one.asset: one.dev_eui for one in devices}

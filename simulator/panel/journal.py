@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from city.ids import AssetId
 from simulator.lorawan import Session
 
-MOST, EACH = 20_000, 30  # frames of a town, and of one device
+MOST, LEAST, EACH = 20_000, 500, 30  # frames of all towns, of each of many, and of one device
 NOBODY = "nobody"  # heard it: the reason at the event level, where nothing more is known
 
 

@@ -34,7 +34,8 @@ def scene() -> EventTown:
 
 def asked(scene: EventTown, method: str = "POST", **headers: str) -> int:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return scene.call.http.request(method, f"/api{TOWN}/weather", json={} if method == "POST" else None, headers=named).status_code
+    body = {} if method == "POST" else None
+    return scene.call.http.request(method, f"/api{TOWN}/weather", json=body, headers=named).status_code
 
 
 @pytest.mark.parametrize("token", ["", "Bearer ", "Bearer wrong", TOKEN, "Basic x", BEARER + "x", BEARER[:-1]])
@@ -163,8 +164,9 @@ async def test_so_many_pages_and_no_more() -> None:
 # -- where it listens
 
 
-@pytest.mark.parametrize(("text", "where"), [("8090", ("127.0.0.1", 8090)), ("0.0.0.0:0", ("0.0.0.0", 0)), ("[::1]:8090", ("::1", 8090)),
-                                             (":8090", ("127.0.0.1", 8090)), ("host:80", ("host", 80))])
+@pytest.mark.parametrize(("text", "where"), [
+    ("8090", ("127.0.0.1", 8090)), ("0.0.0.0:0", ("0.0.0.0", 0)), ("[::1]:8090", ("::1", 8090)), (":8090", ("127.0.0.1", 8090)),
+    ("host:80", ("host", 80))])
 def test_it_listens_on_this_machine_unless_told_otherwise(text: str, where: tuple[str, int]) -> None:
     assert serving.address(text) == where
 

@@ -42,8 +42,8 @@ export class Chosen {
     const fault = h("select", { id: "fault" }, device.faults.map((one) => h("option", { value: one }, one ? t(one) : t("works"))));
     this.fault = fault;
     body.replaceChildren(
-      this.facts,
       h("div.row", {}, this.actions(device)),
+      this.facts,
       h("form.form", { onsubmit: (event) => { event.preventDefault(); this.fail(fault.value); } },
         h("label.field", {}, h("span", {}, t("Fault of its own")), fault), h("button.button", {}, t("Let it be so"))),
       h("details", {}, h("summary", {}, t("Send bytes from it")), h("div", {}, this.sending(device))),

@@ -116,7 +116,7 @@ export class TownMap {
       const one = this.things.get(item.id);
       if (one) { Object.assign(one, item); this.dress(one); }
     }
-    if (this.many && items.length) this.later(1500);
+    if (this.many && items.length) this.later(6000);
   }
 
   choose(id) {
