@@ -27,7 +27,7 @@ class Shell:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._ports = {"1883": str(free_port()), "8090": str(free_port())}
+        self._ports = {port: str(free_port()) for port in ("1883", "8090", "8091")}
         self._running: list[subprocess.Popen[str]] = []
         bin_directories = [str(Path(sys.executable).parent), "/usr/sbin", "/usr/local/sbin", os.environ["PATH"]]
         self._environment = os.environ | {"PATH": os.pathsep.join(bin_directories), "COLUMNS": "120"}
@@ -102,6 +102,7 @@ def test_the_commands_of_the_tutorial_do_what_it_says(said: dict[str, str]) -> N
     assert "24 bays" in of(said, "check tal.toml")
     assert re.search(r"joined 60/60 .* faults \d", of(said, "check sturm.toml"))
     assert re.search(r"falsch\.toml cannot be used, line \d+: there is no circuit NO-99", of(said, "falsch.toml"))
+    assert re.search(r'"kind":"weather","facts":\{"for":"10 min","loss":"0\.2"\}', of(said, "only-for-this-tour"))
     assert re.search(r"(\d{2,}) messages in sturm\.jsonl\n.*\1 messages to mqtt://", of(said, "replay"), re.DOTALL)
 
 
