@@ -48,6 +48,8 @@ class Provisioner:
         self._channel, self._url, self._parallel = channel, url, parallel
         self._metadata = (("authorization", f"Bearer {token.reveal()}"),)
         self._stubs: dict[str, Any] = {}
+        self._one = asyncio.Semaphore(1)
+        self._turn = asyncio.Semaphore(parallel)
 
     async def provision(self, town: Inventory, seed: int, *, tenant_id: str = "", step: Step) -> Report:
         """Fill the server with a town. With `tenant_id` into that tenant, which a tenant's key needs; else into the tenant
@@ -254,12 +256,15 @@ class Provisioner:
             stub = self._stubs[service] = getattr(api, f"{service}ServiceStub")(self._channel)
         for wait_s in PATIENCE_S:
             try:
-                return await getattr(stub, method)(request, metadata=self._metadata, timeout=CALL_S)
+                async with self._turn:
+                    return await getattr(stub, method)(request, metadata=self._metadata, timeout=CALL_S)
             except grpc.aio.AioRpcError as error:
                 if LOCKED not in (error.details() or ""):
                     raise
+            self._turn = self._one  # who has one writer is helped by nobody's hurry
             await asyncio.sleep(wait_s)
-        return await getattr(stub, method)(request, metadata=self._metadata, timeout=CALL_S)
+        async with self._turn:
+            return await getattr(stub, method)(request, metadata=self._metadata, timeout=CALL_S)
 
     def _sentence(self, error: grpc.aio.AioRpcError, about: str) -> CityError:
         """What a person can do about it."""
