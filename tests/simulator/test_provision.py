@@ -1,5 +1,6 @@
 """A town told to a server over gRPC, once and again; against our imitation, through a real port."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -186,3 +187,37 @@ async def test_a_device_profile_of_lamps_is_patient_enough(connect: Connect) -> 
     lamps = next(one for one in town.chirpstack.registry.profiles if one.supports_class_c)
     assert lamps.class_c_timeout >= 8
     assert (lamps.payload_codec_runtime, lamps.mac_version, lamps.region) == (api.CodecRuntime.NONE, 3, 0)
+
+
+class OneWriter(api.TenantServiceServicer):
+    """Serves one call at a time, as a ChirpStack on SQLite does, and refuses all others."""
+
+    def __init__(self) -> None:
+        self.busy, self.served, self.refused = False, 0, 0
+
+    async def Get(self, request, context):  # noqa: N802, ARG002 - ChirpStack's name
+        if self.busy:
+            self.refused += 1
+            await context.abort(grpc.StatusCode.INTERNAL, "database is locked")
+        self.busy = True
+        for _ in range(200):
+            await asyncio.sleep(0)
+        self.busy = False
+        self.served += 1
+        return api.GetTenantResponse()
+
+
+async def test_a_server_that_is_locked_is_asked_one_call_at_a_time() -> None:
+    server, service = grpc.aio.server(), OneWriter()
+    api.add_TenantServiceServicer_to_server(service, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            provisioner = Provisioner(channel, Secret("key"), url="here", parallel=8)
+            await provisioner._each(range(40), lambda number: provisioner._call(
+                "Tenant", "Get", api.GetTenantRequest(id=str(number)), "tenant"))
+    finally:
+        await server.stop(None)
+    assert service.served == 40
+    assert 0 < service.refused < 8, "only those that were under way when it was first refused"
