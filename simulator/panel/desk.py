@@ -171,11 +171,13 @@ class Desk:
         (bay.arrive if here else bay.leave)()
 
     def reboot(self, asset: str) -> None:
-        """Let a device start anew."""
+        """Let a device start anew. Raises Conflict where it has no power."""
+        self._powered(asset)
         self.town.reboot(self.roster.site(asset).device.asset)
 
     def say(self, asset: str, raw: Raw) -> None:
-        """Let a device send a frame. Raises Invalid on bytes that are none or too many, Conflict without a session."""
+        """Let a device send a frame. Raises Invalid on bytes that are none or too many, Conflict without power or a
+        session."""
         who = self.roster.site(asset).device.asset
         try:
             data = bytes.fromhex(raw.hex)
@@ -185,9 +187,15 @@ class Desk:
         if not 1 <= len(data) <= most:
             raise Invalid("At its data rate a frame of this device carries 1 to {most} bytes, not {number}.", field="hex",
                           rule=f"1…{most}", most=most, number=len(data))
+        self._powered(asset)
         if not self.town.joined(who):
             raise Conflict("This device has not joined: it cannot send.", field="asset", rule="joined")
         self.town.say(who, RawFrame(raw.port, data, confirmed=raw.confirmed))
+
+    def _powered(self, asset: str) -> None:
+        lamp = self._stage.lamps.get(self.roster.site(asset).device.asset)
+        if lamp is not None and not lamp.powered:
+            raise Conflict("This device has no power.", field="asset", rule="powered")
 
     # -- … to circuits, lots, gateways and the radio
 

@@ -10,13 +10,14 @@ from city.errors import Invalid, NotFound, Unsupported
 from decoders.catalog import catalog
 from simulator.bay import FAULTS as BAY_FAULTS
 from simulator.driver import FAULTS as LAMP_FAULTS
-from simulator.fault_plan import AnyFault, DeviceFault
+from simulator.fault_plan import AnyFault, DeviceFault, seconds
 from simulator.panel.controllable import Controllable
 from simulator.panel.shapes import FaultField, FaultKind, RunningFault
 from simulator.scenario import Scenario
 
 NOW: Final = "+0 s"
 HIDDEN = ("at", "town")
+LONGEST_S = 10 * 365 * 86_400.0
 FAULTS: Mapping[str, tuple[str, ...]] = {
     "lamp": LAMP_FAULTS, "bay": BAY_FAULTS, "": tuple(one for one in LAMP_FAULTS if one in BAY_FAULTS)}
 
@@ -28,6 +29,8 @@ def read(given: Mapping[str, Any], town: Controllable) -> AnyFault:
         fault: AnyFault = msgspec.convert({**given, "at": NOW, "town": ""}, AnyFault)
     except msgspec.ValidationError as error:
         raise Invalid("This is no fault: {what}", field="kind", rule="fault", what=str(error)[:200]) from None
+    if fault.lasts and seconds(fault.lasts) > LONGEST_S:
+        raise Invalid("A fault lasts ten years at most; without a time it lasts until it is ended.", field="for", rule="period")
     if not town.possible(fault):
         raise Unsupported("This fault happens to a server's events; here are only gateways' frames.", field="kind", rule="level")
     _check(fault, town.stage.scenario)

@@ -60,11 +60,6 @@ class Journal:
         while len(self._order) > self._most:
             self._forget(*self._order.popleft())
 
-    def last(self, asset: AssetId) -> Seen | None:
-        """A device's newest frame."""
-        frames = self._frames.get(asset)
-        return frames[-1] if frames else None
-
     def of(self, asset: AssetId) -> Iterator[Seen]:
         """A device's frames, newest first."""
         return reversed(self._frames.get(asset, deque()))

@@ -1,6 +1,7 @@
 """A town at frame level, to be controlled: what becomes of each copy of each frame is seen."""
 
 from collections.abc import Mapping
+from itertools import islice
 
 from city.airtime import DATA_RATES
 from city.ids import AssetId
@@ -18,6 +19,7 @@ from simulator.propagation import shown_rssi
 from simulator.region import eirp_dbm
 from simulator.stage import Stage
 
+JUST_NOW = 6  # frames that a device may hear while one of its own is on the air
 WALL_DB = 300.0  # what a device that is taken off the net loses besides: more than any link has to give
 
 
@@ -101,9 +103,8 @@ class OnAir:
         asset = self._assets.get(flight.spot) if flight.spot is not None else None
         if asset is None:
             return  # a gateway's frame that another one was following
-        last = self.journal.last(asset)
-        if last is None or last.at_ns != flight.began or not last.up:
-            last = self._sent(asset, flight)
+        newest = islice(self.journal.of(asset), JUST_NOW)
+        last = next((seen for seen in newest if seen.up and seen.at_ns == flight.began), None) or self._sent(asset, flight)
         rssi = None if reason else shown_rssi(flight.power[gateway])
         last.copies.append(Copy(self._gateways[gateway] if gateway >= 0 else "", reason, rssi,
                                 None if reason else round(snr_db * 4) / 4))
@@ -114,7 +115,7 @@ class OnAir:
         if asset is None:
             return
         session, to_group, last = self._reader(asset, head.dev_addr) if head is not None else (None, False, -1)
-        if head is not None and session is None:
+        if (head is not None and session is None) or (head is None and not self._lets_in(asset, flight.phy)):
             return
         copy = Copy(self._gateways[flight.gateway], reason, shown_rssi(rssi_dbm), round(snr_db * 4) / 4)
         self.journal.add(asset, Seen(flight.began, False, [copy], to_group=to_group,
@@ -127,6 +128,10 @@ class OnAir:
             return kept.session, False, kept.f_cnt_down
         keys = lamp.groups.get(f"{dev_addr:08x}") if lamp is not None else None
         return (Session(dev_addr, bytes.fromhex(keys[0]), bytes.fromhex(keys[1])) if keys else None), True, -1
+
+    def _lets_in(self, asset: AssetId, phy: bytes) -> bool:
+        """Whether a join-accept is for this device: one that joins hears those of all others, too."""
+        return lorawan.read_join_accept(phy, self._field.devices[asset].who.app_key) is not None
 
     def _sent(self, asset: AssetId, flight: Flight) -> Seen:
         kept = self._field.devices[asset].kept

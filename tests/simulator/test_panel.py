@@ -17,7 +17,7 @@ from simulator.panel.pausing import PausableClock
 from simulator.panel.watch import Watch
 from simulator.scenario import Scenario
 from tests.simulator.conftest import NIGHT
-from tests.simulator.panel_scene import Caller, EventTown
+from tests.simulator.panel_scene import TOKEN, Caller, EventTown
 
 TOWN = "/towns/hilchenbach"
 
@@ -149,6 +149,25 @@ def test_a_restarted_device_joins_anew(scene: EventTown) -> None:
     assert eui in {event["deviceInfo"]["devEui"] for event in events(scene.run(60), "join")}
 
 
+def test_what_has_no_power_does_nothing(scene: EventTown) -> None:
+    path = f"{TOWN}/devices/{scene.lamp}"
+    circuit = scene.call.get(path)["circuit"]
+    scene.call.do(f"{TOWN}/circuits/{circuit}/power", {"on": False})
+    for what, body in (("reboot", None), ("send", {"port": 1, "hex": "00"})):
+        assert scene.call.do(f"{path}/{what}", body).json()["detail"] == "Dieses Gerät ist ohne Spannung."
+
+
+@pytest.mark.parametrize("body", ['{"kind": "jammer", "power_dbm": NaN}', '{"kind": "jammer", "place": [NaN, 0]}',
+                                  '{"kind": "weather", "loss": Infinity}', "[" * 60_000, "null", "", '{"kind": ["weather"]}',
+                                  "\xff"])
+def test_whatever_is_sent_is_answered_with_a_problem(scene: EventTown, body: str) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+    answer = scene.call.http.post(f"/api{TOWN}/faults", content=body.encode("latin-1"), headers=headers)
+    assert answer.status_code in (400, 422), answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert scene.call.get(f"{TOWN}/faults") == []
+
+
 def test_gateways_go_down_and_come_up(scene: EventTown) -> None:
     gateways = [one["id"] for one in scene.call.get(f"{TOWN}/gateways")]
     for gateway in gateways:
@@ -187,6 +206,7 @@ def test_any_fault_of_a_scenario_can_be_started_and_ended(scene: EventTown) -> N
     ({"kind": "earthquake"}, 422), ({"kind": "rush", "factor": 101}, 422), ({"kind": "rush", "factor": "many"}, 422),
     ({"kind": "rush", "zone": "nowhere"}, 404), ({"kind": "gateway-down", "gateway": "x"}, 404), ({"kind": "gateway-down"}, 422),
     ({"kind": "device-fault", "fault": "plague"}, 422), ({"kind": "rush", "for": "1" * 50}, 422),
+    ({"kind": "rush", "for": "999999 d 999999 d 999999 d 999999 d"}, 422), ({"kind": "jammer", "place": [1e9, 0]}, 422),
     ({"kind": "rush", "more": 1}, 422),    ({"kind": "weather", "at": "2026-01-01T00:00"}, 201)])
 def test_a_fault_must_hold(scene: EventTown, asked: dict[str, object], status: int) -> None:
     answer = scene.call.do(f"{TOWN}/faults", asked)
