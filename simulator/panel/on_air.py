@@ -15,7 +15,7 @@ from simulator.lorawan import Session
 from simulator.makes import RawFrame
 from simulator.panel.controllable import BandUse, GatewayNow, Level, Radio, Reach, Totals
 from simulator.panel.journal import Copy, Journal, Seen
-from simulator.propagation import shown_rssi
+from simulator.propagation import shown_rssi, shown_snr
 from simulator.region import eirp_dbm
 from simulator.stage import Stage
 
@@ -107,7 +107,7 @@ class OnAir:
         last = next((seen for seen in newest if seen.up and seen.at_ns == flight.began), None) or self._sent(asset, flight)
         rssi = None if reason else shown_rssi(flight.power[gateway])
         last.copies.append(Copy(self._gateways[gateway] if gateway >= 0 else "", reason, rssi,
-                                None if reason else round(snr_db * 4) / 4))
+                                None if reason else shown_snr(snr_db, 0.0)))
 
     def down(self, flight: Flight, spot: Spot, reason: str, rssi_dbm: float, snr_db: float) -> None:
         """What an ear has made of a downlink; those of others are passed over."""
@@ -117,7 +117,7 @@ class OnAir:
         session, to_group, last = self._reader(asset, head.dev_addr) if head is not None else (None, False, -1)
         if (head is not None and session is None) or (head is None and not self._lets_in(asset, flight.phy)):
             return
-        copy = Copy(self._gateways[flight.gateway], reason, shown_rssi(rssi_dbm), round(snr_db * 4) / 4)
+        copy = Copy(self._gateways[flight.gateway], reason, shown_rssi(rssi_dbm), shown_snr(snr_db, 0.0))
         self.journal.add(asset, Seen(flight.began, False, [copy], to_group=to_group,
                                      wave=_wave(flight), phy=flight.phy, session=session, last=last))
 

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from city.errors import NotFound
 from simulator.panel.desk import Desk
-from simulator.panel.words import LANGUAGES, german, preferred, translate
+from simulator.panel.words import LANGUAGES, preferred, translate, words
 
 HERE = Path(__file__).parent
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -57,7 +57,7 @@ def rendered(language: str, desks: Mapping[str, Desk]) -> str:
 
     return _templates().get_template("panel.html").render(
         _=_, language=language, towns=[desk.about() for desk in desks.values()], version=version(),
-        texts=dict(german()) if language == "de" else {})
+        texts=dict(words(language)))
 
 
 @cache

@@ -1,11 +1,12 @@
 // What all parts of the page need: words, elements, the API and its token.
 const texts = JSON.parse(document.getElementById("texts").textContent);
 export const language = document.documentElement.lang;
-const whole = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
-const fine = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
-const share = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 });
-const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const day = new Intl.DateTimeFormat(language, { weekday: "short", day: "2-digit", month: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const writing = language === "en" ? "en-GB" : language;
+const whole = new Intl.NumberFormat(writing, { maximumFractionDigits: 0 });
+const fine = new Intl.NumberFormat(writing, { maximumFractionDigits: 1 });
+const share = new Intl.NumberFormat(writing, { style: "percent", maximumFractionDigits: 1 });
+const clock = new Intl.DateTimeFormat(writing, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const day = new Intl.DateTimeFormat(writing, { weekday: "short", day: "2-digit", month: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
 /** The sentence in the page's language, its {named} places filled in. */
 export const t = (text, facts = {}) => (texts[text] ?? text).replace(/\{(\w+)\}/g, (_, name) => facts[name] ?? "");
