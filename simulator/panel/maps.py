@@ -6,7 +6,7 @@ from simulator.panel.roster import Roster, asset_of
 from simulator.panel.shapes import Cell, MapOut, StreetOut, Thing
 from simulator.scenario import BaySite, LampSite, Scenario
 
-MOST_THINGS, CELLS, MOST_STREET_POINTS = 1_500, 24, 20_000
+MOST_THINGS, CELLS, MOST_STREET_POINTS = 1_500, 12, 20_000
 MARGIN = 0.04  # of the town's width around it
 LEAST_DEGREES = 0.0005
 Box = tuple[float, float, float, float]  # south, west, north, east

@@ -11,6 +11,7 @@ from city.orders import MulticastGroup
 from decoders.catalog import codec_of
 from simulator.chirpstack import ChirpStack
 from simulator.faults import Troubled
+from simulator.panel import maps
 from simulator.panel.imitation import Imitation
 from simulator.panel.journal import Copy, Journal, Seen
 from simulator.panel.pausing import PausableClock
@@ -62,7 +63,7 @@ def test_a_map_thins_out_and_shows_everything_near_by(large: EventTown) -> None:
     whole = large.call.get(f"{TOWN}/map")
     assert whole["things"] == []
     assert sum(cell["lamps"] + cell["bays"] for cell in whole["cells"]) == whole["total"] == 2100
-    assert len(whole["cells"]) <= 25 * 25
+    assert len(whole["cells"]) <= (maps.CELLS + 1) ** 2
     site = large.chirpstack.scenario.lamps[0].lamp.site
     near = large.call.get(f"{TOWN}/map", south=site.latitude - 1e-3, north=site.latitude + 1e-3, west=site.longitude - 1e-3,
                           east=site.longitude + 1e-3)

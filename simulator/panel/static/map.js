@@ -57,8 +57,8 @@ export class TownMap {
   build() {
     layer.things.replaceChildren(...[...this.things.values()].map((one) => this.element(one)));
     layer.cells.replaceChildren(...this.cells.map((one) => {
-      const radius = Math.min(10 + Math.sqrt(one.lamps + one.bays), 26);
-      const drawn = s("g", { class: one.marked ? "cell cell--bad" : "cell" }, s("circle", { r: radius }), s("text", {}, n(one.lamps + one.bays)));
+      const radius = Math.min(10 + Math.sqrt(one.lamps + one.bays) / 1.5, 22);
+      const drawn = s("g", { class: one.marked > (one.lamps + one.bays) / 10 ? "cell cell--bad" : "cell" }, s("circle", { r: radius }), s("text", {}, n(one.lamps + one.bays)));
       drawn.append(s("title", {}, t("{burning} of {lamps} lamps burn, {taken} of {bays} bays taken, {marked} with something wrong", { ...one })));
       drawn.addEventListener("click", () => { this.lat = one.latitude; this.lon = one.longitude; this.zoom(3); });
       one.drawn = drawn;
