@@ -5,8 +5,9 @@ const writing = language === "en" ? "en-GB" : language;
 const whole = new Intl.NumberFormat(writing, { maximumFractionDigits: 0 });
 const fine = new Intl.NumberFormat(writing, { maximumFractionDigits: 1 });
 const share = new Intl.NumberFormat(writing, { style: "percent", maximumFractionDigits: 1 });
-const clock = new Intl.DateTimeFormat(writing, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const day = new Intl.DateTimeFormat(writing, { weekday: "short", day: "2-digit", month: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const timeZone = "Europe/Berlin"; // the towns', wherever the browser is
+const clock = new Intl.DateTimeFormat(writing, { timeZone, hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const day = new Intl.DateTimeFormat(writing, { timeZone, weekday: "short", day: "2-digit", month: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
 /** The sentence in the page's language, its {named} places filled in. */
 export const t = (text, facts = {}) => (texts[text] ?? text).replace(/\{(\w+)\}/g, (_, name) => facts[name] ?? "");
