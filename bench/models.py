@@ -28,6 +28,7 @@ from simulator.lamp import Lamp
 from simulator.plan import Devices
 from simulator.sensors import VOICES
 from simulator.timetable import Sky
+from tests.simulator.wire import Wire
 
 START = to_ns(datetime(2026, 11, 21, 20, tzinfo=UTC))
 SAMPLES = 5000
@@ -58,15 +59,11 @@ class Field:
     def one(self, *, recording: bool = False) -> Lamp | Bay:
         codec = self._recording if recording else self.codec
         if codec.asset == "bay":
-            return Bay(BAY, codec, missed_edge=0.02, engine=self.engine, rng=self.rng, send=self.hear)
-        return Lamp(LAMP, codec, self.setup, engine=self.engine, sky=self.sky, rng=self.rng, send=self.hear, rejoin=_nowhere)
+            return Bay(BAY, codec, missed_edge=0.02, engine=self.engine, rng=self.rng, radio=Wire(self.hear))
+        return Lamp(LAMP, codec, self.setup, engine=self.engine, sky=self.sky, rng=self.rng, radio=Wire(self.hear))
 
     def run(self, seconds: float) -> None:
         self.engine.run(self.engine.now + int(seconds * NS))
-
-
-def _nowhere() -> None:
-    """Nobody restarts here."""
 
 
 def idle(field: Field, count: int) -> tuple[list[Lamp | Bay], float]:

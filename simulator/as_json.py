@@ -5,7 +5,7 @@ messages zero values are left out. Times end in +00:00 and have 0, 3, 6 or 9 dig
 strings; bytes are base64.
 """
 
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -57,14 +57,14 @@ class JsonWriter:
 
     def _up(self, who: str, up: Up) -> str:
         at, channel = stamp(up.time_ns or up.at_ns), up.channel
-        heard_at = at if not up.time_ns else stamp(up.at_ns)
-        context = b64encode(context_at(up.at_ns)).decode()
+        heard_at = at if up.time_ns in (0, up.at_ns) else stamp(up.at_ns)
+        context = _base64(context_at(up.at_ns))
         radio = (f'"channel":{channel},' if channel else "") + ('"rfChain":1,' if channel < 3 else "")
         heard = ",".join([self._heard(one, up, heard_at, radio, context) for one in up.heard])
         made = "" if up.object is None else f'"object":{_text(dict(up.object))},'
         return (f'{{"deduplicationId":"{up.id}","time":"{at}","deviceInfo":{who},"devAddr":"{up.dev_addr}","adr":true,'
                 f'"dr":{up.dr},"fCnt":{up.f_cnt},"fPort":{up.f_port},"confirmed":{_truth(up.confirmed)},'
-                f'"data":"{b64encode(up.data).decode()}",{made}"rxInfo":[{heard}],'
+                f'"data":"{_base64(up.data)}",{made}"rxInfo":[{heard}],'
                 f'"txInfo":{{"frequency":{CHANNELS[channel]},"modulation":{{"lora":{{"bandwidth":125000,'
                 f'"spreadingFactor":{12 - up.dr},"codeRate":"CR_4_5"}}}}}},"regionConfigId":"{REGION}"}}')
 
@@ -76,7 +76,7 @@ class JsonWriter:
         said_ns = up.at_ns + late_ns
         uplink_id = (up.nonce + index * 2_654_435_761) & 0xFFFF_FFFF
         number = f'"uplinkId":{uplink_id},' if uplink_id else ""
-        gps = f'"timeSinceGpsEpoch":"{_seconds(said_ns - GPS_EPOCH_NS + LEAP_NS)}",' if gnss else ""
+        gps = _since_gps(said_ns) if gnss else ""
         rssi = f'"rssi":{one.rssi},' if one.rssi else ""
         snr = f'"snr":{one.snr},' if one.snr else ""
         lag = stamp(up.at_ns + SERVER_LAG_NS + index * 7_000_000)
@@ -117,7 +117,7 @@ class JsonWriter:
         if head is None:
             head = self._heads[key] = _text(dict(zip(_INFO, key, strict=True)))[:-1]
         return (f'{head},"deviceName":{_text(who.name)},"devEui":"{who.dev_eui}",'
-                f'"deviceClassEnabled":"{who.device_class}","tags":{_text(dict(who.tags))}}}')
+                f'"deviceClassEnabled":"{who.device_class}","tags":{_text(dict(who.tags.items()))}}}')
 
 
 def stamp(ns: int) -> str:
@@ -134,15 +134,24 @@ def _to_the_second(second: int) -> str:
 def _fraction(ns: int) -> str:
     if not ns:
         return ""
-    digits = f"{ns:09d}"
-    if digits.endswith("000000"):
-        return f".{digits[:3]}"
-    return f".{digits[:6]}" if digits.endswith("000") else f".{digits}"
+    if ns % 1000:
+        return f".{ns:09d}"
+    return f".{ns // 1000:06d}" if ns % 1_000_000 else f".{ns // 1_000_000:03d}"
 
 
 def _seconds(ns: int) -> str:
     second, rest = divmod(ns, NS)
     return f"{second}{_fraction(rest)}s"
+
+
+@lru_cache(maxsize=4)
+def _since_gps(ns: int) -> str:
+    """The member of a reception that all gateways with a clock from the sky write alike."""
+    return f'"timeSinceGpsEpoch":"{_seconds(ns - GPS_EPOCH_NS + LEAP_NS)}",'
+
+
+def _base64(data: bytes) -> str:
+    return b2a_base64(data, newline=False).decode("ascii")
 
 
 def _truth(value: bool) -> str:
@@ -161,6 +170,6 @@ def _location(antenna: Antenna) -> str:
 def _downlink_tx_info(sent: TxAck) -> dict[str, object]:
     lora = {"bandwidth": 125_000, "spreadingFactor": sent.sf, "codeRate": "CR_4_5", "polarizationInversion": True}
     timing: dict[str, object] = {"delay": {"delay": f"{sent.delay_s}s"}} if sent.delay_s else {"immediately": {}}
-    context = {"context": b64encode(sent.context).decode()} if sent.context else {}
+    context = {"context": _base64(sent.context)} if sent.context else {}
     return {"frequency": sent.frequency or RX2_HZ, "power": sent.power_dbm, "modulation": {"lora": lora},
             "timing": timing, **context}

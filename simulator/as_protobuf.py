@@ -104,7 +104,7 @@ def _device_info(who: Identity) -> Message:
     info: Message = integration.DeviceInfo(
         tenant_id=who.tenant_id, tenant_name=who.tenant_name, application_id=who.application_id,
         application_name=who.application_name, device_profile_id=who.profile_id, device_profile_name=who.profile_name,
-        device_name=who.name, dev_eui=who.dev_eui, device_class_enabled=who.device_class, tags=dict(who.tags))
+        device_name=who.name, dev_eui=who.dev_eui, device_class_enabled=who.device_class, tags=dict(who.tags.items()))
     return info
 
 

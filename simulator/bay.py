@@ -4,7 +4,7 @@
 believes, its frame at each edge it noticed, its sign of life, its start-up frame (simulator.sensors: by its model).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from random import Random
 
 from city.places import ParkingBay, Restriction
@@ -14,6 +14,7 @@ from simulator.battery import cell_voltage, left
 from simulator.engine import Engine
 from simulator.habits import HOUR_S, LocalWeek, arrivals, rate_at, stay
 from simulator.mains import outside
+from simulator.makes import Radio
 from simulator.plan import Habit
 from simulator.sensors import EVERY, NOTHING_KEPT, VOICES, Kept, Moment, Says
 
@@ -35,18 +36,18 @@ WANDER_K, MOST_WANDER_K = 0.05, 3.0  # by how much a thermometer drifts from one
 
 
 class Bay:
-    """One bay and its sensor. `send` takes its frames; `start` is called when it has joined, `rejoin` when it restarts
-    (without one it keeps its session). `missed_edge` is the share of edges that it does not notice, `stuck_per_day` how
+    """One bay and its sensor. `radio` takes its frames, and is told when it restarts; `start` is called when it has joined.
+    `missed_edge` is the share of edges that it does not notice, `stuck_per_day` how
     often it gets stuck by itself."""
 
     __slots__ = ("_begin", "_changed_ns", "_codec", "_deaf", "_engine", "_kept", "_lasted_ns", "_looking", "_missed_edge",
-                 "_on", "_rejoin", "_rng", "_runs", "_send", "_sent", "_since_ns", "_stuck_per_day", "_voice", "_wander",
+                 "_on", "_radio", "_rng", "_runs", "_sent", "_since_ns", "_stuck_per_day", "_voice", "_wander",
                  "asset", "believed", "boot_reason", "fault", "occupied", "taken")
 
     def __init__(self, asset: ParkingBay, codec: Codec, *, missed_edge: float, engine: Engine, rng: Random,
-                 send: Callable[[Frame], None], rejoin: Callable[[], None] | None = None, stuck_per_day: float = 0.0) -> None:
+                 radio: Radio, stuck_per_day: float = 0.0) -> None:
         self.asset, self.taken, self.occupied, self.believed = asset, False, False, False
-        self._codec, self._engine, self._rng, self._send, self._rejoin = codec, engine, rng, send, rejoin
+        self._codec, self._engine, self._rng, self._radio = codec, engine, rng, radio
         self._missed_edge, self._stuck_per_day = missed_edge, stuck_per_day
         self._on = self._looking = self._deaf = False
         self._voice, self._kept = VOICES[codec.model], NOTHING_KEPT
@@ -148,7 +149,7 @@ class Bay:
         if self.fault == "rebooting":
             self.boot_reason, self._on = "watchdog", False
             self._runs += 1
-            self._engine.after(self._rng.uniform(*BOOT_S), self._rejoin or self.start)
+            self._engine.after(self._rng.uniform(*BOOT_S), self._radio.rejoin)
             self._engine.after(self._rng.uniform(*REBOOTS_S), self._reboot)
 
     def _unstick(self) -> None:
@@ -190,7 +191,7 @@ class Bay:
         port, told = says(Moment(self.believed, self._lasted_ns // (60 * NS), round(degrees), self._sent,
                                  self._engine.now // NS, charge, cell_voltage(charge, degrees), self.boot_reason))
         self._sent += 1
-        self._send(self._codec.encode_uplink(port, told))
+        self._radio.send(self._codec.encode_uplink(port, told))
 
 
 class Lot:

@@ -11,11 +11,12 @@ Differences that matter: no class B; a profile's script is run only where a `cod
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from random import Random
 from types import MappingProxyType
 from typing import Literal
+
+import msgspec
 
 from city.airtime import time_on_air
 from city.errors import BadInput, MalformedEvent, Refused
@@ -27,9 +28,9 @@ from simulator import as_protobuf, downlinks
 from simulator.as_json import JsonWriter
 from simulator.bay import HEARTBEAT_S, Bay, Lot
 from simulator.bugs import Buggy, Spoil
-from simulator.device_queue import LOCK_NS, DeviceQueues, uuid_of
+from simulator.device_queue import COLLECT_NS, DeviceQueues, uuid_of
 from simulator.engine import Engine
-from simulator.events import KINDS, Event, Identity, Join, Status, TxAck, Up, Writer, battery_level
+from simulator.events import KINDS, Event, Join, Status, TxAck, Up, Writer, battery_level
 from simulator.extras import Codec, Extras
 from simulator.fleet import Fleet
 from simulator.habits import LocalWeek
@@ -42,10 +43,10 @@ from simulator.radio import NEEDED_SNR, Air, Heard, Link, Weather
 from simulator.registry import Registry
 from simulator.scenario import BaySite, LampSite, Scenario
 from simulator.sessions import Sessions, not_new, retry_s
-from simulator.station import Station, Witness, identity
+from simulator.station import Family, Station, Witness, family
 from simulator.timetable import Sky
 
-COLLECT_S, ANSWER_S = 0.2, 0.1  # deduplication_delay, get_downlink_data_delay
+ANSWER_S = 0.1  # get_downlink_data_delay
 ATTEMPTS = 8  # of a confirmed uplink
 JOIN_S = 5.0  # from the accept to the device's first frame
 BURIED_DB = 12.0  # what a sensor in the ground loses
@@ -199,17 +200,17 @@ class ChirpStack:
 
     def _lamp(self, site: LampSite, sky: Sky) -> Lamp:
         station = self._station(site)
-        lamp = lamp_of(site.device.model, site.lamp, self._setup, engine=self._engine, sky=sky, rng=self._rng,
-                       send=station.send, rejoin=station.rejoin)
+        lamp = lamp_of(site.model, site.lamp, self._setup, engine=self._engine, sky=sky, rng=self._rng,
+                       radio=station)
         station.device = lamp
         self.multicast.listen(station, lamp)
         return lamp
 
     def _bay(self, site: BaySite) -> Bay:
         station = self._station(site)
-        bay = Bay(site.bay, codec_of(site.device.model), missed_edge=self._setup.missed_edge,
+        bay = Bay(site.bay, codec_of(site.model), missed_edge=self._setup.missed_edge,
                   stuck_per_day=self._setup.stuck_per_day, engine=self._engine,
-                  rng=self._rng, send=station.send, rejoin=station.rejoin)
+                  rng=self._rng, radio=station)
         station.device = bay
         station.battery = bay.battery
         station.confirms = station.status_due = True  # the bay sensor's default; lamps ask for no confirmation
@@ -218,10 +219,10 @@ class ChirpStack:
 
     def _station(self, site: LampSite | BaySite) -> Station:
         asset = site.lamp if isinstance(site, LampSite) else site.bay
-        who = self._identity(self.registry.devices.get(site.device.dev_eui))
-        link = self._air.link(asset.site, dev_eui=site.device.dev_eui, buried_db=BURIED_DB if asset.kind == "bay" else 0.0)
-        station = Station(who, link, self)
-        self._stations[who.dev_eui] = station
+        record = self.registry.devices.get(site.dev_eui)
+        link = self._air.link(asset.site, dev_eui=site.dev_eui, buried_db=BURIED_DB if asset.kind == "bay" else 0.0)
+        station = Station(record, self._family(record), link, self)
+        self._stations[record.dev_eui] = station
         return station
 
     def _lots(self) -> dict[ZoneId, Lot]:
@@ -235,20 +236,19 @@ class ChirpStack:
 
     # -- what the server was told
 
-    def _identity(self, device: Registered) -> Identity:
+    def _family(self, device: Registered) -> Family:
         registry = self.registry
         application, profile = registry.applications.get(device.application_id), registry.profiles.get(device.device_profile_id)
-        return identity(registry.tenant_of(application.id), application, profile, device,
-                        registry.tags_of(device) if application.tags or profile.tags else device.tags)
+        return family(registry.tenant_of(application.id), application, profile)
 
     def _changed(self, dev_eui: str) -> None:
         device = self.registry.devices.get(dev_eui)
-        station, who = self._stations.get(dev_eui), self._identity(device)
+        station, told = self._stations.get(dev_eui), self._family(device)
         if station is None:  # provisioned, but not in this town
-            station = self._stations[dev_eui] = Station(who, NOWHERE, self)
+            station = self._stations[dev_eui] = Station(device, told, NOWHERE, self)
         if station.in_session:  # a session keeps its class
-            who = who.of_class(station.who.device_class)
-        station.who, station.known = who, not device.is_disabled
+            told = told.of_class(station.family.device_class)
+        station.record, station.family, station.known = device, told, not device.is_disabled
         if self._status_interval_s(station) is not None and not station.status_due:
             station.status_due = True
             self._engine.after(self._rng.uniform(60, HEARTBEAT_S), self._device_status, station)
@@ -262,10 +262,10 @@ class ChirpStack:
             del self._stations[dev_eui]
 
     def _patience(self, station: Station) -> int:
-        return self.registry.profiles.get(station.who.profile_id).class_c_timeout
+        return self.registry.profiles.get(station.family.profile_id).class_c_timeout
 
     def _status_interval_s(self, station: Station) -> float | None:
-        profile = self.registry.profiles.find(station.who.profile_id)
+        profile = self.registry.profiles.find(station.family.profile_id)
         rate = profile.device_status_req_interval if profile is not None else 0
         return max(86_400 / rate, STATUS_LEAST_S) if rate else None
 
@@ -281,9 +281,10 @@ class ChirpStack:
             self.stats["joins refused"] += 1
             self._engine.after(retry_s(station, self._engine.now, self._rng), self._join, station)
             return
-        profile = self.registry.profiles.get(station.who.profile_id)
+        profile = self.registry.profiles.get(station.family.profile_id)
         station.begin_session(f"{0x0100_0000 | self._rng.getrandbits(24):08x}")
-        station.who = self._identity(self.registry.devices.get(station.who.dev_eui))
+        station.record = self.registry.devices.get(station.dev_eui)
+        station.family = self._family(station.record)
         if profile.flush_queue_on_activate:
             self.queues.flush(station, pending=True)
         self._publish(station, Join(self._uuid(), self._engine.now, station.dev_addr))
@@ -301,8 +302,8 @@ class ChirpStack:
 
     def send(self, station: Station, frame: Frame) -> None:
         """A device's next uplink."""
-        if self._spoilt and station.who.dev_eui in self._spoilt:
-            frame = self._spoilt[station.who.dev_eui](frame)
+        if self._spoilt and station.dev_eui in self._spoilt:
+            frame = self._spoilt[station.dev_eui](frame)
         self._transmit(station, station.dev_addr, frame, station.f_cnt_up, 1)
         station.f_cnt_up += 1
 
@@ -322,7 +323,7 @@ class ChirpStack:
             return
         bits, dr = self._rng.getrandbits(163), station.link.dr
         at = self._engine.now + int(time_on_air(len(frame.data), 12 - dr, crc=True) * NS) + (bits >> 140 & 0x3FF)
-        done = at + int(COLLECT_S * NS)
+        done = at + COLLECT_NS
         up = Up(uuid_of(bits >> 32), at, session, dr, f_cnt, frame.port, confirmed, frame.data, heard,
                 bits >> 160, bits & 0xFFFF_FFFF, self.fleet.time_of(heard, at, done))
         self._engine.at(done, self._collected, station, up, frame, ack, attempt)
@@ -338,9 +339,7 @@ class ChirpStack:
         if not station.known or not station.in_session:  # its MIC fits no session: no event at all
             self._unheard(station)
             return
-        station.gateway, station.locked_until_ns = up.heard[0].antenna, self._engine.now + LOCK_NS
-        station.heard_by, station.last_seen_ns = tuple([one.antenna for one in up.heard]), self._engine.now
-        station.heard_at_ns = up.at_ns
+        station.was_heard([one.antenna for one in up.heard], self._engine.now)
         if up.f_cnt > station.heard_f_cnt or self.sessions.counts_freely(station):
             station.heard_f_cnt = up.f_cnt
             for event in self._extras.of(station, up, self._engine.now):
@@ -388,7 +387,7 @@ class ChirpStack:
         self.stats[kind] += 1
         who = station.who
         if isinstance(event, TxAck) and self.registry.applications.get(who.application_id).tags:
-            who = replace(who, tags=self.registry.tags_of(self.registry.devices.get(who.dev_eui), application=False))
+            who = msgspec.structs.replace(who, tags=self.registry.tags_of(station.record, application=False))
         self._outbox.append((f"application/{who.application_id}/device/{who.dev_eui}/event/{kind}",
                              self._writer.write(who, event)))
 

@@ -17,7 +17,7 @@ from simulator.plan import Devices
 from simulator.radio import MAX_PAYLOAD
 from simulator.station import Station, Witness
 
-LOCK_NS = 5 * NS  # class_a_lock_duration after an uplink, class_c_lock_duration between downlinks
+COLLECT_NS = NS // 5  # deduplication_delay
 WAITING_MOST = 100_000  # items
 RX2_DBM, RX1_DBM = 29, 16
 
@@ -91,7 +91,7 @@ class DeviceQueues:
         self._ticking = False
         now = self._engine.now
         due = (station for station in self._waiting if station.gateway is not None and station.locked_until_ns <= now)
-        for station in nsmallest(QUEUE_FRAMES_S, due, key=lambda one: one.who.dev_eui):
+        for station in nsmallest(QUEUE_FRAMES_S, due, key=lambda one: one.dev_eui):
             self._send_class_c(station)
         self._wind_up()
 
@@ -99,7 +99,7 @@ class DeviceQueues:
         sf = self._setup.rx2_sf
         item = self._next(station, MAX_PAYLOAD[12 - sf], "")
         if item is not None:
-            station.locked_until_ns = self._engine.now + LOCK_NS
+            station.sent_ns = self._engine.now
             self._dispatch(station, item, sf=sf, frequency=RX2_HZ, delay_s=0)
         if not station.queue or not station.class_c:
             self._waiting.pop(station, None)
@@ -141,7 +141,7 @@ class DeviceQueues:
         station.f_cnt_down = (station.f_cnt_down + 1) & 0xFFFF_FFFF
         self._publish(station, TxAck(self._rng.getrandbits(32), now, item.id, item.f_cnt,
                                      self._fleet.antennas[gateway], frequency, sf, RX2_DBM if rx2 else RX1_DBM, delay_s,
-                                     context_at(station.heard_at_ns)))
+                                     context_at(station.last_seen_ns - COLLECT_NS)))
         if item.order.confirmed:
             item.pending_until_ns = sent_ns + self._patience(station) * NS
         else:

@@ -17,13 +17,13 @@ class Engine:
 
     def __init__(self, start_ns: int) -> None:
         self.now = start_ns
-        self._queue: list[tuple[int, int, Action, tuple[Any, ...]]] = []
+        self._queue: list[tuple[Any, ...]] = []  # when, serial, action, and its facts: one object each, for there are many
         self._serial = 0
 
     def at(self, when_ns: int, action: Action, *facts: Any) -> None:  # noqa: ANN401 - whatever the action takes
         """Do `action(*facts)` at `when_ns`; at once, if that is past."""
         self._serial += 1
-        heapq.heappush(self._queue, (max(when_ns, self.now), self._serial, action, facts))
+        heapq.heappush(self._queue, (max(when_ns, self.now), self._serial, action) + facts)  # noqa: RUF005 - twice as fast
 
     def after(self, seconds: float, action: Action, *facts: Any) -> None:  # noqa: ANN401 - whatever the action takes
         """Do `action(*facts)` when `seconds` have gone by."""
@@ -31,10 +31,11 @@ class Engine:
 
     def run(self, until_ns: int) -> int:
         """Do all that is due until `until_ns`, and be there; returns how many actions that were. Never goes back."""
-        queue, done = self._queue, 0
+        queue, pop, done = self._queue, heapq.heappop, 0
         while queue and queue[0][0] <= until_ns:
-            self.now, _, action, facts = heapq.heappop(queue)
-            action(*facts)
+            due = pop(queue)
+            self.now = due[0]
+            due[2](*due[3:])
             done += 1
         self.now = max(self.now, until_ns)
         return done

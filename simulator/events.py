@@ -2,8 +2,10 @@
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
+
+import msgspec
 
 from city.ids import DevEui
 from simulator.radio import Heard
@@ -15,8 +17,7 @@ CHANNELS = (868_100_000, 868_300_000, 868_500_000, 867_100_000, 867_300_000, 867
 RX2_HZ = 869_525_000
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Identity:
+class Identity(msgspec.Struct, frozen=True, eq=False):
     """`deviceInfo`: who a device is, as ChirpStack was told."""
 
     tenant_id: str
@@ -30,13 +31,8 @@ class Identity:
     device_class: Class
     tags: Mapping[str, str]
 
-    def of_class(self, device_class: Class) -> "Identity":
-        """The same device in a session of that class."""
-        return self if device_class == self.device_class else replace(self, device_class=device_class)
 
-
-@dataclass(slots=True)
-class Up:
+class Up(msgspec.Struct):
     """An uplink, deduplicated; `heard` is best first and not empty."""
 
     id: str

@@ -34,11 +34,11 @@ class Extras:
 
     def _decoded(self, codec: Codec, station: Station, up: Up, now_ns: int) -> Log | None:
         """Fill in `object`, or say why there is none: the uplink is sent in any case."""
-        profile = self._registry.profiles.get(station.who.profile_id)
+        profile = self._registry.profiles.get(station.family.profile_id)
         if profile.payload_codec_runtime != CODEC_JS:
             return None
         try:
-            up.object = codec(profile.payload_codec_script, up, self._registry.devices.get(station.who.dev_eui).variables)
+            up.object = codec(profile.payload_codec_script, up, self._registry.devices.get(station.dev_eui).variables)
         except (BadInput, Unavailable) as error:
             return Log(now_ns, "ERROR", "UPLINK_CODEC", _text(error), {"deduplication_id": up.id})
         return None

@@ -115,28 +115,22 @@ class Field:
             self.engine.after(0, self._say_alive, index)
 
     def _lamp(self, site: LampSite, sky: Sky, kept: Mapping[str, Kept]) -> Lamp:
-        device = self._device(site.lamp, site.device.dev_eui, _make(site.device.model), kept, self._spot(site))
-        lamp = lamp_of(site.device.model, site.lamp, self._setup, engine=self.engine, sky=sky, rng=self._rng,
-                       send=lambda frame: self._say(device, frame), rejoin=device.rejoin)
+        device = self._device(site.lamp, site.dev_eui, _make(site.model), kept, self._spot(site))
+        lamp = lamp_of(site.model, site.lamp, self._setup, engine=self.engine, sky=sky, rng=self._rng,
+                       radio=_Radio(self, device))
         device.attach(lamp, lamp)
         return lamp
 
     def _bay(self, site: BaySite, kept: Mapping[str, Kept]) -> Bay:
-        device = self._device(site.bay, site.device.dev_eui, BAY, kept, self._spot(site), self._battery_of(site.bay.id))
-        bay = Bay(site.bay, codec_of(site.device.model), missed_edge=self._setup.missed_edge,
-                  stuck_per_day=self._setup.stuck_per_day, rejoin=device.rejoin, engine=self.engine, rng=self._rng,
-                  send=lambda frame: self._say(device, frame))
+        device = self._device(site.bay, site.dev_eui, BAY, kept, self._spot(site), self._battery_of(site.bay.id))
+        bay = Bay(site.bay, codec_of(site.model), missed_edge=self._setup.missed_edge,
+                  stuck_per_day=self._setup.stuck_per_day, engine=self.engine, rng=self._rng, radio=_Radio(self, device))
         device.attach(bay)
         return bay
 
-    def _say(self, device: EndDevice, frame: Frame) -> None:
-        if self.spoilt and device.who.dev_eui in self.spoilt:
-            frame = self.spoilt[device.who.dev_eui](frame)
-        device.say(frame)
-
     def _spot(self, site: LampSite | BaySite) -> Spot:
         place, asset = (POLE, site.lamp) if isinstance(site, LampSite) else (GROUND, site.bay)
-        return self.medium.spot(site.device.dev_eui, asset.site, loss_db=place.loss_db, height_m=place.height_m)
+        return self.medium.spot(site.dev_eui, asset.site, loss_db=place.loss_db, height_m=place.height_m)
 
     def _device(self, asset: Luminaire | ParkingBay, dev_eui: str, make: Make, kept: Mapping[str, Kept], spot: Spot,
                 battery: "_Battery | None" = None) -> EndDevice:
@@ -186,6 +180,24 @@ class Field:
 def _make(model: str) -> Make:
     """How lamp controllers of a model are built."""
     return Make(class_c=listens(model), asks_time=True, remembers=CONTROLLERS[model].keeps_session)
+
+
+class _Radio:
+    """A device as its lamp or sensor speaks through it: what the firmware spoils is spoilt here."""
+
+    __slots__ = ("_device", "_field")
+
+    def __init__(self, field: Field, device: EndDevice) -> None:
+        self._field, self._device = field, device
+
+    def send(self, frame: Frame) -> None:
+        """An uplink."""
+        spoilt, device = self._field.spoilt, self._device
+        device.say(spoilt[device.who.dev_eui](frame) if spoilt and device.who.dev_eui in spoilt else frame)
+
+    def rejoin(self) -> None:
+        """The device restarts."""
+        self._device.rejoin()
 
 
 class _Battery:

@@ -27,7 +27,8 @@ class Fleet:
         self.antennas = antennas
         self.clock_ns = [0] * len(antennas)
         self._registry, self._engine, self._start_ns = registry, engine, engine.now
-        self._index: dict[str, int] = {one.gateway.id: index for index, one in enumerate(antennas)}
+        self._ids = [str(one.gateway.id) for one in antennas]
+        self._index: dict[str, int] = {name: index for index, name in enumerate(self._ids)}
         self._transmitters = [Transmitter() for _ in antennas]
         self._silent_ns: dict[int, int] = {}  # since when
         self._refusing: dict[int, str] = {}
@@ -65,8 +66,8 @@ class Fleet:
 
     def listening(self, heard: Sequence[Heard]) -> list[Heard]:
         """What of a frame's receptions reaches the server."""
-        gateways, silent = self._registry.gateways, self._silent_ns
-        return [one for one in heard if one.antenna not in silent and self.antennas[one.antenna].gateway.id in gateways]
+        known, silent, ids = self._registry.gateways.rows, self._silent_ns, self._ids
+        return [one for one in heard if one.antenna not in silent and ids[one.antenna] in known]
 
     def send(self, index: int, airtime_s: float, *, rx2: bool) -> tuple[str, int]:
         """What the gateway says ("OK", an error of gw.TxAckStatus, or NOT_THERE), and when the frame will have been sent
@@ -94,9 +95,7 @@ class Fleet:
         return last if last >= record.created_ns else None
 
     def state(self, record: GatewayRecord) -> int:
-        """REFUSALS = ("TOO_LATE", "TOO_EARLY", "COLLISION_PACKET", "COLLISION_BEACON", "TX_FREQ", "TX_POWER", "GPS_UNLOCKED",
-            "QUEUE_FULL", "INTERNAL_ERROR", "DUTY_CYCLE_OVERFLOW")  # gw.TxAckStatus
-NEVER_SEEN, ONLINE, or OFFLINE: nothing for two of the intervals that the server was told."""
+        """NEVER_SEEN, ONLINE, or OFFLINE: nothing for two of the intervals that the server was told."""
         seen = self.last_seen_ns(record)
         if seen is None:
             return NEVER_SEEN

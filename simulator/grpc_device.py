@@ -52,7 +52,7 @@ class Devices:
         row, answer = self._device(caller, request.dev_eui, write=False), api.GetDeviceResponse()
         fill(answer.device, row)
         self._seen(answer, row)
-        answer.class_enabled = common.DeviceClass.Value(self._town.station(row.dev_eui).who.device_class)
+        answer.class_enabled = common.DeviceClass.Value(self._town.station(row.dev_eui).family.device_class)
         return stamped(answer, row)
 
     def update(self, caller: Caller, request: Proto) -> Proto:
@@ -161,7 +161,7 @@ class Devices:
         expires = time_of(said, "expires_at")
         if expires is not None:
             expires = min(expires, self._town.now_ns + EXPIRES_MOST_NS)
-        order = Order("", station.who.dev_eui, said.confirmed, said.f_port, said.data, expires)
+        order = Order("", station.dev_eui, said.confirmed, said.f_port, said.data, expires)
         return api.EnqueueDeviceQueueItemResponse(id=self._town.queues.enqueue(station, order))
 
     def flush_queue(self, caller: Caller, request: Proto) -> Proto:

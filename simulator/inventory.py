@@ -1,8 +1,7 @@
 """A town as a network server is told of it: the same list fills our imitation and a real ChirpStack."""
 
-from collections.abc import Iterator
+from collections.abc import ItemsView, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from city.places import Luminaire, ParkingBay, Restriction
 from decoders.catalog import codec_of
@@ -70,16 +69,16 @@ def _gateway(scenario: Scenario) -> Iterator[GatewayRecord]:
 
 def _device(scenario: Scenario, site: LampSite | BaySite, seed: int) -> Registered:
     asset = site.lamp if isinstance(site, LampSite) else site.bay
-    return Registered(site.device.dev_eui, scenario.application(asset.kind),
+    return Registered(site.dev_eui, scenario.application(asset.kind),
                       named_uuid(scenario.tenant.id, "profile", _kind(site)), f"{asset.kind}-{asset.id}",
-                      tags=_tags(asset), key_seed=seed)
+                      tags=_Tags(asset), key_seed=seed)
 
 
 def _kind(site: LampSite | BaySite) -> str:
     """Which profile its device has."""
     if isinstance(site, BaySite):
         return "bay"
-    return "lamp" if listens(site.device.model) else CLASS_A_LAMP
+    return "lamp" if listens(site.model) else CLASS_A_LAMP
 
 
 def listens(model: str) -> bool:
@@ -87,14 +86,36 @@ def listens(model: str) -> bool:
     return codec_of(model).device_class == "C"
 
 
-def _tags(asset: Luminaire | ParkingBay) -> dict[str, str]:
-    """What an operator would set."""
-    tags = {"zone": _shared(str(asset.zone)), "asset": str(asset.id)}
-    if asset.circuit is not None:
-        tags["circuit"] = _shared(str(asset.circuit))
-    if asset.restriction is not Restriction.NONE:
-        tags["restriction"] = asset.restriction.value
-    return tags
+class _Tags(Mapping[str, str]):
+    """What an operator would set, made of the asset when it is asked for: a dict for each of 100,000 devices takes more
+    memory than its lamp's driver."""
+
+    __slots__ = ("_asset",)
+
+    def __init__(self, asset: Luminaire | ParkingBay) -> None:
+        self._asset = asset
+
+    def __getitem__(self, name: str) -> str:
+        return self._all()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def items(self) -> ItemsView[str, str]:
+        """All at once."""
+        return self._all().items()
+
+    def _all(self) -> dict[str, str]:
+        asset = self._asset
+        tags = {"zone": str(asset.zone), "asset": str(asset.id)}
+        if asset.circuit is not None:
+            tags["circuit"] = str(asset.circuit)
+        if asset.restriction is not Restriction.NONE:
+            tags["restriction"] = asset.restriction.value
+        return tags
 
 
 def _groups(scenario: Scenario, seed: int, dr: int) -> Iterator[Group]:
@@ -102,16 +123,10 @@ def _groups(scenario: Scenario, seed: int, dr: int) -> Iterator[Group]:
     zones: dict[str, dict[str, int]] = {}
     for site in scenario.lamps:
         members = zones.setdefault(site.lamp.zone, {})
-        if listens(site.device.model):
-            members[site.device.dev_eui] = 0
+        if listens(site.model):
+            members[site.dev_eui] = 0
     for zone in sorted(zones):
         known = group_keys(seed, scenario.tenant.id, zone)
         yield Group(named_uuid(scenario.tenant.id, "multicast", zone), scenario.application("lamp"), zone, known.mc_addr,
                     known.nwk_s_key.hex(), known.app_s_key.hex(), dr=dr,
                     devices=zones[zone])
-
-
-@lru_cache(maxsize=4096)
-def _shared(text: str) -> str:
-    """One object for equal texts: a town of 100,000 devices has few zones."""
-    return text

@@ -5,7 +5,6 @@ It burns at its fallback level until it knows the time, then by its own calendar
 hand. It reports by timers, when its level changes, and when something is wrong. Formats are the codec's.
 """
 
-from collections.abc import Callable
 from random import Random
 
 from city.errors import BadInput, Refused
@@ -40,6 +39,7 @@ from simulator.driver import expected_power as expected_power
 from simulator.driver import power_factor as power_factor
 from simulator.engine import Engine
 from simulator.lamp_state import LampState
+from simulator.makes import Radio
 from simulator.plan import Devices
 from simulator.timetable import Sky
 
@@ -51,20 +51,20 @@ NOTICED_S = (2.0, 20.0)  # until a controller finds out that something is wrong
 
 
 def lamp_of(model: str, asset: Luminaire, setup: Devices, *, engine: Engine, sky: Sky, rng: Random,
-            send: Callable[[Frame], None], rejoin: Callable[[], None]) -> "Lamp":
+            radio: Radio) -> "Lamp":
     """A lamp with a controller of that model, one of CONTROLLERS. Raises UnknownModel, ValueError for one that nobody can
     simulate because its maker publishes no bytes."""
-    return Lamp(asset, codec_of(model), setup, engine=engine, sky=sky, rng=rng, send=send, rejoin=rejoin)
+    return Lamp(asset, codec_of(model), setup, engine=engine, sky=sky, rng=rng, radio=radio)
 
 
 class Lamp(LampState):
-    """One lamp. `send` takes its frames; `rejoin` is called when it restarts, and `start` when it has joined."""
+    """One lamp. `radio` takes its frames, and is told when it restarts; `start` is called when it has joined."""
 
     __slots__ = ()
 
     def __init__(self, asset: Luminaire, codec: Codec, setup: Devices, *, engine: Engine, sky: Sky, rng: Random,
-                 send: Callable[[Frame], None], rejoin: Callable[[], None]) -> None:
-        super().__init__(asset, codec, setup, engine=engine, sky=sky, rng=rng, send=send, rejoin=rejoin)
+                 radio: Radio) -> None:
+        super().__init__(asset, codec, setup, engine=engine, sky=sky, rng=rng, radio=radio)
         self._plan_fault(setup)
 
     # -- what happens to it
@@ -118,7 +118,7 @@ class Lamp(LampState):
             return
         gasp = self.firmware.gasp(self) if self._joined and self.fault != "silent" else ()
         for port, told in gasp:
-            self._engine.after(self._rng.uniform(0.0, LAST_GASP_S), self._send, self._codec.encode_uplink(port, told))
+            self._engine.after(self._rng.uniform(0.0, LAST_GASP_S), self._radio.send, self._codec.encode_uplink(port, told))
         self.driver.cut(self._engine.now)
         self._joined = self._knows_time = self._notice_due = False
         self._manual = None
@@ -138,7 +138,7 @@ class Lamp(LampState):
 
     def _boot(self, run: int) -> None:
         if run == self._runs and self.powered:
-            (self.start if self.firmware.keeps_session else self._rejoin)()
+            (self.start if self.firmware.keeps_session else self._radio.rejoin)()
 
     # -- what it wants and does
 
@@ -186,7 +186,7 @@ class Lamp(LampState):
     def _reboot(self, run: int) -> None:
         if run == self._runs and self.powered:
             self.boot_reason, self._joined = self.firmware.soft_reset, False
-            self._rejoin()
+            self._radio.rejoin()
 
     def _set(self, order: Order) -> None:
         match order:
@@ -327,7 +327,7 @@ class Lamp(LampState):
     def _say(self, said: Said) -> None:
         if self._joined and self.driver.fault != "silent":
             for port, told in said:
-                self._send(self._codec.encode_uplink(port, told) if not isinstance(told, bytes) else Frame(port, told))
+                self._radio.send(self._codec.encode_uplink(port, told) if not isinstance(told, bytes) else Frame(port, told))
 
     def _plan_fault(self, setup: Devices) -> None:
         drawn, rates = self._rng.random(), (setup.lamp_failure, setup.stuck_driver, setup.silent)

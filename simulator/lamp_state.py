@@ -1,7 +1,7 @@
 """What a lamp is at a moment: what its controller keeps, and what others read of it. What happens to it stands in
 simulator.lamp."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from random import Random
 from types import MappingProxyType
 from typing import Any
@@ -10,11 +10,12 @@ from zlib import crc32
 from city.orders import AlarmLimits, LevelNotice, MulticastGroup
 from city.places import Luminaire
 from city.readings import NS
-from decoders.codec import Codec, Frame
+from decoders.codec import Codec
 from simulator.controllers import CONTROLLERS
 from simulator.controllers.firmware import NEVER
 from simulator.engine import Engine
 from simulator.mains import feeder
+from simulator.makes import Radio
 from simulator.plan import Devices
 from simulator.timetable import Sky, Timetable
 
@@ -30,16 +31,16 @@ class LampState:
     ValueError for a model that nobody can simulate."""
 
     __slots__ = ("_codec", "_engine", "_joined", "_knows_time", "_manual", "_notice_due", "_noticed_ns", "_offset_ns",
-                 "_program_ns", "_rejoin", "_rng", "_runs", "_send", "_status_ns", "_usage_ns", "_wake_ns", "alerted",
+                 "_program_ns", "_radio", "_rng", "_runs", "_status_ns", "_usage_ns", "_wake_ns", "alerted",
                  "asset", "boot_delay_s", "boot_reason", "driver", "extra", "fallback", "firmware", "limits", "members",
                  "notice", "reason", "started_ns", "status_s", "timetable", "usage_s")
 
     def __init__(self, asset: Luminaire, codec: Codec, setup: Devices, *, engine: Engine, sky: Sky, rng: Random,
-                 send: Callable[[Frame], None], rejoin: Callable[[], None]) -> None:
+                 radio: Radio) -> None:
         if codec.model not in CONTROLLERS:
             raise ValueError(f"no lamp of this model can be simulated: {codec.model}")
         self.asset, self.firmware = asset, CONTROLLERS[codec.model]
-        self._codec, self._engine, self._rng, self._send, self._rejoin = codec, engine, rng, send, rejoin
+        self._codec, self._engine, self._rng, self._radio = codec, engine, rng, radio
         self.timetable = Timetable(sky, asset.site.longitude)
         self.driver = self.firmware.drives(asset.power_w or 30.0, feeder(asset.circuit or ""), rng=rng, now_ns=engine.now)
         self.status_s, self.usage_s = self.firmware.intervals(setup)

@@ -32,6 +32,18 @@ class Ether(Protocol):
         ...
 
 
+class Radio(Protocol):
+    """What a lamp's controller or a sensor speaks through."""
+
+    def send(self, frame: Frame) -> None:
+        """Say this as soon as possible."""
+        ...
+
+    def rejoin(self) -> None:
+        """It restarts, and joins anew."""
+        ...
+
+
 class Application(Protocol):
     """What speaks and listens by radio."""
 

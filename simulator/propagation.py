@@ -112,7 +112,9 @@ def together(*levels_dbm: float) -> float:
 
 def shown_rssi(rssi_dbm: float) -> int:
     """The dBm that a chip reports."""
-    return round(min(max(rssi_dbm, LEAST_RSSI_DBM), MOST_RSSI_DBM))
+    if LEAST_RSSI_DBM <= rssi_dbm <= MOST_RSSI_DBM:
+        return round(rssi_dbm)
+    return round(LEAST_RSSI_DBM if rssi_dbm < LEAST_RSSI_DBM else MOST_RSSI_DBM)
 
 
 def shown_snr(snr_db: float, chance: float) -> float:

@@ -7,7 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from heapq import nsmallest
 from math import cos, hypot, log10, radians
+from operator import attrgetter
 from random import Random
+from struct import Struct
+
+import msgspec
 
 from city.airtime import CHANNELS, DATA_RATES
 from city.places import Site
@@ -41,6 +45,7 @@ MOST_LOSS_DB = 160.0  # what the loudest device may lose and still be heard at S
 MOST_GATEWAYS = 8  # … that are kept of those in earshot: nobody misses the ninth
 NEAREST = 10  # … among so many: luck does not reach past them
 JAMMER_M = 5.0  # height, where none is said
+_MEDIAN = Struct("<Hd")  # a gateway's index, dB
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +87,28 @@ class Weather:
         return together(quiet, *loud) if loud else quiet
 
 
-@dataclass(frozen=True, slots=True)
 class Link:
-    """What a device's place is worth: the median SNR at each gateway that may hear it, and the data rate that fits."""
+    """What a device's place is worth: the median SNR at each gateway that may hear it, and the data rate that fits. Every
+    device has one: the medians are packed, which takes a third of the tuples' memory."""
 
-    medians: tuple[tuple[int, float], ...]
-    dr: int
+    __slots__ = ("_packed", "dr")
+
+    def __init__(self, medians: Iterable[tuple[int, float]], dr: int) -> None:
+        self._packed, self.dr = b"".join([_MEDIAN.pack(*one) for one in medians]), dr
+
+    @property
+    def medians(self) -> tuple[tuple[int, float], ...]:
+        """Gateway (index) and dB, best first."""
+        return tuple(_MEDIAN.iter_unpack(self._packed))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Link) and (self._packed, self.dr) == (other._packed, other.dr)
+
+    def __hash__(self) -> int:
+        return hash((self._packed, self.dr))
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(msgspec.Struct, frozen=True, gc=False):
     """One gateway's reception of a frame: index, dBm, dB in quarter steps."""
 
     antenna: int
@@ -160,19 +177,23 @@ class Air:
         if rng.random() < weather.loss:
             return []
         channel = CHANNELS[rng.randrange(len(CHANNELS))] if weather.jammers else 0
-        active = [jammer for jammer in weather.jammers if rng.random() < jammer.duty]
-        needed, heard, noise = NEEDED_SNR[link.dr], [], NOISE_DBM + weather.noise_db
+        active = [jammer for jammer in weather.jammers if rng.random() < jammer.duty] if weather.jammers else None
+        needed, heard, noise, weaker = NEEDED_SNR[link.dr], [], NOISE_DBM + weather.noise_db, weather.attenuation_db
         for antenna, median in link.medians:
-            signal = median - weather.attenuation_db + rng.gauss(0, FADING_DB) + NOISE_DBM
+            signal = median - weaker + rng.gauss(0, FADING_DB) + NOISE_DBM
             snr = signal - (self._noise(antenna, channel, active) if active else noise)
             if snr >= needed and antenna not in weather.down:
                 heard.append(Heard(antenna, shown_rssi(signal), shown_snr(snr, rng.random())))
-        heard.sort(key=lambda one: -one.snr)
+        if len(heard) > 1:
+            heard.sort(key=_snr, reverse=True)
         return heard
 
     def _noise(self, index: int, channel: int, active: list[Jammer]) -> float:
         antenna = self._antennas[index]
         return self.weather.noise(antenna.site, antenna.height_m, (channel, CHANNEL_HZ), active, gain_dbi=GATEWAY_DBI)
+
+
+_snr = attrgetter("snr")
 
 
 def _cell(site: Site) -> tuple[int, int]:

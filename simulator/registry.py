@@ -4,7 +4,8 @@ Rules are ChirpStack's (`chirpstack/src/storage/*.rs`): names of 1 to 100 charac
 in its application and its gateways under its tenant, and what goes with what when it is deleted.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from city.errors import Conflict, Invalid, NotFound, TooLarge
@@ -39,10 +40,11 @@ R = TypeVar("R", bound=Record)
 class Table(Generic[R]):
     """Records of one kind by id, `most` at most."""
 
-    __slots__ = ("_most", "_rows")
+    __slots__ = ("_most", "_rows", "rows")
 
     def __init__(self, most: int = MOST) -> None:
         self._rows: dict[str, R] = {}
+        self.rows: Mapping[str, R] = MappingProxyType(self._rows)  # by id, as they are at any time
         self._most = most
 
     def __iter__(self) -> Iterator[R]:

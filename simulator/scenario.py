@@ -48,19 +48,31 @@ class Antenna:
 
 @dataclass(frozen=True, slots=True)
 class LampSite:
-    """One lamp with its controller."""
+    """One lamp with its controller: DevEUI and model."""
 
     lamp: Luminaire
-    device: Device
+    dev_eui: DevEui
+    model: str
+
+    @property
+    def device(self) -> Device:
+        """The controller as the platform knows it."""
+        return Device(self.dev_eui, self.lamp.tenant, self.lamp.id, self.model)
 
 
 @dataclass(frozen=True, slots=True)
 class BaySite:
-    """One bay with its sensor; `habit` is how people use it."""
+    """One bay with its sensor: DevEUI and model; `habit` is how people use it."""
 
     bay: ParkingBay
-    device: Device
+    dev_eui: DevEui
+    model: str
     habit: Habit
+
+    @property
+    def device(self) -> Device:
+        """The sensor as the platform knows it."""
+        return Device(self.dev_eui, self.bay.tenant, self.bay.id, self.model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +182,7 @@ def _lamp(plan: Plan, ground: Ground, pole: int, place: LampPlan) -> LampSite:
                      Restriction.CROSSWALK if place.crosswalk else Restriction.NONE)
     model = place.model or _mixed(plan.mix.lamps, f"{plan.town.id}/{asset}", LAMP_MODEL)
     eui = ids.dev_eui(place.dev_eui) if place.dev_eui else _eui(plan.town, 1, pole)
-    return LampSite(lamp, Device(eui, tenant, asset, model))
+    return LampSite(lamp, eui, model)
 
 
 def _beside(point: Point, number: int) -> Point:
@@ -208,7 +220,7 @@ def _bay(plan: Plan, ground: Ground, serial: int, place: BayPlan) -> BaySite:
                      Restriction(place.restriction))
     model = place.model or _mixed(plan.mix.bays, f"{plan.town.id}/{asset}", BAY_MODEL)
     eui = ids.dev_eui(place.dev_eui) if place.dev_eui else _eui(plan.town, 2, serial)
-    return BaySite(bay, Device(eui, tenant, asset, model), place.habit)
+    return BaySite(bay, eui, model, place.habit)
 
 
 def _mixed(shares: Mapping[str, float], who: str, default: str) -> str:
@@ -225,8 +237,9 @@ def _mixed(shares: Mapping[str, float], who: str, default: str) -> str:
 
 def _whole(scenario: Scenario) -> Scenario:
     """The scenario; raises Invalid where two things of a list and of the drawing have one name."""
-    devices = [site.device for site in scenario.lamps] + [site.device for site in scenario.bays]
-    for what, names in (("asset", [str(one.asset) for one in devices]), ("dev_eui", [str(one.dev_eui) for one in devices])):
+    assets = [str(site.lamp.id) for site in scenario.lamps] + [str(site.bay.id) for site in scenario.bays]
+    euis = [str(site.dev_eui) for site in scenario.lamps] + [str(site.dev_eui) for site in scenario.bays]
+    for what, names in (("asset", assets), ("dev_eui", euis)):
         if len(set(names)) < len(names):
             twice = next(name for name, count in Counter(names).items() if count > 1)
             raise Invalid("The scenario of {town} has {what} twice ({name}).", field=what, rule="unique",

@@ -29,7 +29,7 @@ class Sessions:
 
     def verdict(self, station: Station, now_ns: int, new_id: Callable[[], str]) -> Literal["accepted"] | Log | None:
         """What the server makes of a join-request: it accepts, says why not, or says nothing (an unknown device)."""
-        device = self._registry.devices.find(station.who.dev_eui)
+        device = self._registry.devices.find(station.dev_eui)
         if device is None or device.is_disabled or (device.keys is None and device.key_seed is None):
             return None
         if station.bad_key or not self._fits(device):
@@ -44,7 +44,7 @@ class Sessions:
 
     def counts_freely(self, station: Station) -> bool:
         """Whether the server does not check this device's uplink counter."""
-        return self._registry.devices.get(station.who.dev_eui).skip_fcnt_check
+        return self._registry.devices.get(station.dev_eui).skip_fcnt_check
 
     def flush_nonces(self, dev_eui: str) -> None:
         """Any DevNonce is good again. Raises NotFound."""
@@ -58,7 +58,7 @@ class Sessions:
             self._queues.flush(station, pending=True)
         self._activated[dev_eui] = keys_hex
         station.server_addr, station.f_cnt_down, station.heard_f_cnt = dev_addr, f_cnt_down, f_cnt_up - 1
-        station.who = station.who.of_class(class_of(profile))
+        station.family = station.family.of_class(class_of(profile))
 
     def deactivate(self, dev_eui: str) -> None:
         """No session any more, and nothing in the queue. Raises NotFound."""

@@ -23,6 +23,7 @@ from simulator.lamp import Lamp
 from simulator.plan import Devices
 from simulator.scenario import LAMP_MODEL, Scenario
 from simulator.timetable import Sky
+from tests.simulator.wire import Wire
 
 NIGHT = datetime(2026, 11, 21, 20, tzinfo=UTC)
 PLACE = Site(50.9966, 8.1104)
@@ -44,8 +45,7 @@ class Pole:
         self.engine = Engine(to_ns(self.start))
         asset = Luminaire(TenantId("t"), AssetId("L-1"), "L 1", PLACE, ZoneId("Z"), CircuitId("C"), 40.0, "P4")
         self.lamp = Lamp(asset, self.codec, self.setup, engine=self.engine, sky=Sky(PLACE),
-                         rng=Random(self.seed), send=lambda frame: self.frames.append((self.now, frame)),
-                         rejoin=self.join_again)
+                         rng=Random(self.seed), radio=Wire(lambda frame: self.frames.append((self.now, frame)), self.join_again))
 
     def join_again(self) -> None:
         self.rejoins += 1

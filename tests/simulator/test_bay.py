@@ -16,6 +16,7 @@ from simulator.engine import Engine
 from simulator.habits import CURVES, HOUR_S, LocalWeek, arrivals, stay, wanted_occupancy
 from simulator.plan import Habit
 from simulator.scenario import BAY_MODEL
+from tests.simulator.wire import Wire
 
 MONDAY = datetime(2026, 11, 2, tzinfo=UTC)
 CODEC = codec_of(BAY_MODEL)
@@ -28,7 +29,7 @@ class Kerb:
         self.engine, self.rng, self.frames = Engine(to_ns(MONDAY)), Random(3), []
         self.bays = [Bay(ParkingBay(TenantId("t"), AssetId(f"B-{n}"), f"B {n}", Site(51, 8), ZoneId("Z"),
                                     Restriction.DISABLED if n < reserved else Restriction.NONE), CODEC,
-                         missed_edge=missed_edge, engine=self.engine, rng=self.rng, send=self.hear)
+                         missed_edge=missed_edge, engine=self.engine, rng=self.rng, radio=Wire(self.hear))
                      for n in range(count)]
         for bay in self.bays:
             bay.start()

@@ -27,6 +27,7 @@ from simulator.bay import FAULTS, STUCK_S, Bay, Lot
 from simulator.engine import Engine
 from simulator.habits import HOUR_S, LocalWeek
 from simulator.sensors import VOICES
+from tests.simulator.wire import Wire
 
 MONDAY = datetime(2026, 11, 2, tzinfo=UTC)
 DAY_S = 86_400
@@ -40,9 +41,10 @@ class Kerb:
         self.engine, self.rng, self.codec = Engine(to_ns(MONDAY)), Random(seed), codec_of(model)
         self.frames = list[tuple[int, Frame]]()
         self.rejoined = 0
+        radio = Wire(lambda frame: self.frames.append((self.engine.now, frame)),
+                     self.join_again if rejoins else lambda: self.bay.start())
         self.bays = [Bay(ParkingBay(TenantId("t"), AssetId(f"B-{n}"), "B", Site(51, 8), ZoneId("Z")), self.codec, missed_edge=0.0,
-                         engine=self.engine, rng=self.rng, send=lambda frame: self.frames.append((self.engine.now, frame)),
-                         rejoin=self.join_again if rejoins else None, stuck_per_day=stuck_per_day) for n in range(count)]
+                         engine=self.engine, rng=self.rng, radio=radio, stuck_per_day=stuck_per_day) for n in range(count)]
         self.bay = self.bays[0]
         for bay in self.bays:
             bay.start()

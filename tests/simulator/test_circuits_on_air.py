@@ -18,7 +18,7 @@ class Street(Town):
 
     def __init__(self) -> None:
         town = Scenario.load().sized(lamps=3, bays=0).tuned(uplink_loss=0.0, join_within_s=5.0, status_interval_s=60)
-        self.sites = tuple(replace(site, device=replace(site.device, model=model))
+        self.sites = tuple(replace(site, model=model)
                            for site, model in zip(town.lamps, MODELS, strict=True))
         scenario, self.server = replace(town, lamps=self.sites), SmallServer(cf_list=FIVE, rx2_dr=3)
         for site in self.sites:

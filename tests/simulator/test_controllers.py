@@ -43,6 +43,7 @@ from simulator.plan import Devices
 from simulator.scenario import Scenario
 from simulator.timetable import Sky
 from tests.simulator.conftest import NIGHT, PLACE, Pole
+from tests.simulator.wire import Wire
 
 MakePole = Callable[..., Pole]
 LAMPS = {model for model, codec in catalog().items() if codec.asset == "lamp"}
@@ -67,7 +68,7 @@ def test_each_lamp_of_the_catalogue_can_be_simulated_whose_maker_publishes_its_b
 def test_a_model_without_published_bytes_is_refused() -> None:
     asset = Pole().lamp.asset
     with pytest.raises(ValueError, match="acr-slc"):
-        lamp_of("acrios/acr-slc", asset, Devices(), engine=Engine(0), sky=Sky(PLACE), rng=Random(1), send=list, rejoin=list)
+        lamp_of("acrios/acr-slc", asset, Devices(), engine=Engine(0), sky=Sky(PLACE), rng=Random(1), radio=Wire(list))
 
 
 @pytest.mark.parametrize("model", CONTROLLERS)
@@ -337,14 +338,14 @@ def test_a_lamp_hangs_where_its_asset_does_and_bears_a_number_of_its_own() -> No
     one, other = Pole().lamp, Pole().lamp
     assert one.serial == other.serial < 2**28
     moved = Luminaire(one.asset.tenant, "L-2", "L 2", PLACE, one.asset.zone)  # type: ignore[arg-type]
-    lamp = lamp_of("nas/ul20xx", moved, Devices(), engine=Engine(0), sky=Sky(PLACE), rng=Random(1), send=list, rejoin=list)
+    lamp = lamp_of("nas/ul20xx", moved, Devices(), engine=Engine(0), sky=Sky(PLACE), rng=Random(1), radio=Wire(list))
     assert lamp.serial != one.serial
     assert codec_of("nas/ul20xx").model == "nas/ul20xx"
 
 
 def test_a_controller_of_class_a_hears_an_order_only_after_it_has_spoken() -> None:
     town = Scenario.load().sized(lamps=2, bays=0)
-    sites = tuple(replace(site, device=replace(site.device, model=model))
+    sites = tuple(replace(site, model=model)
                   for site, model in zip(town.lamps, ("zenosmart/lcc", "nas/ul20xx"), strict=True))
     server = ChirpStack(replace(town, lamps=sites), seed=1, start=NIGHT)
     assert [station.who.device_class for station in server._stations.values()] == ["CLASS_A", "CLASS_C"]

@@ -23,6 +23,7 @@ from simulator.engine import Engine
 from simulator.reading import read
 from simulator.scenario import DEFAULT, Scenario
 from simulator.sensors import VOICES
+from tests.simulator.wire import Wire
 
 MONDAY = datetime(2026, 11, 2, tzinfo=UTC)
 BAYS = sorted(model for model, codec in catalog().items() if codec.asset == "bay")
@@ -35,7 +36,7 @@ class Kerb:
         self.engine, self.heard = Engine(to_ns(MONDAY)), list[tuple[int, Frame]]()
         self.codec = codec_of(model)
         self.bay = Bay(ParkingBay(TenantId("t"), AssetId("B"), "B", Site(51, 8), ZoneId("Z")), self.codec, missed_edge=0.0,
-                       engine=self.engine, rng=Random(3), send=lambda frame: self.heard.append((self.engine.now, frame)))
+                       engine=self.engine, rng=Random(3), radio=Wire(lambda frame: self.heard.append((self.engine.now, frame))))
         self.bay.start()
 
     def run(self, seconds: float) -> None:
