@@ -70,7 +70,7 @@ def create_app(panel: Panel, *, token: Secret, host: str) -> FastAPI:
     install(app)
     for router in (seeing, doing):
         app.include_router(router, prefix="/api", responses=RESPONSES)
-    page.mount(app, panel.desks)
+    page.mount(app, _desks)
     app.add_middleware(Guard, token=token, host=host)
     return app
 
@@ -79,6 +79,11 @@ async def panel_of(request: Request) -> Panel:
     """This application's."""
     panel: Panel = request.app.state.panel
     return panel
+
+
+def _desks(request: Request) -> Mapping[str, Desk]:
+    panel: Panel = request.app.state.panel
+    return panel.desks
 
 
 async def desk_of(town: str, request: Request) -> Desk:

@@ -22,8 +22,8 @@ HEADERS = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
-def mount(app: FastAPI, desks: Mapping[str, Desk]) -> None:
-    """Put the page and its files into the application."""
+def mount(app: FastAPI, desks_of: Callable[[Request], Mapping[str, Desk]]) -> None:
+    """Put the page and its files into the application; `desks_of` a request are the towns that it may be about."""
     @app.get("/", include_in_schema=False)
     async def front(request: Request) -> Response:
         language = preferred(request.headers.get("accept-language", ""))
@@ -31,7 +31,7 @@ def mount(app: FastAPI, desks: Mapping[str, Desk]) -> None:
         return RedirectResponse(f"/{language}{query}", 303, {"Vary": "Accept-Language", "Cache-Control": "no-store"})
 
     for language in LANGUAGES:
-        app.get(f"/{language}", include_in_schema=False)(_shell(language, desks))
+        app.get(f"/{language}", include_in_schema=False)(_shell(language, desks_of))
 
     @app.get("/static/{name}", include_in_schema=False)
     async def static(name: str, request: Request) -> Response:
@@ -44,9 +44,10 @@ def mount(app: FastAPI, desks: Mapping[str, Desk]) -> None:
         return Response(file, media_type=TYPES[Path(name).suffix], headers=headers)
 
 
-def _shell(language: str, desks: Mapping[str, Desk]) -> Callable[[], Coroutine[None, None, HTMLResponse]]:
-    async def shell() -> HTMLResponse:
-        return HTMLResponse(rendered(language, desks), headers={**HEADERS, "Cache-Control": "no-store"})
+def _shell(language: str, desks_of: Callable[[Request], Mapping[str, Desk]]) -> Callable[
+        [Request], Coroutine[None, None, HTMLResponse]]:
+    async def shell(request: Request) -> HTMLResponse:
+        return HTMLResponse(rendered(language, desks_of(request)), headers={**HEADERS, "Cache-Control": "no-store"})
     return shell
 
 
