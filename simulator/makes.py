@@ -51,8 +51,8 @@ class Application(Protocol):
         """The device has joined."""
         ...
 
-    def receive(self, frame: Frame) -> None:
-        """A downlink."""
+    def receive(self, frame: Frame, *, to_group: bool = False) -> None:
+        """A downlink; one to a group is obeyed and not answered."""
         ...
 
 

@@ -37,7 +37,7 @@ class PerfectEther:
         self.engine.at(one.ended, self.network, one, spot)
         return one.ended
 
-    def listen(self, spot, ear, frequency, sf, bandwidth, addresses):
+    def listen(self, spot, ear, frequency, sf, bandwidth, addresses):  # noqa: ARG002 - an ether's contract
         self.ears[spot] = (ear, frequency, sf, addresses)
 
     def hush(self, spot):
