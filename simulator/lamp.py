@@ -208,15 +208,16 @@ class Lamp(LampState):
         self._arm()
 
     def _learn(self, order: Order) -> None:
+        timetable = self._learnt = self.timetable
         match order:
             case SunCalendar():
-                self.timetable.calendar = order
+                timetable.calendar = order
             case Profile():
-                self.timetable.keep(order)
+                timetable.keep(order)
             case Holidays():
-                self.timetable.holidays = order
+                timetable.holidays = order
             case Position(longitude=longitude):
-                self.timetable.hang(longitude)
+                timetable.hang(longitude)
         self.follow()
 
     def _interval(self, seconds: int) -> int:

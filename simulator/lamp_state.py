@@ -30,10 +30,10 @@ class LampState:
     """A controller's memory and its driver. There may be 100,000 in a process: what they have in common is shared. Raises
     ValueError for a model that nobody can simulate."""
 
-    __slots__ = ("_codec", "_engine", "_joined", "_knows_time", "_manual", "_notice_due", "_noticed_ns", "_offset_ns",
-                 "_program_ns", "_radio", "_rng", "_runs", "_status_ns", "_usage_ns", "_wake_ns", "alerted",
+    __slots__ = ("_codec", "_engine", "_joined", "_knows_time", "_learnt", "_manual", "_notice_due", "_noticed_ns", "_offset_ns",
+                 "_program_ns", "_radio", "_rng", "_runs", "_sky", "_status_ns", "_usage_ns", "_wake_ns", "alerted",
                  "asset", "boot_delay_s", "boot_reason", "driver", "extra", "fallback", "firmware", "limits", "members",
-                 "notice", "reason", "started_ns", "status_s", "timetable", "usage_s")
+                 "notice", "reason", "started_ns", "status_s", "usage_s")
 
     def __init__(self, asset: Luminaire, codec: Codec, setup: Devices, *, engine: Engine, sky: Sky, rng: Random,
                  radio: Radio) -> None:
@@ -41,7 +41,8 @@ class LampState:
             raise ValueError(f"no lamp of this model can be simulated: {codec.model}")
         self.asset, self.firmware = asset, CONTROLLERS[codec.model]
         self._codec, self._engine, self._rng, self._radio = codec, engine, rng, radio
-        self.timetable = Timetable(sky, asset.site.longitude)
+        self._sky = sky
+        self._learnt: Timetable | None = None  # with what it was told
         self.driver = self.firmware.drives(asset.power_w or 30.0, feeder(asset.circuit or ""), rng=rng, now_ns=engine.now)
         self.status_s, self.usage_s = self.firmware.intervals(setup)
         self.reason, self.fallback, self.boot_delay_s = "fallback", self.firmware.fallback, 0
@@ -56,6 +57,11 @@ class LampState:
         self._offset_ns = self._noticed_ns = 0
         self.started_ns = engine.now
         self._status_ns = self._usage_ns = self._program_ns = self._wake_ns = NEVER
+
+    @property
+    def timetable(self) -> Timetable:
+        """Its program; that of a lamp which was told nothing follows the town's sun, and is made when it is asked for."""
+        return self._learnt or Timetable(self._sky, self.asset.site.longitude)
 
     @property
     def level(self) -> int:
