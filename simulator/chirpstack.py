@@ -12,22 +12,23 @@ Differences that matter: no class B; a profile's script is run only where a `cod
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from random import Random
 from types import MappingProxyType
 from typing import Literal
 
 import msgspec
 
-from city.airtime import time_on_air
 from city.errors import BadInput, MalformedEvent, Refused
 from city.ids import AssetId, ZoneId
-from city.readings import NS, to_ns
+from city.readings import to_ns
 from decoders.catalog import codec_of
 from decoders.codec import Frame
 from simulator import as_protobuf, downlinks
 from simulator.as_json import JsonWriter
 from simulator.bay import HEARTBEAT_S, Bay, Lot
 from simulator.bugs import Buggy, Spoil
+from simulator.carrier import Builder, Chance
 from simulator.device_queue import COLLECT_NS, DeviceQueues, uuid_of
 from simulator.engine import Engine
 from simulator.events import KINDS, Event, Join, Status, TxAck, Up, Writer, battery_level
@@ -61,16 +62,16 @@ class ChirpStack:
     messages, byte by byte."""
 
     def __init__(self, scenario: Scenario, *, seed: int, start: datetime, protobuf: bool = False, known: bool = True,
-                 legacy: bool = False, codec: Codec | None = None) -> None:
+                 legacy: bool = False, codec: Codec | None = None, carried_by: Builder = Chance) -> None:
         """`known`: the server has been told of the whole town; otherwise its devices call in vain until it is. `legacy`:
-        also the events `location` and `integration` of servers before 4.15."""
+        also the events `location` and `integration` of servers before 4.15. `carried_by`: what becomes of frames."""
         self.scenario, self._setup, self._known = scenario, scenario.plan.devices, known
         self._rng, ids = Random(seed), Random(f"{seed}/ids")
-        self._engine = Engine(to_ns(start))
+        engine = self._engine = Engine(to_ns(start))
         self._air = Air(scenario.antennas, loss=self._setup.uplink_loss, rng=self._rng, seed=seed)
-        self._air.weather.attenuation_db = scenario.plan.weather.attenuation_db
-        self._air.weather.noise_db = scenario.plan.weather.noise_db
-        self._air.weather.loss = 1 - (1 - self._setup.uplink_loss) * (1 - scenario.plan.weather.loss)
+        weather, lasting = self._air.weather, scenario.plan.weather
+        weather.attenuation_db, weather.noise_db = lasting.attenuation_db, lasting.noise_db
+        weather.loss = 1 - (1 - weather.loss) * (1 - lasting.loss)
         self._spoilt: dict[str, Spoil] = {}  # what a device's firmware makes of its own frames
         self._outbox: list[tuple[str, bytes]] = []
         self._stations: dict[str, Station] = {}
@@ -82,10 +83,11 @@ class ChirpStack:
         self._writer: Writer = (as_protobuf.ProtobufWriter if protobuf else JsonWriter)(scenario.antennas,
                                                                                        self.fleet.clock_ns)
         self._read_command = as_protobuf.read_command if protobuf else downlinks.read_command
-        self.queues = DeviceQueues(self._setup, self.fleet, engine=self._engine, rng=self._rng, stats=self.stats,
+        self.carrier = carried_by(scenario, self._air, self.fleet, engine=engine, rng=self._rng, stats=self.stats, seed=seed)
+        self.queues = DeviceQueues(self._setup, self.fleet, self.carrier, engine=self._engine, rng=self._rng, stats=self.stats,
                                    publish=self._publish, say=self.send, patience=self._patience)
-        self.multicast = Multicasts(self.registry, self.fleet, self._stations, engine=self._engine, rng=self._rng,
-                                    loss=self._setup.downlink_loss, stats=self.stats)
+        self.multicast = Multicasts(self.registry, self.fleet, self._stations, self.carrier, engine=self._engine,
+                                    stats=self.stats)
         self.sessions = Sessions(self.registry, self._stations, self.queues, seed=seed)
         self._extras = Extras(self.registry, codec=codec, legacy=legacy, antennas=scenario.antennas)
         self._build(inventory(scenario, seed=seed))
@@ -200,8 +202,7 @@ class ChirpStack:
 
     def _lamp(self, site: LampSite, sky: Sky) -> Lamp:
         station = self._station(site)
-        lamp = lamp_of(site.model, site.lamp, self._setup, engine=self._engine, sky=sky, rng=self._rng,
-                       radio=station)
+        lamp = lamp_of(site.model, site.lamp, self._setup, engine=self._engine, sky=sky, rng=self._rng, radio=station)
         station.device = lamp
         self.multicast.listen(station, lamp)
         return lamp
@@ -209,8 +210,7 @@ class ChirpStack:
     def _bay(self, site: BaySite) -> Bay:
         station = self._station(site)
         bay = Bay(site.bay, codec_of(site.model), missed_edge=self._setup.missed_edge,
-                  stuck_per_day=self._setup.stuck_per_day, engine=self._engine,
-                  rng=self._rng, radio=station)
+                  stuck_per_day=self._setup.stuck_per_day, engine=self._engine, rng=self._rng, radio=station)
         station.device = bay
         station.battery = bay.battery
         station.confirms = station.status_due = True  # the bay sensor's default; lamps ask for no confirmation
@@ -220,9 +220,11 @@ class ChirpStack:
     def _station(self, site: LampSite | BaySite) -> Station:
         asset = site.lamp if isinstance(site, LampSite) else site.bay
         record = self.registry.devices.get(site.dev_eui)
-        link = self._air.link(asset.site, dev_eui=site.dev_eui, buried_db=BURIED_DB if asset.kind == "bay" else 0.0)
+        buried_db = BURIED_DB if asset.kind == "bay" else 0.0
+        link = self._air.link(asset.site, dev_eui=site.dev_eui, buried_db=buried_db)
         station = Station(record, self._family(record), link, self)
         self._stations[record.dev_eui] = station
+        self.carrier.place(station, asset.site, buried_db)
         return station
 
     def _lots(self) -> dict[ZoneId, Lot]:
@@ -231,8 +233,7 @@ class ChirpStack:
         bays: dict[ZoneId, list[Bay]] = {zone: [] for zone in habits}
         for bay in self.bays.values():
             bays[bay.asset.zone].append(bay)
-        return {zone: Lot(bays[zone], habit, week, engine=self._engine, rng=self._rng)
-                for zone, habit in habits.items()}
+        return {zone: Lot(bays[zone], habit, week, engine=self._engine, rng=self._rng) for zone, habit in habits.items()}
 
     # -- what the server was told
 
@@ -309,9 +310,13 @@ class ChirpStack:
 
     def _transmit(self, station: Station, session: str, frame: Frame, f_cnt: int, attempt: int) -> None:
         """One attempt on the air; a confirmed uplink that nobody hears is repeated under the same counter."""
-        if station.dev_addr != session:
-            return
-        heard = self.fleet.listening(self._air.hear(station.link))
+        if station.dev_addr == session:
+            self.carrier.up(station, frame, f_cnt, partial(self._landed, station, session, frame, f_cnt, attempt))
+
+    def _landed(self, station: Station, session: str, frame: Frame, f_cnt: int, attempt: int, copies: list[Heard],
+                ended_ns: int) -> None:
+        """The gateways that are there have these copies of it, the best first."""
+        heard = self.fleet.listening(copies)
         ack, station.ack_due = station.ack_due, False
         if self.witness is not None:
             self.witness.up(station, frame, f_cnt, heard)
@@ -322,7 +327,7 @@ class ChirpStack:
                 self._repeat(station, session, frame, f_cnt, attempt)
             return
         bits, dr = self._rng.getrandbits(163), station.link.dr
-        at = self._engine.now + int(time_on_air(len(frame.data), 12 - dr, crc=True) * NS) + (bits >> 140 & 0x3FF)
+        at = ended_ns + (bits >> 140 & 0x3FF)
         done = at + COLLECT_NS
         up = Up(uuid_of(bits >> 32), at, session, dr, f_cnt, frame.port, confirmed, frame.data, heard,
                 bits >> 160, bits & 0xFFFF_FFFF, self.fleet.time_of(heard, at, done))

@@ -2,13 +2,15 @@
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from heapq import nsmallest
 from random import Random
 
-from city.airtime import QUEUE_FRAMES_S, SCHEDULER_S, time_on_air
+from city.airtime import QUEUE_FRAMES_S, SCHEDULER_S
 from city.errors import Conflict, Invalid, TooLarge
 from city.readings import NS
 from decoders.codec import Frame
+from simulator.carrier import Carrier
 from simulator.downlinks import Order, QueueItem
 from simulator.engine import Engine
 from simulator.events import CHANNELS, RX2_HZ, Ack, Event, Log, TxAck, Up, context_at
@@ -26,10 +28,10 @@ class DeviceQueues:
     """All devices' queues. `publish` takes the events, `say` what a device sends because of a downlink; `patience` is the
     profile's class_c_timeout: for how many seconds a confirmed downlink waits for its acknowledgement."""
 
-    def __init__(self, setup: Devices, fleet: Fleet, *, engine: Engine, rng: Random, stats: Counter[str],
+    def __init__(self, setup: Devices, fleet: Fleet, carrier: Carrier, *, engine: Engine, rng: Random, stats: Counter[str],
                  publish: Callable[[Station, Event], None], say: Callable[[Station, Frame], None],
                  patience: Callable[[Station], int]) -> None:
-        self._setup, self._fleet, self._engine, self._rng = setup, fleet, engine, rng
+        self._setup, self._fleet, self._carrier, self._engine, self._rng = setup, fleet, carrier, engine, rng
         self._stats, self._publish, self._say, self._patience = stats, publish, say, patience
         self._queued: set[str] = set()  # ids of items in any queue: the primary key of ChirpStack's table
         self.witness: Witness | None = None
@@ -128,8 +130,9 @@ class DeviceQueues:
         gateway that says nothing: then the same counter is sent again."""
         gateway = station.gateway or 0  # nobody gets here before the session's first uplink
         now, rx2 = self._engine.now, delay_s == 0
-        airtime = time_on_air(len(item.order.data), sf)
-        said, sent_ns = self._fleet.send(gateway, airtime, rx2=rx2)
+        said, sent_ns = self._carrier.down(gateway, station, Frame(item.order.f_port, item.order.data), sf=sf,
+                                           frequency=frequency, delay_s=delay_s,
+                                           arrived=partial(self._arrived, station, item.order))
         if said == NOT_THERE:
             self._stats["no tx-ack"] += 1
             return
@@ -146,11 +149,12 @@ class DeviceQueues:
             item.pending_until_ns = sent_ns + self._patience(station) * NS
         else:
             self._drop(station, item)
-        if self._rng.random() < self._setup.downlink_loss or not station.link.medians:
-            self._stats["lost down"] += 1
-            self._tell(station, item.order, heard=False)
+
+    def _arrived(self, station: Station, order: Order, heard: bool) -> None:
+        if heard:
+            self._deliver(station, order)
         else:
-            self._engine.at(sent_ns + delay_s * NS, self._deliver, station, item.order)
+            self._tell(station, order, heard=False)
 
     def _deliver(self, station: Station, order: Order) -> None:
         if order.confirmed:

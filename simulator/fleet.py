@@ -1,6 +1,6 @@
 """The town's gateways as the network server sees them: what they transmit, when they were last heard, and their clocks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from city.errors import Invalid
 from city.readings import NS
@@ -32,6 +32,7 @@ class Fleet:
         self._transmitters = [Transmitter() for _ in antennas]
         self._silent_ns: dict[int, int] = {}  # since when
         self._refusing: dict[int, str] = {}
+        self.gauge: Callable[[int, bool], float] | None = None  # `used_s`, where others send
 
     def index(self, gateway_id: str) -> int | None:
         """Where a gateway stands among the antennas; None where the town has no such gateway."""
@@ -72,14 +73,19 @@ class Fleet:
     def send(self, index: int, airtime_s: float, *, rx2: bool) -> tuple[str, int]:
         """What the gateway says ("OK", an error of gw.TxAckStatus, or NOT_THERE), and when the frame will have been sent
         (ns)."""
-        if index in self._silent_ns:
-            return NOT_THERE, self._engine.now
-        if index in self._refusing:
-            return self._refusing[index], self._engine.now
+        objection = self.objection(index)
+        if objection is not None:
+            return objection, self._engine.now
         return self._transmitters[index].send(self._engine.now, airtime_s, rx2=rx2)
+
+    def objection(self, index: int) -> str | None:
+        """Why a gateway takes no downlink at all: NOT_THERE, or what it was made to say; None where it takes some."""
+        return NOT_THERE if index in self._silent_ns else self._refusing.get(index)
 
     def used_s(self, index: int, *, rx2: bool = True) -> float:
         """Seconds on air in the RX2 band during the last hour; in that of RX1 otherwise."""
+        if self.gauge is not None:
+            return self.gauge(index, rx2)
         return self._transmitters[index].used_s(self._engine.now, rx2=rx2)
 
     def last_seen_ns(self, record: GatewayRecord) -> int | None:

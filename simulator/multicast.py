@@ -5,19 +5,19 @@ in time for its instant.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from random import Random
+from functools import partial
 
-from city.airtime import QUEUE_FRAMES_S, SCHEDULER_S, time_on_air
+from city.airtime import QUEUE_FRAMES_S, SCHEDULER_S
 from city.errors import Invalid, TooLarge
 from city.readings import NS
 from decoders.codec import Frame
+from simulator.carrier import Carrier
 from simulator.engine import Engine
-from simulator.events import RX2_HZ
 from simulator.fleet import NOT_THERE, Fleet
 from simulator.provisioned import GPS_TIME, Group
-from simulator.radio import MAX_PAYLOAD, NEEDED_SNR
+from simulator.radio import MAX_PAYLOAD
 from simulator.registry import Registry
 from simulator.station import Listener, Station, Witness
 
@@ -25,8 +25,6 @@ MARGIN_NS = 5 * NS  # multicast_class_c_margin
 LOCK_NS = 5 * NS  # scheduler_lock_duration: until an item is tried again that no gateway has answered for
 STEP_NS = int(SCHEDULER_S * NS)
 WAITING_MOST = 10_000  # items
-FADING_DB = 2.0  # standard deviation of a frame
-DOWN_DB = 12.0  # 27 dBm e.r.p. in 869.4-869.65 MHz against a device's 14 dBm
 
 
 @dataclass(slots=True, eq=False)
@@ -46,20 +44,17 @@ class Item:
 class Multicasts:
     """All groups' queues."""
 
-    def __init__(self, registry: Registry, fleet: Fleet, stations: Mapping[str, Station], *, engine: Engine, rng: Random,
-                 loss: float, stats: Counter[str]) -> None:
-        self._registry, self._fleet, self._stations = registry, fleet, stations
-        self._engine, self._rng, self._loss, self._stats = engine, rng, loss, stats
-        self._listening: list[Station] = []
-        self._listeners: list[Listener] = []
+    def __init__(self, registry: Registry, fleet: Fleet, stations: Mapping[str, Station], carrier: Carrier, *,
+                 engine: Engine, stats: Counter[str]) -> None:
+        self._registry, self._fleet, self._stations, self._carrier = registry, fleet, stations, carrier
+        self._engine, self._stats = engine, stats
         self._items: list[Item] = []
         self.witness: Witness | None = None
         self._ticking = False
 
     def listen(self, station: Station, device: Listener) -> None:
         """The device at a station may be told of groups."""
-        self._listening.append(station)
-        self._listeners.append(device)
+        self._carrier.listen(station, device)
 
     def enqueue(self, group: Group, f_port: int, data: bytes, expires_ns: int | None = None) -> int:
         """Queue a frame for every gateway that it takes; returns its counter. Nobody heard: nothing sent, and no error.
@@ -144,36 +139,19 @@ class Multicasts:
             self._items.remove(item)
             return
         if item.emit_ns is not None and not self._fleet.antennas[index].gnss:
-            said, sent_ns = "GPS_UNLOCKED", self._engine.now
+            said = "GPS_UNLOCKED"
         else:
-            airtime = time_on_air(len(item.data), 12 - min(group.dr, 5))
-            said, sent_ns = self._fleet.send(index, airtime, rx2=group.frequency == RX2_HZ)
+            said, _ = self._carrier.cast(index, group, Frame(item.f_port, item.data), emit_ns=item.emit_ns,
+                                         take=partial(self._take, group.mc_addr, item))
         if said == NOT_THERE:
             item.due_ns = self._engine.now + LOCK_NS
             return
         self._items.remove(item)
-        if said != "OK":
-            self._stats["multicast refused"] += 1
-            return
-        self._stats["multicast sent"] += 1
-        if item.emit_ns is not None:
-            sent_ns += max(item.emit_ns - self._engine.now, 0)
-        self._engine.at(sent_ns, self._heard, index, group.mc_addr, (group.mc_nwk_s_key, group.mc_app_s_key), group.dr,
-                        item)
+        self._stats["multicast sent" if said == "OK" else "multicast refused"] += 1
 
     # -- at the devices
 
-    def _heard(self, gateway: int, mc_addr: str, keys: tuple[str, str], dr: int, item: Item) -> None:
-        for station, device in zip(self._listening, self._listeners, strict=True):
-            if device.groups.get(mc_addr) == keys and self._reaches(station, gateway, dr):
-                self._take(station, device, mc_addr, item)
-
-    def _reaches(self, station: Station, gateway: int, dr: int) -> bool:
-        median = _median(station.link.medians, gateway)
-        return (median is not None and self._rng.random() >= self._loss
-                and median + DOWN_DB + self._rng.gauss(0, FADING_DB) >= NEEDED_SNR[min(dr, 5)])
-
-    def _take(self, station: Station, device: Listener, mc_addr: str, item: Item) -> None:
+    def _take(self, mc_addr: str, item: Item, station: Station, device: Listener) -> None:
         """A device drops what is not newer than its last one: the copy of a second gateway, and a counter set back."""
         counters = station.group_counters
         if counters is None:
@@ -184,7 +162,3 @@ class Multicasts:
             if self.witness is not None:
                 self.witness.down(station, Frame(item.f_port, item.data), heard=True, to_group=True)
             device.receive(Frame(item.f_port, item.data), to_group=True)
-
-
-def _median(medians: Sequence[tuple[int, float]], gateway: int) -> float | None:
-    return next((snr for index, snr in medians if index == gateway), None)
