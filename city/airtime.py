@@ -70,12 +70,21 @@ BANDS = (  # EN 300 220-2 V3.2.1 annex B, as chirpstack-concentratord reads it: 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a dim will cost: lamps, frames, seconds on air, and seconds until the last lamp obeys."""
+    """What a dim will cost: lamps, frames, seconds on air of all gateways together, and seconds until the last lamp obeys.
+
+    `unicast_frames` and `unicast_last_s`: the same by single messages. `casts`: how many multicast groups are told,
+    `gateways`: how many gateways send. `loss`: the share of downlinks that is reckoned to be lost.
+    """
 
     lamps: int
     frames: int
     airtime_s: float
     last_s: float
+    unicast_frames: int = 0
+    unicast_last_s: float = 0.0
+    casts: int = 0
+    gateways: int = 0
+    loss: float = 0.0
 
 
 @lru_cache(maxsize=4096)

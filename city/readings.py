@@ -17,6 +17,7 @@ from city.counters import Window
 from city.ids import AssetId, CircuitId, DevEui, GatewayId, TenantId, ZoneId
 from city.places import AssetKind
 from city.quantities import Measurement, Quantity, Value
+from city.reach import Reach
 
 NS = 1_000_000_000
 NO_CONFIG: Mapping[str, str] = MappingProxyType({})
@@ -198,7 +199,8 @@ class DeviceState(msgspec.Struct, frozen=True, gc=False):
 
     `session` is the DevAddr of the current join; counters only compare inside one session. `config` is what the device
     has confirmed to be configured as: a setting's name (its class in city.orders) and the order as JSON. `f_cnt`, `missed`,
-    `holes` and `counted_ns` are the frame counter's window (city.counters).
+    `holes` and `counted_ns` are the frame counter's window (city.counters). `gateway` heard the last uplink best; `reach` is all
+    that hear the device (city.reach).
     """
 
     device: DevEui
@@ -212,6 +214,7 @@ class DeviceState(msgspec.Struct, frozen=True, gc=False):
     config: Mapping[str, str] = NO_CONFIG
     holes: int = 0
     counted_ns: int = 0
+    reach: Reach = ()
 
     @property
     def window(self) -> Window:

@@ -9,7 +9,7 @@ minutes from the server's own time of the same reception, the server's is taken 
 """
 
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from google.protobuf.message import DecodeError as ProtobufError
 
 from city.errors import Invalid, MalformedEvent
 from city.ids import DevEui, GatewayId, dev_eui
+from city.reach import Reception
 from city.readings import NS, from_ns
 from gateway_bridge.event_json import (
     MAX_TEXT,
@@ -44,6 +45,7 @@ from gateway_bridge.event_json import (
 
 MAX_PAYLOAD = 256 * 1024
 MAX_CLOCK_ERROR_NS = 300 * NS
+MOST_EARS = 20
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -57,7 +59,8 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Uplink(_Event, frozen=True, kw_only=True, gc=False):
-    """One deduplicated frame heard. `rssi` (dBm), `snr` (dB) and `gateway` are the best reception's, None without one.
+    """One deduplicated frame heard. `rssi` (dBm), `snr` (dB) and `gateway` are the best reception's, None without one;
+    `ears` are all receptions where there are several.
     `object` is what the network server's own codec says, undecoded: gateway_bridge.objects reads it."""
 
     dev_addr: str
@@ -70,6 +73,7 @@ class Uplink(_Event, frozen=True, kw_only=True, gc=False):
     rssi: float | None = None
     snr: float | None = None
     clock_off: GatewayId | None = None
+    ears: tuple[Reception, ...] = ()
     object: bytes = b""
 
 
@@ -229,7 +233,13 @@ def _uplink(up: UpJson) -> Uplink:
         application_id=known_word(info.application_id), key=checked_word(up.deduplication_id),
         dev_addr=dev_addr(up.dev_addr), f_cnt=up.f_cnt, f_port=up.f_port, dr=up.dr, data=parse_base64(up.data),
         gateways=len(heard), gateway=known_gateway(best.gateway_id) if best else None, rssi=float(best.rssi) if best else None,
-        snr=best.snr if best else None, clock_off=off, object=bytes(up.object))
+        snr=best.snr if best else None, clock_off=off, ears=_ears(heard) if len(heard) > 1 else (), object=bytes(up.object))
+
+
+def _ears(heard: Sequence[RxJson]) -> tuple[Reception, ...]:
+    """Of the gateways that have an EUI, MOST_EARS at most: a message from outside may name any number."""
+    return tuple((gateway, float(rx.rssi), rx.snr) for rx in heard[:MOST_EARS]
+                 if (gateway := known_gateway(rx.gateway_id)) is not None)
 
 
 def _strength(rx: RxJson) -> tuple[float, int]:

@@ -320,7 +320,7 @@ def _entered(known: Known, state: DeviceState, at_ns: int, key: str, said: Seque
     the device's without what is said."""
     entry, last = entered(known.registered.place, at_ns, key, said, state.last, f_port, data)
     state = DeviceState(state.device, state.application_id, state.session, state.f_cnt, state.heard_ns, state.gateway,
-                        state.missed, last, state.config, state.holes, state.counted_ns)
+                        state.missed, last, state.config, state.holes, state.counted_ns, state.reach)
     alarms: tuple[Alarm, ...] = ()
     if at_ns >= known.state.heard_ns and (known.alarms or alarming(state)):
         place = entry.place

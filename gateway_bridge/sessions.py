@@ -3,6 +3,7 @@
 from msgspec import structs
 
 from city.counters import begin, seen
+from city.reach import Reach, reached
 from city.readings import NO_CONFIG, DeviceState, Entry, from_ns
 from city.store.ports import Known
 from decoders.catalog import catalog
@@ -29,16 +30,24 @@ def in_session(state: DeviceState, up: Uplink, model: str) -> DeviceState:
     straggler = up.at_ns < state.heard_ns and state.session != ""
     gateway = state.gateway if straggler or up.gateway is None else up.gateway
     heard_ns = state.heard_ns if straggler else max(state.heard_ns, up.at_ns)
-    application = up.application_id or state.application_id
+    application, reach = up.application_id or state.application_id, state.reach if straggler else _reach(state, up)
     f_cnt, holes, missed, counted_ns = up.f_cnt, state.holes, state.missed, state.counted_ns
     if up.dev_addr != state.session:
-        state = structs.replace(state, application_id=application, heard_ns=heard_ns, gateway=gateway)
+        state = structs.replace(state, application_id=application, heard_ns=heard_ns, gateway=gateway, reach=reach)
         return state if straggler else begun(state, up.dev_addr, model, up.at_ns, up.f_cnt)
     if holes or f_cnt != state.f_cnt + 1:
         window = seen(state.window, f_cnt, up.at_ns, straggler=straggler)
         f_cnt, holes, missed, counted_ns = window.newest, window.holes, window.missed, window.began_ns
     return DeviceState(state.device, application, state.session, f_cnt, heard_ns, gateway, missed, state.last, state.config,
-                       holes, counted_ns)
+                       holes, counted_ns, reach)
+
+
+def _reach(state: DeviceState, up: Uplink) -> Reach:
+    if up.ears:
+        return reached(state.reach, up.ears, up.at_ns)
+    if up.gateway is None or up.rssi is None or up.snr is None:
+        return state.reach
+    return reached(state.reach, ((up.gateway, up.rssi, up.snr),), up.at_ns)
 
 
 def replayed(known: Known, entry: Entry) -> Known:

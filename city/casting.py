@@ -1,0 +1,157 @@
+"""Which multicast groups to tell an order, and which lamps one by one; and what that costs. Pure.
+
+A frame to a group is heard by all that have its keys. So a group may be told only if every lamp that may hear it shall do
+just that. What a group leaves out, or what only some of a group shall do, is told one by one. Multicast is not acknowledged:
+a frame is repeated, and whoever does not come to report what was ordered is told alone afterwards.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from math import ceil
+
+from city.airtime import HOUR_S, RX2_HZ, SCHEDULER_S, Estimate, time_on_air
+from city.budget import USED_SHARE, down_band, lawful_s
+from city.ids import DevEui, GatewayId
+
+REPEATS = 3
+MARGIN_S = 5.0  # ChirpStack's multicast_class_c_margin: between the gateways of a group, and between its frames
+LOOK_S = 0.5  # until the bridge looks at what people want, on average
+LOSS = 0.05  # of downlinks, as long as a town has not measured its own
+PACE_S = 0.25  # between single frames of one gateway: eight under way, two seconds each
+RETRY_S = 45.0  # until a single message counts as lost
+VERIFY_S = 300.0  # until a lamp that has not reported after a cast is told alone
+
+
+@dataclass(frozen=True, slots=True)
+class Net:
+    """A multicast group as the planner sees it: who can be told by it (`members`, confirmed), all who may `hear` it, and
+    the gateways that send it."""
+
+    id: str
+    members: frozenset[DevEui]
+    hearers: frozenset[DevEui]
+    gateways: tuple[GatewayId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """An order to a group, and the lamps of the target that are told by it and by no other."""
+
+    net: Net
+    lamps: frozenset[DevEui]
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """Casts and single messages that together tell exactly the target."""
+
+    casts: tuple[Cast, ...]
+    single: frozenset[DevEui]
+
+
+@dataclass(frozen=True, slots=True)
+class Air:
+    """What an order's frame costs: its payload in bytes, the spreading factor, the share of the lawful time that may be
+    used, of how many downlinks one is lost (0 to 1), and how the gateways of a group send: `together` by GPS time, or one
+    after the other."""
+
+    payload: int
+    sf: int
+    share: float = USED_SHARE
+    loss: float = LOSS
+    together: bool = False
+    repeats: int = REPEATS
+    verify_s: float = VERIFY_S
+
+    @property
+    def frame_s(self) -> float:
+        """Seconds on air of one frame."""
+        return time_on_air(self.payload, self.sf)
+
+    def round_s(self, gateways: int) -> float:
+        """Seconds from the first frame of a round to the first one of the next."""
+        return MARGIN_S if self.together else MARGIN_S * max(gateways, 1)
+
+
+def cover(target: Collection[DevEui], nets: Iterable[Net], fits: Callable[[DevEui], bool] | None = None, *,
+          repeats: int = REPEATS) -> Cover:
+    """The cheapest casts, chosen one by one, and the rest. `fits`: whether a lamp outside the target may hear the order
+    all the same, because it shall burn so too; by default none may."""
+    left = frozenset(target)
+    open_nets = [net for net in nets if net.gateways and len(net.members & left) > repeats * len(net.gateways)
+                 and _may_hear(net, left, fits)]
+    casts: list[Cast] = []
+    while open_nets:
+        gain, best = min(((_cost(net, left, repeats), net) for net in open_nets), key=lambda one: (one[0], one[1].id))
+        if gain >= 0:
+            break
+        casts.append(Cast(best, best.members & left))
+        left -= best.members
+        open_nets = [net for net in open_nets if net is not best]
+    return Cover(tuple(casts), left)
+
+
+def priced(found: Cover, gateway_of: Mapping[DevEui, GatewayId | None], air: Air) -> Estimate:
+    """What the casts and single messages cost, and the same by single messages alone. The last lamp obeys with the last
+    round that is likely to be needed; whoever misses all rounds is told alone once silence has shown it."""
+    told = [device for cast in found.casts for device in cast.lamps]
+    lamps = [*told, *found.single]
+    frames = sum(air.repeats * len(cast.net.gateways) for cast in found.casts)
+    missed = ceil(len(told) * air.loss**air.repeats - 0.5)
+    times = [_cast_s(cast, air) for cast in found.casts]
+    if found.single:
+        times.append(singly_s(_by_gateway(found.single, gateway_of), air))
+    if missed > 0:
+        times.append(air.verify_s + singly_s({"": missed}, air))
+    alone_s = singly_s(_by_gateway(lamps, gateway_of), air)
+    senders = {gateway for cast in found.casts for gateway in cast.net.gateways}
+    senders |= {gateway for device in found.single if (gateway := gateway_of.get(device)) is not None}
+    total = frames + len(found.single) + max(missed, 0)
+    return Estimate(lamps=len(lamps), frames=total, airtime_s=total * air.frame_s, last_s=max(times, default=0.0),
+                    unicast_frames=len(lamps), unicast_last_s=alone_s, casts=len(found.casts),
+                    gateways=len(senders) or min(len(lamps), 1), loss=air.loss)
+
+
+def singly_s(lamps: Mapping[str, int], air: Air) -> float:
+    """Seconds until so many lamps of each gateway have been told one by one: paced, within the budget, lost ones again."""
+    return max((_alone_s(count, air) for count in lamps.values() if count), default=0.0)
+
+
+def rounds_needed(lamps: int, loss: float, most: int) -> int:
+    """After how many rounds probably no lamp is left that has heard none; at most `most`."""
+    left, rounds = lamps * loss, 1
+    while left >= 0.5 and rounds < most:
+        left, rounds = left * loss, rounds + 1
+    return rounds
+
+
+def _cost(net: Net, left: frozenset[DevEui], repeats: int) -> int:
+    """Frames more than by single messages; below 0 it saves some."""
+    return repeats * len(net.gateways) - len(net.members & left)
+
+
+def _may_hear(net: Net, target: frozenset[DevEui], fits: Callable[[DevEui], bool] | None) -> bool:
+    others = net.hearers - target
+    return not others or (fits is not None and all(fits(device) for device in others))
+
+
+def _cast_s(cast: Cast, air: Air) -> float:
+    gateways = len(cast.net.gateways)
+    rounds = rounds_needed(len(cast.lamps), air.loss, air.repeats)
+    last_of_round = MARGIN_S if air.together else (gateways - 1) * MARGIN_S
+    return LOOK_S + SCHEDULER_S / 2 + (rounds - 1) * air.round_s(gateways) + last_of_round + air.frame_s
+
+
+def _alone_s(count: int, air: Air) -> float:
+    """One gateway's lamps, one by one: at its pace as long as the hour's budget lasts, then the next hour's."""
+    each = air.frame_s
+    burst = max(int(lawful_s(down_band(RX2_HZ)) * air.share / each), 1)
+    hours, rest = divmod(max(count, 1) - 1, burst)
+    retries = rounds_needed(count, air.loss, 3) - 1
+    return LOOK_S + SCHEDULER_S + hours * HOUR_S + (rest + 1) * max(each, PACE_S) + retries * RETRY_S
+
+
+def _by_gateway(devices: Iterable[DevEui], gateway_of: Mapping[DevEui, GatewayId | None]) -> Mapping[str, int]:
+    return Counter(gateway_of.get(device) or "" for device in devices)
+

@@ -1,0 +1,80 @@
+"""Which gateways hear a device, learnt from its uplinks, and which few of them reach all of several devices."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from city.ids import DevEui, GatewayId
+
+EARS = 6  # that are remembered of a device
+REFRESH_NS = 600 * 1_000_000_000  # what a known gateway hears is counted so often at most: it hardly changes
+FORGET_NS = 14 * 86_400 * 1_000_000_000
+WEIGHT = 4  # a new reception counts one fourth
+ABSURD_DB = 300.0
+WEAK_DB = 6.0  # a gateway that hears a device so much worse than the best one is not counted on
+
+
+class Ear(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A gateway that hears the device: smoothed RSSI (dBm) and SNR (dB), and when it was last counted."""
+
+    gateway: GatewayId
+    rssi: float
+    snr: float
+    at_ns: int
+
+
+Reach = tuple[Ear, ...]  # the best SNR first
+Reception = tuple[GatewayId, float, float]  # gateway, RSSI, SNR
+
+
+class Heard(Protocol):
+    """What is known of how a device is heard; a DeviceState is one."""
+
+    @property
+    def gateway(self) -> GatewayId | None: ...
+    @property
+    def reach(self) -> Reach: ...
+
+
+def reached(reach: Reach, receptions: Collection[Reception], at_ns: int) -> Reach:
+    """`reach` after an uplink that these gateways heard; the same object where nothing is to be learnt."""
+    known = {ear.gateway: ear for ear in reach}
+    if all((ear := known.get(gateway)) is not None and at_ns - ear.at_ns < REFRESH_NS for gateway, _, _ in receptions):
+        return reach
+    for gateway, rssi, snr in receptions:
+        if abs(rssi) <= ABSURD_DB and abs(snr) <= ABSURD_DB:  # a message may say anything
+            known[gateway] = _counted(known.get(gateway), gateway, rssi, snr, at_ns)
+    kept = [ear for ear in known.values() if at_ns - ear.at_ns < FORGET_NS]
+    return tuple(sorted(kept, key=lambda ear: (-ear.snr, ear.gateway))[:EARS])
+
+
+def gateways_of(state: Heard, weak_db: float = WEAK_DB) -> tuple[GatewayId, ...]:
+    """The gateways that reach the device, the best first: those that hear it nearly as well as the best one does."""
+    if not state.reach:
+        return () if state.gateway is None else (state.gateway,)
+    best = state.reach[0].snr
+    return tuple(ear.gateway for ear in state.reach if ear.snr >= best - weak_db)
+
+
+def covering(reaches: Mapping[DevEui, Collection[GatewayId]]) -> tuple[GatewayId, ...]:
+    """Few gateways that together reach all of these devices that any reaches: at each step the one that adds most."""
+    left = {device: set(gateways) for device, gateways in reaches.items() if gateways}
+    chosen: list[GatewayId] = []
+    while left:
+        best = _busiest(left.values())
+        chosen.append(best)
+        left = {device: gateways for device, gateways in left.items() if best not in gateways}
+    return tuple(chosen)
+
+
+def _busiest(reaches: Iterable[Iterable[GatewayId]]) -> GatewayId:
+    counts = Counter(gateway for gateways in reaches for gateway in gateways)
+    return min(counts, key=lambda gateway: (-counts[gateway], gateway))
+
+
+def _counted(ear: Ear | None, gateway: GatewayId, rssi: float, snr: float, at_ns: int) -> Ear:
+    if ear is None:
+        return Ear(gateway, round(rssi, 1), round(snr, 1), at_ns)
+    return Ear(gateway, round(ear.rssi + (rssi - ear.rssi) / WEIGHT, 1), round(ear.snr + (snr - ear.snr) / WEIGHT, 1), at_ns)

@@ -1,0 +1,91 @@
+"""Casts and single messages together tell exactly the lamps that are meant, and no other."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from city.casting import REPEATS, Air, Cover, Net, cover, priced, rounds_needed
+from city.ids import DevEui, GatewayId
+
+GATEWAY, OTHER = GatewayId("a" * 16), GatewayId("b" * 16)
+ALL = [DevEui(f"{number:016x}") for number in range(60)]
+SETS = st.frozensets(st.sampled_from(ALL))
+
+
+def net(id, members, hearers=frozenset(), gateways=(GATEWAY,)):
+    return Net(id, frozenset(members), frozenset(members) | frozenset(hearers), gateways)
+
+
+NETS = st.lists(st.tuples(SETS, SETS, st.sampled_from([(), (GATEWAY,), (GATEWAY, OTHER)])), max_size=8).map(
+    lambda found: [net(str(number), members, hearers, gateways) for number, (members, hearers, gateways) in enumerate(found)])
+
+
+@given(SETS, NETS, SETS)
+def test_a_cover_tells_each_lamp_of_the_target_once_and_nobody_hears_what_is_not_for_him(target, nets, content):
+    found = cover(target, nets, content.__contains__)
+    told = [device for cast in found.casts for device in cast.lamps]
+    assert len(told) == len(set(told))
+    assert set(told) | found.single == target
+    assert not set(told) & found.single
+    for cast in found.casts:
+        assert cast.lamps <= cast.net.members
+        assert cast.net.hearers - target <= content
+        assert cast.net.gateways
+        assert len(cast.lamps) > REPEATS * len(cast.net.gateways)  # else it would cost more than it saves
+
+
+@given(SETS, NETS)
+def test_planning_again_gives_the_same_in_whatever_order_the_groups_come(target, nets):
+    assert cover(target, nets) == cover(target, reversed(nets))
+
+
+@given(SETS, NETS)
+def test_what_is_left_after_the_casts_needs_no_more_casts(target, nets):
+    found = cover(target, nets)
+    rest = cover(found.single, [one for one in nets if one not in [cast.net for cast in found.casts]])
+    assert found.casts or rest == Cover((), target)
+
+
+def test_a_group_with_a_lamp_that_must_not_hear_it_is_not_told():
+    assert cover(ALL[:20], [net("all", ALL[:21])]) == Cover((), frozenset(ALL[:20]))
+    (cast,) = cover(ALL[:20], [net("all", ALL[:21])], lambda device: device == ALL[20]).casts
+    assert cast.lamps == frozenset(ALL[:20])
+
+
+def test_one_group_that_fits_is_told_instead_of_its_parts():
+    nets = [net("left", ALL[:30]), net("right", ALL[30:]), net("all", ALL)]
+    assert [cast.net.id for cast in cover(ALL, nets).casts] == ["all"]
+    assert [cast.net.id for cast in cover(ALL[:30], nets).casts] == ["left"]
+
+
+@pytest.mark.parametrize(("lamps", "loss", "rounds"), [(1000, 0.0, 1), (1, 0.05, 1), (1000, 0.05, 3), (1000, 0.2, 3),
+                                                       (9, 0.05, 1)])
+def test_the_last_lamp_is_told_by_the_round_that_probably_leaves_none(lamps, loss, rounds):
+    assert rounds_needed(lamps, loss, REPEATS) == rounds
+
+
+def test_a_thousand_lamps_take_seconds_by_a_group_and_half_an_hour_or_more_one_by_one():
+    lamps = [DevEui(f"{number:016x}") for number in range(1000)]
+    one = priced(cover(lamps, [net("zone", lamps)]), dict.fromkeys(lamps, GATEWAY), Air(4, 9))
+    assert (one.lamps, one.frames, one.casts, one.gateways, one.unicast_frames) == (1000, 3, 1, 1, 1000)
+    assert 10 < one.last_s < 13
+    assert one.airtime_s == pytest.approx(3 * 0.1649, abs=0.01)
+    assert one.unicast_last_s > 250
+    two = priced(cover(lamps, [net("zone", lamps, gateways=(GATEWAY, OTHER))]), {}, Air(4, 9))
+    assert (two.frames, two.gateways) == (6, 2)
+    assert 25 < two.last_s < 28
+    together = priced(cover(lamps, [net("zone", lamps, gateways=(GATEWAY, OTHER))]), {}, Air(4, 9, together=True))
+    assert together.last_s < 18
+    assert priced(cover(lamps, []), dict.fromkeys(lamps, GATEWAY), Air(4, 12)).last_s > 5 * 3600
+
+
+def test_where_many_frames_are_lost_the_last_lamp_is_told_alone_after_the_verification():
+    lamps = [DevEui(f"{number:016x}") for number in range(1000)]
+    lossy = priced(cover(lamps, [net("zone", lamps)]), dict.fromkeys(lamps, GATEWAY), Air(4, 9, loss=0.2))
+    assert lossy.frames == 3 + 8
+    assert lossy.last_s > 300
+
+
+def test_nothing_to_tell_costs_nothing():
+    nothing = priced(cover([], []), {}, Air(4, 12))
+    assert (nothing.lamps, nothing.frames, nothing.last_s, nothing.gateways) == (0, 0, 0, 0)
