@@ -1,10 +1,11 @@
 """Conditions that have a beginning and an end, and need a person: what begins one, and what ends it."""
 
 import uuid
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from enum import Enum
+from enum import Enum, IntEnum
+from types import MappingProxyType
 
 from city.ids import AssetId, TenantId
 from city.quantities import (
@@ -18,8 +19,17 @@ from city.quantities import (
 from city.readings import DeviceState, from_ns
 
 
+class Severity(IntEnum):
+    """How much a condition matters; more is worse."""
+
+    INFO = 0
+    WARNING = 1
+    MAJOR = 2
+    CRITICAL = 3
+
+
 class AlarmKind(Enum):
-    """What is wrong; each has one sentence in `SENTENCES`."""
+    """What is wrong; each has one sentence in `SENTENCES`. Those from PARTIAL_FAILURE on are judged by city.faults."""
 
     LAMP_FAILURE = "lamp_failure"
     DRIVER_SILENT = "driver_silent"
@@ -30,10 +40,26 @@ class AlarmKind(Enum):
     COMMAND_FAILED = "command_failed"
     SCRIPT_OFF = "script_off"
     FLOODING = "flooding"
+    PARTIAL_FAILURE = "partial_failure"
+    OVERPOWER = "overpower"
+    DIMMING_FAILURE = "dimming_failure"
+    DAY_BURNER = "day_burner"
+    NIGHT_OFF = "night_off"
+    CYCLING = "cycling"
+    FLICKER = "flicker"
+    LOW_POWER_FACTOR = "low_power_factor"
+    UNDERVOLTAGE = "undervoltage"
+    OVERVOLTAGE = "overvoltage"
+    OVER_TEMPERATURE = "over_temperature"
+    TILTED = "tilted"
+    METER_JUMP = "meter_jump"
+    RELAY_FAILURE = "relay_failure"
+    CLOCK_WRONG = "clock_wrong"
+    RESTARTS = "restarts"
 
 
 SENTENCES = {
-    AlarmKind.LAMP_FAILURE: "The driver reports a lamp failure.",
+    AlarmKind.LAMP_FAILURE: "The lamp should burn and does not.",
     AlarmKind.DRIVER_SILENT: "The controller cannot talk to the driver.",
     AlarmKind.METER_SILENT: "The controller cannot talk to its meter.",
     AlarmKind.CLOCK_INVALID: "The controller's clock is not set; its own program runs at wrong times.",
@@ -42,7 +68,40 @@ SENTENCES = {
     AlarmKind.COMMAND_FAILED: "An order was not carried out after every attempt.",
     AlarmKind.SCRIPT_OFF: "The script of this device's model broke its limits repeatedly and was switched off.",
     AlarmKind.FLOODING: "The device sends more often than LoRaWAN allows: it is faulty, or somebody pretends to be it.",
+    AlarmKind.PARTIAL_FAILURE: "The lamp draws too little: a part of it has failed.",
+    AlarmKind.OVERPOWER: "The lamp draws too much.",
+    AlarmKind.DIMMING_FAILURE: "The lamp does not follow its dimming level.",
+    AlarmKind.DAY_BURNER: "The lamp burns by day.",
+    AlarmKind.NIGHT_OFF: "The lamp is off at night although it is to burn.",
+    AlarmKind.CYCLING: "The lamp goes off and on by itself.",
+    AlarmKind.FLICKER: "The lamp flickers: its power does not hold still.",
+    AlarmKind.LOW_POWER_FACTOR: "The power factor is too low.",
+    AlarmKind.UNDERVOLTAGE: "The mains voltage is too low.",
+    AlarmKind.OVERVOLTAGE: "The mains voltage is too high.",
+    AlarmKind.OVER_TEMPERATURE: "The luminaire is too hot.",
+    AlarmKind.TILTED: "The luminaire is tilted: the pole may have been hit.",
+    AlarmKind.METER_JUMP: "The energy counter has jumped.",
+    AlarmKind.RELAY_FAILURE: "The relay does not do what it says.",
+    AlarmKind.CLOCK_WRONG: "The controller's clock is wrong; its own program runs at wrong times.",
+    AlarmKind.RESTARTS: "The device restarts again and again.",
 }
+
+RULE = "rule"  # the fact that names the rule of city.faults by which an alarm stands; those have it, and no others
+NO_FACTS: Mapping[str, float | str] = MappingProxyType({})
+_SEVERITIES = {
+    Severity.INFO: (AlarmKind.METER_JUMP,),
+    Severity.WARNING: (AlarmKind.METER_SILENT, AlarmKind.CLOCK_INVALID, AlarmKind.BATTERY_LOW, AlarmKind.DEVICE_SILENT,
+                       AlarmKind.COMMAND_FAILED, AlarmKind.SCRIPT_OFF, AlarmKind.FLOODING, AlarmKind.LOW_POWER_FACTOR,
+                       AlarmKind.OVERPOWER, AlarmKind.DIMMING_FAILURE, AlarmKind.DAY_BURNER, AlarmKind.CLOCK_WRONG,
+                       AlarmKind.RESTARTS, AlarmKind.UNDERVOLTAGE, AlarmKind.OVERVOLTAGE, AlarmKind.OVER_TEMPERATURE,
+                       AlarmKind.FLICKER),
+    Severity.MAJOR: (AlarmKind.LAMP_FAILURE, AlarmKind.DRIVER_SILENT, AlarmKind.PARTIAL_FAILURE, AlarmKind.NIGHT_OFF,
+                     AlarmKind.CYCLING, AlarmKind.TILTED, AlarmKind.RELAY_FAILURE),
+}
+SEVERITY_OF = {kind: severity for severity, kinds in _SEVERITIES.items() for kind in kinds}
+DARKENS = frozenset({  # there is too little light, or soon may be: at a pedestrian crossing that is critical
+    AlarmKind.LAMP_FAILURE, AlarmKind.DRIVER_SILENT, AlarmKind.PARTIAL_FAILURE, AlarmKind.NIGHT_OFF, AlarmKind.CYCLING,
+    AlarmKind.DIMMING_FAILURE, AlarmKind.TILTED, AlarmKind.DEVICE_SILENT})
 
 STEADY = timedelta(minutes=10)  # so long a fault must be gone by the device's own word: some come and go with each report
 FLOODED = timedelta(hours=1)  # so long the alarm stands at least: one an hour of a device that never stops
@@ -59,7 +118,8 @@ _BAD = tuple((quantity.name, bad) for quantity, bad, _ in _BY_READING)
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """One condition at one asset, from `began_at` until `ended_at`; acknowledged by whom and when."""
+    """One condition at one asset, from `began_at` until `ended_at`; acknowledged by whom and when. `facts` are its proof:
+    what was measured, expected, and by which rule."""
 
     id: str
     tenant: TenantId
@@ -69,16 +129,25 @@ class Alarm:
     ended_at: datetime | None = None
     acknowledged_at: datetime | None = None
     acknowledged_by: str = ""
+    severity: Severity = Severity.WARNING
+    facts: Mapping[str, float | str] = field(default_factory=lambda: NO_FACTS, hash=False)
 
     @property
     def open(self) -> bool:
         return self.ended_at is None
 
+    @property
+    def judged(self) -> bool:
+        """Whether a rule of city.faults has begun it: then it ends by that rule too, not by what the device says."""
+        return RULE in self.facts
 
-def begin(tenant: TenantId, asset: AssetId, kind: AlarmKind, now: datetime) -> Alarm:
-    """A new alarm; its id is a pure function of what it says, so beginning it twice is one alarm."""
+
+def begin(tenant: TenantId, asset: AssetId, kind: AlarmKind, now: datetime, *, severity: Severity | None = None,
+          facts: Mapping[str, float | str] = NO_FACTS) -> Alarm:
+    """A new alarm; its id is a pure function of what, where and when, so beginning it twice is one alarm."""
     seed = f"{tenant}|{asset}|{kind.value}|{now.isoformat()}"
-    return Alarm(str(uuid.uuid5(_NAMESPACE, seed)), tenant, asset, kind, now)
+    return Alarm(str(uuid.uuid5(_NAMESPACE, seed)), tenant, asset, kind, now, facts=facts,
+                 severity=SEVERITY_OF[kind] if severity is None else severity)
 
 
 def watch(tenant: TenantId, asset: AssetId, state: DeviceState, open_alarms: Iterable[Alarm],
@@ -133,6 +202,8 @@ def _switch(new: Alarm, running: Alarm | None, *, bad: bool, steady: bool) -> Al
     """The alarm that begins or ends now."""
     if bad:
         return new if running is None else None
+    if running is not None and running.judged:
+        return None
     return replace(running, ended_at=new.began_at) if running is not None and steady else None
 
 
