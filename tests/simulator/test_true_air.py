@@ -30,7 +30,7 @@ class Town:
         self.seconds += seconds
         return self.chirpstack.advance(START + timedelta(seconds=self.seconds))
 
-    def tell(self, lamps: int, number: int = 0) -> None:
+    def tell(self, lamps: int) -> None:
         for site in self.scenario.lamps[:lamps]:
             self.chirpstack.queues.enqueue(self.chirpstack.station(site.dev_eui),
                                            Order("", site.dev_eui, False, DIM.port, DIM.data, None))
