@@ -6,7 +6,7 @@ a frame is repeated, and whoever does not come to report what was ordered is tol
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -92,25 +92,24 @@ def cover(target: Collection[DevEui], nets: Iterable[Net], fits: Callable[[DevEu
     return Cover(tuple(casts), left)
 
 
-def priced(found: Cover, gateway_of: Mapping[DevEui, GatewayId | None], air: Air) -> Estimate:
-    """What the casts and single messages cost, and the same by single messages alone. The last lamp obeys with the last
-    round that is likely to be needed; whoever misses all rounds is told alone once silence has shown it."""
-    told = [device for cast in found.casts for device in cast.lamps]
-    lamps = [*told, *found.single]
-    frames = sum(air.repeats * len(cast.net.gateways) for cast in found.casts)
-    missed = ceil(len(told) * air.loss**air.repeats - 0.5)
-    times = [_cast_s(cast, air) for cast in found.casts]
+def priced(found: Cover, reach_of: Mapping[DevEui, Sequence[GatewayId]], air: Air) -> Estimate:
+    """What the casts and single messages cost, and the same by single messages alone. `reach_of`: the gateways that reach a
+    lamp, the one that sends to it alone first; of a lamp that is missing nothing is known. The last lamp obeys with the
+    frame after which probably none is left; whoever misses all frames is told alone once silence has shown it."""
+    lamps = [device for cast in found.casts for device in cast.lamps] + list(found.single)
+    ends = [_cast_s(cast, reach_of, air) for cast in found.casts]
+    alone = {device: (reach_of.get(device) or ("",))[0] for device in lamps}
+    times = [seconds for seconds, _ in ends]
     if found.single:
-        times.append(singly_s(_by_gateway(found.single, gateway_of), air))
+        times.append(singly_s(Counter(alone[device] for device in found.single), air))
+    missed = ceil(sum(left for _, left in ends) - 0.5)
     if missed > 0:
         times.append(air.verify_s + singly_s({"": missed}, air))
-    alone_s = singly_s(_by_gateway(lamps, gateway_of), air)
-    senders = {gateway for cast in found.casts for gateway in cast.net.gateways}
-    senders |= {gateway for device in found.single if (gateway := gateway_of.get(device)) is not None}
-    total = frames + len(found.single) + max(missed, 0)
+    senders = {gateway for cast in found.casts for gateway in cast.net.gateways} | {alone[device] for device in found.single}
+    total = sum(air.repeats * len(cast.net.gateways) for cast in found.casts) + len(found.single) + max(missed, 0)
     return Estimate(lamps=len(lamps), frames=total, airtime_s=total * air.frame_s, last_s=max(times, default=0.0),
-                    unicast_frames=len(lamps), unicast_last_s=alone_s, casts=len(found.casts),
-                    gateways=len(senders) or min(len(lamps), 1), loss=air.loss)
+                    unicast_frames=len(lamps), unicast_last_s=singly_s(Counter(alone.values()), air),
+                    casts=len(found.casts), gateways=len(senders), loss=air.loss)
 
 
 def singly_s(lamps: Mapping[str, int], air: Air) -> float:
@@ -136,11 +135,21 @@ def _may_hear(net: Net, target: frozenset[DevEui], fits: Callable[[DevEui], bool
     return not others or (fits is not None and all(fits(device) for device in others))
 
 
-def _cast_s(cast: Cast, air: Air) -> float:
-    gateways = len(cast.net.gateways)
-    rounds = rounds_needed(len(cast.lamps), air.loss, air.repeats)
-    last_of_round = MARGIN_S if air.together else (gateways - 1) * MARGIN_S
-    return LOOK_S + SCHEDULER_S / 2 + (rounds - 1) * air.round_s(gateways) + last_of_round + air.frame_s
+def _cast_s(cast: Cast, reach_of: Mapping[DevEui, Sequence[GatewayId]], air: Air) -> tuple[float, float]:
+    """Seconds until the frame after which probably no lamp is left that has heard none, and how many lamps have heard none
+    of all frames. The frames are walked in the order in which they are sent."""
+    gateways = cast.net.gateways
+    tries = Counter(frozenset(gateways) & frozenset(reach_of.get(device, ())) or frozenset(gateways[:1])
+                    for device in cast.lamps)
+    left = {reach: float(count) for reach, count in tries.items()}
+    at, step = LOOK_S + SCHEDULER_S / 2 + air.frame_s + (MARGIN_S if air.together else 0.0), 0
+    last = at
+    while step < air.repeats * len(gateways) and sum(left.values()) >= 0.5:
+        sends, last = gateways[step % len(gateways)], at
+        left = {reach: count * air.loss if sends in reach else count for reach, count in left.items()}
+        step += 1
+        at += MARGIN_S if not air.together or step % len(gateways) == 0 else 0.0
+    return last, sum(left.values()) if step == air.repeats * len(gateways) else 0.0
 
 
 def _alone_s(count: int, air: Air) -> float:
@@ -150,8 +159,3 @@ def _alone_s(count: int, air: Air) -> float:
     hours, rest = divmod(max(count, 1) - 1, burst)
     retries = rounds_needed(count, air.loss, 3) - 1
     return LOOK_S + SCHEDULER_S + hours * HOUR_S + (rest + 1) * max(each, PACE_S) + retries * RETRY_S
-
-
-def _by_gateway(devices: Iterable[DevEui], gateway_of: Mapping[DevEui, GatewayId | None]) -> Mapping[str, int]:
-    return Counter(gateway_of.get(device) or "" for device in devices)
-

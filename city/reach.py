@@ -13,7 +13,6 @@ REFRESH_NS = 600 * 1_000_000_000  # what a known gateway hears is counted so oft
 FORGET_NS = 14 * 86_400 * 1_000_000_000
 WEIGHT = 4  # a new reception counts one fourth
 ABSURD_DB = 300.0
-WEAK_DB = 6.0  # a gateway that hears a device so much worse than the best one is not counted on
 
 
 class Ear(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -50,12 +49,12 @@ def reached(reach: Reach, receptions: Collection[Reception], at_ns: int) -> Reac
     return tuple(sorted(kept, key=lambda ear: (-ear.snr, ear.gateway))[:EARS])
 
 
-def gateways_of(state: Heard, weak_db: float = WEAK_DB) -> tuple[GatewayId, ...]:
-    """The gateways that reach the device, the best first: those that hear it nearly as well as the best one does."""
+def gateways_of(state: Heard) -> tuple[GatewayId, ...]:
+    """The gateways that reach the device, the best first. Whoever hears it reaches it: in band P a gateway may send with 27
+    dBm ERP, a device with 14."""
     if not state.reach:
         return () if state.gateway is None else (state.gateway,)
-    best = state.reach[0].snr
-    return tuple(ear.gateway for ear in state.reach if ear.snr >= best - weak_db)
+    return tuple(ear.gateway for ear in state.reach)
 
 
 def covering(reaches: Mapping[DevEui, Collection[GatewayId]]) -> tuple[GatewayId, ...]:

@@ -24,9 +24,9 @@ def test_a_gateway_that_is_heard_of_no_more_is_forgotten():
     assert [ear.gateway for ear in reached(reach, [(B, -100.0, -2.0)], FORGET_NS)] == [B]
 
 
-def test_only_gateways_that_hear_nearly_as_well_as_the_best_are_counted_on():
+def test_whoever_hears_a_device_reaches_it_the_best_first():
     state = DeviceState(DevEui("1" * 16), gateway=C, reach=reached((), [(A, -90, 8.0), (B, -95, 3.0), (C, -120, -9.0)], 0))
-    assert gateways_of(state) == (A, B)
+    assert gateways_of(state) == (A, B, C)
     assert gateways_of(DeviceState(DevEui("1" * 16), gateway=C)) == (C,)
     assert gateways_of(DeviceState(DevEui("1" * 16))) == ()
 
