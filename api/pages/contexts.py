@@ -6,7 +6,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from api.library import ModelView
 from api.pages.chart import Chart
@@ -331,5 +331,10 @@ class ErrorPage:
     advice: str
 
 
-PageContext = (TownsPage | PrivacyPage | ParkingPage | SignInPage | ConsolePage | DimPage | PricePage | ProgressPage
-               | LampPage | AlarmsPage | ModelsPage | ModelPage | ScriptPage | ErrorPage)
+class PageContext(Protocol):
+    """Any of these, here or beside the pages that they are for."""
+
+    template: ClassVar[str]
+
+    @property
+    def page(self) -> Page: ...
