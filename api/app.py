@@ -15,7 +15,22 @@ from api.limits import RunLimiter, SignInLimiter
 from api.live import Hub
 from api.pages.routes import mount_static, page_routes
 from api.problems import Problem
-from api.routes import codecs, configs, events, gaps, imports, lighting, ops, parking, readings, records, series, session, towns
+from api.routes import (
+    codecs,
+    configs,
+    events,
+    gaps,
+    imports,
+    lighting,
+    ops,
+    parking,
+    programs,
+    readings,
+    records,
+    series,
+    session,
+    towns,
+)
 from api.shell import Metrics, Shell
 from city.clock import Clock
 from city.settings import Settings
@@ -26,7 +41,7 @@ from city.store.readings import LocalLog
 from decoders.javascript import Sandbox
 
 VERSION = "1"
-ROUTERS = (ops, session, towns, lighting, parking, readings, series, records, gaps, configs, imports, codecs, events)
+ROUTERS = (ops, session, towns, lighting, programs, parking, readings, series, records, gaps, configs, imports, codecs, events)
 DESCRIPTION = """Streetlights and parking of German towns. Sign in for a session, or send `Authorization: Bearer sf_…`.
 Every refusal is `application/problem+json` and names the field and the rule."""
 

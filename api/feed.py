@@ -13,15 +13,17 @@ import msgspec
 
 from api.library import codecs_for
 from api.schemas import AlarmOut, BayOut, CommandOut, LuminaireOut, OverrideOut, to_json
-from api.targets import Targets
 from api.views import ALL, LIVE, LampWord, Picture, bay_view, override_progress
 from city.alarms import Alarm
 from city.clock import Clock
 from city.commands import Command
+from city.groups import Cover
 from city.ids import AssetId, CommandId, DevEui, OverrideId
-from city.lighting import Override, Setpoint, program_setpoint
+from city.lighting import Override
 from city.places import Device, Luminaire, ParkingBay, Zone
+from city.programs import Programming
 from city.store.ports import Changes, TenantStore
+from city.wants import Wants
 
 CHUNK = 500  # items in one message at most
 RECHECK_EVERY = 10  # looks between two at lamps that are given time to obey
@@ -53,8 +55,7 @@ class Feed:
         self._alarms: dict[str, Alarm] = {alarm.id: alarm for alarm in town.alarms(limit=ALL)}
         self._live: dict[CommandId, Command] = {order.id: order for order in town.commands(states=LIVE, limit=ALL)}
         self._waiting: frozenset[AssetId] = frozenset()
-        now = clock.now()
-        self._overrides, self._program = self._wanted(now)
+        self._overrides, self._programming, self._until = self._wanted(clock.now())
 
     def look(self) -> Batch | None:
         """What is new since the last look, or None."""
@@ -96,15 +97,19 @@ class Feed:
             if not order.state.live:
                 del self._live[order.id]
 
-    def _wanted(self, now: datetime) -> tuple[dict[OverrideId, Override], Setpoint]:
-        active = {wish.id: wish for wish in self._town.overrides(now)}
-        return active, program_setpoint(self._town.program(), self._town.tenant.site, now)
+    def _wanted(self, now: datetime) -> tuple[dict[OverrideId, Override], Programming, datetime]:
+        """The active overrides, what is programmed, and until when that asks for the same of every lamp."""
+        programming = self._town.programming()
+        wants = Wants(programming, (), now)
+        for lamp in self._lamps.values():
+            wants.of(lamp)
+        return {wish.id: wish for wish in self._town.overrides(now)}, programming, wants.until
 
     def _retargeted(self) -> set[AssetId]:
         """Lamps of which something else is wanted than at the last look, be it only by the passing of time."""
-        before, program = self._overrides, self._program
-        self._overrides, self._program = self._wanted(self._clock.now())
-        if program != self._program:
+        before, programming, until, now = self._overrides, self._programming, self._until, self._clock.now()
+        self._overrides, self._programming, self._until = self._wanted(now)
+        if programming != self._programming or now >= until:
             return set(self._lamps)
         return self._covered([wish for wish in (*before.values(), *self._overrides.values())
                               if (wish.id in before) != (wish.id in self._overrides)])
@@ -113,7 +118,8 @@ class Feed:
         chosen = list(wishes)
         if not chosen:
             return set()
-        return {lamp.id for lamp in self._lamps.values() if any(wish.covers(lamp) for wish in chosen)}
+        cover = Cover([target for wish in chosen for target in wish.targets], self._programming.groups)
+        return {lamp.id for lamp in self._lamps.values() if lamp in cover}
 
     def _overdue(self) -> set[AssetId]:
         """Lamps that were given time to obey: now and then it must be seen whether it has run out."""
@@ -145,7 +151,7 @@ class Feed:
         newest_first = sorted(self._live.values(), key=lambda order: order.created_at, reverse=True)
         picture = Picture(zones=self._zones, devices=self._devices, codecs=self._codecs, states=self._states,
                           alarms=self._alarms.values(), live=newest_first, now=now,
-                          targets=Targets(self._overrides.values(), self._town.program(), self._town.tenant.site, now))
+                          targets=Wants(self._programming, self._overrides.values(), now))
         views = [picture.view(lamp) for lamp in lamps]
         waiting = {view.lamp.id for view in views if view.word is LampWord.WAITING}
         self._waiting = self._waiting - {lamp.id for lamp in lamps} | waiting

@@ -1,89 +1,182 @@
-"""Wishes for light, from a request to the store: checked, priced, written down. For JSON routes and pages alike."""
+"""Wishes for light, from a request to the store: checked against the guard-rails, priced, written down. For JSON routes and
+pages alike."""
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from api import views
 from api.audit import record
 from api.auth import Actor
-from city import lighting
+from city import guards, lighting
 from city.airtime import Estimate
-from city.errors import Invalid
-from city.ids import AssetId, OverrideId, ZoneId
+from city.errors import Invalid, Refused
+from city.groups import Target, resolve
+from city.guards import Case, Finding, Limits, Weight
+from city.ids import OverrideId
 from city.lighting import Override
 from city.places import Luminaire
 from city.store.ports import TenantStore
+from city.store.programmed import known_targets
 
-MOST_MINUTES = 24 * 60
 _REACH = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A level and its end: a time, or minutes from now; exactly one of the two."""
+    """A level (None: as programmed) and its end: a time, or minutes from now; exactly one of the two. `confirm` is the number
+    of lamps as typed by a person, where that is asked for."""
 
-    level: int
+    level: int | None
     until: datetime | None = None
     minutes: int | None = None
     reason: str = ""
+    start: datetime | None = None
+    emergency: bool = False
+    confirm: int | None = None
 
     def end(self, now: datetime) -> datetime:
         """When it ends; raises Invalid."""
         if (self.until is None) == (self.minutes is None):
             raise Invalid("Say either until when, or for how many minutes.", field="until", rule="one of two")
         if self.minutes is None:
-            end = self.until or now
-            return end.astimezone(UTC) if abs(end - now) < _REACH else end  # year 1 and 9999 have no UTC to tell
-        if not 1 <= self.minutes <= MOST_MINUTES:
-            raise Invalid("An override lasts between 1 and {most} minutes.", field="minutes", rule=f"1…{MOST_MINUTES}",
-                          most=MOST_MINUTES)
+            return _utc(self.until or now, now)
+        most = int(lighting.LONGEST.total_seconds() // 60)
+        if not 1 <= self.minutes <= most:
+            raise Invalid("An override lasts between 1 and {most} minutes.", field="minutes", rule=f"1…{most}", most=most)
         return now + timedelta(minutes=self.minutes)
 
-
-def override_zone(town: TenantStore, zone: ZoneId, wish: Wish, *, who: Actor,
-                  now: datetime) -> tuple[Override, Estimate]:
-    """Dim a zone; raises NotFound, Invalid by the guard-rails, Unsupported where nothing there can dim."""
-    town.zone(zone)
-    return _override(town, town.luminaires(zone), wish, who=who, now=now, zone=zone)
+    def begin(self, now: datetime) -> datetime | None:
+        """When it begins; None: at once."""
+        return None if self.start is None else _utc(self.start, now)
 
 
-def override_lamp(town: TenantStore, asset: AssetId, wish: Wish, *, who: Actor,
-                  now: datetime) -> tuple[Override, Estimate]:
-    """Dim one lamp; raises as for a zone."""
-    return _override(town, [views.lamp_of(town, asset)], wish, who=who, now=now, asset=asset)
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A wish before it is written down: the lamps that it covers, what it runs into, and what it will cost (None where no
+    lamp there can be dimmed)."""
+
+    override: Override
+    lamps: Sequence[Luminaire]
+    findings: Sequence[Finding]
+    estimate: Estimate | None
+
+    def weighs(self, weight: Weight) -> list[Finding]:
+        """The findings of this weight."""
+        return [finding for finding in self.findings if finding.weight is weight]
 
 
-def end_overrides(town: TenantStore, *, who: Actor, now: datetime, zone: ZoneId | None = None,
-                  asset: AssetId | None = None) -> int:
-    """Back to the program: end what is active on exactly this zone or lamp. Raises NotFound."""
-    if zone is not None:
-        town.zone(zone)
-    if asset is not None:
-        views.lamp_of(town, asset)
-    record(town, who, now, "end override", _target(zone, asset))
-    return town.end_overrides(zone=zone, asset=asset, now=now)
+def propose(town: TenantStore, targets: Collection[Target], wish: Wish, *, who: Actor, now: datetime,
+            limits: Limits = guards.STANDARD) -> Proposal:
+    """What a wish would be. Raises Invalid where it has no sound shape, NotFound for targets that the town does not have."""
+    override = lighting.override(
+        id=OverrideId(str(uuid.uuid4())), tenant=town.tenant.id, targets=targets, level=wish.level, until=wish.end(now),
+        actor=who.name, now=now, reason=wish.reason, start=wish.begin(now), emergency=wish.emergency)
+    case = _case(town, override, who.role.value, now)
+    findings = guards.check(case, limits)
+    needs_second = any(finding.weight is Weight.SECOND for finding in findings)
+    return Proposal(replace(override, needs_second=needs_second), case.lamps, findings, _estimate(town, case.lamps))
 
 
-def _override(town: TenantStore, lamps: Sequence[Luminaire], wish: Wish, *, who: Actor, now: datetime,
-              zone: ZoneId | None = None, asset: AssetId | None = None) -> tuple[Override, Estimate]:
-    override = lighting.override(id=OverrideId(str(uuid.uuid4())), tenant=town.tenant.id, lamps=lamps,
-                                 level=wish.level, until=wish.end(now), actor=who.name, now=now, reason=wish.reason,
-                                 zone=zone, asset=asset)
-    estimate = views.estimate_for(town, lamps)
-    record(town, who, now, "override", _target(zone, asset),
-           f"{override.id}: {override.level} % until {override.end.isoformat()}: {override.reason}")
-    if _outlived(town, override, now):
-        town.end_overrides(zone=zone, asset=asset, now=now)
+def place(town: TenantStore, targets: Collection[Target], wish: Wish, *, who: Actor, now: datetime,
+          limits: Limits = guards.STANDARD) -> tuple[Override, Estimate]:
+    """Write a wish down. Raises as `propose`, Invalid by the guard-rails, Unsupported where nothing there can dim. Where a
+    second person is needed, it waits for one."""
+    proposal = propose(town, targets, wish, who=who, now=now, limits=limits)
+    guards.refuse(proposal.findings)
+    _check_typed(proposal, wish)
+    estimate = proposal.estimate or views.estimate_for(town, proposal.lamps)
+    override = proposal.override
+    record(town, who, now, "override", _named(override.targets), _described(override))
+    if not override.needs_second and _outlived(town, override, now):
+        town.end_overrides(override.targets, now)
     town.add_override(override)
     return override, estimate
 
 
+def approve(town: TenantStore, id: OverrideId, *, who: Actor, now: datetime, limits: Limits = guards.STANDARD) -> Override:
+    """A second person agrees: what was allowed when it was asked for must still be. Raises NotFound, Forbidden, Conflict,
+    Invalid."""
+    override = town.override(id)
+    guards.refuse(guards.check(_case(town, override, "admin", now), limits))
+    approved = town.approve_override(id, who.name, now)
+    record(town, who, now, "approve override", str(id), _described(override))
+    return approved
+
+
+def end(town: TenantStore, id: OverrideId, *, who: Actor, now: datetime) -> Override:
+    """Back to the program; a wish that waits for a second person is withdrawn or declined. Raises NotFound."""
+    record(town, who, now, "end override", str(id))
+    return town.end_override(id, now)
+
+
+def end_overrides(town: TenantStore, targets: Collection[Target], *, who: Actor, now: datetime) -> int:
+    """End what is wished for exactly these targets. Raises NotFound."""
+    _known(town, targets)
+    record(town, who, now, "end override", _named(tuple(targets)))
+    return town.end_overrides(targets, now)
+
+
+def lamps_of(town: TenantStore, targets: Collection[Target]) -> list[Luminaire]:
+    """The lamps that targets name. Raises NotFound for what the town does not have."""
+    _known(town, targets)
+    return resolve(targets, town.luminaires(), town.programming().groups)
+
+
+def _case(town: TenantStore, override: Override, role: str, now: datetime) -> Case:
+    programming, lamps = town.programming(), town.luminaires()
+    known_targets(override.targets, _existing(town, lamps, override.targets, programming.groups))
+    others = [one for one in town.overrides_from(now) if one.id != override.id]
+    return Case(override, resolve(override.targets, lamps, programming.groups), lamps, programming, others, role, now)
+
+
+def _known(town: TenantStore, targets: Collection[Target]) -> None:
+    known_targets(targets, _existing(town, town.luminaires(), targets, town.programming().groups))
+
+
+def _existing(town: TenantStore, lamps: Iterable[Luminaire], targets: Collection[Target],
+              groups: Collection[str]) -> dict[str, Collection[str]]:
+    kinds = {target.kind for target in targets}
+    found: dict[str, Collection[str]] = {"group": groups}
+    if "zone" in kinds:
+        found["zone"] = {zone.id for zone in town.zones()}
+    if "circuit" in kinds:
+        found["circuit"] = {circuit.id for circuit in town.circuits()}
+    if "lamp" in kinds:
+        found["lamp"] = {lamp.id for lamp in lamps}
+    return found
+
+
+def _estimate(town: TenantStore, lamps: Sequence[Luminaire]) -> Estimate | None:
+    try:
+        return views.estimate_for(town, lamps)
+    except Refused:
+        return None
+
+
+def _check_typed(proposal: Proposal, wish: Wish) -> None:
+    for finding in proposal.weighs(Weight.TYPED):
+        if wish.confirm != len(proposal.lamps):
+            raise finding.error()
+
+
 def _outlived(town: TenantStore, new: Override, now: datetime) -> bool:
     """Whether an older wish for the same lamps would come back after the new one: then it has to end."""
-    return any((old.zone, old.asset) == (new.zone, new.asset) and old.end > new.end for old in town.overrides(now))
+    return any(old.targets == new.targets and old.end > new.end for old in town.overrides(now))
 
 
-def _target(zone: ZoneId | None, asset: AssetId | None) -> str:
-    return f"zone {zone}" if zone is not None else f"lamp {asset}"
+def _named(targets: Collection[Target]) -> str:
+    names = [str(target) for target in targets]
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _described(override: Override) -> str:
+    level = "as programmed" if override.level is None else f"{override.level} %"
+    waits = ", waits for a second person" if override.needs_second and not override.approved_by else ""
+    emergency = "emergency: " if override.emergency else ""
+    return f"{override.id}: {emergency}{level} until {override.end.isoformat()}{waits}: {override.reason}"
+
+
+def _utc(at: datetime, now: datetime) -> datetime:
+    return at.astimezone(UTC) if abs(at - now) < _REACH else at  # year 1 and 9999 have no UTC to tell

@@ -4,23 +4,23 @@ What comes by the ten thousand is a plain dataclass, written by msgspec; the res
 """
 
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime
 from typing import Annotated, Self
 
 import msgspec
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from api.views import LuminaireView, OverrideProgress, ParkingZoneView, ZoneLightingView
 from city.airtime import Estimate
 from city.alarms import Alarm
 from city.commands import Command
-from city.lighting import MAX_REASON, Override, Program
+from city.lighting import Override
 from city.parking import BayState, ZoneOccupancy, publishable
 from city.places import Restriction, Site, Tenant
 from city.quantities import Value
 from city.store.ports import AuditLine, DeadLetter
 
-MAX_NAME = 80  # characters of a program's name
+MAX_NAMED = 500  # targets of a wish that are named one by one
 
 
 def to_json(item: object) -> bytes:
@@ -59,15 +59,6 @@ class TownOut(BaseModel):
         return cls(id=tenant.id, name=tenant.name, site=SiteOut.of(tenant.site))
 
 
-class OverrideIn(_In):
-    """A wish: a level, and its end as a time or in minutes from now."""
-
-    level: StrictInt = Field(description="per cent, 0 to 100", examples=[40])
-    until: AwareDatetime | None = Field(None, description="the end, with its offset from UTC; at most 24 h away")
-    minutes: StrictInt | None = Field(None, description="the end, in minutes from now; instead of `until`")
-    reason: str = Field("", max_length=MAX_REASON)
-
-
 class EstimateOut(BaseModel):
     """What a dim costs. `last_s`: seconds until the last lamp has been told, at one frame each at RX2's data rate."""
 
@@ -102,22 +93,36 @@ class ProgressOut(BaseModel):
 
 
 class OverrideOut(BaseModel):
+    """A wish. `level` null: as programmed. `pending`: it waits for a second person. `zone` and `asset` are set where it is for
+    exactly one of them."""
+
     id: str
+    targets: list[str]
     zone: str | None
     asset: str | None
-    level: int
+    level: int | None
     start: datetime
     end: datetime
     ended_at: datetime | None
     reason: str
     actor: str
+    emergency: bool
+    pending: bool
+    approved_by: str
+    approved_at: datetime | None
     progress: ProgressOut | None = None
 
     @classmethod
     def of(cls, override: Override, progress: OverrideProgress | None = None) -> Self:
-        return cls(id=override.id, zone=override.zone, asset=override.asset, level=override.level,
-                   start=override.start, end=override.end, ended_at=override.ended_at, reason=override.reason,
-                   actor=override.actor, progress=ProgressOut.of(progress) if progress else None)
+        targets = override.targets
+        only = targets[0] if len(targets) == 1 else None
+        return cls(id=override.id, targets=[str(target) for target in targets[:MAX_NAMED]],
+                   zone=only.id if only is not None and only.kind == "zone" else None,
+                   asset=only.id if only is not None and only.kind == "lamp" else None,
+                   level=override.level, start=override.start, end=override.end, ended_at=override.ended_at,
+                   reason=override.reason, actor=override.actor, emergency=override.emergency,
+                   pending=override.pending, approved_by=override.approved_by, approved_at=override.approved_at,
+                   progress=ProgressOut.of(progress) if progress else None)
 
 
 class AcceptedOut(BaseModel):
@@ -332,28 +337,6 @@ class ReadingsOut(BaseModel):
     unit: str = Field(description="UCUM")
     every_s: float | None
     points: list[PointOut]
-
-
-class ProgramIn(_In):
-    """Levels through every night; the two times are local (Europe/Berlin)."""
-
-    name: str = Field(min_length=1, max_length=MAX_NAME)
-    level: StrictInt = Field(ge=1, le=100)
-    reduced_level: StrictInt = Field(ge=0, le=100)
-    reduced_from: time
-    reduced_until: time
-
-
-class ProgramOut(BaseModel):
-    name: str
-    level: int
-    reduced_level: int
-    reduced_from: time
-    reduced_until: time
-
-    @classmethod
-    def of(cls, program: Program) -> Self:
-        return cls.model_validate(program, from_attributes=True)
 
 
 class ConfigOut(BaseModel):

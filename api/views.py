@@ -11,13 +11,14 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from api.library import codecs_for
-from api.targets import Targets
 from city.airtime import Estimate, estimate
 from city.alarms import Alarm, AlarmKind
 from city.commands import Command, State
 from city.errors import NotFound, Unsupported
+from city.floors import highest_floor
+from city.groups import Target, resolve
 from city.ids import AssetId, DevEui, ZoneId
-from city.lighting import Override, Setpoint, lamp_floor
+from city.lighting import Override, Setpoint
 from city.orders import Resume, SetLevel
 from city.parking import BayState, ZoneOccupancy, bay_state, sign_of_life, zone_occupancy
 from city.places import Device, Luminaire, ParkingBay, Restriction, Zone
@@ -25,6 +26,7 @@ from city.planning import OWN_CALENDAR_GRACE
 from city.quantities import LAMP_LEVEL, LAMP_POWER, LAMP_REASON, RADIO_DOWNLINK_SF
 from city.readings import NO_LASTS, DeviceState, Last, from_ns
 from city.store.ports import TenantStore
+from city.wants import Wants
 from decoders.codec import Codec
 
 ALL = 1_000_000  # a limit that means: every one
@@ -73,7 +75,7 @@ class LuminaireView:
     @property
     def floor(self) -> int:
         """The lowest lawful level, per cent."""
-        return lamp_floor(self.lamp)
+        return highest_floor(self.lamp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +173,8 @@ def zones_of(town: TenantStore, views: Iterable[LuminaireView], now: datetime) -
     grouped: dict[ZoneId, list[LuminaireView]] = {}
     for view in views:
         grouped.setdefault(view.lamp.zone, []).append(view)
-    targets = Targets(town.overrides(now), town.program(), town.tenant.site, now)
-    return [_zone_view(zone, grouped[zone.id], targets.of_zone(zone.id)) for zone in town.zones()
+    overrides = town.overrides(now)
+    return [_zone_view(zone, grouped[zone.id], _of_zone(overrides, zone.id)) for zone in town.zones()
             if zone.id in grouped]
 
 
@@ -215,8 +217,12 @@ def override_progress(town: TenantStore, override: Override, now: datetime) -> O
 
 def covered(town: TenantStore, override: Override) -> list[Luminaire]:
     """The lamps that an override concerns."""
-    lamps = [lamp_of(town, override.asset)] if override.asset is not None else town.luminaires(override.zone)
-    return [lamp for lamp in lamps if override.covers(lamp)]
+    return resolve(override.targets, town.luminaires(), town.programming().groups)
+
+
+def _of_zone(overrides: Iterable[Override], zone: ZoneId) -> Override | None:
+    """The newest override that is for the whole zone."""
+    return next((wish for wish in overrides if Target("zone", zone) in wish.targets), None)
 
 
 def estimate_for(town: TenantStore, lamps: Iterable[Luminaire]) -> Estimate:
@@ -270,7 +276,7 @@ def _lamp_views(town: TenantStore, lamps: Sequence[Luminaire], now: datetime) ->
         zones=town.zones(), devices=devices, codecs=codecs_for(town, devices.values()),
         states=_states(town, devices), alarms=town.alarms(limit=ALL),
         live=town.commands(asset=lamps[0].id if len(lamps) == 1 else None, states=LIVE, limit=ALL),
-        targets=Targets(town.overrides(now), town.program(), town.tenant.site, now), now=now)
+        targets=Wants(town.programming(), town.overrides(now), now), now=now)
     return [picture.view(lamp) for lamp in lamps]
 
 
@@ -279,7 +285,7 @@ class Picture:
 
     def __init__(self, *, zones: Iterable[Zone], devices: Mapping[AssetId, Device],
                  codecs: Mapping[str, Codec], states: Mapping[DevEui, DeviceState], alarms: Iterable[Alarm],
-                 live: Iterable[Command], targets: Targets, now: datetime) -> None:
+                 live: Iterable[Command], targets: Wants, now: datetime) -> None:
         self._zones = {zone.id: zone.name for zone in zones}
         self._devices, self._states, self._targets, self._now = devices, states, targets, now
         self._codecs = codecs
@@ -338,7 +344,7 @@ def _zone_view(zone: Zone, views: list[LuminaireView], override: Override | None
         zone=zone, lamps=len(views), dimmable=sum(view.dims for view in views),
         words=Counter(view.word for view in views), target_min=min(targets), target_max=max(targets),
         level_mean=sum(levels) / len(levels) if levels else None, power_w=sum(powers) if powers else None,
-        floor=max(lamp_floor(view.lamp) for view in views), override=override, newest=max(heard, default=None))
+        floor=max(view.floor for view in views), override=override, newest=max(heard, default=None))
 
 
 def _parking_zone(zone: Zone, states: list[BayState]) -> ParkingZoneView:

@@ -14,6 +14,9 @@ AssetId = NewType("AssetId", str)
 GatewayId = NewType("GatewayId", str)
 CommandId = NewType("CommandId", str)
 OverrideId = NewType("OverrideId", str)
+GroupId = NewType("GroupId", str)
+ProgramId = NewType("ProgramId", str)
+CalendarId = NewType("CalendarId", str)
 
 RESERVED = frozenset({  # first words of addresses of our own, in use or likely to be
     "abmelden", "anmelden", "api", "assets", "datenschutz", "de", "docs", "en", "favicon", "healthz", "metrics", "privacy",
@@ -58,6 +61,21 @@ def zone_id(text: str) -> ZoneId:
 def circuit_id(text: str) -> CircuitId:
     """A feeder's short name in its tenant. Raises Invalid."""
     return CircuitId(_name(text, field="circuit"))
+
+
+def group_id(text: str) -> GroupId:
+    """A group's short name in its tenant. Raises Invalid."""
+    return GroupId(_name(text, field="group"))
+
+
+def program_id(text: str) -> ProgramId:
+    """A program's short name in its tenant. Raises Invalid."""
+    return ProgramId(_name(text, field="program"))
+
+
+def calendar_id(text: str) -> CalendarId:
+    """A calendar's short name in its tenant. Raises Invalid."""
+    return CalendarId(_name(text, field="calendar"))
 
 
 def command_id(text: str) -> CommandId:

@@ -16,13 +16,30 @@ from city.ids import AssetId, CircuitId, DevEui, ZoneId
 from city.places import LIGHTING_CLASSES, AssetKind, Restriction, Site
 
 COLUMNS = ("asset", "kind", "name", "latitude", "longitude", "zone", "circuit", "dev_eui", "model", "power_w",
-           "lighting_class", "restriction")
+           "lighting_class", "restriction", "lighting_class_night", "designed_value", "lantern_ring", "luminaire_type",
+           "min_level")
 REQUIRED = ("asset", "kind", "latitude", "longitude", "zone")
 MAX_BYTES = 16 * 2**20
 MAX_ROWS = 100_000
 MAX_NAME = 120
 _SURPLUS = "\0surplus"
+_YES, _NO = frozenset({"yes", "ja", "true", "1", "x"}), frozenset({"no", "nein", "false", "0"})
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class LampData:
+    """What a list may tell of a lamp beyond where it stands; None: its column is empty or missing, and what is known
+    stays."""
+
+    lighting_class_night: str | None = None
+    designed_value: float | None = None
+    lantern_ring: bool | None = None
+    luminaire_type: str | None = None
+    min_level: int | None = None
+
+
+NO_DATA = LampData()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +58,7 @@ class ImportRow:
     power_w: float | None
     lighting_class: str
     restriction: Restriction
+    more: LampData = NO_DATA
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +219,13 @@ def _restriction(text: str) -> Restriction:
                       value=text[:40]) from None
 
 
+def _yes_no(text: str) -> bool | None:
+    word = text.casefold()
+    if word not in _YES | _NO:
+        raise Invalid("“{value}” is neither yes nor no.", rule="yes or no", value=text[:40])
+    return word in _YES
+
+
 def _lighting_class(text: str) -> str:
     if text not in LIGHTING_CLASSES:
         raise Invalid("“{value}” is no lighting class of EN 13201-2 (M1…M6, C0…C5, P1…P7).", rule="EN 13201-2",
@@ -229,6 +254,7 @@ def _row(line: int, named: Mapping[str, str], models: Collection[str]) -> tuple[
     power = cells.number("power_w", 0, 5000)
     lighting_class = cells.read("lighting_class", _lighting_class, "")
     restriction = cells.read("restriction", _restriction, Restriction.NONE)
+    more = _lamp_data(cells)
     if model and model not in models:
         cells.bad("model", "known model", "There is no codec for the model “{value}”. Describe it first, under Models: without a "
                   "script, what the network server decodes is kept.", value=model[:64])
@@ -241,7 +267,14 @@ def _row(line: int, named: Mapping[str, str], models: Collection[str]) -> tuple[
     if cells.problems or kind is None or latitude is None or longitude is None:
         return None, cells.problems
     return ImportRow(line, asset, kind, name, Site(latitude, longitude), zone, circuit, eui, model, power,
-                     lighting_class, restriction), []
+                     lighting_class, restriction, more), []
+
+
+def _lamp_data(cells: _Cells) -> LampData:
+    least = cells.number("min_level", 0, 100)
+    return LampData(cells.read("lighting_class_night", _lighting_class, None), cells.number("designed_value", 0.01, 500),
+                    cells.read("lantern_ring", _yes_no, None), cells.read("luminaire_type", _label, None),
+                    None if least is None else round(least))
 
 
 def _repeated(line: int, named: Mapping[str, str], first_line: dict[tuple[str, str], int]) -> list[Problem]:

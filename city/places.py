@@ -21,6 +21,14 @@ class Restriction(Enum):
     CROSSWALK = "crosswalk"
 
 
+class Supply(Enum):
+    """How a feeder gives power: always, or only while its lamps shall burn (ripple control, a dusk switch). Then their
+    controllers have none by day."""
+
+    PERMANENT = "permanent"
+    NIGHT = "night_switched"
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """A fixed place on the map, WGS 84 degrees."""
@@ -39,12 +47,14 @@ class Street:
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A municipality; it owns everything below it. `chirpstack_tenant` is "" until an operator binds the two."""
+    """A municipality; it owns everything below it. `chirpstack_tenant` is "" until an operator binds the two. `land` is the
+    code of its Land (ISO 3166-2:DE without "DE-"), whose holidays it keeps; "" where nobody has said."""
 
     id: TenantId
     name: str
     site: Site
     chirpstack_tenant: str = ""
+    land: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +68,23 @@ class Zone:
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """Lamps fed by one cabinet feeder."""
+    """Lamps fed by one cabinet feeder; `delivery_point` is where the grid's operator counts (Entnahmestelle)."""
 
     tenant: TenantId
     id: CircuitId
+    name: str = ""
+    delivery_point: str = ""
+    supply: Supply = Supply.PERMANENT
 
 
 @dataclass(frozen=True, slots=True)
 class Luminaire:
-    """One lamp: `power_w` is its nominal power, `min_level` the level it may never be dimmed below (per cent)."""
+    """One lamp: `power_w` is its nominal power, `min_level` the level it may never be dimmed below (per cent).
+
+    `lighting_class` holds in the evening, `lighting_class_night` late at night ("": the same); `designed_value` is what it
+    gives at 100 %, in its class's unit (cd/m² or lx). `lantern_ring`: it carries sign 394 and may be off at night.
+    `luminaire_type` names its make: lamps of one type draw alike.
+    """
 
     tenant: TenantId
     id: AssetId
@@ -78,6 +96,10 @@ class Luminaire:
     lighting_class: str = ""
     restriction: Restriction = Restriction.NONE
     min_level: int = 0
+    lighting_class_night: str = ""
+    designed_value: float | None = None
+    lantern_ring: bool = False
+    luminaire_type: str = ""
     kind: AssetKind = field(default="lamp", init=False)
 
 

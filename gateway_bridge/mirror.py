@@ -14,8 +14,10 @@ from itertools import islice
 from time import perf_counter
 
 from city.commands import Command, State
+from city.groups import Cover
 from city.ids import CommandId, DevEui, TenantId
 from city.lighting import Override
+from city.places import Luminaire
 from city.store.ports import Known, Store, TenantStore
 from gateway_bridge import wishes
 from gateway_bridge.memory import Memory
@@ -180,9 +182,10 @@ class Mirror:
     def _enrol(self) -> None:
         tenants = self._store.tenants()
         for tenant in tenants:
-            page = self._pages.setdefault(tenant.id, _Page(Town(tenant)))
+            page = self._pages.setdefault(tenant.id, _Page(Town.of(tenant)))
             if page.town.tenant != tenant:
-                page.town.tenant, page.town.by_floor = tenant, {}
+                page.town.tenant = tenant
+                page.urgent = True
         for gone in self._pages.keys() - {tenant.id for tenant in tenants}:
             del self._pages[gone]
 
@@ -204,9 +207,10 @@ class Mirror:
         page.intents, page.read_at = intents, now
 
     def _read_wishes(self, page: _Page, own: TenantStore, now: datetime) -> None:
-        town, program = page.town, own.program()
-        if program != town.program:
-            town.program, town.by_floor = program, {}
+        town, programming = page.town, own.programming()
+        if programming != town.programming:
+            town.programming = programming
+            town.changed()
         town.overrides = own.overrides_from(now)
         before, town.configs = town.configs, wishes.configs(self._store.config_wishes(town.tenant.id))
         self.look_at(device for device in before.keys() | town.configs.keys()
@@ -234,11 +238,10 @@ class Mirror:
 
     def _covered(self, page: _Page, changed: Collection[Override]) -> Iterator[DevEui]:
         """The lamps of these overrides; one that is not known yet has its turn anyway."""
-        assets = {wish.asset for wish in changed if wish.asset is not None}
-        zones = {wish.zone for wish in changed if wish.asset is None}
+        cover = Cover([target for wish in changed for target in wish.targets], page.town.programming.groups)
         for device in page.devices:
             known = self._memory.get(device)
-            if known is not None and ((place := known.registered.place).zone in zones or place.asset in assets):
+            if known is not None and isinstance(known.asset, Luminaire) and known.asset in cover:
                 yield device
 
     def _sweep(self, now: datetime) -> None:

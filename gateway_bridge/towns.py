@@ -8,10 +8,12 @@ from sys import intern
 import msgspec
 
 from city.commands import Command, State
-from city.ids import AssetId, DevEui, ZoneId
-from city.lighting import Override, Program, Setpoint, lamp_floor, program_setpoint, setpoint
+from city.ids import DevEui
+from city.lighting import Override, Setpoint
 from city.orders import Order, Resume, SetLevel, to_json
 from city.places import Luminaire, Tenant
+from city.programs import Programming
+from city.wants import Wants
 from firmware_config.profile import DeviceConfig
 
 Essence = tuple[DevEui, str, bytes]
@@ -32,31 +34,36 @@ class Applied(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class Town:
-    """What people want of one tenant, what its devices were last made to do, and what has failed a moment ago. `active`,
-    `targets` and `by_floor` are as of the time to which `moved_on` has brought it."""
+    """What people want of one tenant, what its devices were last made to do, and what has failed a moment ago. `active` and
+    `wants` are as of the time to which `moved_on` has brought it."""
 
     tenant: Tenant
-    program: Program = field(default_factory=Program)
+    programming: Programming
     overrides: Sequence[Override] = ()
     configs: Mapping[DevEui, DeviceConfig] = field(default_factory=dict)
     applied: dict[DevEui, Applied] = field(default_factory=dict)
     failed: dict[Essence, datetime] = field(default_factory=dict)
     active: frozenset[Override] = frozenset()
-    targets: dict[AssetId | ZoneId, list[Override]] = field(default_factory=dict)
-    by_floor: dict[int, Setpoint] = field(default_factory=dict)
+    wants: Wants | None = None
+
+    @classmethod
+    def of(cls, tenant: Tenant) -> "Town":
+        """A town of which nothing is known yet but where it is."""
+        return cls(tenant, Programming(tenant.site, tenant.land))
 
     def setpoint(self, lamp: Luminaire, now: datetime) -> Setpoint:
-        """As city.lighting.setpoint; where no override covers the lamp, reckoned once for all lamps of one floor."""
-        if self.targets:
-            near = [*self.targets.get(lamp.id, ()), *self.targets.get(lamp.zone, ())]
-            covering = [wish for wish in near if wish.covers(lamp)]
-            if covering:
-                return setpoint(lamp, covering, self.program, self.tenant.site, now)
-        floor = lamp_floor(lamp)
-        found = self.by_floor.get(floor)
-        if found is None:
-            found = self.by_floor[floor] = program_setpoint(self.program, self.tenant.site, now, floor=floor)
-        return found
+        """What is wanted of the lamp at `now`, and why."""
+        if self.wants is None or now != self.wants.now and now >= self.wants.until:
+            self.wants = Wants(self.programming, self.overrides, now)
+        return self.wants.of(lamp)
+
+    def overridden(self, lamp: Luminaire) -> bool:
+        """Whether an override that is active covers the lamp."""
+        return self.wants is not None and self.wants.overridden and self.wants.override_of(lamp) is not None
+
+    def changed(self) -> None:
+        """What is programmed or wished is another: it has to be reckoned anew."""
+        self.wants = None
 
     def told(self, item: Command) -> None:
         """A command has come to an end."""
@@ -76,18 +83,12 @@ class Town:
 def moved_on(town: Town, now: datetime) -> tuple[bool, frozenset[Override]]:
     """Bring the town to this time. Whether its program asks for something else than before, and the overrides that have
     begun or ended."""
-    step = next(iter(town.by_floor.values()), None)
-    turned = step is None or not step.since <= now < step.until
-    if turned:
-        town.by_floor = {0: program_setpoint(town.program, town.tenant.site, now)}
+    turned = town.wants is None or not town.wants.now <= now < town.wants.until
     active = frozenset(wish for wish in town.overrides if wish.active(now))
     changed = active ^ town.active
-    if changed:
-        town.active, town.targets = active, {}
-        for wish in active:
-            target = wish.zone if wish.asset is None else wish.asset
-            if target is not None:
-                town.targets.setdefault(target, []).append(wish)
+    town.active = active
+    if turned or changed:
+        town.wants = Wants(town.programming, active, now)
     return turned, changed
 
 

@@ -265,7 +265,7 @@ def _content_at(item: Wanted) -> datetime | None:
 
 def _burns_on_its_own(town: Town, item: Served, lamp: Luminaire, state: DeviceState, now: datetime) -> bool:
     """Whether a lamp that no override covers reports the program's level, and nothing holds it that ends soon."""
-    if lamp.id in town.targets or lamp.zone in town.targets or not item.codec.abilities.reports_level:
+    if not item.codec.abilities.reports_level or town.overridden(lamp):
         return False
     reported, restarted = state.last.get(LAMP_LEVEL.name), state.last.get(DEVICE_BOOT.name)
     want = town.setpoint(lamp, now)

@@ -19,10 +19,14 @@ from api.pages.addresses import address, is_local, paths
 from api.pages.console import next_sun
 from api.pages.contexts import DimForm, DimPage, Price, PricePage, Problem, ProgressPage
 from api.pages.render import PageRoute, back, html, page_of
+from api.programming import tonight
 from api.views import OverrideProgress
 from city.errors import Invalid, Refused
+from city.floors import highest_floor
+from city.groups import Target as Named
+from city.guards import refuse
 from city.ids import AssetId, OverrideId, ZoneId
-from city.lighting import BERLIN, Override, lamp_floor, override
+from city.lighting import BERLIN, Override
 from city.places import Luminaire
 from city.store.ports import TenantStore
 
@@ -52,14 +56,19 @@ class Target:
     lamps: Sequence[Luminaire]
 
     @property
+    def named(self) -> list[Named]:
+        """The same as the store knows it."""
+        return [Named("zone", self.zone)] if self.zone is not None else [Named("lamp", lamp.id) for lamp in self.lamps]
+
+    @property
     def floor(self) -> int:
         """The highest of the lamps' floors: the lowest level that all may burn at."""
-        return max((lamp_floor(lamp) for lamp in self.lamps), default=0)
+        return max((highest_floor(lamp) for lamp in self.lamps), default=0)
 
 
 @router.get(paths("dim")[0])
 @router.get(paths("dim")[1])
-def dim(request: Request, town: Operating, who: Asking, at: Now, zone: Word = "",
+def dim(request: Request, town: Operating, who: Acting, at: Now, zone: Word = "",
         lamp: Words = []) -> Response:  # noqa: B006 - FastAPI's way
     """The dialog for a zone or some lamps."""
     target = target_of(town, zone, lamp)
@@ -69,12 +78,12 @@ def dim(request: Request, town: Operating, who: Asking, at: Now, zone: Word = ""
 
 @router.get(paths("price")[0])
 @router.get(paths("price")[1])
-def price(request: Request, town: Operating, at: Now, zone: Word = "", lamp: Words = [],  # noqa: B006
+def price(request: Request, town: Operating, who: Acting, at: Now, zone: Word = "", lamp: Words = [],  # noqa: B006
           level: Word = "", end: Word = "", until: Word = "") -> Response:
     """The price line alone, for a dialog that is being filled in."""
     form = DimForm(zone, tuple(lamp), level, end, until)
     return html(request, PricePage(page_of(request, town=town.tenant),
-                                   price_of(language_of(request), town, target_of(town, zone, lamp), form, at)))
+                                   price_of(language_of(request), town, target_of(town, zone, lamp), form, who, at)))
 
 
 @router.post(paths("dim")[0])
@@ -109,7 +118,8 @@ def progress(request: Request, town: Viewing, who: Asking, at: Now,
     ids = [str(wish.id) for wish in kept]
     return html(request, ProgressPage(
         page_of(request, who, town.tenant), summed(steps), target, ids,
-        address(language, "progress", [("id", text) for text in ids], tenant=town.tenant.id), town.program().name,
+        address(language, "progress", [("id", text) for text in ids], tenant=town.tenant.id),
+        tonight(town, views.covered(town, kept[0]), at),
         all(step.settled or not step.active for step in steps)))
 
 
@@ -120,7 +130,7 @@ def end_now(request: Request, town: Operating, who: Acting, at: Now,
     """Back to the program now."""
     kept = [town.override(OverrideId(text)) for text in dict.fromkeys(id[:MAX_LAMPS])]
     for wish in kept:
-        intents.end_overrides(town, who=who, now=at, zone=wish.zone, asset=wish.asset)
+        intents.end(town, wish.id, who=who, now=at)
     query = [("id", str(wish.id)) for wish in kept]
     return back(address(language_of(request), "progress", query, tenant=town.tenant.id))
 
@@ -140,24 +150,21 @@ def target_of(town: TenantStore, zone: str, lamps: Sequence[str]) -> Target:
 
 
 def keep(town: TenantStore, target: Target, form: DimForm, who: Actor, at: datetime) -> list[Override]:
-    """Write the wish down: one override for a zone, else one for each lamp that can dim;
-    none of them unless all may be. Raises Invalid,
-    naming the field, and Unsupported."""
-    wish = checked(town, target, form, at)
-    views.estimate_for(town, target.lamps)
-    if target.zone is not None:
-        return [intents.override_zone(town, target.zone, wish, who=who, now=at)[0]]
-    able = views.dimmable(town)
-    return [intents.override_lamp(town, lamp.id, wish, who=who, now=at)[0] for lamp in target.lamps if lamp.id in able]
+    """Write the wish down: one override for all that is meant. Raises Invalid, naming the field, and Unsupported."""
+    return [intents.place(town, target.named, asked(town, form, at), who=who, now=at)[0]]
 
 
-def checked(town: TenantStore, target: Target, form: DimForm, at: datetime) -> Wish:
-    """What the form asks for, checked against every rule of all its lamps. Raises Invalid, naming the field."""
+def asked(town: TenantStore, form: DimForm, at: datetime) -> Wish:
+    """What the form asks for. Raises Invalid, naming the field."""
     if not form.level.isdecimal() or len(form.level) > 4:
         raise Invalid(_("Give a level from 0 to 100 %."), field="level", rule="number")
-    wish = Wish(int(form.level), ends_at(town, form, at), reason=form.reason)
-    override(id=OverrideId(""), tenant=town.tenant.id, lamps=target.lamps, level=wish.level, until=wish.end(at),
-             actor="", now=at, reason=wish.reason)
+    return Wish(int(form.level), ends_at(town, form, at), reason=form.reason)
+
+
+def checked(town: TenantStore, target: Target, form: DimForm, who: Actor, at: datetime) -> Wish:
+    """As `asked`, checked against every rule of all its lamps. Raises Invalid, naming the field."""
+    wish = asked(town, form, at)
+    refuse(intents.propose(town, target.named, wish, who=who, now=at).findings)
     return wish
 
 
@@ -200,14 +207,14 @@ def next_sunrise(town: TenantStore, at: datetime) -> datetime:
     return turn if name == "sunrise" else next_sun(town, turn)[1]
 
 
-def price_of(language: str, town: TenantStore, target: Target, form: DimForm, at: datetime) -> Price:
+def price_of(language: str, town: TenantStore, target: Target, form: DimForm, who: Actor, at: datetime) -> Price:
     """What the wish would cost, or why it cannot be had."""
     try:
         cost = views.estimate_for(town, target.lamps)
-        end = checked(town, target, form, at).end(at)
+        end = checked(town, target, form, who, at).end(at)
     except Refused as error:
         return Price(len(target.lamps), level=form.level[:4], problem=explain(language, error))
-    return Price(cost.lamps, cost.frames, cost.last_s, form.level, end, town.program().name)
+    return Price(cost.lamps, cost.frames, cost.last_s, form.level, end, tonight(town, target.lamps, at))
 
 
 def summed(steps: Sequence[OverrideProgress]) -> OverrideProgress:
@@ -219,13 +226,13 @@ def summed(steps: Sequence[OverrideProgress]) -> OverrideProgress:
         "asked", "waiting", "sent", "scheduled", "acked", "applied", "deviating", "failed", "unable")))
 
 
-def _dialog(request: Request, town: TenantStore, who: Actor | None, at: datetime, form: DimForm, target: Target,
+def _dialog(request: Request, town: TenantStore, who: Actor, at: datetime, form: DimForm, target: Target,
             problems: tuple[Problem, ...] = ()) -> Response:
     language = language_of(request)
     given = request.query_params.get("back", "")
     return html(request, DimPage(
         page_of(request, who, town.tenant), form, target.name, [lamp.name for lamp in target.lamps[:NAMED]],
-        len(target.lamps), target.floor, next_sunrise(town, at), price_of(language, town, target, form, at),
+        len(target.lamps), target.floor, next_sunrise(town, at), price_of(language, town, target, form, who, at),
         given if is_local(given) else address(language, "console", tenant=town.tenant.id), problems),
         status=422 if problems and not request.headers.get("hx-request") else 200)
 
@@ -234,6 +241,9 @@ def _targets(language: str, town: TenantStore, kept: Sequence[Override]) -> str:
     if len(kept) > 1:
         return ngettext(language, "{n} lamp", "{n} lamps", len(kept))
     wish = kept[0]
-    if wish.zone is not None:
-        return town.zone(wish.zone).name
-    return views.lamp_of(town, wish.asset).name if wish.asset is not None else translate(language, _("lamps"))
+    if len(wish.targets) > 1:
+        return ngettext(language, "{n} lamp", "{n} lamps", len(views.covered(town, wish)))
+    only = wish.targets[0]
+    if only.kind == "zone":
+        return town.zone(ZoneId(only.id)).name
+    return views.lamp_of(town, AssetId(only.id)).name if only.kind == "lamp" else translate(language, _("lamps"))

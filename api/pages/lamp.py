@@ -15,11 +15,13 @@ from api.pages.chart import Chart, chart
 from api.pages.console import may
 from api.pages.contexts import LampPage
 from api.pages.render import PageRoute, html, page_of
+from api.programming import tonight
 from api.views import LuminaireView
 from city.alarms import Alarm
 from city.errors import NotFound
+from city.floors import highest_floor
 from city.ids import asset_id
-from city.lighting import BERLIN, lamp_floor
+from city.lighting import BERLIN
 from city.quantities import LAMP_LEVEL, LAMP_POWER
 from city.store.ports import Point, Role, TenantStore
 from city.store.queries import Answers, Question
@@ -44,9 +46,9 @@ def lamp(request: Request, town: Viewing, who: Asking, here: Here, at: Now, asse
     view = views.luminaire(town, asset_id(asset), at)
     past = [alarm for alarm in town.alarms(open_only=False) if alarm.asset == view.lamp.id]
     return html(request, LampPage(
-        page_of(request, who, town.tenant), view, lamp_floor(view.lamp), list(health(language_of(request), view)),
+        page_of(request, who, town.tenant), view, highest_floor(view.lamp), list(health(language_of(request), view)),
         last_day(town, here.answers, view, at), town.commands(asset=view.lamp.id, limit=MAX_COMMANDS),
-        _newest(past), town.program().name, may(who, Role.OPERATOR), _model(town, view.model)))
+        _newest(past), tonight(town, [view.lamp], at), may(who, Role.OPERATOR), _model(town, view.model)))
 
 
 def health(language: str, view: LuminaireView) -> Iterator[str]:

@@ -5,29 +5,18 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from api import intents, views
-from api.audit import record
-from api.deps import Acting, Engineering, Now, Operating, Viewing
+from api.deps import Acting, Now, Operating, Viewing
+from api.i18n import explain, language_of
 from api.intents import Wish
+from api.lighting_schemas import FindingOut, OverrideIn, ProposalOut, WishIn
 from api.problems import RESPONSES
 from api.routes.common import TENANT, tagged
-from api.schemas import (
-    MAX_NAME,
-    AcceptedOut,
-    EndedOut,
-    EstimateOut,
-    LuminaireOut,
-    LuminairesOut,
-    OverrideIn,
-    OverrideOut,
-    ProgramIn,
-    ProgramOut,
-    ZoneOut,
-)
+from api.schemas import AcceptedOut, EndedOut, EstimateOut, LuminaireOut, LuminairesOut, OverrideOut, ZoneOut
 from api.views import LampWord
 from city.airtime import Estimate
-from city.errors import Invalid
+from city.groups import Target
 from city.ids import AssetId, OverrideId, ZoneId
-from city.lighting import Override, Program
+from city.lighting import Override
 from city.store.ports import TenantStore
 
 MOST = 20_000
@@ -70,32 +59,49 @@ def zone_estimate(town: Viewing, zone: str) -> EstimateOut:
 def override_zone(town: Operating, who: Acting, now: Now, response: Response, zone: str,
                   body: OverrideIn) -> AcceptedOut:
     """Written down; lamps obey one by one. Follow it at the address in Location."""
-    return _accepted(town, response, *intents.override_zone(town, ZoneId(zone), _wish(body), who=who, now=now))
+    return _accepted(town, response, *intents.place(town, [Target("zone", zone)], _wish(body), who=who, now=now))
 
 
 @router.delete("/zones/{zone}/override", summary="Back to the program in a zone")
 def end_zone(town: Operating, who: Acting, now: Now, zone: str) -> EndedOut:
     """Ends what was wished for exactly this zone."""
-    return EndedOut(ended=intents.end_overrides(town, who=who, now=now, zone=ZoneId(zone)))
+    return EndedOut(ended=intents.end_overrides(town, [Target("zone", zone)], who=who, now=now))
 
 
 @router.put("/luminaires/{asset}/override", status_code=202, summary="Dim one lamp until a time")
 def override_lamp(town: Operating, who: Acting, now: Now, response: Response, asset: str,
                   body: OverrideIn) -> AcceptedOut:
     """As for a zone."""
-    return _accepted(town, response, *intents.override_lamp(town, AssetId(asset), _wish(body), who=who, now=now))
+    views.lamp_of(town, AssetId(asset))
+    return _accepted(town, response, *intents.place(town, [Target("lamp", asset)], _wish(body), who=who, now=now))
 
 
 @router.delete("/luminaires/{asset}/override", summary="Back to the program at one lamp")
 def end_lamp(town: Operating, who: Acting, now: Now, asset: str) -> EndedOut:
     """Ends what was wished for exactly this lamp."""
-    return EndedOut(ended=intents.end_overrides(town, who=who, now=now, asset=AssetId(asset)))
+    views.lamp_of(town, AssetId(asset))
+    return EndedOut(ended=intents.end_overrides(town, [Target("lamp", asset)], who=who, now=now))
 
 
-@router.get("/overrides", summary="Active overrides")
+@router.get("/overrides", summary="Overrides")
 def overrides(town: Viewing, now: Now) -> list[OverrideOut]:
-    """What people wish now."""
-    return [OverrideOut.of(wish) for wish in town.overrides(now)]
+    """What people wish now or later, and what waits for a second person."""
+    return [OverrideOut.of(wish) for wish in town.overrides_from(now)]
+
+
+@router.post("/overrides", status_code=202, summary="Dim any lamps until a time")
+def add_override(town: Operating, who: Acting, now: Now, response: Response, body: WishIn) -> AcceptedOut:
+    """For zones, circuits, groups, lamps or the whole town; the newest wish for a lamp wins. Some wait for a second
+    person."""
+    return _accepted(town, response, *intents.place(town, body.named(), _wish(body), who=who, now=now))
+
+
+@router.post("/overrides/check", summary="What a wish would run into and cost")
+def check_override(request: Request, town: Operating, who: Acting, now: Now, body: WishIn) -> ProposalOut:
+    """Nothing is sent or written down."""
+    proposal = intents.propose(town, body.named(), _wish(body), who=who, now=now)
+    language = language_of(request)
+    return ProposalOut.of(proposal, [FindingOut.of(one, explain(language, one.error())) for one in proposal.findings])
 
 
 @router.get("/overrides/{id}", summary="One override and how far it has come")
@@ -105,33 +111,20 @@ def override(town: Viewing, now: Now, id: str) -> OverrideOut:
     return OverrideOut.of(wish, views.override_progress(town, wish, now))
 
 
-@router.get("/program", summary="The nightly program")
-def program(town: Viewing) -> ProgramOut:
-    """Levels through every night."""
-    return ProgramOut.of(town.program())
+@router.post("/overrides/{id}/approve", summary="Agree as the second person")
+def approve_override(town: Operating, who: Acting, now: Now, id: str) -> OverrideOut:
+    """It holds from then on."""
+    return OverrideOut.of(intents.approve(town, OverrideId(id), who=who, now=now))
 
 
-@router.put("/program", summary="Change the nightly program")
-def put_program(town: Engineering, who: Acting, now: Now, body: ProgramIn) -> ProgramOut:
-    """Applies from now on."""
-    new = _program(body)
-    record(town, who, now, "program", new.name, f"{new.level} %, {new.reduced_level} % from {new.reduced_from} "
-                                                f"until {new.reduced_until}")
-    town.put_program(new)
-    return ProgramOut.of(new)
-
-
-def _program(body: ProgramIn) -> Program:
-    for name in ("reduced_from", "reduced_until"):
-        if getattr(body, name).tzinfo is not None:
-            raise Invalid("The program's times are local: give them without an offset.", field=name, rule="local time")
-    if not body.name.isprintable():
-        raise Invalid("A name has at most {most} printable characters.", field="name", rule="name", most=MAX_NAME)
-    return Program(**body.model_dump())
+@router.delete("/overrides/{id}", summary="End one override")
+def end_override(town: Operating, who: Acting, now: Now, id: str) -> OverrideOut:
+    """Back to the program; what waits for a second person is withdrawn or declined."""
+    return OverrideOut.of(intents.end(town, OverrideId(id), who=who, now=now))
 
 
 def _wish(body: OverrideIn) -> Wish:
-    return Wish(body.level, body.until, body.minutes, body.reason)
+    return Wish(body.level, body.until, body.minutes, body.reason, body.start, body.emergency, body.confirm)
 
 
 def _accepted(town: TenantStore, response: Response, override: Override, estimate: Estimate) -> AcceptedOut:

@@ -10,7 +10,8 @@ from city.alarms import Alarm
 from city.commands import Command, State
 from city.ids import AssetId, CommandId, DevEui
 from city.readings import DeviceState
-from city.store import rows, tables
+from city.store import rows, tables, tables_lighting
+from city.store.overrides import override_of
 from city.store.ports import Changes, DeadLetter
 from city.store.remembered import States
 from city.store.scope import Scope
@@ -76,12 +77,12 @@ class FactsPart:
             states = self._newer(connection, tables.states, since)
             commands = self._newer(connection, tables.commands, since, MOST_CHANGES)
             alarms = self._newer(connection, tables.alarms, since)
-            overrides = self._newer(connection, tables.overrides, since)
+            overrides = self._newer(connection, tables_lighting.overrides, since)
             assets = self._newer(connection, tables.assets, since)
             index_of = partial(self._states.shapes.index, connection)
             heard = tuple(rows.state(row.body, index_of) for row in states)
         return Changes(revision, heard, tuple(map(rows.command, commands)),
-                       tuple(map(rows.alarm, alarms)), tuple(map(rows.override, overrides)),
+                       tuple(map(rows.alarm, alarms)), tuple(map(override_of, overrides)),
                        tuple(map(rows.asset, assets)))
 
     def revision(self) -> int:

@@ -13,15 +13,20 @@ from typing import Protocol
 import msgspec
 
 from city.alarms import Alarm
+from city.budget import Spent
 from city.commands import Command, State
 from city.health import Beat
-from city.ids import AssetId, CircuitId, CommandId, DevEui, OverrideId, TenantId, ZoneId
+from city.ids import AssetId, CircuitId, CommandId, DevEui, TenantId, ZoneId
 from city.imports import ImportRow
-from city.lighting import Override, Program
+from city.lighting import Override
 from city.places import Asset, Circuit, Device, Luminaire, ParkingBay, Street, Tenant, Zone
 from city.quantities import Quantity, Value
 from city.readings import DeviceState, Entry, Place
 from city.scripts import Script
+from city.store.port_air import AirChanges, AirStore
+from city.store.port_faults import Faults, TenantFaults
+from city.store.port_lighting import LightingStore
+from city.store.port_steps import StepStore
 
 
 class Role(Enum):
@@ -148,6 +153,7 @@ class Facts:
     commands: tuple[Command, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     letters: tuple[DeadLetter, ...] = ()
+    air: AirChanges = AirChanges()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +177,7 @@ class Changes:
     assets: tuple[Asset, ...] = ()
 
 
-class TenantStore(Protocol):
+class TenantStore(LightingStore, AirStore, TenantFaults, StepStore, Protocol):
     """One tenant's registry, intents and facts. Lookups of one thing raise NotFound."""
 
     @property
@@ -181,6 +187,9 @@ class TenantStore(Protocol):
     def zones(self) -> Sequence[Zone]: ...
     def zone(self, id: ZoneId) -> Zone: ...
     def circuits(self) -> Sequence[Circuit]: ...
+    def put_circuit(self, circuit: Circuit) -> None:
+        """What is known of a circuit that the town has."""
+        ...
     def luminaires(self, zone: ZoneId | None = None, circuit: CircuitId | None = None) -> Sequence[Luminaire]: ...
     def bays(self, zone: ZoneId | None = None) -> Sequence[ParkingBay]: ...
     def asset(self, id: AssetId) -> Asset: ...
@@ -208,16 +217,6 @@ class TenantStore(Protocol):
         ...
 
     # intents
-    def program(self) -> Program: ...
-    def put_program(self, program: Program) -> None: ...
-    def overrides(self, now: datetime) -> Sequence[Override]:
-        """The active ones."""
-        ...
-    def override(self, id: OverrideId) -> Override: ...
-    def add_override(self, override: Override) -> None: ...
-    def end_overrides(self, *, zone: ZoneId | None = None, asset: AssetId | None = None, now: datetime) -> int:
-        """End every active override on exactly this zone or asset; returns how many."""
-        ...
     def set_blocked(self, bay: AssetId, blocked: bool) -> None: ...
     def config_wish(self, device: DevEui) -> ConfigWish | None: ...
     def put_config_wish(self, wish: ConfigWish) -> None: ...
@@ -237,12 +236,9 @@ class TenantStore(Protocol):
     def letters(self, limit: int = 100) -> Sequence[DeadLetter]: ...
     def changes(self, since: int) -> Changes: ...
     def revision(self) -> int: ...
-    def overrides_from(self, now: datetime) -> Sequence[Override]:
-        """Those that are active now or begin later, the newest first."""
-        ...
 
 
-class Store(Protocol):
+class Store(Faults, Protocol):
     """The city database."""
 
     # towns and who may enter
@@ -319,6 +315,9 @@ class Store(Protocol):
     def commit_as(self, lease: Lease, facts: Facts) -> Mapping[TenantId, int]:
         """As `commit`, in the same transaction as the proof that the lease is still ours. Raises LeaseLost, and then
         nothing is committed."""
+        ...
+    def all_spent(self, since: datetime) -> Sequence[Spent]:
+        """Time on air of all towns' orders since then."""
         ...
     def put_beat(self, beat: Beat) -> None:
         """A bridge's sign of life, in the place of its former one."""

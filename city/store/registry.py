@@ -7,9 +7,9 @@ from sqlalchemy import Connection, or_, select
 from city.errors import Conflict
 from city.ids import AssetId, CircuitId, ZoneId
 from city.imports import ImportRow
-from city.places import Asset, Circuit, Device, Luminaire, ParkingBay, Street, Zone
+from city.places import Asset, Circuit, Device, Luminaire, ParkingBay, Street, Supply, Zone
 from city.store import rows, tables
-from city.store.database import Database, count_up
+from city.store.database import Database, count_up, plain
 from city.store.scope import Scope
 
 WHOLE = ""  # the counter of the registry of all towns: bridges compare it with what they remember
@@ -39,7 +39,16 @@ class RegistryPart:
     def circuits(self) -> Sequence[Circuit]:
         query = self._scope.select(tables.circuits).order_by(tables.circuits.c.id)
         with self._scope.database.read() as connection:
-            return [Circuit(row.tenant, row.id) for row in connection.execute(query)]
+            return [rows.circuit(row) for row in connection.execute(query)]
+
+    def put_circuit(self, circuit: Circuit) -> None:
+        """Raises NotFound where no lamp's row has ever named it."""
+        table = tables.circuits
+        with self._scope.database.write() as connection:
+            self._scope.one(connection, table, "circuit", table.c.id == circuit.id)
+            connection.execute(self._scope.update(table, table.c.id == circuit.id).values(
+                name=plain(circuit.name), delivery_point=plain(circuit.delivery_point), supply=circuit.supply.value))
+            registry_changed(self._scope.database, connection)
 
     def luminaires(self, zone: ZoneId | None = None, circuit: CircuitId | None = None) -> Sequence[Luminaire]:
         found = [tables.assets.c.kind == "lamp"]
@@ -117,16 +126,26 @@ def _put_assets(scope: Scope, connection: Connection, list_rows: Sequence[Import
     connection.execute(database.insert(tables.zones).on_conflict_do_nothing(),
                        [scope.row({"id": zone, "name": zone}) for zone in zones])
     if circuits:
-        connection.execute(database.upsert(tables.circuits), [scope.row({"id": circuit}) for circuit in circuits])
-    connection.execute(database.upsert(tables.assets, keep=("min_level", "blocked")),
+        connection.execute(database.insert(tables.circuits).on_conflict_do_nothing(), [scope.row(
+            {"id": circuit, "name": "", "delivery_point": "", "supply": Supply.PERMANENT.value}) for circuit in circuits])
+    untold = [name for name in _MORE if all(getattr(row.more, name) is None for row in list_rows)]
+    connection.execute(database.upsert(tables.assets, keep=("blocked", *untold)),
                        [scope.row(_asset_row(row, revision)) for row in list_rows])
 
 
 def _asset_row(row: ImportRow, revision: int) -> dict[str, object]:
     return {"id": row.asset, "kind": row.kind, "name": row.name, "latitude": row.site.latitude,
             "longitude": row.site.longitude, "zone": row.zone, "circuit": row.circuit, "power_w": row.power_w,
-            "lighting_class": row.lighting_class, "restriction": row.restriction.value, "min_level": 0,
-            "blocked": False, "revision": revision}
+            "lighting_class": row.lighting_class, "restriction": row.restriction.value, "blocked": False,
+            "revision": revision, **{name: _told(getattr(row.more, name), default) for name, default in _MORE.items()}}
+
+
+def _told(value: object, default: object) -> object:
+    return default if value is None else value
+
+
+_MORE: dict[str, object] = {"lighting_class_night": "", "designed_value": None, "lantern_ring": False, "luminaire_type": "",
+                            "min_level": 0}
 
 
 def _put_devices(scope: Scope, connection: Connection, list_rows: Sequence[ImportRow]) -> None:

@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row
 
-from city.alarms import Alarm, AlarmKind
+from city.alarms import NO_FACTS, Alarm, AlarmKind, Severity
 from city.commands import Command, Priority, State
 from city.errors import Invalid
 from city.ids import DevEui, GatewayId, TenantId
-from city.lighting import Override, Program
 from city.orders import from_json, to_json
-from city.places import Asset, Device, Luminaire, ParkingBay, Restriction, Site, Street, Tenant
+from city.places import Asset, Circuit, Device, Luminaire, ParkingBay, Restriction, Site, Street, Supply, Tenant
 from city.quantities import Value
+from city.reach import Ear
 from city.readings import NO_CONFIG, DeviceState, Last, Lasts, lasts_index
 from city.scripts import LeafMapping, Script
 from city.store.database import plain
@@ -27,16 +27,17 @@ _ENCODE = msgspec.json.Encoder().encode
 _STATE = msgspec.json.Decoder(list[Any])
 _MAPPING = msgspec.json.Decoder(LeafMapping)
 _VARIABLES = msgspec.json.Decoder(dict[str, str])
+_FACTS = msgspec.json.Decoder(dict[str, float | str])
 _POINTS = msgspec.json.Decoder(tuple[tuple[float, float], ...])
 
 
 def tenant(row: R) -> Tenant:
-    return _town(row.id, row.name, row.latitude, row.longitude, row.chirpstack_tenant)
+    return _town(row.id, row.name, row.latitude, row.longitude, row.chirpstack_tenant, row.land)
 
 
 def tenant_row(town: Tenant) -> dict[str, object]:
     return {"id": town.id, "name": town.name, "latitude": town.site.latitude, "longitude": town.site.longitude,
-            "chirpstack_tenant": town.chirpstack_tenant}
+            "chirpstack_tenant": town.chirpstack_tenant, "land": town.land}
 
 
 def asset(row: R) -> Asset:
@@ -45,12 +46,17 @@ def asset(row: R) -> Asset:
 
 def luminaire(row: R) -> Luminaire:
     return Luminaire(_one(row.tenant), row.id, row.name, Site(row.latitude, row.longitude), _one(row.zone),
-                     _one(row.circuit), row.power_w, _one(row.lighting_class), Restriction(row.restriction), row.min_level)
+                     _one(row.circuit), row.power_w, _one(row.lighting_class), Restriction(row.restriction), row.min_level,
+                     _one(row.lighting_class_night), row.designed_value, row.lantern_ring, _one(row.luminaire_type))
 
 
 def bay(row: R) -> ParkingBay:
     return ParkingBay(_one(row.tenant), row.id, row.name, Site(row.latitude, row.longitude), _one(row.zone),
                       Restriction(row.restriction), row.blocked)
+
+
+def circuit(row: R) -> Circuit:
+    return Circuit(row.tenant, row.id, row.name, row.delivery_point, Supply(row.supply))
 
 
 def device(row: R) -> Device:
@@ -63,21 +69,6 @@ def street(row: R) -> Street:
 
 def street_row(line: Street, position: int) -> dict[str, object]:
     return {"position": position, "name": line.name, "points": msgspec.json.encode(line.points).decode()}
-
-
-def program(row: R) -> Program:
-    return Program(row.name, row.level, row.reduced_level, row.reduced_from, row.reduced_until)
-
-
-def override(row: R) -> Override:
-    return Override(row.id, row.tenant, row.level, row.starts_at, row.ends_at, row.reason, row.actor, row.created_at,
-                    row.zone, row.asset, row.ended_at)
-
-
-def override_row(wish: Override) -> dict[str, object]:
-    return {"tenant": wish.tenant, "id": wish.id, "level": wish.level, "starts_at": wish.start, "ends_at": wish.end,
-            "reason": plain(wish.reason), "actor": wish.actor, "created_at": wish.created_at, "zone": wish.zone,
-            "asset": wish.asset, "ended_at": wish.ended_at}
 
 
 def wish(row: R) -> ConfigWish:
@@ -101,13 +92,13 @@ def state(body: str, index_of: Callable[[str], dict[str, int]]) -> DeviceState:
     if isinstance(said[7], list):
         return _named(said)
     (device, application, session, f_cnt, heard, gateway, missed, shape, values, ages, at, since, config, holes,
-     counted) = said
+     counted, *later) = said
     times = [heard - age for age in ages]
     values = tuple([sys.intern(value) if value.__class__ is str else value for value in values])
     last = Lasts(index_of(shape), values, tuple([times[number] for number in at]),
                  tuple([times[number] for number in since]))
     return DeviceState(device, _one(application), session, f_cnt, heard, _one(gateway), missed, last, config or NO_CONFIG,
-                       holes, counted)
+                       holes, counted, tuple([_ear(one) for one in later[0]]) if later else ())
 
 
 def state_body(known: DeviceState, shape: str) -> str:
@@ -118,13 +109,13 @@ def state_body(known: DeviceState, shape: str) -> str:
     at, since = list(map(number_of, last.at)), list(map(number_of, last.since))
     return _ENCODE((known.device, known.application_id, known.session, known.f_cnt, heard, known.gateway, known.missed,
                     shape, last.values, [heard - time for time in times], at, since,
-                    dict(known.config), known.holes, known.counted_ns)).decode()
+                    dict(known.config), known.holes, known.counted_ns, known.reach)).decode()
 
 
 def command(row: R) -> Command:
     return Command(row.id, row.tenant, row.device, row.asset, from_json(row.order_json), row.origin,
                    Priority(row.priority), row.created_at, row.expires_at, State(row.state), row.changed_at, row.sent_at,
-                   row.attempts, row.holds_until, row.note)
+                   row.attempts, row.holds_until, row.note, row.cast, row.quiet_until)
 
 
 def command_row(order: Command, revision: int) -> dict[str, object]:
@@ -132,20 +123,20 @@ def command_row(order: Command, revision: int) -> dict[str, object]:
             "order_json": to_json(order.order).decode(), "origin": order.origin, "priority": order.priority.value,
             "created_at": order.created_at, "expires_at": order.expires_at, "state": order.state.value,
             "live": order.state.live, "changed_at": order.changed_at or order.created_at, "sent_at": order.sent_at,
-            "attempts": order.attempts, "holds_until": order.holds_until, "note": plain(order.note),
-            "revision": revision}
+            "attempts": order.attempts, "holds_until": order.holds_until, "note": plain(order.note), "cast": order.cast,
+            "quiet_until": order.quiet_until, "revision": revision}
 
 
 def alarm(row: R) -> Alarm:
     return Alarm(row.id, row.tenant, row.asset, AlarmKind(row.kind), row.began_at, row.ended_at, row.acknowledged_at,
-                 row.acknowledged_by)
+                 row.acknowledged_by, Severity(row.severity), _FACTS.decode(row.facts) if row.facts != "{}" else NO_FACTS)
 
 
 def alarm_row(condition: Alarm, revision: int) -> dict[str, object]:
     return {"tenant": condition.tenant, "id": condition.id, "asset": condition.asset, "kind": condition.kind.value,
             "began_at": condition.began_at, "ended_at": condition.ended_at,
             "acknowledged_at": condition.acknowledged_at, "acknowledged_by": condition.acknowledged_by,
-            "revision": revision}
+            "severity": int(condition.severity), "facts": _json(dict(condition.facts)), "revision": revision}
 
 
 def letter(row: R) -> DeadLetter:
@@ -186,9 +177,14 @@ def token(row: R) -> Token:
 
 
 @lru_cache(maxsize=1024)
-def _town(id: TenantId, name: str, latitude: float, longitude: float, chirpstack_tenant: str) -> Tenant:
+def _town(id: TenantId, name: str, latitude: float, longitude: float, chirpstack_tenant: str, land: str) -> Tenant:
     """The same object, kept once for all devices of the town."""
-    return Tenant(id, name, Site(latitude, longitude), chirpstack_tenant)
+    return Tenant(id, name, Site(latitude, longitude), chirpstack_tenant, land)
+
+
+def _ear(said: list[Any]) -> Ear:
+    gateway, rssi, snr, at_ns = said
+    return Ear(_one(gateway), rssi, snr, at_ns)
 
 
 def _one(text: Any) -> Any:  # noqa: ANN401 - as a row's columns are

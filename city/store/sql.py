@@ -1,33 +1,41 @@
 """Store and TenantStore over SQLAlchemy, put together from their parts."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 
 from sqlalchemy import and_, delete, func, select, text
 
+from city.budget import Spent
 from city.commands import Command
-from city.errors import NotFound
+from city.errors import Invalid, NotFound
 from city.health import Beat
 from city.ids import DevEui, TenantId, tenant_id
 from city.places import Tenant
+from city.programs import LANDS
 from city.scripts import Script
 from city.store import rows, tables
 from city.store.accounts import Accounts
+from city.store.air import AirPart, all_spent
 from city.store.beats import Beats
 from city.store.commits import Commits
 from city.store.database import Database, counted
 from city.store.facts import FactsPart
+from city.store.incidents import BridgeFaults, FaultsPart
 from city.store.intents import IntentsPart
 from city.store.leases import Leases, insist
+from city.store.overrides import OverridesPart
 from city.store.ports import ConfigWish, DeadLetter, Facts, Lease, Registered, TenantStore, View
+from city.store.programmed import ProgrammedPart
 from city.store.registry import REGISTRY, WHOLE, RegistryPart, registry_changed
 from city.store.remembered import States
 from city.store.scope import REVISION, Scope
 from city.store.scripts import ScriptsPart, all_scripts, scripts_revision
 from city.store.shapes import Shapes
+from city.store.steps import StepsPart
 
 
-class SqlTenantStore(RegistryPart, ScriptsPart, IntentsPart, FactsPart):
+class SqlTenantStore(RegistryPart, ScriptsPart, ProgrammedPart, OverridesPart, AirPart, IntentsPart, FactsPart, StepsPart, FaultsPart):
     """One tenant's half of the database; see city.store.ports.TenantStore."""
 
     def __init__(self, scope: Scope, states: States) -> None:
@@ -39,7 +47,7 @@ class SqlTenantStore(RegistryPart, ScriptsPart, IntentsPart, FactsPart):
         return self._scope.tenant
 
 
-class SqlStore(Accounts):
+class SqlStore(Accounts, BridgeFaults):
     """The city database; see city.store.ports.Store. Any thread may use it."""
 
     def __init__(self, database: Database) -> None:
@@ -64,6 +72,8 @@ class SqlStore(Accounts):
     def put_tenant(self, tenant: Tenant) -> None:
         """Raises Invalid for an id that cannot be the first word of the town's addresses."""
         tenant_id(tenant.id)
+        if tenant.land and tenant.land not in LANDS:
+            raise Invalid("“{value}” is no Land of Germany.", field="land", rule="ISO 3166-2:DE", value=tenant.land[:10])
         counter = self._database.insert(tables.counters).on_conflict_do_nothing(index_elements=["tenant", "name"])
         with self._database.write() as connection:
             connection.execute(self._database.upsert(tables.tenants), rows.tenant_row(tenant))
@@ -173,6 +183,9 @@ class SqlStore(Accounts):
     def commit_as(self, lease: Lease, facts: Facts) -> Mapping[TenantId, int]:
         with self._database.only_if(partial(insist, lease=lease)):
             return self._commits.commit(facts)
+
+    def all_spent(self, since: datetime) -> Sequence[Spent]:
+        return all_spent(self._database, since)
 
     def put_beat(self, beat: Beat) -> None:
         self._beats.put(beat)

@@ -4,8 +4,6 @@ Times are integer microseconds since 1970 UTC, the same on every engine. `revisi
 tenant, of the transaction that last changed a row: it lets the console ask for what is newer.
 """
 
-from datetime import datetime
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -16,49 +14,20 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
-    Time,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
 
-from city.readings import from_ns, to_ns
+from city.store import tables_air, tables_energy, tables_faults, tables_lighting, tables_steps
+from city.store.schema import Moment
+from city.store.schema import metadata as metadata
+from city.store.schema import revision_column as _revision
+from city.store.schema import tenant_column as _tenant
 
-
-class Moment(TypeDecorator[datetime]):
-    """An aware UTC time, kept exactly to the microsecond."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
-        return None if value is None else to_ns(value) // 1000
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        return None if value is None else from_ns(value * 1000)
-
-    @property
-    def python_type(self) -> type[datetime]:
-        return datetime
-
-
-metadata = MetaData(naming_convention={
-    "pk": "pk_%(table_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s", "ix": "ix_%(table_name)s_%(column_0_N_name)s"})
-
-
-def _tenant(*, key: bool = True) -> Column[str]:
-    return Column("tenant", String, ForeignKey("tenants.id"), primary_key=key, nullable=not key)
-
-
-def _revision() -> Column[int]:
-    return Column("revision", BigInteger, nullable=False)
-
+PARTS = (tables_air, tables_energy, tables_faults, tables_lighting, tables_steps)  # tables of their own subjects, in the same metadata
 
 tenants = Table(
     "tenants", metadata,
@@ -67,6 +36,7 @@ tenants = Table(
     Column("latitude", Float, nullable=False),
     Column("longitude", Float, nullable=False),
     Column("chirpstack_tenant", String, nullable=False),
+    Column("land", String, nullable=False),
 )
 
 counters = Table(
@@ -83,7 +53,14 @@ zones = Table(
     Column("name", String, nullable=False),
 )
 
-circuits = Table("circuits", metadata, _tenant(), Column("id", String, primary_key=True))
+circuits = Table(
+    "circuits", metadata,
+    _tenant(),
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("delivery_point", String, nullable=False),
+    Column("supply", String, nullable=False),
+)
 
 assets = Table(
     "assets", metadata,
@@ -100,6 +77,10 @@ assets = Table(
     Column("restriction", String, nullable=False),
     Column("min_level", Integer, nullable=False),
     Column("blocked", Boolean, nullable=False),
+    Column("lighting_class_night", String, nullable=False),
+    Column("designed_value", Float),
+    Column("lantern_ring", Boolean, nullable=False),
+    Column("luminaire_type", String, nullable=False),
     _revision(),
     ForeignKeyConstraint(["tenant", "zone"], ["zones.tenant", "zones.id"]),
     ForeignKeyConstraint(["tenant", "circuit"], ["circuits.tenant", "circuits.id"]),
@@ -142,36 +123,6 @@ streets = Table(
     Column("position", Integer, primary_key=True, autoincrement=False),
     Column("name", String, nullable=False),
     Column("points", Text, nullable=False),
-)
-
-programs = Table(
-    "programs", metadata,
-    _tenant(),
-    Column("name", String, nullable=False),
-    Column("level", Integer, nullable=False),
-    Column("reduced_level", Integer, nullable=False),
-    Column("reduced_from", Time, nullable=False),
-    Column("reduced_until", Time, nullable=False),
-)
-
-overrides = Table(
-    "overrides", metadata,
-    _tenant(),
-    Column("id", String, primary_key=True),
-    Column("level", Integer, nullable=False),
-    Column("starts_at", Moment, nullable=False),
-    Column("ends_at", Moment, nullable=False),
-    Column("reason", String, nullable=False),
-    Column("actor", String, nullable=False),
-    Column("created_at", Moment, nullable=False),
-    Column("zone", String),
-    Column("asset", String),
-    Column("ended_at", Moment),
-    _revision(),
-    ForeignKeyConstraint(["tenant", "zone"], ["zones.tenant", "zones.id"]),
-    ForeignKeyConstraint(["tenant", "asset"], ["assets.tenant", "assets.id"]),
-    Index(None, "tenant", "ends_at"),
-    Index(None, "tenant", "revision"),
 )
 
 wishes = Table(
@@ -222,6 +173,8 @@ commands = Table(
     Column("sent_at", Moment),
     Column("attempts", Integer, nullable=False),
     Column("holds_until", Moment),
+    Column("cast", String, nullable=False, server_default=""),
+    Column("quiet_until", Moment),
     Column("note", String, nullable=False),
     _revision(),
     Index("ix_commands_live", "device", sqlite_where=text("live"), postgresql_where=text("live")),
@@ -249,6 +202,8 @@ alarms = Table(
     Column("ended_at", Moment),
     Column("acknowledged_at", Moment),
     Column("acknowledged_by", String, nullable=False),
+    Column("severity", Integer, nullable=False),
+    Column("facts", Text, nullable=False),
     _revision(),
     Index("ix_alarms_open", "tenant", "asset", sqlite_where=text("ended_at IS NULL"),
           postgresql_where=text("ended_at IS NULL")),

@@ -14,6 +14,7 @@ from city import lighting
 from city.alarms import AlarmKind, begin
 from city.clock import ManualClock
 from city.errors import StoreDown, TooOften
+from city.groups import Target
 from city.ids import AssetId, OverrideId, TenantId
 from city.readings import DeviceState
 from city.store.ports import Facts, Role
@@ -29,10 +30,9 @@ def events(data: bytes) -> list[tuple[str, dict]]:
 
 
 def dim(town, clock, minutes: int = 60):
-    lamps = [lamp for lamp in town.luminaires() if lamp.zone == "markt"]
-    wish = lighting.override(id=OverrideId("11111111-0000-4000-8000-000000000000"), tenant=TenantId("alt"), lamps=lamps,
-                             level=40, until=clock.now() + timedelta(minutes=minutes), actor="me", now=clock.now(),
-                             zone=lamps[0].zone)
+    wish = lighting.override(id=OverrideId("11111111-0000-4000-8000-000000000000"), tenant=TenantId("alt"),
+                             targets=[Target("zone", "markt")], level=40, until=clock.now() + timedelta(minutes=minutes),
+                             actor="me", now=clock.now())
     town.add_override(wish)
     return wish
 

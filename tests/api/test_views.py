@@ -4,24 +4,23 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from msgspec import structs
 
 from api import views
 from api.schemas import LuminaireOut
-from api.targets import Targets
 from api.views import LampWord
-from city import lighting
 from city.alarms import AlarmKind, begin
 from city.commands import Command, Priority, command
+from city.groups import Target
 from city.ids import AssetId, DevEui, GatewayId, OverrideId, TenantId, ZoneId
-from city.lighting import Override, Program, Setpoint
+from city.lighting import Override, Setpoint
 from city.orders import SetLevel
 from city.places import Device, Luminaire, Restriction, Site, Zone
+from city.programs import Programming
 from city.quantities import LAMP_LEVEL, LAMP_POWER
 from city.readings import DeviceState, Last, Lasts, to_ns
 from city.store.ports import Facts
+from city.wants import Wants
 from decoders.catalog import catalog, codec_of
 
 NOW = datetime(2026, 3, 2, 22, tzinfo=UTC)
@@ -67,21 +66,7 @@ def test_one_word_for_a_lamp(target, level, heard, alarm, live, word):
 def wish(number: int, level: int, minutes_ago: int, lasts: int, zone: str | None, asset: int | None) -> Override:
     start = NOW - timedelta(minutes=minutes_ago)
     return Override(OverrideId(f"o{number}"), ALT, level, start, start + timedelta(minutes=lasts), "", "me", start,
-                    ZoneId(zone) if asset is None else None, AssetId(f"L{asset}") if asset is not None else None)
-
-
-WISHES = st.lists(st.builds(wish, st.integers(0, 99), st.integers(0, 100), st.integers(-5, 90), st.integers(1, 120),
-                            st.sampled_from(["a", "b"]), st.none() | st.integers(0, 5)), max_size=6)
-
-
-@settings(max_examples=60, deadline=None)
-@given(wishes=WISHES, hours=st.integers(0, 48))
-def test_a_towns_setpoints_are_the_lamps_own(wishes, hours):
-    """The quick way gives what city.lighting.setpoint gives, lamp by lamp."""
-    now = NOW + timedelta(hours=hours - 24)
-    targets = Targets(wishes, Program(), HERE, now)
-    for lamp in LAMPS:
-        assert targets.of(lamp) == lighting.setpoint(lamp, wishes, Program(), HERE, now)
+                    (Target("zone", str(zone)) if asset is None else Target("lamp", f"L{asset}"),))
 
 
 def test_zones_count_every_lamp_once(town, clock, hears):
@@ -132,7 +117,7 @@ def test_twenty_thousand_lamps_are_shown_within_bounds():
         LAMP_LEVEL.name: Last(50.0, at, at), LAMP_POWER.name: Last(20.0, at, at)})) for device in devices.values()}
     began = time.process_time()
     picture = views.Picture(zones=[Zone(ALT, ZoneId(f"z{n}"), f"Zone {n}") for n in range(50)], devices=devices, codecs=catalog(),
-                            states=states, alarms=[], live=[], targets=Targets([], Program(), HERE, NOW), now=NOW)
+                            states=states, alarms=[], live=[], targets=Wants(Programming(HERE), [], NOW), now=NOW)
     shown = [LuminaireOut.of(picture.view(lamp)) for lamp in lamps]
     assert time.process_time() - began < 3
     assert {view.state for view in shown} == {"ok"}

@@ -18,7 +18,8 @@ import psycopg
 import pytest
 
 from city.commands import Command, State
-from city.ids import AssetId, OverrideId, ZoneId
+from city.groups import Kind, Target
+from city.ids import OverrideId
 from city.lighting import Override
 from city.store.readings import LocalLog
 from tests.faults import invariant
@@ -41,9 +42,9 @@ def postgres() -> Iterator[Callable[[], str]]:
         yield make
 
 
-def _wish(rig: Rig, now: datetime, **where: object) -> None:
+def _wish(rig: Rig, now: datetime, kind: Kind, name: str) -> None:
     rig.store.tenant(TOWN).add_override(Override(OverrideId("wish"), TOWN, 40, now, now + timedelta(hours=1), "", "ada", now,
-                                                 **where))  # type: ignore[arg-type]
+                                                 (Target(kind, name),)))
 
 
 def _wished(rig: Rig) -> list[Command]:
@@ -60,7 +61,7 @@ def test_f18_two_bridges_share_the_work_and_command_once(make_rig: MakeRig, post
     parts = [len(invariant.stored(rig.fleet, [bridge.log_directory])) for bridge in bridges]
     assert min(parts) > 200, f"both work: {parts}"
     with listener(rig.broker.port, DOWN) as commands:
-        _wish(rig, datetime.now(UTC), asset=AssetId(rig.fleet.asset(0)))
+        _wish(rig, datetime.now(UTC), "lamp", rig.fleet.asset(0))
         until(lambda: any(json.loads(payload)["devEui"] == rig.fleet.eui(0) for _, payload in list(commands.heard)), 60.0)
         during(3.0, lambda: True)
         ids = [json.loads(payload)["id"] for _, payload in commands.heard]
@@ -108,7 +109,7 @@ def test_f28_a_deaf_lamp_and_a_dead_broker_end_in_a_state_with_a_reason(make_rig
     fresh.publish(3)
     rig.wait_stored(bridge, 3)
     with listener(rig.broker.port, DOWN) as downs:
-        _wish(rig, clock.now(), asset=AssetId("L-0"))
+        _wish(rig, clock.now(), "lamp", "L-0")
         until(lambda: _told(rig, downs.heard), 60.0, bridge.said)
         rig.broker.stop()  # after it has taken the command; no gateway ever says that it sent it
         rig.broker.start()
@@ -136,7 +137,7 @@ def test_f28_a_whole_zone_at_sunset_is_told_in_an_orderly_way(make_rig: MakeRig)
     rig.publisher.publish(lamps)
     rig.wait_stored(bridge, lamps)
     with listener(rig.broker.port, DOWN) as downs:
-        _wish(rig, datetime.now(UTC), zone=ZoneId("nord"))
+        _wish(rig, datetime.now(UTC), "zone", "nord")
         until(lambda: downs.heard, 60.0, bridge.said, every=0.01)
         began = time.monotonic()
         until(lambda: len({topic for topic, _ in list(downs.heard)}) == lamps, 60.0, bridge.said, every=0.01)

@@ -9,6 +9,7 @@ import pytest
 from city.alarms import AlarmKind
 from city.commands import Command, State
 from city.errors import NetworkServerDown
+from city.groups import Target
 from city.ids import DevEui
 from city.orders import FallbackLevel, Reboot, Resume, SetLevel, StatusInterval
 from city.store.ports import ConfigWish
@@ -150,7 +151,7 @@ async def test_the_alarm_ends_when_the_lamp_does_as_wanted_by_itself(town: Town,
     await tick(town)
     await lamp.refuse()
     assert len(town.own.alarms()) == 1
-    town.own.end_overrides(asset=LAMP, now=town.clock.now())
+    town.own.end_overrides([Target("lamp", LAMP)], town.clock.now())
     await tick(town, 61)
     assert len(town.own.alarms()) == 1  # nothing heard since
     await lamp.report(0, PROFILE)
@@ -325,7 +326,7 @@ async def test_a_lamp_that_speaks_of_its_two_drivers_only_is_released_without_ma
     town.clock.advance(2)
     await report(40, MANUAL)
     assert only(town).state is State.APPLIED
-    town.own.end_overrides(asset=LAMP, now=town.clock.now())
+    town.own.end_overrides([Target("lamp", LAMP)], town.clock.now())
     await tick(town, 6)
     await lamp.echo()
     town.clock.advance(1)
@@ -343,7 +344,7 @@ async def test_release_is_confirmed_by_any_reason_but_manual(town: Town, lamp: L
     await lamp.echo()
     town.clock.advance(2)
     await lamp.report(40)
-    town.own.end_overrides(asset=LAMP, now=town.clock.now())
+    town.own.end_overrides([Target("lamp", LAMP)], town.clock.now())
     await tick(town, 10)
     release = town.commands()[0]
     assert isinstance(release.order, Resume)

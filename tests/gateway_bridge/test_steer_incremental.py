@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from city.groups import Target
 from city.ids import DevEui
 from city.imports import COLUMNS, parse
-from city.lighting import Program
 from city.orders import to_json
+from city.programs import HALBNACHT, Anchor, Moment, Program, Step, clock
 from city.readings import to_ns
 from city.settings import Bridge
 from city.store.ports import ConfigWish
@@ -56,7 +57,7 @@ class Life:
             case "wish":
                 town.wish(how, minutes=30, id=f"w{to_ns(town.clock.now())}")
             case "end":
-                town.own.end_overrides(asset=LAMP, now=town.clock.now())
+                town.own.end_overrides([Target("lamp", LAMP)], town.clock.now())
             case "report":
                 await self.lamp.report(how, MANUAL if how % 2 else PROFILE)
             case "answer":
@@ -68,7 +69,8 @@ class Life:
             case "join":
                 await town.hear("join", other(time=town.stamp(), devAddr="00189441"))
             case "program":
-                town.own.put_program(Program(level=how))
+                town.own.put_program(Program(HALBNACHT, "Halbnacht", Step(Moment(Anchor.SUNSET), how),
+                                             (Step(clock(22), 50), Step(clock(5), how))))
             case "config":
                 town.own.put_config_wish(ConfigWish(DevEui(EUI), b'{"fallback_level":%d}' % how, "ada", town.clock.now()))
             case "restart":

@@ -9,6 +9,7 @@ import pytest
 
 from city.alarms import AlarmKind
 from city.commands import State
+from city.groups import Target
 from city.imports import COLUMNS, parse
 from city.orders import SetLevel
 from tests.gateway_bridge.samples import other, up
@@ -63,7 +64,7 @@ async def test_an_order_waits_for_the_uplink_after_which_the_lamp_listens(town: 
 
 async def test_when_the_wish_ends_it_is_told_what_the_program_wants(town: Town) -> None:
     await test_a_level_is_obeyed_once_the_lamp_has_acknowledged_it(town)
-    town.own.end_overrides(asset=LAMP, now=town.clock.now())
+    town.own.end_overrides([Target("lamp", LAMP)], town.clock.now())
     await step(town)
     assert {command.order for command in town.commands()} == {SetLevel(40), SetLevel(0)}  # by day the program is dark
 

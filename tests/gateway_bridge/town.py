@@ -10,6 +10,7 @@ from typing import Any
 
 from city.clock import ManualClock
 from city.commands import Command, Priority, command
+from city.groups import Target
 from city.ids import AssetId, DevEui, OverrideId, TenantId
 from city.imports import COLUMNS, parse
 from city.lighting import Override
@@ -83,7 +84,7 @@ class Town:
     def wish(self, level: int, minutes: int = 60, id: str = "wish") -> Override:
         now = self.clock.now()
         override = Override(OverrideId(id), TenantId("musterstadt"), level, now, now + timedelta(minutes=minutes), "",
-                            "ada", now, asset=LAMP)
+                            "ada", now, (Target("lamp", LAMP),))
         self.own.add_override(override)
         return override
 

@@ -4,15 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from api.targets import Targets
 from api.views import Picture, bay_view
 from city.ids import AssetId, DevEui, TenantId, ZoneId
-from city.lighting import Program
 from city.parking import Occupancy, zone_occupancy
 from city.places import Device, Luminaire, ParkingBay, Site, Tenant
+from city.programs import Programming
 from city.quantities import BAY_OCCUPIED, LAMP_RELAY_CLOSED, quantity
 from city.readings import DeviceState, Quality, from_ns, to_ns
 from city.store.ports import Known, Registered
+from city.wants import Wants
 from decoders.catalog import catalog, vectors_path
 from decoders.vectors import Uplink as Vector
 from decoders.vectors import load
@@ -103,7 +103,7 @@ def test_each_frame_that_tells_a_lamps_level_power_or_relay_is_what_staff_see(mo
             if not quantity(name).plausible(value):
                 continue
             view = Picture(zones=(), devices={LAMP.id: done.known.device}, codecs=catalog(), states={EUI: done.known.state},
-                           alarms=(), live=(), targets=Targets((), Program(), TOWN.site, NOW), now=NOW).view(LAMP)
+                           alarms=(), live=(), targets=Wants(Programming(TOWN.site), (), NOW), now=NOW).view(LAMP)
             seen = {"lamp.level": view.level, "lamp.power": view.power_w,
                     "lamp.relay_closed": done.known.state.value(LAMP_RELAY_CLOSED)}
             assert seen[name] == value

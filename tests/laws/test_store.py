@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -13,10 +13,24 @@ from city import orders
 from city.alarms import AlarmKind, begin
 from city.commands import Command, Event, Priority, State, advance, command
 from city.errors import Conflict, Forbidden, Invalid, LeaseLost, NotFound, Refused, StoreDown
-from city.ids import AssetId, CircuitId, CommandId, DevEui, OverrideId, TenantId, ZoneId
+from city.groups import Group, Target
+from city.ids import (
+    AssetId,
+    CalendarId,
+    CircuitId,
+    CommandId,
+    DevEui,
+    GroupId,
+    OverrideId,
+    ProgramId,
+    TenantId,
+    ZoneId,
+)
 from city.imports import ImportRow
-from city.lighting import Override, Program
+from city.lighting import Override
 from city.places import AssetKind, Luminaire, ParkingBay, Restriction, Site, Street, Tenant
+from city.programs import SHIPPED, Anchor, Assignment, Calendar, Moment, Program, Programming, Step, clock
+from city.programs import Rule as CalendarRule
 from city.readings import DeviceState, Last, Lasts, to_ns
 from city.scripts import MAX_RULES, MAX_SOURCE, LeafMapping, Rule, Script
 from city.store import tables
@@ -104,11 +118,18 @@ def told(device: DevEui = D1, asset: str = "L1", *, tenant: TenantId = A, level:
 def later(seconds: int) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
+PROGRAM = Program(ProgramId("abend"), "Abend", Step(Moment(Anchor.DUSK, -10), 90, 60),
+                  (Step(clock(23, 30), 60), Step(Moment(Anchor.RISES, 0, -8.0), 80)), Step(Moment(Anchor.SUNRISE, 15), 0))
+CALENDAR = Calendar(CalendarId("markt"), "Markt", ProgramId("halbnacht"), (
+    CalendarRule(PROGRAM.id, frozenset({5, 6}), (12, 1), (1, 6)), CalendarRule(ProgramId("ganznacht"), holidays=True)))
+GROUP = Group(A, GroupId("g"), "Marktleuchten", frozenset({AssetId("L1")}))
+
+
 
 def wish(id: str, *, zone: str | None = None, asset: str | None = None, tenant: TenantId = A, start: datetime = NOW,
          minutes: int = 60) -> Override:
     return Override(OverrideId(id), tenant, 40, start, start + timedelta(minutes=minutes), "Fest", "anna", start,
-                    ZoneId(zone) if zone else None, AssetId(asset) if asset else None)
+                    (Target("zone", zone) if zone else Target("lamp", asset),))
 
 
 def letter(id: str = "l1", *, at: datetime = NOW, tenant: TenantId | None = None, reason: str = "Truncated") -> DeadLetter:
@@ -327,13 +348,13 @@ def test_one_town_never_shows_another(store, town):
     town.add_override(wish("o1", zone="Markt"))
     town.put_config_wish(ConfigWish(D1, b"{}", "anna", NOW))
     town.put_streets([Street("Gasse", ())])
-    town.put_program(Program(level=80))
+    town.put_program(PROGRAM)
     town.audit(AuditLine(NOW, "anna", "dim", "Markt"))
     other = store.tenant(B)
     asked = (other.zones, other.circuits, other.luminaires, other.bays, other.devices, other.streets, other.states,
              other.commands, other.alarms, other.letters, other.audit_lines, lambda: other.overrides(NOW))
     assert [len(ask()) for ask in asked] == [0] * len(asked)
-    assert (other.state(D1), other.config_wish(D1), other.program()) == (None, None, Program())
+    assert (other.state(D1), other.config_wish(D1), other.programming()) == (None, None, Programming(store.tenant(B).tenant.site))
     assert other.changes(0) == replace(other.changes(0), states=(), commands=(), alarms=(), overrides=(), assets=())
     assert (other.revision(), store.config_wishes(B), store.last_applied(B), store.live_commands(B)) == (0, {}, {}, [])
 
@@ -347,12 +368,12 @@ def test_one_town_never_touches_another(store, town):
                lambda: other.device_of(AssetId("L1")), lambda: other.command(told().id),
                lambda: other.set_blocked(AssetId("P1"), True), lambda: other.acknowledge_alarm(alarm.id, "eve", NOW),
                lambda: other.put_config_wish(ConfigWish(D1, b"{}", "eve", NOW)),
-               lambda: other.add_override(wish("o2", zone="Markt")),
-               lambda: other.add_override(wish("o2", zone="Markt", tenant=B)))
+               lambda: other.add_override(wish("o2", zone="Markt")), lambda: other.end_override(OverrideId("o1"), NOW),
+               lambda: other.approve_override(OverrideId("o1"), "eve", NOW))
     for ask in refused:
         with pytest.raises(Refused):
             ask()
-    assert other.end_overrides(zone=ZoneId("Markt"), now=NOW) == 0
+    assert other.end_overrides([Target("zone", "Markt")], NOW) == 0
     assert town.bays()[0].blocked is False
     assert town.alarms()[0].acknowledged_at is None
     assert [item.id for item in town.overrides(NOW)] == ["o1"]
@@ -365,11 +386,52 @@ def test_naming_another_town_is_forbidden(town):
 
 # intents
 
-def test_a_town_without_a_program_has_the_default(town):
-    assert town.program() == Program()
-    night = Program("Ganznacht", 90, 60, time(23, 30), time(4, 15))
-    town.put_program(night)
-    assert town.program() == night
+def test_a_town_has_what_is_shipped_until_it_has_its_own(town):
+    assert town.programming() == Programming(town.tenant.site)
+    town.put_program(PROGRAM)
+    town.put_calendar(CALENDAR)
+    town.put_group(GROUP)
+    town.assign(Target("group", "g"), CALENDAR.id, "ada", NOW)
+    kept = town.programming()
+    assert (kept.programs[PROGRAM.id], kept.calendars[CALENDAR.id], kept.groups[GROUP.id]) == (PROGRAM, CALENDAR, GROUP)
+    assert set(kept.programs) == {*SHIPPED, PROGRAM.id}
+    assert kept.assignments == (Assignment(Target("group", "g"), CALENDAR.id, NOW, "ada"),)
+
+
+def test_what_is_in_use_cannot_be_removed(town):
+    town.put_program(PROGRAM)
+    town.put_calendar(CALENDAR)
+    town.put_group(GROUP)
+    town.assign(Target("group", "g"), CALENDAR.id, "ada", NOW)
+    for remove in (lambda: town.remove_program(PROGRAM.id), lambda: town.remove_calendar(CALENDAR.id),
+                   lambda: town.remove_group(GROUP.id)):
+        with pytest.raises(Conflict):
+            remove()
+    town.assign(Target("group", "g"), None, "ada", NOW)
+    town.remove_group(GROUP.id)
+    town.remove_calendar(CALENDAR.id)
+    town.remove_program(PROGRAM.id)
+    assert town.programming() == Programming(town.tenant.site)
+
+
+def test_a_calendar_names_programs_that_exist_and_an_assignment_calendars(town):
+    with pytest.raises(NotFound):
+        town.put_calendar(CALENDAR)
+    with pytest.raises(NotFound):
+        town.assign(Target("town"), CALENDAR.id, "ada", NOW)
+
+
+def test_a_wish_that_needs_a_second_person_waits_for_another_one(town):
+    town.add_override(replace(wish("o1", zone="Markt"), needs_second=True))
+    assert list(town.overrides(NOW)) == []
+    assert [item.pending for item in town.overrides_from(NOW)] == [True]
+    with pytest.raises(Forbidden):
+        town.approve_override(OverrideId("o1"), "anna", NOW)
+    approved = town.approve_override(OverrideId("o1"), "bert", NOW)
+    assert (approved.approved_by, approved.approved_at, approved.pending) == ("bert", NOW, False)
+    assert [item.id for item in town.overrides(NOW)] == ["o1"]
+    with pytest.raises(Conflict):
+        town.approve_override(OverrideId("o1"), "carl", NOW)
 
 
 def test_overrides_are_active_between_start_and_end(town):
@@ -384,12 +446,10 @@ def test_overrides_are_active_between_start_and_end(town):
 def test_ending_overrides_ends_only_those_on_exactly_that(town):
     for item in (wish("o1", zone="Markt"), wish("o2", asset="L1"), wish("o3", asset="L2")):
         town.add_override(item)
-    assert town.end_overrides(zone=ZoneId("Markt"), now=later(1)) == 1
-    assert town.end_overrides(asset=AssetId("L1"), now=later(2)) == 1
+    assert town.end_overrides([Target("zone", "Markt")], later(1)) == 1
+    assert town.end_overrides([Target("lamp", "L1")], later(2)) == 1
     assert [item.id for item in town.overrides(later(3))] == ["o3"]
     assert town.override(OverrideId("o1")).ended_at == later(1)
-    with pytest.raises(Invalid):
-        town.end_overrides(now=NOW)
 
 
 def test_adding_an_override_twice_is_one(town):
@@ -585,7 +645,7 @@ def test_changes_tell_what_is_newer_and_only_that(store, town):
     assert ([item.id for item in news.alarms], [item.id for item in news.overrides]) == ([alarm.id], ["o1"])
     assert news.commands == ()
     town.acknowledge_alarm(alarm.id, "anna", NOW)
-    town.end_overrides(zone=ZoneId("Markt"), now=NOW)
+    town.end_overrides([Target("zone", "Markt")], NOW)
     more = town.changes(news.revision)
     assert more.alarms[0].acknowledged_by == "anna"
     assert more.overrides[0].ended_at == NOW
@@ -706,7 +766,7 @@ def test_several_processes_may_open_a_new_database_at_once(empty):
 def test_a_refused_write_leaves_nothing_behind(town):
     before = town.revision()
     with pytest.raises(Refused):
-        town.add_override(wish("o1", zone="nowhere"))
+        town.add_override(wish("o1", zone="Markt", tenant=B))
     assert town.revision() == before
     town.add_override(wish("o1", zone="Markt"))
 

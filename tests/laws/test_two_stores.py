@@ -13,6 +13,7 @@ from city import orders
 from city.alarms import Alarm, AlarmKind, begin
 from city.commands import Command, Event, Priority, advance, command
 from city.errors import StoreDown
+from city.groups import Target
 from city.ids import AssetId, DevEui, OverrideId, TenantId, ZoneId
 from city.imports import ImportRow
 from city.lighting import Override
@@ -75,7 +76,7 @@ class Writer:
             return lambda: own.import_rows([row(town, lamp) for lamp in range(LAMPS)])
         if kind == 2:
             return lambda: own.add_override(Override(OverrideId(f"o{self.number}-{step}"), town, 40, NOW, later(60), "", "ada",
-                                                     NOW, ZoneId("Markt")))
+                                                     NOW, (Target("zone", "Markt"),)))
         if kind == 3:
             return lambda: self.store.remove_letters([f"gone-{n}" for n in range(20)])
         return partial(self.store.commit, self._facts(step))

@@ -56,6 +56,8 @@ def spoken(tree: ast.AST, read: set[str]) -> Iterator[str]:
             yield from literals(call.args[1:2])
         elif name == "ngettext":
             yield from literals(call.args[1:3])
+        elif name == "Finding":  # of city.guards
+            yield from literals(call.args[3:4])
         elif name == "bad":  # a problem of a row in city.imports
             yield from literals(call.args[2:3])
         elif name == "Problem":

@@ -7,6 +7,7 @@ import pytest
 
 from api.pages.contexts import DimForm
 from api.pages.dimming import ends_at
+from city.groups import Target
 from city.ids import AssetId
 from city.lighting import Override
 from city.places import Restriction
@@ -166,7 +167,7 @@ async def test_zone_is_dimmed_and_followed(operator, world):
     world.lamp("L2")
     where = await dim(operator, zone="markt", reason="Laternenfest")
     wish = only_override(world)
-    assert (wish.level, wish.zone, wish.asset, wish.reason, wish.actor) == (40, "markt", None, "Laternenfest", "olga")
+    assert (wish.level, wish.targets, wish.reason, wish.actor) == (40, (Target("zone", "markt"),), "Laternenfest", "olga")
     assert wish.end == NOW.replace(hour=22, minute=30)
     page = text((await operator.get(where)).text)
     assert "markt auf 40 %" in page
@@ -175,11 +176,11 @@ async def test_zone_is_dimmed_and_followed(operator, world):
     assert "1 Eingriff bis heute 23:30" in text((await operator.get("/stadt/betrieb")).text)
 
 
-async def test_single_lamps_are_dimmed_each(operator, world):
+async def test_single_lamps_are_dimmed_together(operator, world):
     for n in range(3):
         world.lamp(f"L{n}")
     where = await dim(operator, lamp=["L0", "L2"])
-    assert {wish.asset for wish in world.town.overrides(NOW)} == {"L0", "L2"}
+    assert only_override(world).targets == (Target("lamp", "L0"), Target("lamp", "L2"))
     assert "2 Leuchten auf 40 %" in text((await operator.get(where)).text)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from paho.mqtt import client as paho
 
+from city.groups import Target
 from city.ids import AssetId, DevEui, OverrideId, TenantId
 from city.imports import COLUMNS, parse
 from city.lighting import Override
@@ -222,7 +223,7 @@ def test_an_override_becomes_a_downlink_on_the_broker(bridge: Bridge, publisher:
     publisher.publish(topic("up"), event(1))
     until(lambda: f_cnt(bridge) == 1)
     bridge.store.tenant(TOWN).add_override(Override(OverrideId("wish"), TOWN, 40, now, now + timedelta(hours=1), "",
-                                                    "ada", now, asset=LAMP))
+                                                    "ada", now, (Target("lamp", LAMP),)))
     until(lambda: publisher.commands, RETRIED_WITHIN_S)
     where, payload = publisher.commands[0]
     assert where.endswith(f"/device/{EUI}/command/down")

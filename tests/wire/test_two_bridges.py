@@ -18,7 +18,8 @@ import pytest
 from paho.mqtt import client as paho
 
 from city.commands import State
-from city.ids import DevEui, OverrideId, TenantId, ZoneId
+from city.groups import Target
+from city.ids import DevEui, OverrideId, TenantId
 from city.imports import COLUMNS, parse
 from city.lighting import Override
 from city.places import Site, Tenant
@@ -175,7 +176,7 @@ class Pair:
     def wish(self, level: int, id: str) -> None:
         now = datetime.now(UTC)
         self.store.tenant(TOWN).add_override(Override(OverrideId(id), TOWN, level, now, now + timedelta(hours=1), "", "ada",
-                                                      now, zone=ZoneId("nord")))
+                                                      now, (Target("zone", "nord"),)))
 
     def told(self, since: int) -> set[str]:
         """The devices that have been told something since so many downlinks."""

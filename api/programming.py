@@ -1,0 +1,100 @@
+"""What is programmed, from a request to the store: checked against the guard-rails, audited, written down. For JSON routes
+and pages alike."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from types import MappingProxyType
+
+from api import intents
+from api.audit import record
+from api.auth import Actor
+from city import guards
+from city.errors import NotFound
+from city.groups import Group, Target
+from city.guards import Finding
+from city.ids import CalendarId, ProgramId
+from city.nights import evening_of
+from city.places import Luminaire
+from city.programs import Assignment, Calendar, Program, Programming
+from city.store.ports import TenantStore
+
+
+def keep_program(town: TenantStore, program: Program, who: Actor, now: datetime) -> Program:
+    """Add or change a program. Raises Invalid where lamps that obey it may not."""
+    before = town.programming()
+    after = replace(before, programs=MappingProxyType({**before.programs, program.id: program}))
+    guards.refuse(findings(after, town.luminaires(), [program], now))
+    town.put_program(program)
+    record(town, who, now, "program", program.id, program.name)
+    return program
+
+
+def keep_calendar(town: TenantStore, calendar: Calendar, who: Actor, now: datetime) -> Calendar:
+    """Add or change a calendar. Raises NotFound for a program that does not exist, Invalid where lamps may not obey it."""
+    before = town.programming()
+    named = _programs(before, calendar)
+    after = replace(before, calendars=MappingProxyType({**before.calendars, calendar.id: calendar}))
+    guards.refuse(findings(after, town.luminaires(), named, now))
+    town.put_calendar(calendar)
+    record(town, who, now, "calendar", calendar.id, calendar.name)
+    return calendar
+
+
+def assign(town: TenantStore, target: Target, calendar: CalendarId | None, who: Actor, now: datetime) -> Sequence[Finding]:
+    """Let a calendar apply. Returns what is worth knowing; raises NotFound, Invalid where lamps may not obey it."""
+    lamps = intents.lamps_of(town, [target])
+    found = preview_assignment(town, target, calendar, lamps, now)
+    guards.refuse(found)
+    town.assign(target, calendar, who.name, now)
+    record(town, who, now, "assign calendar", str(target), calendar or "none of its own")
+    return found
+
+
+def preview_assignment(town: TenantStore, target: Target, calendar: CalendarId | None, lamps: Collection[Luminaire],
+                       now: datetime) -> Sequence[Finding]:
+    """What an assignment would run into. Raises NotFound where the town has no such calendar."""
+    before = town.programming()
+    if calendar is not None and calendar not in before.calendars:
+        raise NotFound("There is no calendar “{calendar}”.", field="calendar", rule="exists", calendar=calendar)
+    others = tuple(one for one in before.assignments if one.target != target)
+    new = () if calendar is None else (Assignment(target, calendar, now, ""),)
+    after = replace(before, assignments=(*others, *new))
+    return findings(after, lamps, after.programs.values(), now)
+
+
+def keep_group(town: TenantStore, group: Group, who: Actor, now: datetime) -> Group:
+    """Add or change a group. Raises NotFound for a lamp that the town does not have, Invalid where a calendar that is
+    assigned to it must not be obeyed by a lamp that is new in it."""
+    intents.lamps_of(town, [Target("lamp", member) for member in group.members])
+    before = town.programming()
+    after = replace(before, groups=MappingProxyType({**before.groups, group.id: group}))
+    guards.refuse(findings(after, [lamp for lamp in town.luminaires() if group.covers(lamp)], after.programs.values(), now))
+    town.put_group(group)
+    record(town, who, now, "group", group.id, group.name)
+    return group
+
+
+def findings(programming: Programming, lamps: Iterable[Luminaire], programs: Iterable[Program],
+             now: datetime) -> tuple[Finding, ...]:
+    """What lamps run into that obey one of these programs on some night."""
+    obeying: dict[ProgramId, list[Luminaire]] = {program.id: [] for program in programs}
+    for lamp in lamps:
+        for name in programming.calendar_of(lamp).programs() & obeying.keys():
+            obeying[name].append(lamp)
+    return tuple(finding for name, some in obeying.items() if some
+                 for finding in guards.check_programs([programming.program(name)], some, programming.site, now))
+
+
+def tonight(town: TenantStore, lamps: Iterable[Luminaire], now: datetime) -> str:
+    """The names of the programs that these lamps obey in the night around `now`."""
+    programming = town.programming()
+    evening = evening_of(now)
+    return ", ".join(sorted({programming.program_of(lamp, evening).name for lamp in lamps}))
+
+
+def _programs(programming: Programming, calendar: Calendar) -> list[Program]:
+    missing = sorted(name for name in calendar.programs() if name not in programming.programs)
+    if missing:
+        raise NotFound("There is no program “{program}”.", field="program", rule="exists", program=missing[0])
+    return [programming.programs[name] for name in calendar.programs()]
