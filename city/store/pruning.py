@@ -1,4 +1,4 @@
-"""What may be forgotten: finished commands, ended alarms and expired sessions. Intents and the audit are kept."""
+"""What may be forgotten: finished commands with their courses, ended alarms and expired sessions. Intents and the audit are kept."""
 
 from datetime import datetime
 
@@ -6,6 +6,7 @@ from sqlalchemy import and_, delete, exists
 
 from city.store import tables
 from city.store.database import Database
+from city.store.steps import lonely
 
 
 def prune(database: Database, before: datetime) -> int:
@@ -14,7 +15,9 @@ def prune(database: Database, before: datetime) -> int:
     commands, applied, alarms = tables.commands.c, tables.applied.c, tables.alarms.c
     needed = exists().where(and_(applied.tenant == commands.tenant, applied.command == commands.id))
     with database.write() as connection:
-        return sum(connection.execute(statement).rowcount for statement in (
+        gone = sum(connection.execute(statement).rowcount for statement in (
             delete(tables.commands).where(~commands.live, commands.changed_at < before, ~needed),
             delete(tables.alarms).where(alarms.ended_at < before),
             delete(tables.sessions).where(tables.sessions.c.expires_at < before)))
+        connection.execute(lonely())
+        return gone

@@ -1,0 +1,62 @@
+"""The courses of commands: a tenant's half, what the bridge commits, and what may be forgotten."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from sqlalchemy import Connection, Delete, and_, delete, exists
+
+from city.commands import Command, State
+from city.courses import CommandStep, course, step_of
+from city.ids import CommandId, TenantId
+from city.readings import to_ns
+from city.store import tables
+from city.store.database import Database, plain
+from city.store.scope import Scope
+from city.store.tables_steps import command_steps
+
+
+class StepsPart:
+    """The courses of a TenantStore."""
+
+    _scope: Scope
+
+    def command_steps(self, ids: Collection[CommandId]) -> Mapping[CommandId, Sequence[CommandStep]]:
+        database, table = self._scope.database, command_steps.c
+        found: dict[CommandId, list[CommandStep]] = defaultdict(list)
+        with database.read() as connection:
+            query = self._scope.select(command_steps, database.among(table.command))
+            for row in connection.execute(query, database.listed(sorted(set(ids)))):
+                found[row.command].append(CommandStep(row.command, State(row.state), row.at, row.attempts, row.note))
+        return {command: course(steps) for command, steps in found.items()}
+
+
+class Steps:
+    """The bridge's half: each step is written once."""
+
+    def __init__(self, database: Database) -> None:
+        keys = [column.name for column in command_steps.primary_key]
+        self._put = database.prepared(database.insert(command_steps).on_conflict_do_nothing(index_elements=keys))
+
+    def commit(self, connection: Connection, commands: Iterable[Command]) -> None:
+        """Write the steps that led to these commands, in one fixed order, so that two writers never wait for each other."""
+        new: dict[tuple[TenantId, tuple[CommandId, int, State]], CommandStep] = {}
+        for command in commands:
+            step = step_of(command)
+            new.setdefault((command.tenant, step.key), step)
+        self._put.run(connection, sorted((_row(tenant, step) for (tenant, _), step in new.items()), key=_key))
+
+
+def lonely() -> Delete:
+    """Deletes the steps of commands that are no longer kept."""
+    steps, commands = command_steps.c, tables.commands.c
+    kept = exists().where(and_(commands.tenant == steps.tenant, commands.id == steps.command))
+    return delete(command_steps).where(~kept)
+
+
+def _row(tenant: TenantId, step: CommandStep) -> dict[str, object]:
+    return {"tenant": tenant, "command": step.command, "attempts": step.attempts, "state": step.state.value,
+            "at": to_ns(step.at) // 1000, "note": plain(step.note)}
+
+
+def _key(row: Mapping[str, object]) -> tuple[str, ...]:
+    return str(row["tenant"]), str(row["command"]), f"{row['attempts']:09}", str(row["state"])
