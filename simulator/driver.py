@@ -27,7 +27,12 @@ FADE_S = 0.7  # DALI's fade time 1
 DRIFT_PER_DAY, MOST_DRIFT = 0.02, 0.4  # of a meter that is losing its reference
 FLICKER = 0.6  # a flickering lamp's power lies anywhere within so much of its mean
 GEAR_FAILURE, LAMP_FAILURE, LAMP_ON, FADING = 0x01, 0x02, 0x04, 0x10  # bits of QUERY STATUS
-FAULTS = ("", "lamp failure", "stuck driver", "silent", "driver failure", "flicker", "relay welded", "meter drift", "day burner")
+FAULTS = ("", "lamp failure", "stuck driver", "silent", "driver failure", "flicker", "relay welded", "meter drift", "day burner",
+          "partial failure", "overpower", "low power factor", "undervoltage", "overvoltage", "overheating", "tilted", "cycling",
+          "night off", "meter jump", "restarts")
+_SCALE = {"partial failure": 0.5, "overpower": 1.8}  # half of the modules are dark; a driver that regulates no more
+_SHIFT_V = {"undervoltage": -34.0, "overvoltage": 30.0}  # a bad terminal, a lost neutral
+OVERHEAT_K, TILT, POOR_FACTOR, JUMP_WH = 75.0, 18.0, 0.55, 60_000.0
 _DARK_W = {"lamp failure": STANDBY_W + 0.6, "driver failure": DEAD_W}
 
 
@@ -35,7 +40,7 @@ class Driver:
     """One luminaire's driver with its lamp and its meter. Times are ns since 1970; `energy_wh` is what the meter counted,
     `burn_s` and `driver_s` how long it gave light and was powered, as of the last `count`."""
 
-    __slots__ = ("_counted_ns", "_driven", "_fault_ns", "_feeder", "_lost", "_share", "_switched_ns", "_warmth", "burn_s",
+    __slots__ = ("_counted_ns", "_driven", "_fault_ns", "_feeder", "_lost", "_out", "_share", "_switched_ns", "_warmth", "burn_s",
                  "clo", "driver_s", "energy_wh", "fault", "level", "nominal_w", "powered", "starts")
 
     def __init__(self, nominal_w: float, feeder: Feeder, *, rng: Random, now_ns: int, clo: bool = False) -> None:
@@ -45,6 +50,7 @@ class Driver:
         self._counted_ns = self._switched_ns = self._fault_ns = now_ns
         self._warmth = 0.0  # 0 is as cold as the air, 1 what full load ends in
         self._driven = 0  # the level at which a stuck driver stays
+        self._out = False  # a cycling lamp has gone out, until it has cooled down
         self._lost = False  # it has tried to burn and found no lamp
         self.energy_wh = rng.uniform(20_000, 400_000)
         self.burn_s = self.energy_wh * 3600 / (0.8 * nominal_w)
@@ -75,14 +81,20 @@ class Driver:
         self.count(now_ns)
         self.fault = ""
         self._driven = self.lit
-        self.fault, self._fault_ns, self._lost = fault, now_ns, False
+        self.fault, self._fault_ns, self._lost, self._out = fault, now_ns, False, False
+        self.energy_wh += JUMP_WH if fault == "meter jump" else 0.0
+
+    def cycle(self, now_ns: int) -> None:
+        """A cycling lamp goes out, or comes back."""
+        self.count(now_ns)
+        self._out = not self._out
 
     # -- what it does
 
     @property
     def lit(self) -> int:
         """The level at which it really burns, per cent."""
-        if not self.powered or self.fault in _DARK_W:
+        if not self.powered or self.fault in _DARK_W or self._out:
             return 0
         if self.fault == "stuck driver":
             return self._driven
@@ -111,11 +123,12 @@ class Driver:
 
     def voltage(self, now_ns: int) -> float:
         """At its terminals, V."""
-        return volts(self._feeder, now_ns) if self.powered else 0.0
+        return volts(self._feeder, now_ns) + _SHIFT_V.get(self.fault, 0.0) if self.powered else 0.0
 
     def power_factor(self, now_ns: int) -> float:
         """At its load and voltage: the filter's reactive current grows with the voltage."""
-        return max(power_factor(self.lit) - 0.0015 * (self.voltage(now_ns) - 230.0), 0.05)
+        good = POOR_FACTOR if self.fault == "low power factor" else 1.0
+        return max(good * power_factor(self.lit) - 0.0015 * (self.voltage(now_ns) - 230.0), 0.05)
 
     def current(self, now_ns: int) -> float:
         """RMS, A."""
@@ -123,7 +136,12 @@ class Driver:
 
     def temperature(self, now_ns: int) -> float:
         """Inside the housing, °C."""
-        return outside(now_ns) + 3.0 * self.powered + HEAT_K * self._warmth_at(now_ns, self.lit)
+        return outside(now_ns) + 3.0 * self.powered + HEAT_K * self._warmth_at(now_ns, self.lit) \
+            + (OVERHEAT_K if self.fault == "overheating" else 0.0)
+
+    def tilt(self) -> float:
+        """From the upright, degrees."""
+        return TILT if self.fault == "tilted" else 1.0
 
     def dali_status(self, now_ns: int) -> int:
         """The answer to QUERY STATUS. A lamp failure is found when the lamp should burn, and stays until it does."""
@@ -162,7 +180,7 @@ class Driver:
 
     def _steady_w(self, lit: int) -> float:
         """What it draws when it is as warm as at full load."""
-        return self._curve(lit) * self._share * ageing(self.burn_s / 3600, clo=self.clo)
+        return self._curve(lit) * self._share * ageing(self.burn_s / 3600, clo=self.clo) * _SCALE.get(self.fault, 1.0)
 
     def _curve(self, lit: int) -> float:
         return expected_power(self.nominal_w, lit)

@@ -47,6 +47,7 @@ STATUS, USAGE, CONFIG, MAINTENANCE, DIM, SYSTEM = 23, 26, 50, 51, 60, 99  # FPor
 CLOCK_WITHIN_S = 30.0  # after a start, until the network has told the time; the fallback level burns meanwhile
 BOOT_S = (1.0, 4.0)  # from power to the first thing that a controller does by radio
 LAST_GASP_S = 0.5  # how long its capacitors hold up its radio
+_AGAIN_S = {"cycling": (240.0, 900.0), "restarts": (3000.0, 6000.0)}  # until it goes out or comes back; restarts
 NOTICED_S = (2.0, 20.0)  # until a controller finds out that something is wrong
 
 
@@ -105,7 +106,19 @@ class Lamp(LampState):
         """From now on the lamp has this fault, one of FAULTS; "" repairs it. Raises ValueError."""
         self.driver.fail(fault, self._engine.now)
         self._settle()
+        if fault in ("cycling", "restarts"):
+            self._engine.after(self._rng.uniform(*_AGAIN_S[fault]), self._come_and_go, fault)
         self._engine.after(self._rng.uniform(*NOTICED_S), self._look, self._runs)
+
+    def _come_and_go(self, fault: str) -> None:
+        """A fault that acts again and again, until it is repaired."""
+        if self.fault != fault:
+            return
+        if fault == "cycling":
+            self.driver.cycle(self._engine.now)
+        elif self.powered:
+            self._reboot(self._runs)
+        self._engine.after(self._rng.uniform(*_AGAIN_S[fault]), self._come_and_go, fault)
 
     def step_clock(self, seconds: float) -> None:
         """Its clock jumps by so many seconds, until it is told the time again."""
@@ -143,6 +156,8 @@ class Lamp(LampState):
     # -- what it wants and does
 
     def _wanted(self) -> tuple[int, str]:
+        if self.fault == "night off":
+            return 0, "unknown"
         if self._manual is not None:
             return self._manual[0], "manual"
         if not self.clock_valid:

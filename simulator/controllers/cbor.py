@@ -20,6 +20,7 @@ from city.quantities import (
     LAMP_EVENT,
     LAMP_FAILURE,
     LAMP_METERING_ERROR,
+    LAMP_TILT,
     Measurement,
 )
 from decoders.codec import Codec, Frame
@@ -51,7 +52,7 @@ class Cbor(Firmware):
                          DEVICE_UPTIME(0)]),)
 
     def status(self, lamp: "Lamp") -> Said:
-        told = [*self._light(lamp), watts(lamp, 1), relay(lamp), warmth(lamp), *heard(lamp)]
+        told = [*self._light(lamp), watts(lamp, 1), relay(lamp), warmth(lamp), *heard(lamp), LAMP_TILT(lamp.driver.tilt())]
         return ((STATUS, [*told, clock(lamp)] if lamp.clock_valid else told),)
 
     def usage(self, lamp: "Lamp") -> Said:
