@@ -15,6 +15,8 @@ from city.errors import Conflict
 from city.ids import AssetId, CommandId, DevEui, TenantId
 from city.orders import Order, to_json
 
+AFTER_SILENCE = timedelta(minutes=5)  # for a device to be told alone what it has not heard by a multicast
+
 
 class State(Enum):
     """What is known of a command."""
@@ -84,7 +86,9 @@ class Command:
     """One order to one device.
 
     `origin` says why: "override:<id>", "program", "config". `queue_id` is the UUID under which ChirpStack knows the
-    latest attempt. `holds_until` is when the device will forget the order by itself (timed dimming).
+    latest attempt. `holds_until` is when the device will forget the order by itself (timed dimming). `cast` is the id of the
+    multicast by which the latest attempt went out, "" where it was the device's alone; nobody acknowledges a multicast, so
+    the device is not told again before `quiet_until` unless it reports otherwise.
     """
 
     id: CommandId
@@ -102,6 +106,8 @@ class Command:
     attempts: int = 0
     holds_until: datetime | None = None
     note: str = ""
+    cast: str = ""
+    quiet_until: datetime | None = None
 
     @property
     def queue_id(self) -> str:
@@ -128,8 +134,16 @@ def advance(command: Command, event: Event, now: datetime, note: str = "") -> Co
     if event is Event.SEND:
         minutes = getattr(command.order, "minutes", None)
         return replace(command, state=state, changed_at=changed_at, sent_at=now, attempts=command.attempts + 1, note=note,
+                       cast="", quiet_until=None,
                        holds_until=now + timedelta(minutes=minutes) if minutes is not None else None)
     return replace(command, state=state, changed_at=changed_at, note=note or command.note)
+
+
+def cast(command: Command, by: str, now: datetime, *, quiet_until: datetime, order: Order) -> Command:
+    """A planned command handed over as part of the multicast `by`, which says `order` to all alike; it stays valid until
+    silence has shown that it was not heard, and a little longer. Raises Conflict where it is not planned."""
+    sent = advance(replace(command, order=order), Event.SEND, now)
+    return replace(sent, cast=by, quiet_until=quiet_until, expires_at=max(command.expires_at, quiet_until + AFTER_SILENCE))
 
 
 def can(command: Command, event: Event) -> bool:

@@ -150,12 +150,17 @@ class LevelNotice(_Order, frozen=True):
 
 
 class MulticastGroup(_Order, frozen=True):
-    """Listen as a member of a class C multicast group too. Keys are 32 hex digits and never shown."""
+    """Listen as a member of a class C multicast group too. Keys are 32 hex digits and never shown.
+
+    An order that is kept or travels as JSON has none: they are filled in where a frame is encoded. `echo` is then what the
+    device will repeat of that frame, with the keys hashed; other keys have another one.
+    """
 
     slot: int
     dev_addr: str
-    nwk_s_key: str
-    app_s_key: str
+    nwk_s_key: str = ""
+    app_s_key: str = ""
+    echo: str = ""
 
     def __repr__(self) -> str:
         return f"MulticastGroup(slot={self.slot}, dev_addr={self.dev_addr!r}, keys=redacted)"
@@ -277,6 +282,18 @@ Setting = (StatusInterval | UsageInterval | Clock | BootDelay | FallbackLevel | 
            | Profile | Holidays | LevelNotice | MulticastGroup | UplinkConfirmation | DataRate
            | Parameters | DimTask | RemoveTask)
 Order = SetLevel | Resume | ReadStatus | ReadTask | Reboot | Setting
+
+
+def kept_as(setting: Order) -> str:
+    """The name under which a device's confirmed configuration keeps a setting: its class, and of several alike its number
+    in the device ("Profile:0", "MulticastGroup:1", "DimTask:17")."""
+    name = type(setting).__name__
+    match setting:
+        case MulticastGroup(slot=number) | Profile(slot=number) | DimTask(task=number):
+            return f"{name}:{number}"
+        case RemoveTask(task=number):
+            return f"{DimTask.__name__}:{number}"  # a task that was removed: that is what is known of its number
+    return name
 
 
 def to_json(order: Order) -> bytes:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from city.commands import Command, Event, State, advance, can
 from city.errors import Refused
-from city.orders import Order, ReadStatus, ReadTask, Reboot, Resume, SetLevel, Setting
+from city.orders import MulticastGroup, Order, ReadStatus, ReadTask, Reboot, Resume, SetLevel, Setting
 from city.planning import MAX_ATTEMPTS, is_applied
 from city.quantities import (
     DEVICE_BOOT,
@@ -125,9 +125,9 @@ def _after_uplink(command: Command, codec: Codec, said: Said, now: datetime) -> 
         return command
     if said.at < sent_at - CLOCKS_DIFFER:
         return command
-    frame = encoded(codec, command.order)
-    if frame is not None:
-        command = _answered(command, codec, frame, said, now)
+    echo = _echo(codec, command.order)
+    if echo:
+        command = _answered(command, echo, said, now)
         if not command.state.live:
             return command
     obeyed = _obeyed(command, said) if said.at > sent_at else None
@@ -138,11 +138,21 @@ def _after_uplink(command: Command, codec: Codec, said: Said, now: datetime) -> 
     return command
 
 
-def _answered(command: Command, codec: Codec, frame: Frame, said: Said, now: datetime) -> Command:
+def _echo(codec: Codec, order: Order) -> str:
+    """What the device repeats of the frame that says the order; "" where the model has none. Of keys, which are nowhere
+    kept, whoever ordered them has said it."""
+    if isinstance(order, MulticastGroup) and order.echo:
+        return order.echo
+    frame = encoded(codec, order)
+    return "" if frame is None else codec.echo(frame)
+
+
+def _answered(command: Command, echo: str, said: Said, now: datetime) -> Command:
     """What the device says of the frame itself: that it refuses it, or by repeating it that it has it."""
-    if any(str(refused).partition(":")[0] == str(frame.port) for refused in said.values(DEVICE_REJECTED)):
+    port = echo.partition(":")[0]
+    if any(str(refused).partition(":")[0] == port for refused in said.values(DEVICE_REJECTED)):
         return _step(command, Event.REJECT, now, "the device refuses it")  # it names the port and an error, not the order
-    if codec.echo(frame) in said.values(DEVICE_ECHO):
+    if echo in said.values(DEVICE_ECHO):
         command = _step(command, Event.ACK, now)
         if isinstance(command.order, Setting):
             return _step(command, Event.CONFIRM, now)

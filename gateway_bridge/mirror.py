@@ -13,14 +13,15 @@ from datetime import datetime, timedelta
 from itertools import islice
 from time import perf_counter
 
-from city.commands import Command, State
+from city.commands import Command, Priority, State
 from city.groups import Cover
-from city.ids import CommandId, DevEui, TenantId
+from city.ids import CommandId, DevEui, GatewayId, TenantId
 from city.lighting import Override
 from city.places import Luminaire
 from city.store.ports import Known, Store, TenantStore
 from gateway_bridge import wishes
 from gateway_bridge.memory import Memory
+from gateway_bridge.pace import Gate
 from gateway_bridge.reading import Key, Own
 from gateway_bridge.towns import Applied, Town, moved_on
 
@@ -28,6 +29,14 @@ ROUND = timedelta(seconds=60)  # in which each device has its turn, and what peo
 LEAST = 50  # devices whose turn it is in one look: a small town is looked at as a whole
 READ_S = 0.25  # for what people want, in one look; the other towns are read in the next
 MOST_COMMANDS = 100_000
+
+
+def always(gateway: GatewayId | None, priority: Priority) -> bool:  # noqa: ARG001 - a gate that is open
+    """Every gateway is open for every order."""
+    return True
+
+
+Heap = list[tuple[tuple[int, datetime, CommandId], DevEui]]
 
 
 @dataclass(slots=True)
@@ -41,7 +50,7 @@ class _Page:
     read_at: datetime | None = None
     devices: Sequence[DevEui] = ()
     orphans: Sequence[Command] = ()
-    planned: list[tuple[tuple[int, datetime, CommandId], DevEui]] = field(default_factory=list)  # a heap
+    planned: dict[GatewayId | None, Heap] = field(default_factory=dict)  # what may be sent, by the gateway that sends it
 
     def rank(self, registry: int, intents: Mapping[TenantId, int], now: datetime) -> int | None:
         """Towns with the lowest number are read first; None: nothing has changed."""
@@ -57,8 +66,11 @@ class _Page:
 class Mirror:
     """`read` may be called at any time; the other methods while nobody else changes the memory."""
 
-    def __init__(self, store: Store, memory: Memory, *, least: int = LEAST, timer: Callable[[], float] = perf_counter) -> None:
+    def __init__(self, store: Store, memory: Memory, *, least: int = LEAST, timer: Callable[[], float] = perf_counter,
+                 readers: Sequence[Callable[[TenantStore], None]] = ()) -> None:
+        """`readers` are told of each town whose devices are read."""
         self._store, self._memory, self._news = store, memory, memory.follow()
+        self._readers = readers
         self._least, self._timer = least, timer
         self._pages: dict[TenantId, _Page] = {}
         self._registry = -1
@@ -157,13 +169,14 @@ class Mirror:
         page = self._pages.get(command.tenant)
         if page is not None and command.id not in self._queued:
             self._queued.add(command.id)
-            heapq.heappush(page.planned, (wishes.urgency(command), command.device))
+            heapq.heappush(page.planned.setdefault(self._gateway(command.device), []), (wishes.urgency(command), command.device))
 
-    def next_queued(self, tenant: TenantId, now: datetime) -> tuple[Known, Command] | None:
-        """The most urgent command of the town that may still be sent, out of the queue."""
-        planned = self._pages[tenant].planned
-        while planned:
-            (_, _, queued), device = heapq.heappop(planned)
+    def next_queued(self, tenant: TenantId, now: datetime, opens: Gate = always) -> tuple[Known, Command] | None:
+        """The most urgent command of the town that may still be sent, out of the queue; of gateways that are not open for
+        its priority, none."""
+        page = self._pages[tenant]
+        while heap := _most_urgent(page.planned, opens):
+            (_, _, queued), device = heapq.heappop(heap)
             self._queued.discard(queued)
             known = self._memory.get(device)
             command = wishes.next_to_send(known.live, now) if known is not None else None
@@ -171,6 +184,27 @@ class Mirror:
                 return known, command
             self._due[device] = None
         return None
+
+    def queued(self, tenant: TenantId, now: datetime) -> list[tuple[Known, Command]]:
+        """All that wait to be sent, in any order; they stay in the queue."""
+        found: list[tuple[Known, Command]] = []
+        for heap in self._pages[tenant].planned.values():
+            for (_, _, queued), device in heap:
+                known = self._memory.get(device)
+                command = wishes.next_to_send(known.live, now) if known is not None else None
+                if known is not None and command is not None and command.id == queued:
+                    found.append((known, command))
+        return found
+
+    def lamps(self, tenant: TenantId) -> list[Known]:
+        """What is known of the town's devices that serve a lamp."""
+        page = self._pages.get(tenant)
+        found = map(self._memory.get, page.devices) if page is not None else ()
+        return [known for known in found if known is not None and known.asset.kind == "lamp"]
+
+    def own(self, tenant: TenantId) -> TenantStore:
+        """The town's half of the store. Raises StoreDown."""
+        return self._store.tenant(tenant)
 
     def orphans(self) -> list[Command]:
         """Live commands of devices that the registry has no more; told once."""
@@ -201,6 +235,8 @@ class Mirror:
     def _read_page(self, page: _Page, registry: int, intents: int, now: datetime) -> None:
         own = self._store.tenant(page.town.tenant.id)
         if page.registry != registry or page.urgent:
+            for reader in self._readers:
+                reader(own)
             self._read_devices(page, own, now)
             page.registry, page.urgent = registry, False
         self._read_wishes(page, own, now)
@@ -211,7 +247,7 @@ class Mirror:
         if programming != town.programming:
             town.programming = programming
             town.changed()
-        town.overrides = own.overrides_from(now)
+        town.overrides, town.group_wishes = own.overrides_from(now), own.group_wishes()
         before, town.configs = town.configs, wishes.configs(self._store.config_wishes(town.tenant.id))
         self.look_at(device for device in before.keys() | town.configs.keys()
                      if before.get(device) != town.configs.get(device))
@@ -236,6 +272,10 @@ class Mirror:
         known = self._memory.get(device)
         return device if known is None else known.device.dev_eui
 
+    def _gateway(self, device: DevEui) -> GatewayId | None:
+        known = self._memory.get(device)
+        return known.state.gateway if known is not None else None
+
     def _covered(self, page: _Page, changed: Collection[Override]) -> Iterator[DevEui]:
         """The lamps of these overrides; one that is not known yet has its turn anyway."""
         cover = Cover([target for wish in changed for target in wish.targets], page.town.programming.groups)
@@ -258,3 +298,9 @@ class Mirror:
             self._ring = (device for page in list(self._pages.values()) for device in page.devices)
             turn += islice(self._ring, share - len(turn))
         self._later.extend(turn)
+
+
+def _most_urgent(planned: Mapping[GatewayId | None, Heap], opens: Gate) -> Heap | None:
+    """The heap with the most urgent command of all that may go now."""
+    heaps = [heap for gateway, heap in planned.items() if heap and opens(gateway, Priority(heap[0][0][0]))]
+    return min(heaps, key=lambda heap: heap[0], default=None)

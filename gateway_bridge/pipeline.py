@@ -16,7 +16,7 @@ from city.alarms import Alarm, AlarmKind, alarming, begin, watch, watch_flood
 from city.commands import Command, State
 from city.errors import BadInput, ForeignDevice, FromTheFuture, TooManyFrames, TooOld, UnknownDevice
 from city.ids import DevEui
-from city.orders import Setting, to_json
+from city.orders import Setting, kept_as, to_json
 from city.parking import lost_change
 from city.places import Tenant
 from city.quantities import (
@@ -337,7 +337,7 @@ def _with_commands(handled: Handled, commands: tuple[Command, ...], now: datetim
     by_id = {command.id: command for command in commands}
     live = tuple(command for command in (by_id.get(old.id, old) for old in known.live) if command.state.live)
     applied = [command for command in commands if command.state is State.APPLIED]
-    config = {type(command.order).__name__: to_json(command.order).decode() for command in applied
+    config = {kept_as(command.order): to_json(command.order).decode() for command in applied
               if isinstance(command.order, Setting)}
     state = structs.replace(known.state, config={**known.state.config, **config}) if config else known.state
     alarms = _command_alarms(known, commands, bool(applied), now)

@@ -10,6 +10,7 @@ import msgspec
 from city.commands import Command, State
 from city.ids import DevEui
 from city.lighting import Override, Setpoint
+from city.multicast import GroupWish
 from city.orders import Order, Resume, SetLevel, to_json
 from city.places import Luminaire, Tenant
 from city.programs import Programming
@@ -45,6 +46,7 @@ class Town:
     failed: dict[Essence, datetime] = field(default_factory=dict)
     active: frozenset[Override] = frozenset()
     wants: Wants | None = None
+    group_wishes: Sequence[GroupWish] = ()
 
     @classmethod
     def of(cls, tenant: Tenant) -> "Town":

@@ -21,12 +21,14 @@ from city.orders import Resume, SetLevel
 from city.places import Device
 from city.readings import DeviceState, Lasts
 from city.store import rows, tables
+from city.store.air import AirFacts
 from city.store.database import Database, Insert, counted
 from city.store.letters import LetterBounds
 from city.store.ports import DeadLetter, Facts, Known, Registered, View
 from city.store.registry import REGISTRY, WHOLE
 from city.store.scope import INTENTS, REVISION
 from city.store.shapes import Shapes
+from city.store.steps import Steps
 
 
 @dataclass(slots=True)
@@ -50,7 +52,9 @@ class Commits:
         self._put_applied = _put_applied(database)
         self._put_alarm = _put_alarm(database)
         self._put_letter = _put_letter(database)
+        self._air = AirFacts(database)
         self._bounds = LetterBounds()
+        self._steps = Steps(database)
         self.made = 0
 
     def registered(self, devices: Collection[DevEui]) -> Mapping[DevEui, Registered]:
@@ -76,7 +80,7 @@ class Commits:
     def commit(self, facts: Facts) -> dict[TenantId, int]:
         """Facts that are known already change nothing, not even the revision. States of devices that serve no asset
         any more are passed over."""
-        if not (facts.states or facts.commands or facts.alarms or facts.letters):
+        if not (facts.states or facts.commands or facts.alarms or facts.letters or facts.air):
             return {}
         with self._database.write() as connection:
             registered = self._registered(connection, sorted({state.device for state in facts.states}))
@@ -88,7 +92,9 @@ class Commits:
                                 [rows.alarm_row(item, revisions[item.tenant]) for item in facts.alarms
                                  if not _begun_already(connection, item)])
             _execute(connection, self._put_applied, _applied(facts.commands))
+            self._steps.commit(connection, facts.commands)
             self._commit_letters(connection, facts.letters)
+            changed += self._air.commit(connection, facts.air, revisions) if facts.air else 0
             if changed:
                 _store_revisions(connection, revisions)
         self._shapes.learned(shapes)
@@ -126,6 +132,7 @@ class Commits:
         """The next revision of each tenant concerned; other writers of these tenants wait from here on."""
         concerned = {one.tenant.id for one in registered.values()}
         concerned |= {command.tenant for command in facts.commands} | {alarm.tenant for alarm in facts.alarms}
+        concerned |= facts.air.tenants
         counters = tables.counters
         query = select(counters.c.tenant, counters.c.value).where(
             counters.c.tenant.in_(sorted(concerned)), counters.c.name == REVISION)
@@ -286,7 +293,7 @@ def _put_command(database: Database) -> Insert:
     newer = new.changed_at > old.changed_at
     differs = or_(new.state != old.state, new.attempts != old.attempts, new.note != old.note)
     changing = ("order_json", "origin", "priority", "expires_at", "state", "live", "changed_at", "sent_at", "attempts",
-                "holds_until", "note", "revision")
+                "holds_until", "note", "cast", "quiet_until", "revision")
     return insert.on_conflict_do_update(
         index_elements=["tenant", "id"], set_={name: new[name] for name in changing},
         where=and_(or_(old.live, ~new.live), or_(newer, and_(new.changed_at == old.changed_at, differs))))
@@ -301,12 +308,13 @@ def _put_applied(database: Database) -> Insert:
 
 
 def _put_alarm(database: Database) -> Insert:
-    """It ends once, and who acknowledged it is not the bridge's to say."""
+    """It ends once, may get graver until then, and who acknowledged it is not the bridge's to say."""
     insert = database.insert(tables.alarms)
     new, old = insert.excluded, tables.alarms.c
     return insert.on_conflict_do_update(
-        index_elements=["tenant", "id"], set_={"ended_at": new.ended_at, "revision": new.revision},
-        where=and_(old.ended_at.is_(None), new.ended_at.is_not(None)))
+        index_elements=["tenant", "id"],
+        set_={"ended_at": new.ended_at, "severity": new.severity, "facts": new.facts, "revision": new.revision},
+        where=and_(old.ended_at.is_(None), or_(new.ended_at.is_not(None), new.severity > old.severity)))
 
 
 def _put_letter(database: Database) -> Insert:

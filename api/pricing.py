@@ -1,0 +1,86 @@
+"""What an order to some lamps costs before it is given: frames, lamps, seconds until the last one obeys, and the same by
+single messages. By multicast groups where confirmed ones fit exactly, else one by one."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from api.library import codecs_for
+from city.airtime import DATA_RATES, Estimate
+from city.budget import USED_SHARE
+from city.casting import Air, Net, cover, priced
+from city.errors import Unsupported
+from city.ids import AssetId, DevEui, GatewayId
+from city.multicast import RadioGroup, nets_of
+from city.orders import SetLevel
+from city.places import Device, Luminaire
+from city.quantities import RADIO_DOWNLINK_SF
+from city.reach import gateways_of
+from city.readings import DeviceState
+from city.store.ports import TenantStore
+from decoders.codec import Codec
+
+RX2_SF = 12  # ChirpStack's EU868 default for class C downlinks is RX2 at DR0; assumed until a gateway has sent one
+SCRIPT_ORDER = 8  # bytes that an order by a town's own script is taken to have
+
+
+def price(town: TenantStore, lamps: Iterable[Luminaire], level: int | None, *, share: float = USED_SHARE) -> Estimate:
+    """What it costs to tell these lamps a level (None: as programmed) now. `share`: of the lawful time on air that orders
+    may use. Raises Unsupported where none of them has a controller that dims."""
+    air = _Air.of(town, lamps)
+    if not air.devices:
+        raise Unsupported("No lamp here has a controller that can dim it.", field="level", rule="can dim")
+    found = cover(air.devices, air.nets)
+    return priced(found, air.reach_of, Air(air.payload(level), air.sf, share))
+
+
+@dataclass(frozen=True, slots=True)
+class _Air:
+    devices: frozenset[DevEui]
+    codecs: Sequence[Codec]
+    states: Mapping[DevEui, DeviceState]
+    groups: Sequence[RadioGroup]
+    nets: Sequence[Net]
+
+    @classmethod
+    def of(cls, town: TenantStore, lamps: Iterable[Luminaire]) -> "_Air":
+        by_asset = {device.asset: device for device in town.devices()}
+        codecs = codecs_for(town, by_asset.values())
+        able = [device for lamp in lamps if (device := _dimming(by_asset, lamp.id, codecs)) is not None]
+        groups = town.radio_groups()
+        nets = nets_of(groups, town.radio_members()) if groups else []
+        return cls(frozenset(device.dev_eui for device in able), [codecs[model] for model in {one.model for one in able}],
+                   town.states(), groups, nets)
+
+    def payload(self, level: int | None) -> int:
+        """Bytes of the longest order among the models."""
+        return max(_size(codec, 100 if level is None else level) for codec in self.codecs)
+
+    @property
+    def sf(self) -> int:
+        """The slowest spreading factor that is used."""
+        used = [factor for device in self.devices if (state := self.states.get(device)) is not None
+                and isinstance(factor := state.value(RADIO_DOWNLINK_SF), int)]
+        used += [DATA_RATES[group.dr].sf for group in self.groups if group.dr < len(DATA_RATES)]
+        return max(used, default=RX2_SF)
+
+    @property
+    def reach_of(self) -> Mapping[DevEui, Sequence[GatewayId]]:
+        """The gateways that reach a lamp; the one that heard it last sends to it alone."""
+        found = {device: state for device in self.devices if (state := self.states.get(device)) is not None}
+        return {device: ((state.gateway,) if state.gateway else ()) + gateways_of(state) for device, state in found.items()}
+
+
+def _size(codec: Codec, level: int) -> int:
+    """Bytes of an order of a level; a model that holds no level for an hour, or only switches, has others as long."""
+    for order in (SetLevel(level, 60), SetLevel(level), SetLevel(100)):
+        try:
+            return len(codec.encode_downlink(order).data)
+        except Unsupported:
+            continue
+    return SCRIPT_ORDER
+
+
+def _dimming(devices: Mapping[AssetId, Device], lamp: AssetId, codecs: Mapping[str, Codec]) -> Device | None:
+    device = devices.get(lamp)
+    codec = codecs.get(device.model) if device is not None else None
+    return device if codec is not None and codec.abilities.dims else None

@@ -1,0 +1,320 @@
+"""Multicast groups: makes them at the network server, tells the keys to the lamps, and knows who listens.
+
+All of it is written down after each step, so that it goes on where it ended: what is there already is compared, not made
+again. A town that asks for no groups, or a bridge without the secret or the API, has none: its lamps are told one by one.
+"""
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from msgspec import structs
+
+from city.casting import Net
+from city.commands import Command, Priority, command
+from city.errors import NetworkServerDown, NotFound
+from city.ids import DevEui, GatewayId, TenantId
+from city.multicast import ORIGIN, Member, Membership, RadioGroup, nets_of
+from city.orders import LevelNotice, MulticastGroup, Setting, kept_as, to_json
+from city.reporting import notice_for
+from city.settings import Chirpstack
+from city.store.port_air import AirChanges
+from city.store.ports import Known, TenantStore
+from decoders.catalog import catalog
+from gateway_bridge import enrolling
+from gateway_bridge.confirm import encoded
+from gateway_bridge.enrolling import Wanted
+from gateway_bridge.group_keys import Keyring, with_keys
+from gateway_bridge.network_server import GroupSpec, NetworkServer
+from gateway_bridge.towns import Town
+
+EVERY = timedelta(seconds=5)  # between two looks at a town's groups
+CALLS = 20  # of the API in one look of the steering loop
+KEYS_AT_ONCE = 8  # lamps of one gateway that are being told keys: each frame is long
+KEY_LASTS = timedelta(hours=2)
+TRY_AGAIN = timedelta(minutes=10)  # a lamp that has not confirmed its keys
+AWAY = timedelta(seconds=30)  # the API, before it is asked again
+Knows = Callable[[DevEui], Known | None]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Town:
+    """One town's groups. `enlisted`: whom the network server knows as members, None until it was asked."""
+
+    groups: dict[str, RadioGroup]
+    members: dict[str, dict[DevEui, Member]]
+    wanted: dict[str, Wanted] = field(default_factory=dict)
+    enlisted: dict[str, set[DevEui] | None] = field(default_factory=dict)
+    tried: dict[tuple[DevEui, str], datetime] = field(default_factory=dict)
+    looked_at: datetime | None = None
+    nets: Sequence[Net] | None = None
+
+
+class Multicast:
+    """All towns' groups, as the one who steers sees them."""
+
+    def __init__(self, settings: Chirpstack, network: NetworkServer | None) -> None:
+        """Raises Invalid for a secret that is too short."""
+        self._network, self._dr, self._together = network, settings.rx2_dr, settings.gps_time
+        self._keyring = Keyring(settings.group_secret) if settings.group_secret and network is not None else None
+        self._towns: dict[TenantId, _Town] = {}
+        self._away_until: datetime | None = None
+        self._turn = 0
+
+    @property
+    def works(self) -> bool:
+        """Whether there can be any groups."""
+        return self._keyring is not None
+
+    def forget(self) -> None:
+        """Another process steers."""
+        self._towns.clear()
+
+    def read(self, own: TenantStore) -> None:
+        """What is written down of a town's groups, once. Raises StoreDown."""
+        if self._keyring is None or own.tenant.id in self._towns:
+            return
+        members: dict[str, dict[DevEui, Member]] = defaultdict(dict)
+        for member in own.radio_members():
+            members[member.group][member.device] = member
+        self._towns[own.tenant.id] = _Town({group.id: group for group in own.radio_groups()}, dict(members))
+
+    def nets(self, tenant: TenantId) -> Sequence[Net]:
+        """The groups that can be told something."""
+        town = self._towns.get(tenant)
+        if town is None:
+            return ()
+        if town.nets is None:
+            town.nets = nets_of(town.groups.values(), (one for some in town.members.values() for one in some.values()))
+        return town.nets
+
+    def group(self, tenant: TenantId, group: str) -> RadioGroup | None:
+        """None where there is none any more."""
+        town = self._towns.get(tenant)
+        return None if town is None else town.groups.get(group)
+
+    def with_keys(self, tenant: TenantId, device: DevEui, order: MulticastGroup) -> MulticastGroup:
+        """The order as it is encoded for the device. Raises NotFound and Invalid where there are no such keys any more."""
+        town = self._towns.get(tenant)
+        if town is None or self._keyring is None:
+            raise NotFound("There are no multicast groups here.", field="order", rule="groups")
+        for group in town.groups.values():
+            for name in (group.id, f"void {device}"):
+                keys = self._keyring.of(tenant, name, group.generation)
+                if keys.dev_addr == order.dev_addr:
+                    return with_keys(order, keys)
+        raise NotFound("There are no multicast groups here.", field="order", rule="groups")
+
+    # -- what is to be told
+
+    def look(self, town: Town, lamps: Iterable[Known], known: Knows, now: datetime) -> tuple[list[Command], AirChanges]:
+        """The orders that tell a town's lamps their keys, and what has become of its groups' members."""
+        mine = self._towns.get(town.tenant.id)
+        if mine is None or self._keyring is None or not self._is_time(mine, town, now):
+            return [], AirChanges()
+        mine.looked_at = now
+        found = enrolling.wanted(town.tenant.id, town.group_wishes, town.programming.groups, list(lamps), self._keyring,
+                                 dr=self._dr, had=mine.groups.keys())
+        mine.wanted = {item.group.id: item for item in found}
+        changes = [self._shape(mine, item, known, now) for item in found]
+        commands, members, left = self._enrol(mine, town.tenant.id, known, now)
+        changed = AirChanges(groups=tuple(group for group in changes if group is not None),
+                             gone=self._gone(mine, town.tenant.id),
+                             members=tuple((town.tenant.id, member) for member in members),
+                             left=tuple((town.tenant.id, member) for member in left))
+        if changed:
+            mine.nets = None
+        return commands, changed
+
+    def _is_time(self, mine: _Town, town: Town, now: datetime) -> bool:
+        if not town.group_wishes and not mine.groups:
+            return False
+        return mine.looked_at is None or not timedelta() <= now - mine.looked_at < EVERY
+
+    def _shape(self, mine: _Town, item: Wanted, known: Knows, now: datetime) -> RadioGroup | None:
+        """The group as it is now, None where nothing has changed. Other keys or gateways are told to the network server."""
+        was = mine.groups.get(item.group.id)
+        gateways = enrolling.gateways_for(item, known, was.gateways if was is not None else ())
+        if was is None:
+            new = replace(item.group, gateways=gateways, changed_at=now)
+        else:
+            new = replace(was, slot=item.group.slot, generation=item.group.generation, dev_addr=item.group.dev_addr,
+                          dr=item.group.dr, gateways=gateways)
+            if new == was:
+                return None
+            new = replace(new, ready=False, changed_at=now)
+            if new.generation != was.generation:  # nobody has these keys yet
+                mine.members[new.id] = {device: replace(member, state=Membership.WANTED, told_at=None, confirmed_at=None)
+                                        for device, member in mine.members.get(new.id, {}).items()}
+        mine.groups[new.id] = new
+        return new
+
+    def _enrol(self, mine: _Town, tenant: TenantId, known: Knows,
+               now: datetime) -> tuple[list[Command], list[Member], list[Member]]:
+        """Orders that tell keys, members of which something new is known, and those that are none any more."""
+        commands: list[Command] = []
+        changed: list[Member] = []
+        left: list[Member] = []
+        busy = Counter(found.state.gateway for some in mine.members.values() for device in some
+                       if (found := known(device)) is not None and any(one.origin == ORIGIN for one in found.live))
+        if self._keyring is None:
+            return commands, changed, left
+        for name, item in sorted(mine.wanted.items()):
+            before = mine.members.get(name, {})
+            enrolled = enrolling.enrolled(item, before, known, self._keyring, now)
+            after = dict(enrolled.members)
+            for device, order in sorted(enrolled.orders.items()):
+                made = self._order(mine, tenant, known(device), order, busy, now)
+                if made is not None:
+                    commands += made
+                    after[device] = _told(after[device], now)
+            changed += [member for device, member in after.items() if before.get(device) != member]
+            left += [member for device, member in before.items() if device not in after]
+            mine.members[name] = after
+        return commands, changed, left
+
+    def _order(self, mine: _Town, tenant: TenantId, found: Known | None, order: MulticastGroup,
+               busy: "Counter[GatewayId | None]", now: datetime) -> list[Command] | None:
+        """The commands that tell a lamp its keys, and within how much time to report changes; None where it has to wait."""
+        if found is None or any(one.origin == ORIGIN for one in found.live) or busy[found.state.gateway] >= KEYS_AT_ONCE:
+            return None
+        key = found.device.dev_eui, order.dev_addr
+        tried = mine.tried.get(key)
+        if tried is not None and now - tried < TRY_AGAIN:
+            return None
+        mine.tried[key] = now
+        busy[found.state.gateway] += 1
+        orders: list[Setting] = [order, *self._notice(mine, found)]
+        return [command(tenant=tenant, device=found.device.dev_eui, asset=found.asset.id, order=one, origin=ORIGIN,
+                        priority=Priority.CONFIG, now=now, expires_at=now + KEY_LASTS) for one in orders]
+
+    def _notice(self, mine: _Town, found: Known) -> list[Setting]:
+        """Lamps that are told together must not all report at once. What a lamp was told otherwise by hand stays."""
+        most = max((len(item.devices) for item in mine.wanted.values() if found.device.dev_eui in item.devices), default=0)
+        notice = notice_for(most)
+        codec = catalog().get(found.device.model)
+        if codec is None or encoded(codec, notice) is None:
+            return []
+        kept = found.state.config.get(kept_as(LevelNotice(0, 0)))
+        return [] if kept is not None and kept == to_json(notice).decode() else [notice]
+
+    def _gone(self, mine: _Town, tenant: TenantId) -> tuple[tuple[TenantId, str], ...]:
+        """Groups that nobody wants any more, once the network server has them no more."""
+        gone = [group.id for group in mine.groups.values() if group.id not in mine.wanted and not group.network_id]
+        for name in gone:
+            del mine.groups[name]
+            mine.members.pop(name, None)
+            mine.enlisted.pop(name, None)
+        return tuple((tenant, name) for name in gone)
+
+    # -- at the network server
+
+    async def provision(self, now: datetime) -> AirChanges:
+        """Some calls that bring the network server nearer to what is wanted; what has become of the groups thereby. What
+        cannot be done now is tried again later, and said."""
+        if self._network is None or self._keyring is None or (self._away_until is not None and now < self._away_until):
+            return AirChanges()
+        self._away_until, left = None, CALLS
+        changed: list[AirChanges] = []
+        tenants = sorted(self._towns)
+        self._turn += 1
+        for tenant in tenants[self._turn % max(len(tenants), 1):] + tenants[:self._turn % max(len(tenants), 1)]:
+            try:
+                left = await self._provision(self._towns[tenant], left, changed, now)
+            except NetworkServerDown as error:
+                _log.warning("%s Groups of radio wait.", error)
+                self._away_until = now + AWAY
+                break
+            if left <= 0:
+                break
+        return joined(changed)
+
+    async def _provision(self, mine: _Town, left: int, changed: list[AirChanges], now: datetime) -> int:
+        for group in sorted(mine.groups.values(), key=lambda one: one.id):
+            if left <= 0:
+                return left
+            try:
+                left -= await self._one(mine, group, left, changed, now)
+            except NotFound as error:  # somebody has removed it there: it is made again
+                self._put(mine, replace(group, network_id="", ready=False, note=str(error), changed_at=now), changed)
+                mine.enlisted.pop(group.id, None)
+        return left
+
+    async def _one(self, mine: _Town, group: RadioGroup, left: int, changed: list[AirChanges], now: datetime) -> int:
+        """How many calls were made for a group."""
+        network, keyring = self._network, self._keyring
+        if network is None or keyring is None:
+            return 0
+        item = mine.wanted.get(group.id)
+        if item is None:
+            if group.network_id and mine.looked_at is not None:
+                await network.remove_group(group.network_id)
+                self._put(mine, replace(group, network_id="", ready=False, changed_at=now), changed)
+                return 1
+            return 0
+        if not group.ready:
+            keys = keyring.of(group.tenant, group.id, group.generation)
+            made = await network.make_group(GroupSpec(
+                f"stadtfunk {group.id} {group.target}"[:100], group.application_id, keys.dev_addr, keys.nwk_s_key,
+                keys.app_s_key, group.dr, group.frequency, self._together))
+            await network.set_gateways(made, group.gateways)
+            note = "" if group.gateways else "no gateway has heard any of its lamps yet"
+            self._put(mine, replace(group, network_id=made, ready=bool(group.gateways), note=note, changed_at=now), changed)
+            return 3
+        return await self._enlist(mine, group, item, left, changed)
+
+    async def _enlist(self, mine: _Town, group: RadioGroup, item: Wanted, left: int, changed: list[AirChanges]) -> int:
+        network = self._network
+        if network is None:
+            return 0
+        calls, there = 0, mine.enlisted.get(group.id)
+        if there is None:
+            there = mine.enlisted[group.id] = set(await network.members(group.network_id, group.application_id))
+            calls += 1
+        for device in sorted(item.devices - there)[:left]:
+            await network.enlist(group.network_id, device)
+            there.add(device)
+            calls += 1
+        for device in sorted(there - item.devices)[:max(left - calls, 0)]:
+            await network.dismiss(group.network_id, device)
+            there.discard(device)
+            calls += 1
+        members = mine.members.get(group.id, {})
+        wrong = [replace(member, enlisted=device in there) for device, member in members.items()
+                 if member.enlisted != (device in there)]
+        members.update((member.device, member) for member in wrong)
+        if wrong:
+            changed.append(AirChanges(members=tuple((group.tenant, member) for member in wrong)))
+        return calls
+
+    def _put(self, mine: _Town, group: RadioGroup, changed: list[AirChanges]) -> None:
+        mine.groups[group.id] = group
+        mine.nets = None
+        changed.append(AirChanges(groups=(group,)))
+
+
+def joined(parts: Iterable[AirChanges]) -> AirChanges:
+    """All of them as one, the later ones last."""
+    whole = AirChanges()
+    for part in parts:
+        whole = structs.replace(whole, **{name: getattr(whole, name) + getattr(part, name)
+                                          for name in AirChanges.__struct_fields__})
+    return structs.replace(whole, groups=tuple({group.id: group for group in whole.groups}.values()),
+                           members=_last(whole.members))
+
+
+def _last(members: Iterable[tuple[TenantId, Member]]) -> tuple[tuple[TenantId, Member], ...]:
+    found: Mapping[tuple[TenantId, str, DevEui], tuple[TenantId, Member]] = {
+        (tenant, member.group, member.device): (tenant, member) for tenant, member in members}
+    return tuple(found.values())
+
+
+def _told(member: Member, now: datetime) -> Member:
+    """From here on it may have the keys, whatever it says."""
+    if member.state is Membership.LEAVING:
+        return member
+    return replace(member, state=Membership.TOLD, told_at=member.told_at or now)
