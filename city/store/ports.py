@@ -24,6 +24,7 @@ from city.quantities import Quantity, Value
 from city.readings import DeviceState, Entry, Place
 from city.scripts import Script
 from city.store.port_air import AirChanges, AirStore
+from city.store.port_energy import EnergyBook, EnergyStore
 from city.store.port_faults import Faults, TenantFaults
 from city.store.port_lighting import LightingStore
 from city.store.port_steps import StepStore
@@ -177,7 +178,7 @@ class Changes:
     assets: tuple[Asset, ...] = ()
 
 
-class TenantStore(LightingStore, AirStore, TenantFaults, StepStore, Protocol):
+class TenantStore(LightingStore, AirStore, TenantFaults, StepStore, EnergyStore, Protocol):
     """One tenant's registry, intents and facts. Lookups of one thing raise NotFound."""
 
     @property
@@ -238,7 +239,7 @@ class TenantStore(LightingStore, AirStore, TenantFaults, StepStore, Protocol):
     def revision(self) -> int: ...
 
 
-class Store(Faults, Protocol):
+class Store(Faults, EnergyBook, Protocol):
     """The city database."""
 
     # towns and who may enter

@@ -20,6 +20,7 @@ from city.store.air import AirPart, all_spent
 from city.store.beats import Beats
 from city.store.commits import Commits
 from city.store.database import Database, counted
+from city.store.energy_days import BridgeEnergy, EnergyPart
 from city.store.facts import FactsPart
 from city.store.incidents import BridgeFaults, FaultsPart
 from city.store.intents import IntentsPart
@@ -35,7 +36,8 @@ from city.store.shapes import Shapes
 from city.store.steps import StepsPart
 
 
-class SqlTenantStore(RegistryPart, ScriptsPart, ProgrammedPart, OverridesPart, AirPart, IntentsPart, FactsPart, StepsPart, FaultsPart):
+class SqlTenantStore(RegistryPart, ScriptsPart, ProgrammedPart, OverridesPart, AirPart, IntentsPart, FactsPart, StepsPart, FaultsPart,
+                     EnergyPart):
     """One tenant's half of the database; see city.store.ports.TenantStore."""
 
     def __init__(self, scope: Scope, states: States) -> None:
@@ -47,7 +49,7 @@ class SqlTenantStore(RegistryPart, ScriptsPart, ProgrammedPart, OverridesPart, A
         return self._scope.tenant
 
 
-class SqlStore(Accounts, BridgeFaults):
+class SqlStore(Accounts, BridgeFaults, BridgeEnergy):
     """The city database; see city.store.ports.Store. Any thread may use it."""
 
     def __init__(self, database: Database) -> None:

@@ -23,7 +23,9 @@ from city import lighting
 from city.alarms import AlarmKind, begin
 from city.clock import ManualClock
 from city.commands import Command, Priority, command
+from city.energy import LampNight, Used
 from city.errors import CityError, Conflict, Forbidden, NotFound
+from city.factors import Factor, FactorKind
 from city.groups import Group, Target
 from city.ids import AssetId, CircuitId, GroupId, OverrideId, TenantId, ZoneId
 from city.imports import parse
@@ -88,6 +90,8 @@ def _populate(store: Store, id: TenantId, seed: str, mark: str) -> tuple[Overrid
     town.put_streets([Street(f"{mark} Straße", ((8.0, 51.0), (8.1, 51.1)))])
     town.put_script(_script(id, mark))
     town.audit(AuditLine(NOW, mark, mark, mark))
+    town.put_factor(Factor(FactorKind.PRICE, NOW.date(), 0.4, mark), mark, NOW)
+    store.book_nights(id, [LampNight(lamp.id, NOW.date(), lamp.zone, lamp.circuit, Used(300))], NOW)
     for role in Role:
         store.put_account(Account(f"{id}-{role.value}", role, id, HASH))
     return wish, order, alarm.id
@@ -177,7 +181,7 @@ def _fingerprint(world: World) -> object:
     device = town.devices()[0].dev_eui
     return (town.revision(), list(town.luminaires()), list(town.bays()), town.programming(), list(town.overrides_from(NOW)),
             list(town.alarms()), list(town.audit_lines()), town.config_wish(device), list(town.streets()),
-            list(town.scripts()))
+            list(town.scripts()), town.factors(), list(town.lamp_nights(NOW.date(), NOW.date())))
 
 
 def _token(store: Store, role: Role) -> dict[str, str]:
@@ -266,7 +270,8 @@ ARGUMENTS: dict[str, object] = {
     "program": SHIPPED[GANZNACHT], "calendar": STANDARD, "group": Group(MINE, GroupId("mine"), "mine"),
     "target": Target("zone", "SECRET-zone"), "targets": [Target("zone", "SECRET-zone"), Target("lamp", "SECRET-L1")],
     "line": AuditLine(NOW, "me", "did", "this"), "streets": [], "rows": [],
-    "model": "secret/x1", "off": "switched off from outside"}
+    "first": NOW.date(), "last": NOW.date(), "factor": Factor(FactorKind.PRICE, NOW.date(), 0.1, "OWN"), "kind": FactorKind.PRICE,
+    "valid_from": NOW.date(), "model": "secret/x1", "off": "switched off from outside"}
 
 
 def _argument(name: str, method: str, world: World) -> object:
