@@ -33,7 +33,8 @@ class Abilities:
 
     `resumes`: it can be told to burn as programmed; otherwise it is told the program's level. `reports_level`: its uplinks
     tell the level in force; otherwise an order for a level counts as obeyed once the device has acknowledged it.
-    `forgets_settings`: whenever it joins anew, it has lost what it was configured as and is told again.
+    `forgets_settings`: whenever it joins anew, it has lost what it was configured as and is told again. `ask_after`: how
+    long its own report is waited for before it is asked; many lamps must not be asked at once.
     """
 
     dims: bool
@@ -44,6 +45,7 @@ class Abilities:
     resumes: bool = True
     reports_level: bool = True
     forgets_settings: bool = False
+    ask_after: timedelta = ASK_AFTER
 
 
 class Obeyed(Protocol):
@@ -218,7 +220,7 @@ def _is_to_be_asked(wanted: Wanted, now: datetime) -> bool:
     if not wanted.abilities.reports_on_demand or any(isinstance(live.order, ReadStatus) for live in wanted.live):
         return False
     return any(live.state is State.ACKED and isinstance(live.order, SetLevel | Resume)
-               and now - (live.changed_at or now) >= ASK_AFTER for live in wanted.live)
+               and now - (live.changed_at or now) >= wanted.abilities.ask_after for live in wanted.live)
 
 
 def _question(wanted: Wanted, now: datetime) -> Command:

@@ -36,7 +36,8 @@ class Applied(msgspec.Struct, frozen=True, gc=False):
 @dataclass(slots=True)
 class Town:
     """What people want of one tenant, what its devices were last made to do, and what has failed a moment ago. `active` and
-    `wants` are as of the time to which `moved_on` has brought it."""
+    `wants` are as of the time to which `moved_on` has brought it. `crowded_until`: until then so many lamps have something
+    to report that none is asked."""
 
     tenant: Tenant
     programming: Programming
@@ -47,6 +48,7 @@ class Town:
     active: frozenset[Override] = frozenset()
     wants: Wants | None = None
     group_wishes: Sequence[GroupWish] = ()
+    crowded_until: datetime | None = None
 
     @classmethod
     def of(cls, tenant: Tenant) -> "Town":
@@ -62,6 +64,10 @@ class Town:
     def overridden(self, lamp: Luminaire) -> bool:
         """Whether an override that is active covers the lamp."""
         return self.wants is not None and self.wants.overridden and self.wants.override_of(lamp) is not None
+
+    def emergency(self, origin: str) -> bool:
+        """Whether an order of this origin is for safety's sake."""
+        return any(wish.emergency and origin == f"override:{wish.id}" for wish in self.active)
 
     def changed(self) -> None:
         """What is programmed or wished is another: it has to be reckoned anew."""

@@ -46,6 +46,7 @@ LONGEST_SILENCE = timedelta(hours=3)  # of a lamp whose status interval nobody h
 INTERVALS_MISSED = 3
 STARTING = timedelta(minutes=10)  # a lamp that has restarted burns at its fallback until it knows the time
 AFTER_HEARTBEAT = timedelta(hours=1)
+CROWD_ASKED = timedelta(minutes=10)  # after an order was received, where so many have one that their reports take long
 HORIZON = timedelta(minutes=5)  # every device is looked at more often than this
 JUST_AFTER = timedelta(microseconds=1)
 CONFIG = "config"
@@ -103,7 +104,7 @@ def decide_in_full(town: Town, item: Served | None, known: Known, now: datetime)
     planned = plan([lamp] if lamp is not None else (), now)
     settings, unwanted = configuring(town, item, known, now) if item is not None else ([], [])
     asked = [*planned.commands, *settings]
-    new = [one for one in asked if _may_try(one, town.failed, known.state, now)]
+    new = [_hurried(one, town) for one in asked if _may_try(one, town.failed, known.state, now)]
     ended = [*planned.superseded, *unwanted]
     live |= {command.id: command for command in (*new, *ended)}
     moved = followed_up([command for command in live.values() if command.state.live], item, now)
@@ -113,7 +114,8 @@ def decide_in_full(town: Town, item: Served | None, known: Known, now: datetime)
         alarms += settled_alarms([lamp], known.alarms, now)
     if item is not None:
         alarms += silence_alarms(town.tenant.id, item, known, now)
-    held_off = [town.failed[essence(one)] + HOLD_OFF for one in asked if one not in new]
+    tried = {one.id for one in new}
+    held_off = [town.failed[essence(one)] + HOLD_OFF for one in asked if one.id not in tried]
     times = [*held_off, *(at for one in live.values() if one.state.live for at in _deadlines(one, item)),
              *(_turns(lamp, known.state) if lamp is not None else ())]
     return Decision(new, ended, moved, alarms, min((at for at in times if at > now), default=None))
@@ -143,7 +145,10 @@ def wanted(town: Town, item: Served, known: Known, now: datetime) -> Wanted | No
     if item.lamp is None or not state.application_id or not item.can_dim:
         return None
     want = town.setpoint(item.lamp, now)
-    return Wanted(item.lamp, item.device, patience(item.codec), want, _level(state, want, now), state.at(LAMP_LEVEL),
+    abilities = patience(item.codec)
+    if town.crowded_until is not None and now < town.crowded_until:
+        abilities = replace(abilities, ask_after=CROWD_ASKED)
+    return Wanted(item.lamp, item.device, abilities, want, _level(state, want, now), state.at(LAMP_LEVEL),
                   _remembered(town.applied.get(item.device), state), known.live)
 
 
@@ -163,8 +168,13 @@ def configuring(town: Town, item: Served, known: Known, now: datetime) -> tuple[
 def followed_up(live: Iterable[Command], item: Served | None, now: datetime) -> list[Command]:
     """The live commands that time alone has moved on: expired, to be sent again, or given up."""
     abilities = patience(item.codec) if item else Abilities(dims=False, max_minutes=None)
-    pairs = [(before, follow_up(before, abilities, now)) for before in live]
+    pairs = [(before, follow_up(before, abilities, now)) for before in live if not is_quiet(before, now)]
     return [after for before, after in pairs if after is not before]
+
+
+def is_quiet(item: Command, now: datetime) -> bool:
+    """Whether the silence of a device that was told by a multicast means nothing yet."""
+    return item.state is State.SENT and item.quiet_until is not None and now < item.quiet_until
 
 
 def orphaned(commands: Iterable[Command], now: datetime) -> list[Command]:
@@ -289,6 +299,8 @@ def _deadlines(item: Command, served: Served | None) -> Iterator[datetime]:
     if item.sent_at is not None and item.state is not State.PLANNED:
         abilities = patience(served.codec) if served else Abilities(dims=False, max_minutes=None)
         since = item.changed_at or item.sent_at
+        if item.quiet_until is not None:
+            yield item.quiet_until
         yield since + (abilities.report_within if item.state is State.ACKED else abilities.answer_within) + JUST_AFTER
         yield since + ASK_AFTER
 
@@ -347,6 +359,11 @@ def _config_command(town: Town, item: Served, order: Setting, now: datetime) -> 
     lasts = CONFIG_EXPIRES if item.codec.device_class != "A" else 2 * (item.codec.heartbeat + AFTER_HEARTBEAT)
     return command(tenant=town.tenant.id, device=item.device, asset=item.asset, order=order, origin=CONFIG,
                    priority=Priority.CONFIG, now=now, expires_at=now + lasts)
+
+
+def _hurried(item: Command, town: Town) -> Command:
+    """Light for safety's sake goes first."""
+    return replace(item, priority=Priority.SAFETY) if town.active and town.emergency(item.origin) else item
 
 
 def _may_try(item: Command, failed: Mapping[Essence, datetime], state: DeviceState, now: datetime) -> bool:
