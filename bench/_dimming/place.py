@@ -23,15 +23,15 @@ def scenario(lamps: int, *, gnss: bool = False, **devices: float) -> Scenario:
     width, height = columns * SPACING_M, streets * STREET_M * len(ZONES)
     plan = Plan(
         town=Town("pruefstadt", "Prüfstadt", 51.0, 8.1, "PS", spacing_m=SPACING_M, number=77),
-        street=tuple(_street(zone, row, band, columns, streets, (width, height)) for band, zone in enumerate(ZONES)
+        street=tuple(_street(zone, row, band, streets, (width, height)) for band, zone in enumerate(ZONES)
                      for row in range(streets)),
         gateway=tuple(GatewayPlan(f"0016c001ff00d0{index:02x}", f"Dach {index + 1}", at, height_m=25.0, gnss=gnss)
                       for index, at in enumerate(_roofs(width, height))),
-        devices=Devices(**devices))
-    return build(plan, lamps=each * len(ZONES), bays=0)
+        devices=Devices())
+    return build(plan, lamps=each * len(ZONES), bays=0).tuned(**devices)
 
 
-def _street(zone: str, row: int, band: int, columns: int, streets: int, size: Point) -> StreetPlan:
+def _street(zone: str, row: int, band: int, streets: int, size: Point) -> StreetPlan:
     """Eastwards, one below the other."""
     width, height = size
     north = height / 2 - (band * streets + row + 0.5) * STREET_M
