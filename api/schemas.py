@@ -144,6 +144,7 @@ class TargetOut:
     origin: str
     since: datetime
     until: datetime
+    program: Annotated[str | None, Field(description="the program of the night")]
 
 
 class AlarmOut(BaseModel):
@@ -229,7 +230,7 @@ class LuminaireOut:
             lighting_class=lamp.lighting_class, restriction=lamp.restriction.value, floor=view.floor,
             device=view.device, model=view.model, dims=view.dims, state=view.word.value,
             target=TargetOut(level=target.level, reason=target.reason, origin=target.origin, since=target.since,
-                             until=target.until),
+                             until=target.until, program=target.program),
             level=view.level, level_reason=view.level_reason, level_at=view.level_at, power_w=view.power_w,
             power_at=view.power_at, heard_at=view.heard_at, alarms=[alarm.kind.value for alarm in view.alarms],
             command=CommandOut.of(view.live) if view.live else None,

@@ -210,14 +210,15 @@ def override_progress(town: TenantStore, override: Override, now: datetime) -> O
     for order in town.commands(origin=f"override:{override.id}", limit=ALL):
         newest.setdefault(order.asset, []).append(order)
     active = override.active(now)
-    tally = Counter(_step(override, active, _dimming(devices.get(lamp.id), codecs), states, newest.get(lamp.id, []))
+    tally = Counter(step_of(override, active, dimming(devices.get(lamp.id), codecs), states, newest.get(lamp.id, []))
                     for lamp in lamps)
     return OverrideProgress(override, active, len(lamps), *(tally[step] for step in _STEPS))
 
 
 def covered(town: TenantStore, override: Override) -> list[Luminaire]:
     """The lamps that an override concerns."""
-    return resolve(override.targets, town.luminaires(), town.programming().groups)
+    named = resolve(override.targets, town.luminaires(), town.programming().groups)
+    return [lamp for lamp in named if override.concerns(lamp)]
 
 
 def _of_zone(overrides: Iterable[Override], zone: ZoneId) -> Override | None:
@@ -230,7 +231,7 @@ def estimate_for(town: TenantStore, lamps: Iterable[Luminaire]) -> Estimate:
     them has a controller that dims."""
     devices = _by_asset(town.devices())
     codecs = codecs_for(town, devices.values())
-    able = [device for lamp in lamps if (device := _dimming(devices.get(lamp.id), codecs)) is not None]
+    able = [device for lamp in lamps if (device := dimming(devices.get(lamp.id), codecs)) is not None]
     if not able:
         raise Unsupported("No lamp here has a controller that can dim it.", field="level", rule="can dim")
     states = town.states()
@@ -245,7 +246,7 @@ def dimmable(town: TenantStore) -> set[AssetId]:
     """The assets whose controllers can be dimmed by us."""
     devices = town.devices()
     codecs = codecs_for(town, devices)
-    return {device.asset for device in devices if _dimming(device, codecs) is not None}
+    return {device.asset for device in devices if dimming(device, codecs) is not None}
 
 
 _STEPS = ("waiting", "sent", "scheduled", "acked", "applied", "deviating", "failed", "unable")
@@ -253,7 +254,7 @@ _STEP_OF = {State.PLANNED: "waiting", State.SENT: "sent", State.SCHEDULED: "sche
             State.APPLIED: "deviating", State.SUPERSEDED: "waiting", State.EXPIRED: "failed", State.FAILED: "failed"}
 
 
-def _step(override: Override, active: bool, device: Device | None, states: Mapping[DevEui, DeviceState],
+def step_of(override: Override, active: bool, device: Device | None, states: Mapping[DevEui, DeviceState],
           orders: list[Command]) -> str:
     """Where one lamp stands; `device` is its controller if that dims, `orders` are those of this override, newest
     first."""
@@ -376,7 +377,7 @@ def _states(town: TenantStore, devices: Mapping[AssetId, Device]) -> Mapping[Dev
     return {device.dev_eui: state for device in devices.values() if (state := town.state(device.dev_eui)) is not None}
 
 
-def _dimming(device: Device | None, codecs: Mapping[str, Codec]) -> Device | None:
+def dimming(device: Device | None, codecs: Mapping[str, Codec]) -> Device | None:
     """The device, if it dims."""
     codec = codecs.get(device.model) if device is not None else None
     return device if codec is not None and codec.abilities.dims else None

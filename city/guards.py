@@ -18,7 +18,7 @@ from city.floors import DARK_BELOW, EARLY, LATE, core, dark_in_core, floor_key, 
 from city.ids import AssetId, CircuitId
 from city.lighting import Override
 from city.nights import Night, curve
-from city.places import Luminaire, Restriction, Site
+from city.places import Luminaire, Site
 from city.programs import Program, Programming
 from city.wants import Wants
 
@@ -127,18 +127,22 @@ def _duration(case: Case, limits: Limits) -> Iterator[Finding]:
 
 
 def _crosswalk(case: Case) -> Iterator[Finding]:
-    level = case.wish.level
-    found = [lamp for lamp in case.lamps if lamp.restriction is Restriction.CROSSWALK]
-    if found and level is not None and level < 100:
-        yield Finding(Weight.REFUSED, "DIN 67523", "level", "Lamp {lamp} lights a pedestrian crossing and is never dimmed.",
-                      {"lamp": found[0].name, "lamps": len(found)})
+    kept = [lamp for lamp in case.lamps if not case.wish.concerns(lamp)]
+    if not kept:
+        return
+    facts = {"lamp": kept[0].name, "lamps": len(kept)}
+    if len(kept) == len(case.lamps):
+        yield Finding(Weight.REFUSED, "DIN 67523", "level", "Lamp {lamp} lights a pedestrian crossing and is never dimmed.", facts)
+    else:
+        yield Finding(Weight.NOTICE, "DIN 67523", "level",
+                      "{lamps} lamps, {lamp} among them, light a pedestrian crossing and burn on as programmed.", facts)
 
 
 def _floor(case: Case) -> Iterator[Finding]:
     level = case.wish.level or 0
     late, early = _times(case)
     floors = [(max(lamp_floor(lamp) if early else 0, lamp_floor(lamp, late=True) if late else 0), lamp)
-              for lamp in case.lamps if lamp.restriction is not Restriction.CROSSWALK]
+              for lamp in case.lamps if case.wish.concerns(lamp)]
     floor, lamp = max(floors, key=lambda one: one[0], default=(0, None))
     if lamp is not None and level < floor:
         yield Finding(Weight.REFUSED, "floor" if lamp.min_level >= floor else "EN 13201", "level",
@@ -162,7 +166,7 @@ def _dark(case: Case, limits: Limits) -> Iterator[Finding]:
     moments = case.moments()
     if not moments:
         return
-    unmarked = [lamp for lamp in case.lamps if not lamp.lantern_ring]
+    unmarked = [lamp for lamp in case.lamps if case.wish.concerns(lamp) and not lamp.lantern_ring]
     if unmarked:
         yield Finding(Weight.REFUSED, "StVO 394", "level", "Lamp {lamp} has no Laternenring: it may not be put out at night.",
                       {"lamp": unmarked[0].name, "lamps": len(unmarked)})

@@ -12,6 +12,7 @@ from city.errors import Invalid
 from city.groups import Target
 from city.ids import OverrideId, ProgramId, TenantId
 from city.nights import BERLIN as BERLIN
+from city.places import Luminaire, Restriction
 
 LONGEST = timedelta(days=31)  # of any override, whoever asks
 MAX_REASON = 200
@@ -40,6 +41,10 @@ class Override:
     needs_second: bool = False
     approved_by: str = ""
     approved_at: datetime | None = None
+
+    def concerns(self, lamp: Luminaire) -> bool:
+        """Whether it may hold for a lamp that its targets name: none that dims holds at a pedestrian crossing (DIN 67523)."""
+        return self.level is None or self.level == 100 or lamp.restriction is not Restriction.CROSSWALK
 
     @property
     def pending(self) -> bool:

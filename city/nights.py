@@ -95,6 +95,8 @@ def _night(evening: date, site: Site) -> Night:
     noon = datetime.combine(evening, time(12), BERLIN).astimezone(UTC)
     next_noon = datetime.combine(evening + _DAY, time(12), BERLIN).astimezone(UTC)
     sunset, sunrise = night(site, evening)
+    if sunrise - sunset >= _DAY:  # it does not rise: the sun's noon is not the clock's
+        return Night(evening, site, noon, noon, next_noon, next_noon)
     sunset, sunrise = min(max(sunset, noon), next_noon), max(min(sunrise, next_noon), noon)
     return Night(evening, site, noon, sunset, max(sunrise, sunset), next_noon)
 

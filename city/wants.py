@@ -52,7 +52,7 @@ class Wants:
 
     def override_of(self, lamp: Luminaire) -> Override | None:
         """The override that wins at this lamp: the newest; None where there is none."""
-        return next((wish for wish, cover in self._wishes if lamp in cover), None)
+        return next((wish for wish, cover in self._wishes if lamp in cover and wish.concerns(lamp)), None)
 
     def programmed(self, lamp: Luminaire) -> Setpoint:
         """What the program wants of the lamp."""

@@ -73,7 +73,7 @@ def test_dimming_a_zone_is_written_down_priced_and_can_be_followed(operator, tow
     assert followed["progress"]["asked"] == followed["progress"]["waiting"] == 4
     assert operator.get(f"{BASE}/luminaires/L1").json()["target"] == {
         "level": 40, "reason": "override", "origin": f"override:{followed['id']}", "since": "2026-03-02T22:00:00Z",
-        "until": "2026-03-02T23:00:00Z"}
+        "until": "2026-03-02T23:00:00Z", "program": "halbnacht"}
     line = town.audit_lines()[0]
     assert (line.actor, line.action, line.target) == ("token:alt operator", "override", "zone:markt")
 
@@ -85,7 +85,7 @@ def test_an_end_can_be_a_time(operator):
 
 @pytest.mark.parametrize(("body", "field"), [
     ({"level": 101, "minutes": 5}, "level"), ({"level": -1, "minutes": 5}, "level"),
-    ({"level": 40}, "until"), ({"level": 40, "minutes": 5, "until": "2026-03-02T23:00:00Z"}, "until"),
+    ({"level": 40}, "until"), ({"level": 40, "minutes": 5, "until": "2026-03-02T23:00:00Z", "program": "halbnacht"}, "until"),
     ({"level": 40, "minutes": 0}, "minutes"), ({"level": 40, "minutes": 1441}, "until"),
     ({"level": 40, "minutes": 2**63}, "minutes"), ({"level": 40, "until": "2026-03-02T21:00:00Z"}, "until"),
     ({"level": 40, "until": "2026-03-04T21:00:00Z"}, "until"), ({"level": 40, "until": "2026-03-02T23:00:00"}, "until"),
