@@ -70,12 +70,11 @@ class Timetable:
 
     def wanted(self, now_ns: int) -> tuple[int, str]:
         """The level that the program wants now, and the codec's word for why."""
-        if self.profiles:
-            found = self._by_profile(now_ns)
-            if found is not None:
-                return found
+        found = self._by_profile(now_ns) if self.profiles else None
+        if found is not None and (self.calendar is None or not self.calendar.clamps_profiles):
+            return found
         past, _ = self._around(now_ns)
-        return past[1], past[2]
+        return found if found is not None and found[0] < past[1] else past[1:]
 
     def next_change(self, now_ns: int) -> int:
         """When to look again, ns."""
@@ -136,7 +135,7 @@ def _steps(calendar: SunCalendar, day: date) -> Iterator[Change]:
                                    (calendar.sunset, SunDirection.SETTING, "dusk")):
         for index, step in enumerate(steps):
             try:
-                at = time_at_elevation(observer, 90 - step.zenith, day, direction)
+                at = time_at_elevation(observer, 90 - step.zenith, day, direction, with_refraction=False)
             except ValueError:
                 continue  # the sun does not come that high or low on that day: the firmware skips the step
             yield to_ns(at), step.level, f"{word}-{index}"

@@ -50,7 +50,7 @@ def spoken(tree: ast.AST, read: set[str]) -> Iterator[str]:
         if not isinstance(call, ast.Call):
             continue
         name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-        if name in read or name == "_":
+        if name in read or name in ("_", "Deviation"):  # a Deviation says what a controller cannot hold
             yield from literals(call.args[:1])
         elif name == "translate":
             yield from literals(call.args[1:2])
