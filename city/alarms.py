@@ -191,8 +191,9 @@ def watch_silence(tenant: TenantId, asset: AssetId, state: DeviceState, longest:
 
 
 def _steady(state: DeviceState, quantity: Quantity, now: datetime) -> bool:
-    """Whether the value has been what it is for a while. A clock that has been set is set."""
-    if quantity is DEVICE_CLOCK_VALID:
+    """Whether the value has been what it is for a while. A clock that has been set is set; one that is not is mostly told
+    the time within a minute of the restart."""
+    if quantity is DEVICE_CLOCK_VALID and state.value(quantity) is True:
         return True
     known = state.last.get(quantity.name)
     return known is not None and now - from_ns(known.since_ns) >= STEADY
@@ -201,7 +202,7 @@ def _steady(state: DeviceState, quantity: Quantity, now: datetime) -> bool:
 def _switch(new: Alarm, running: Alarm | None, *, bad: bool, steady: bool) -> Alarm | None:
     """The alarm that begins or ends now."""
     if bad:
-        return new if running is None else None
+        return new if running is None and (steady or new.kind is not AlarmKind.CLOCK_INVALID) else None
     if running is not None and running.judged:
         return None
     return replace(running, ended_at=new.began_at) if running is not None and steady else None

@@ -19,7 +19,7 @@ CityError
     NotFound  Forbidden  Conflict  Unsupported  Invalid
     SignInNeeded  TooOften  TooLarge
   Unavailable   a neighbour is down: back off, do not acknowledge
-    BrokerDown  NetworkServerDown  InfluxDown  SandboxDown
+    BrokerDown  NetworkServerDown  InfluxDown  SandboxDown  Undelivered
     StoreDown
       LogBroken          the local log could not be made durable: end the process, so that it starts again
     LeaseLost          another process does this now
@@ -169,6 +169,10 @@ class Unavailable(CityError):
 
 class BrokerDown(Unavailable):
     """The MQTT broker does not answer or refuses us."""
+
+
+class Undelivered(Unavailable):
+    """A message about incidents was not taken by whoever it was for."""
 
 
 class StoreDown(Unavailable):

@@ -51,7 +51,7 @@ RULES: Mapping[AlarmKind, Rule] = {rule.kind: rule for rule in (
     Rule(AlarmKind.PARTIAL_FAILURE, 3, 0, 3, HOUR),
     Rule(AlarmKind.OVERPOWER, 3, 0, 3, HOUR),
     Rule(AlarmKind.DIMMING_FAILURE, 2, 30 * MINUTE, 2, HOUR),
-    Rule(AlarmKind.DAY_BURNER, 1, 30 * MINUTE, 2, 10 * MINUTE),
+    Rule(AlarmKind.DAY_BURNER, 2, 30 * MINUTE, 2, 10 * MINUTE),
     Rule(AlarmKind.NIGHT_OFF, 2, 30 * MINUTE, 2, 10 * MINUTE),
     Rule(AlarmKind.CYCLING, 2, 0, 6, 6 * HOUR),
     Rule(AlarmKind.FLICKER, 2, 0, 6, 3 * HOUR),

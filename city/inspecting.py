@@ -65,6 +65,8 @@ class Inspected:
     looked_at: datetime | None = None
     listening_ns: int = 0
     judged: dict[AssetId, DeviceState] = field(default_factory=dict)  # the state that was judged last
+    vitals: dict[AssetId, tuple[DeviceState, Track, int, Vital]] = field(default_factory=dict)  # … and what came of it
+    sky: "Sky | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,9 @@ class _Look:
         self.now, self.now_ns, self.sky = now, to_ns(now), Sky.over(site, now)
         if memory.looked_at is None or now - memory.looked_at > GAP:
             memory.listening_ns = self.now_ns
-        self.before, memory.looked_at = memory.looked_at, now
+        if memory.sky != self.sky:
+            memory.vitals.clear()
+        self.before, memory.looked_at, memory.sky = memory.looked_at, now, self.sky
 
     def judge(self, lamp: Lamp) -> None:
         """Judge what is new of the lamp; what was judged before is not looked at again."""
@@ -113,25 +117,33 @@ class _Look:
             memory.lesson.add(lamp.lamp, int(level), watts)
 
     def vital(self, lamp: Lamp) -> Vital:
+        """As in the last look, where nothing has changed since."""
         asset, state = lamp.lamp, lamp.state
-        track = self.memory.tracks.get(asset.id) or _NOTHING
-        marked = bool(track.marks)
+        track, since = self.memory.tracks.get(asset.id) or _NOTHING, self._since(asset)
+        known = self.memory.vitals.get(asset.id)
+        if known is not None and known[0] is state and known[1] is track and known[2] == since:
+            return known[3]
+        vital = self._vital(lamp, track, since)
+        self.memory.vitals[asset.id] = state, track, since, vital
+        return vital
+
+    def _vital(self, lamp: Lamp, track: Track, since: int) -> Vital:
+        asset, state, marked = lamp.lamp, lamp.state, bool(track.marks)
         return Vital(asset.id, str(asset.circuit or ""), str(state.gateway or ""), state.heard_ns, lamp.interval_ns,
-                     self._since(asset) if state.heard_ns else 0, track.alone >= 0.7,
+                     since if state.heard_ns else 0, track.alone >= 0.7,
                      self._told(lamp, track, AlarmKind.DAY_BURNER, self.sky.day_ns, marked=marked),
                      self._told(lamp, track, AlarmKind.NIGHT_OFF, self.sky.dark_ns, marked=marked))
 
     def alarms(self, lamp: Lamp, explained: Mapping[AlarmKind, frozenset[AssetId]]) -> Iterator[Alarm]:
         """The lamp's alarms that begin, end or change now."""
         asset, track = lamp.lamp.id, self.memory.tracks.get(lamp.lamp.id)
-        yield from self._silence(lamp, explained)
+        if self.now_ns - lamp.state.heard_ns > SILENT_INTERVALS * lamp.interval_ns:
+            yield from self._silence(lamp, explained)
         if track is None or not (track.marks or lamp.alarms):
             return
-        running = {alarm.kind: alarm for alarm in lamp.alarms if alarm.open}
-        for kind in RULES:
-            alarm, mark = running.get(kind), track.marks.get(kind.value)
-            if kind is AlarmKind.DEVICE_SILENT or (alarm is None and mark is None):
-                continue
+        running = {alarm.kind.value: alarm for alarm in lamp.alarms if alarm.open and alarm.kind in RULES}
+        for name in (running.keys() | track.marks.keys()) - _BY_ITSELF:
+            kind, alarm, mark = _KINDS[name], running.get(name), track.marks.get(name)
             if alarm is None and mark is not None:
                 if over(track, kind, self.now_ns):
                     track = self.memory.tracks[asset] = forgotten(track, kind)
@@ -228,6 +240,8 @@ VERSION = "1"
 _Lessons = list[tuple[str, int, dict[AssetId, list[float]]]]
 _PACKED = msgspec.msgpack.Decoder(tuple[str, float, int, dict[AssetId, Track], _Lessons])
 _NOTHING = Track()
+_KINDS = {kind.value: kind for kind in AlarmKind}
+_BY_ITSELF = {AlarmKind.DEVICE_SILENT.value}  # judged of what was not said
 
 
 def _explained(found: Sequence[Collective]) -> dict[AlarmKind, frozenset[AssetId]]:

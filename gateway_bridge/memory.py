@@ -209,6 +209,10 @@ class Memory:
         """Nobody wants to be told any more."""
         self._news = None
 
+    def everything(self) -> list[Known]:
+        """What is known of all devices that have been heard of, without asking the database."""
+        return list(self._known.values())
+
     def get(self, device: DevEui) -> Known | None:
         """What is known of one device, without asking the database."""
         return self._known.get(device)

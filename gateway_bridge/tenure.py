@@ -38,6 +38,11 @@ class Tenure:
         """Whether nobody else can have the job at this moment."""
         return self._holds and self._timer() < self._until
 
+    @property
+    def held(self) -> tuple[bool, Lease]:
+        """Whether the job is ours now, and under which lease: for what belongs to the same job in other loops."""
+        return self.sure, self._lease
+
     def hold(self, *, able: bool = True) -> Lease | None:
         """The lease if the job is ours for now, else None. Who is not `able` takes only what nobody able has wanted for the
         time of a lease, and loses it to the first one who is. Raises StoreDown."""

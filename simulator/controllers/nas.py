@@ -23,6 +23,7 @@ from city.quantities import (
     LAMP_LEVEL,
     LAMP_REASON,
     LAMP_RELAY_CLOSED,
+    LAMP_VOLTAGE,
     Measurement,
 )
 from decoders.codec import Codec, Frame
@@ -62,7 +63,7 @@ class Nas11(Firmware):
         return ((self.status_port, told),)
 
     def usage(self, lamp: "Lamp") -> Said:
-        return ((self.usage_port, [metered_energy(lamp), watts(lamp), factor(lamp), mains(lamp), *hours(lamp)]),)
+        return ((self.usage_port, [metered_energy(lamp), watts(lamp), factor(lamp), volts(lamp), *hours(lamp)]),)
 
     def alarm(self, lamp: "Lamp", alerts: int, before: int) -> Said:
         """What its DALI monitor sees; limits of the meter only show in the status."""
@@ -106,13 +107,19 @@ class Nas06(Nas10):
                                     LAMP_REASON("unknown")]),)
 
     def usage(self, lamp: "Lamp") -> Said:
-        return ((self.usage_port, [metered_energy(lamp), watts(lamp), factor(lamp), mains(lamp)]),)
+        return ((self.usage_port, [metered_energy(lamp), watts(lamp), factor(lamp), volts(lamp)]),)
 
     def alarm(self, lamp: "Lamp", alerts: int, before: int) -> Said:
         return ()
 
     def refused(self, lamp: "Lamp", frame: Frame, error: CityError) -> Said:
         return ()
+
+
+def volts(lamp: "Lamp") -> Measurement:
+    """The voltage in the one byte that it has for it."""
+    said = mains(lamp)
+    return LAMP_VOLTAGE(min(float(said.value), 255.0))
 
 
 def relay(lamp: "Lamp") -> Measurement:

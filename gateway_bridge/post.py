@@ -1,0 +1,180 @@
+"""The door for messages about incidents: mails over SMTP, webhooks over HTTPS. Blocking; no message is ever sent twice by
+itself, who calls decides on another attempt.
+
+A webhook's address comes from a town's people, and this process stands inside the network. So only https to public addresses
+is served: the name is resolved once, every address it has must be public, and the connection goes to the address that was
+looked at. Redirects are not followed, and little of the answer is read.
+"""
+
+import ipaddress
+import smtplib
+import socket
+import ssl
+from collections.abc import Callable
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Protocol
+from urllib.parse import SplitResult, urlsplit
+
+from city.errors import Invalid, Undelivered
+from city.notices import signature
+from city.settings import Notices
+
+TIMEOUT_S = 10.0
+MOST_ANSWER = 65_536
+MOST_BODY = 1_000_000
+Resolve = Callable[[str, int], list[str]]
+
+
+class Post(Protocol):
+    """What carries messages; both raise Undelivered."""
+
+    def mail(self, to: str, subject: str, text: str, *, id: str, at: datetime) -> None:
+        """One mail in plain text."""
+        ...
+
+    def hook(self, url: str, body: bytes, *, secret: str, id: str, at: datetime) -> None:
+        """One POST of JSON, signed if there is a secret."""
+        ...
+
+
+class Postman:
+    """Over the network, as the settings say."""
+
+    def __init__(self, settings: Notices, resolve: Resolve | None = None) -> None:
+        self._settings, self._resolve = settings, resolve or addresses_of
+
+    def mail(self, to: str, subject: str, text: str, *, id: str, at: datetime) -> None:
+        settings = self._settings
+        if not settings.smtp_host:
+            raise Undelivered("No mail server is set (notices.smtp_host).")
+        try:
+            letter = _letter(settings.sender, to, subject, text, id=id, at=at)
+            with self._server() as server:
+                if settings.smtp_user:
+                    server.login(settings.smtp_user, settings.smtp_password.reveal())
+                server.send_message(letter)
+        except (smtplib.SMTPException, OSError, ValueError) as error:
+            raise Undelivered("The mail server did not take it: {what}", what=_said(error)) from error
+
+    def hook(self, url: str, body: bytes, *, secret: str, id: str, at: datetime) -> None:
+        if len(body) > MOST_BODY:
+            raise Undelivered("The message is too large.")
+        stamp = int(at.timestamp())
+        headers = {"Content-Type": "application/json", "User-Agent": "stadtfunk", "X-Stadtfunk-Delivery": id,
+                   "X-Stadtfunk-Timestamp": str(stamp)}
+        if secret:
+            headers["X-Stadtfunk-Signature"] = f"sha256={signature(secret, stamp, body)}"
+        parts = checked_url(url, private=self._settings.allow_private)
+        connection = self._connection(parts)
+        try:
+            connection.request("POST", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), body, headers)
+            answer = connection.getresponse()
+            answer.read(MOST_ANSWER)
+        except (OSError, HTTPException, ValueError) as error:
+            raise Undelivered("The receiver cannot be reached: {what}", what=_said(error)) from error
+        finally:
+            connection.close()
+        if not 200 <= answer.status < 300:
+            raise Undelivered("The receiver answered {status}.", status=answer.status)
+
+    def _server(self) -> smtplib.SMTP:
+        settings, context = self._settings, ssl.create_default_context()
+        if settings.smtp_tls == "tls":
+            return smtplib.SMTP_SSL(settings.smtp_host, settings.smtp_port or 465, timeout=TIMEOUT_S, context=context)
+        server = smtplib.SMTP(settings.smtp_host, settings.smtp_port or 587, timeout=TIMEOUT_S)
+        if settings.smtp_tls != "none":
+            server.starttls(context=context)
+        return server
+
+    def _connection(self, parts: SplitResult) -> HTTPConnection:
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            addresses = self._resolve(host, port)
+        except OSError as error:
+            raise Undelivered("The receiver's name cannot be resolved: {what}", what=_said(error)) from error
+        if not addresses:
+            raise Undelivered("The receiver's name has no address.")
+        if not self._settings.allow_private and not all(is_public(one) for one in addresses):
+            raise Undelivered("The receiver's address is not public; only public ones are served.")
+        if parts.scheme == "https":
+            return _Secure(host, port, addresses[0])
+        return _Plain(host, port, addresses[0])
+
+
+class _Plain(HTTPConnection):
+    """To one address, whatever its name may resolve to by now."""
+
+    def __init__(self, host: str, port: int, address: str) -> None:
+        super().__init__(host, port, timeout=TIMEOUT_S)
+        self._address = address
+
+    def connect(self) -> None:
+        self.sock = socket.create_connection((self._address, self.port), TIMEOUT_S)
+
+
+class _Secure(HTTPSConnection):
+    """As _Plain; the certificate must be the name's."""
+
+    def __init__(self, host: str, port: int, address: str) -> None:
+        self._checks = ssl.create_default_context()
+        super().__init__(host, port, timeout=TIMEOUT_S, context=self._checks)
+        self._address = address
+
+    def connect(self) -> None:
+        plain = socket.create_connection((self._address, self.port), TIMEOUT_S)
+        try:
+            self.sock = self._checks.wrap_socket(plain, server_hostname=self.host)
+        except OSError:
+            plain.close()
+            raise
+
+
+def checked_url(url: str, *, private: bool = False) -> SplitResult:
+    """The address of a webhook; raises Invalid for one that is none, has credentials in it, or is not https. `private`: the
+    operator lets webhooks go into the own network, plain http included."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        port, parts = None, urlsplit("")
+    schemes = ("https", "http") if private else ("https",)
+    if parts.scheme not in schemes or not parts.hostname or parts.username is not None or not url.isprintable() or " " in url \
+            or len(url) > 500 or port == 0:
+        raise Invalid("A webhook's address is https://host/path, without a name and password.", field="address", rule="https")
+    return parts
+
+
+def is_public(address: str) -> bool:
+    """Whether the address is one of the public internet, however it is written (IPv4 in IPv6 too)."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    inner = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
+    teredo = getattr(found, "teredo", None)
+    return found.is_global and not found.is_multicast and not teredo and (inner is None or inner.is_global)
+
+
+def addresses_of(host: str, port: int) -> list[str]:
+    """All addresses of a name, in the system's order. Raises OSError."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def _letter(sender: str, to: str, subject: str, text: str, *, id: str, at: datetime) -> EmailMessage:
+    """Raises ValueError for an address that is none."""
+    letter = EmailMessage()
+    letter["From"] = Address("stadtfunk", addr_spec=sender or "stadtfunk@localhost")
+    letter["To"] = Address(addr_spec=to)
+    letter["Subject"] = subject
+    letter["Date"] = format_datetime(at)
+    letter["Message-ID"] = f"<{id}@stadtfunk>"
+    letter["Auto-Submitted"] = "auto-generated"
+    letter.set_content(text)
+    return letter
+
+
+def _said(error: Exception) -> str:
+    """The first line of it, without what a server may add."""
+    return f"{type(error).__name__}: {error}".partition("\n")[0][:150]
