@@ -64,12 +64,15 @@ class Sending:
 @dataclass(frozen=True, slots=True)
 class Move:
     """What casts change now: rounds to hand over, commands, casts; `drop` are the network server's names of groups whose
-    waiting frames nobody wants any more."""
+    waiting frames nobody wants any more; `held` are lamps that will be told together, but not now: the group or the gateways
+    are busy.
+    """
 
     sending: tuple[Sending, ...] = ()
     commands: tuple[Command, ...] = ()
     changes: AirChanges = NOTHING
     drop: tuple[str, ...] = ()
+    held: frozenset[DevEui] = frozenset()
 
 
 class Casts:
@@ -110,17 +113,21 @@ class Casts:
             return Move()
         sending: list[Sending] = []
         commands: list[Command] = []
+        held: set[DevEui] = set()
         spent = []
         for key, some in sorted(_alike(waiting).items(), key=lambda one: (one[0].priority.value, one[0].origin)):
             found = cover(some.keys(), nets, lambda device, key=key: _shall(town, knows(device), key, now))  # type: ignore[misc]
             for one in found.casts:
                 made = self._begun(town.tenant.id, key, one, some, now)
-                if made is not None:
+                if made is None:
+                    held |= one.lamps
+                else:
                     sending.append(made[0])
                     commands += made[1]
                     spent += [(town.tenant.id, item) for item in self._pace.cast(
                         one.net.gateways, made[0].after.seconds, now)]
-        return Move(tuple(sending), tuple(commands), AirChanges(casts=tuple(one.after for one in sending), spent=tuple(spent)))
+        changes = AirChanges(casts=tuple(one.after for one in sending), spent=tuple(spent))
+        return Move(tuple(sending), tuple(commands), changes, held=frozenset(held))
 
     def go_on(self, town: Town, own: Callable[[], TenantStore], knows: Knows, now: datetime) -> Move:
         """The next rounds of a town's casts, and the ends of those that are over."""
@@ -214,7 +221,8 @@ def joined(moves: Iterable[Move]) -> Move:
     return Move(tuple(one for move in every for one in move.sending), tuple(one for move in every for one in move.commands),
                 AirChanges(casts=tuple(one for move in every for one in move.changes.casts),
                            spent=tuple(one for move in every for one in move.changes.spent)),
-                tuple(one for move in every for one in move.drop))
+                tuple(one for move in every for one in move.drop),
+                frozenset(device for move in every for device in move.held))
 
 
 def castable(command: Command) -> bool:

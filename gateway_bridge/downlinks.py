@@ -6,7 +6,9 @@ import msgspec
 
 from city.commands import Command
 from city.errors import Unsupported
+from city.orders import SetLevel, Setting
 from decoders.codec import Frame
+from gateway_bridge.wishes import Served
 
 TOPIC = "application/{application}/device/{device}/command/down"
 
@@ -31,6 +33,14 @@ def downlink(command: Command, frame: Frame, application_id: str, *, confirmed: 
     item = _Down(id=command.queue_id, dev_eui=command.device, confirmed=confirmed, f_port=frame.port,
                  data=base64.b64encode(frame.data).decode("ascii"), expires_at=_rfc3339(command))
     return TOPIC.format(application=application_id, device=command.device), msgspec.json.encode(item)
+
+
+def says_nothing_of(served: Served, command: Command) -> bool:
+    """Whether what the device sends will not tell if it obeys: it reports no level, or a town's script recognises no
+    echo. The network's own acknowledgement is asked for then."""
+    if isinstance(command.order, SetLevel):
+        return not served.codec.abilities.reports_level
+    return served.own is not None and isinstance(command.order, Setting)
 
 
 def _rfc3339(command: Command) -> str:

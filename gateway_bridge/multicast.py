@@ -111,13 +111,14 @@ class Multicast:
 
     # -- what is to be told
 
-    def look(self, town: Town, lamps: Iterable[Known], known: Knows, now: datetime) -> tuple[list[Command], AirChanges]:
+    def look(self, town: Town, lamps: Callable[[], Sequence[Known]], known: Knows,
+             now: datetime) -> tuple[list[Command], AirChanges]:
         """The orders that tell a town's lamps their keys, and what has become of its groups' members."""
         mine = self._towns.get(town.tenant.id)
         if mine is None or self._keyring is None or not self._is_time(mine, town, now):
             return [], AirChanges()
         mine.looked_at = now
-        found = enrolling.wanted(town.tenant.id, town.group_wishes, town.programming.groups, list(lamps), self._keyring,
+        found = enrolling.wanted(town.tenant.id, town.group_wishes, town.programming.groups, lamps(), self._keyring,
                                  dr=self._dr, had=mine.groups.keys())
         mine.wanted = {item.group.id: item for item in found}
         changes = [self._shape(mine, item, known, now) for item in found]

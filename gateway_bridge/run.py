@@ -12,6 +12,9 @@ from city.settings import Settings
 from city.store.ports import ReadingLog, Store
 from city.store.readings import LocalLog
 from gateway_bridge import network_server
+from gateway_bridge.bookkeeping import Bookkeeper
+from gateway_bridge.inspect import EVERY_S as INSPECT_EVERY_S
+from gateway_bridge.inspect import Inspector
 from gateway_bridge.lag import Vitals
 from gateway_bridge.link import Link
 from gateway_bridge.listen import Listener
@@ -19,6 +22,9 @@ from gateway_bridge.memory import PACE, Memory
 from gateway_bridge.mend import Mender
 from gateway_bridge.metrics import Metrics
 from gateway_bridge.network_server import NetworkServer
+from gateway_bridge.notify import EVERY_S as NOTIFY_EVERY_S
+from gateway_bridge.notify import Notifier
+from gateway_bridge.post import Postman
 from gateway_bridge.reading import Reader
 from gateway_bridge.serving import served
 from gateway_bridge.ship_all import Shipping
@@ -26,7 +32,7 @@ from gateway_bridge.steer import STEERING, Steerer
 from gateway_bridge.tenure import Tenure
 from gateway_bridge.waiting import Backoff, first, unbroken
 
-MEND_EVERY_S, WRITE_EVERY_S, MEET_EVERY_S = 2.0, 0.05, 60.0
+MEND_EVERY_S, WRITE_EVERY_S, MEET_EVERY_S, BOOK_EVERY_S = 2.0, 0.05, 60.0, 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +49,7 @@ async def run_bridge(settings: Settings, *, store: Store, log: ReadingLog, link:
         listener = Listener(link, store, log, clock, settings.bridge, metrics, turn=turn, reader=reader, memory=memory)
         tenure = Tenure(store, STEERING, settings.mqtt.client_id, settings.bridge.lease_s)
         steerer = Steerer(link, store, clock, settings.bridge, metrics, network, turn=turn, reader=reader, tenure=tenure,
-                          memory=memory)
+                          memory=memory, chirpstack=settings.chirpstack)
         mender = Mender(store, log, clock, turn, reader, memory)
         replayed = False
 
@@ -73,6 +79,24 @@ async def run_bridge(settings: Settings, *, store: Store, log: ReadingLog, link:
                 more = await unbroken(asyncio.to_thread(memory.meet))
             await clock.sleep(0 if more else MEET_EVERY_S)
 
+        books = Bookkeeper(store, log, clock, directory=log.directory, keep_days=settings.energy.keep_days) \
+            if isinstance(log, LocalLog) else None
+
+        async def book() -> None:
+            if books is None or not await unbroken(asyncio.to_thread(books.step)):
+                await clock.sleep(BOOK_EVERY_S)
+
+        inspector = Inspector(store, memory, clock, turn, lambda: tenure.held)
+        notifier = Notifier(store, clock, Postman(settings.notices), lambda: tenure.held, public_url=settings.api.public_url)
+
+        async def inspect() -> None:
+            await inspector.step()
+            await clock.sleep(INSPECT_EVERY_S)
+
+        async def notify() -> None:
+            await notifier.step()
+            await clock.sleep(NOTIFY_EVERY_S)
+
         shipping = Shipping(settings, store, log, clock) if settings.influx.url else None
         vitals = Vitals(link, metrics, clock, name=settings.mqtt.client_id, signs=store,
                         log=log.status if isinstance(log, LocalLog) else None,
@@ -80,13 +104,14 @@ async def run_bridge(settings: Settings, *, store: Store, log: ReadingLog, link:
         with served(metrics, vitals.readiness, settings.bridge.metrics_port):
             loops = [_forever(name, step, clock, stop, metrics, vitals) for name, step in
                      (("listen", listen), ("write", write), ("meet", meet), ("steer", steer), ("mend", mend),
-                      ("vitals", vitals.step))]
+                      ("book", book), ("inspect", inspect), ("notify", notify), ("vitals", vitals.step))]
             if shipping:
                 metrics.registry.register(shipping)
                 loops.append(shipping.run(stop))
             await _all(loops, stop)
         with contextlib.suppress(StoreDown):  # what is not written is replayed from the log, a lease ends by itself
             await asyncio.to_thread(memory.flush, everything=True)
+            await asyncio.to_thread(inspector.save)
             await asyncio.to_thread(steerer.leave)
 
 

@@ -16,24 +16,29 @@ import asyncio
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import perf_counter
 
 from city.alarms import Alarm
+from city.budget import WINDOW, Spent
 from city.clock import Clock
 from city.commands import Command, Event, State, advance
-from city.errors import BrokerDown, LeaseLost, NetworkServerDown, Refused, SandboxDown, ScriptError
+from city.errors import BrokerDown, LeaseLost, NetworkServerDown, NotFound, Refused, SandboxDown, ScriptError
 from city.ids import DevEui, TenantId
-from city.orders import SetLevel, Setting
-from city.settings import Bridge
+from city.orders import MulticastGroup
+from city.settings import Bridge, Chirpstack
+from city.store.port_air import AirChanges
 from city.store.ports import Facts, Known, Lease, Store
-from gateway_bridge import wishes
-from gateway_bridge.downlinks import downlink
+from gateway_bridge import casts, wishes
+from gateway_bridge.casts import Casts, Move
+from gateway_bridge.downlinks import downlink, says_nothing_of
 from gateway_bridge.link import Link
 from gateway_bridge.memory import Memory
 from gateway_bridge.metrics import Metrics
 from gateway_bridge.mirror import LEAST, Mirror
+from gateway_bridge.multicast import Multicast
 from gateway_bridge.network_server import NetworkServer
+from gateway_bridge.pace import Pace
 from gateway_bridge.reading import Reader
 from gateway_bridge.tenure import Tenure
 from gateway_bridge.waiting import unbroken
@@ -43,6 +48,8 @@ SLICE_S = 0.005  # of planning, before what waits for the turn has it
 LOOK_S = 0.5  # of planning in one look
 AT_ONCE, MOST_NEW = 100, 75
 STEERING = "steering"  # the lease's name
+TOGETHER = timedelta(seconds=5)  # an order that may be told to many waits so long for the others at most
+CROWD = 30  # orders of a town that wait to be sent: more reports than can be asked for are still to come
 
 _log = logging.getLogger(__name__)
 
@@ -54,6 +61,10 @@ class _Sending:
     topic: str
     payload: bytes
     replaces: bool
+    spent: Spent | None = None
+
+
+_Item = _Sending | casts.Sending | str  # a string: the name of a group whose waiting frames are dropped
 
 
 class Steerer:
@@ -61,11 +72,16 @@ class Steerer:
 
     def __init__(self, link: Link, store: Store, clock: Clock, settings: Bridge, metrics: Metrics,
                  network: NetworkServer | None = None, *, turn: asyncio.Lock | None = None, reader: Reader | None = None,
-                 tenure: Tenure | None = None, memory: Memory | None = None, least: int = LEAST) -> None:
+                 tenure: Tenure | None = None, memory: Memory | None = None, least: int = LEAST,
+                 chirpstack: Chirpstack | None = None) -> None:
         """`turn` is shared with the Listener of the same process: both read commands and write them. So is `memory`; without
         one, the database is asked. So is `reader`, which stays the caller's to close. Without a `tenure` no other process
-        steers any of these towns. `least`: devices that are looked at each time, whether anything has changed or not."""
+        steers any of these towns. `least`: devices that are looked at each time, whether anything has changed or not.
+        `chirpstack`: what groups of radio need to know. Raises Invalid where their secret is too short."""
         self._link, self._store, self._clock, self._network = link, store, clock, network
+        self._settings, self._chirpstack = settings, chirpstack or Chirpstack()
+        self._groups = Multicast(self._chirpstack, network)
+        self._radio = self._new_radio()
         self._most, self._metrics, self._least = settings.frames_per_tick, metrics, least
         self._turn = turn or asyncio.Lock()
         self._reader = reader or Reader(store, metrics=metrics)
@@ -102,12 +118,26 @@ class Steerer:
                 sending = await asyncio.to_thread(self._look, mirror, last=perf_counter() >= until)
         for index, item in enumerate(sending):
             try:
-                await self._send(item)
+                await self._hand_over(item, mirror)
             except (BrokerDown, LeaseLost) as error:
                 _log.warning("%s %d commands wait.", error, len(sending) - index)
                 async with self._turn:
-                    await asyncio.to_thread(self._put_back, sending[index:])
+                    await asyncio.to_thread(self._put_back, [one for one in sending[index:] if isinstance(one, _Sending)])
                 return
+        await self._provide()
+
+    async def _provide(self) -> None:
+        """Some of what the network server is still to be told about groups."""
+        changes = await self._groups.provision(self._clock.now()) if self._groups.works and self.steers else AirChanges()
+        if changes:
+            async with self._turn:
+                await asyncio.to_thread(self._note, Facts(air=changes))
+
+    def _note(self, facts: Facts) -> None:
+        try:
+            self._commit(facts)
+        except LeaseLost as error:
+            self._superseded(error)
 
     def _begin(self) -> Mirror | None:
         """What people want now; None where another process steers."""
@@ -117,13 +147,19 @@ class Steerer:
                 self._forget()
                 return None
         if self._mirror is None:
-            self._mirror = Mirror(self._store, self._memory, least=self._least)
+            self._radio = self._new_radio(self._store.all_spent(self._clock.now() - WINDOW))
+            self._mirror = Mirror(self._store, self._memory, least=self._least,
+                                  readers=(self._groups.read, self._radio[1].read))
         self._looks += 1
         self._mirror.read(self._reader.scripts(), self._clock.now())
         self._begun = False
         return self._mirror
 
-    def _look(self, mirror: Mirror, *, last: bool) -> list[_Sending] | None:
+    def _new_radio(self, spent: Iterable[Spent] = ()) -> tuple[Pace, Casts]:
+        pace = Pace(self._settings, self._chirpstack, spent)
+        return pace, Casts(self._groups, pace, together=self._chirpstack.gps_time)
+
+    def _look(self, mirror: Mirror, *, last: bool) -> list[_Item] | None:
         """Look at some devices. What to send now, or None where others are still to be looked at before."""
         now = self._clock.now()
         if self._memory.stale:
@@ -138,7 +174,7 @@ class Steerer:
         except LeaseLost as error:
             return self._superseded(error)
 
-    def _superseded(self, error: LeaseLost) -> list[_Sending]:
+    def _superseded(self, error: LeaseLost) -> list[_Item]:
         """What was claimed before is the other's to follow up."""
         _log.warning("%s", error)
         if self._tenure is not None:
@@ -151,18 +187,38 @@ class Steerer:
         if self._mirror is not None:
             self._mirror = None
             self._memory.unfollow()
+        self._groups.forget()
         self._replaced.clear()
 
     def _commit(self, facts: Facts) -> None:
         """Raises LeaseLost."""
-        if facts.commands or facts.alarms:
+        if facts.commands or facts.alarms or facts.air:
             revisions = self._store.commit(facts) if self._lease is None else self._store.commit_as(self._lease, facts)
             self._memory.committed(facts, revisions)
 
-    async def _send(self, item: _Sending) -> None:
+    async def _hand_over(self, item: _Item, mirror: Mirror) -> None:
         """Raises BrokerDown, and LeaseLost where another may steer by now."""
         if not self.steers:
             raise LeaseLost("Another process may have taken over “{name}”.", name=STEERING)
+        if isinstance(item, _Sending):
+            await self._send(item)
+        elif self._network is not None:
+            try:
+                await (self._network.drop_casts(item) if isinstance(item, str)
+                       else self._network.cast(item.group.network_id, item.frame, item.after.expires_at))
+            except (NetworkServerDown, NotFound) as error:
+                _log.warning("%s", error)
+                if not isinstance(item, str):
+                    async with self._turn:
+                        await asyncio.to_thread(self._not_cast, item, str(error), mirror)
+
+    def _not_cast(self, item: casts.Sending, why: str, mirror: Mirror) -> None:
+        move = self._radio[1].failed(item, why, self._memory.get, self._clock.now())
+        self._note(Facts(commands=move.commands, air=move.changes))
+        mirror.look_at(one.device for one in move.commands)
+
+    async def _send(self, item: _Sending) -> None:
+        """Raises BrokerDown."""
         if item.replaces and self._network is not None:
             try:
                 await self._network.flush(item.after.device)
@@ -225,36 +281,64 @@ class Steerer:
         else:
             mirror.queue(command)
 
-    def _claim(self, mirror: Mirror, now: datetime) -> list[_Sending]:
-        """Commit what is sent now as sent. Each town is the first in its turn."""
+    def _claim(self, mirror: Mirror, now: datetime) -> list[_Item]:
+        """Commit what is sent now as sent: first to groups, then to devices. Each town is the first in its turn."""
         self._last_sent = {device: at for device, at in self._last_sent.items() if now - at < wishes.LOCK}
         most = self._most if self._link.connected else 0
         sending: list[_Sending] = []
         refused: list[Command] = []
         alarms: list[Alarm] = []
         taken: set[DevEui] = set()
+        self._radio[0].begin(self._memory.get, now)
         try:
+            move = self._cast(mirror, now) if self._groups.works else Move()
             for tenant in mirror.towns(self._looks):
-                for known, after in self._claimed(mirror, tenant, sending, most, taken, now):
+                for known, after in self._claimed(mirror, tenant, sending, most, taken | move.held, now):
                     refused.append(after)
                     alarms += wishes.failure_alarms([after], known.alarms, now)
-            self._commit(Facts(commands=(*refused, *(item.after for item in sending)), alarms=tuple(alarms)))
+            spent = tuple((item.after.tenant, item.spent) for item in sending if item.spent is not None)
+            self._commit(Facts(commands=(*refused, *(item.after for item in sending)), alarms=tuple(alarms),
+                               air=AirChanges(spent=spent)))
         except Exception:
             mirror.look_at(taken)
             raise
         self._last_sent.update((item.after.device, now) for item in sending)
         self._replaced.difference_update(item.after.device for item in sending)
         self._metrics.failed.inc(len(refused))
-        return sending
+        return [*move.drop, *move.sending, *sending]
+
+    def _cast(self, mirror: Mirror, now: datetime) -> Move:
+        """What groups are told now, committed; and what lamps are told of their groups' keys."""
+        running = self._radio[1]
+        moves: list[Move] = []
+        for tenant in mirror.towns(self._looks):
+            town = mirror.town(tenant)
+            if town is None:
+                continue
+            commands, changes = self._groups.look(town, lambda tenant=tenant: mirror.lamps(tenant),  # type: ignore[misc]
+                                                  self._memory.get, now)
+            self._commit(Facts(commands=tuple(commands), air=changes))
+            queued = mirror.queued(tenant, now) if self._groups.nets(tenant) else []
+            if len(queued) > CROWD:
+                town.crowded_until = now + wishes.CROWD_ASKED
+            moves.append(running.go_on(town, lambda tenant=tenant: mirror.own(tenant),  # type: ignore[misc]
+                                       self._memory.get, now))
+            if self._link.connected and (not mirror.waiting or any(now - one.created_at >= TOGETHER for _, one in queued)):
+                moves.append(running.begin(town, queued, self._memory.get, now))
+        move = casts.joined(moves)
+        self._commit(Facts(commands=move.commands, air=move.changes))
+        return move
 
     def _claimed(self, mirror: Mirror, tenant: TenantId, sending: list[_Sending], most: int, taken: set[DevEui],
                  now: datetime) -> Iterator[tuple[Known, Command]]:
         """Add to `sending` what is sent now to the town; tells what cannot be said to its device. The town's scripts get so
         much time of a look and no more: others wait meanwhile. What is not said in it is said in the next."""
-        spent, timer = 0.0, self._reader.timer
-        while len(sending) < most and (found := mirror.next_queued(tenant, now)) is not None:
+        spent, timer, gate = 0.0, self._reader.timer, self._radio[0].gate(now)
+        held: list[Command] = []
+        while len(sending) < most and (found := mirror.next_queued(tenant, now, gate)) is not None:
             known, command = found
-            if command.device in taken:
+            if command.device in taken or self._waits(mirror, command, now):
+                held.append(command)
                 continue
             taken.add(command.device)
             after, served = advance(command, Event.SEND, now), wishes.served(known, mirror.scripts)
@@ -264,7 +348,7 @@ class Steerer:
                 continue
             begun = timer() if scripted else 0.0
             try:
-                topic, payload = self._encode(after, served, known, now)
+                topic, payload, size = self._encode(after, served, known, now)
             except (Refused, ScriptError) as error:
                 yield known, advance(command, Event.GIVE_UP, now, str(error))
             except SandboxDown as error:
@@ -272,16 +356,33 @@ class Steerer:
                 mirror.look_at([command.device])
             else:
                 again = command.attempts > 0 or command.device in self._replaced
-                sending.append(_Sending(command, after, topic, payload, again))
+                listens = served is not None and served.codec.device_class != "A"
+                cost = self._radio[0].send(after, known.state, size, now) if listens else None
+                sending.append(_Sending(command, after, topic, payload, again, cost))
             spent += timer() - begun if scripted else 0.0
+        for command in held:
+            mirror.queue(command)
 
-    def _encode(self, command: Command, served: Served | None, known: Known, now: datetime) -> tuple[str, bytes]:
-        """Raises Refused: Unsupported, Invalid; ScriptError and SandboxDown where a town's script speaks."""
+    def _waits(self, mirror: Mirror, command: Command, now: datetime) -> bool:
+        """Whether an order may be told together with others that are not known yet, or must not overtake what a group that
+        its lamp hears is still to be told."""
+        running = self._radio[1]
+        if mirror.waiting and now - command.created_at < TOGETHER and running.may_join(command):
+            return True
+        return running.crosses(command, now)
+
+    def _encode(self, command: Command, served: Served | None, known: Known, now: datetime) -> tuple[str, bytes, int]:
+        """Topic, message, and how many bytes the order has. Raises Refused: Unsupported, Invalid; ScriptError and SandboxDown
+        where a town's script speaks."""
         if served is None:
             raise Refused("The device {device} serves nothing here any more.", device=command.device)
-        frame = served.codec.encode_downlink(command.order) if served.own is None \
-            else self._reader.encode(served.own, command.order, served.asset, command.queue_id, now)
-        return downlink(command, frame, known.state.application_id, confirmed=_says_nothing_of(served, command))
+        order = command.order
+        if isinstance(order, MulticastGroup):
+            order = self._groups.with_keys(command.tenant, command.device, order)
+        frame = served.codec.encode_downlink(order) if served.own is None \
+            else self._reader.encode(served.own, order, served.asset, command.queue_id, now)
+        topic, payload = downlink(command, frame, known.state.application_id, confirmed=says_nothing_of(served, command))
+        return topic, payload, len(frame.data)
 
     def _put_back(self, sending: Iterable[_Sending]) -> None:
         """Planned again, the attempt unspent - unless an answer has come in meanwhile."""
@@ -297,10 +398,3 @@ class Steerer:
         for command in back:
             self._last_sent.pop(command.device, None)
 
-
-def _says_nothing_of(served: Served, command: Command) -> bool:
-    """Whether what the device sends will not tell if it obeys: it reports no level, or a town's script recognises no
-    echo. The network's own acknowledgement is asked for then."""
-    if isinstance(command.order, SetLevel):
-        return not served.codec.abilities.reports_level
-    return served.own is not None and isinstance(command.order, Setting)
