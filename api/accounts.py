@@ -16,6 +16,7 @@ from city.clock import SystemClock
 from city.errors import Invalid
 from city.ids import TenantId, tenant_id
 from city.places import Site, Tenant
+from city.programs import LANDS
 from city.store.opening import open_store
 from city.store.ports import Role, Store
 
@@ -46,16 +47,17 @@ def add_account(store: Store, *, name: str, role: Role, tenant: TenantId | None,
 def _town_add(store: Store, asked: argparse.Namespace, console: Console) -> None:
     if not (-90 <= asked.latitude <= 90 and -180 <= asked.longitude <= 180):
         raise Invalid("A town lies between -90 and 90, -180 and 180 degrees.", field="latitude", rule="WGS 84")
-    town = Tenant(tenant_id(asked.id), asked.name, Site(asked.latitude, asked.longitude), asked.chirpstack_tenant)
+    town = Tenant(tenant_id(asked.id), asked.name, Site(asked.latitude, asked.longitude), asked.chirpstack_tenant,
+                  asked.land)
     store.put_tenant(town)
     console.print(f"{town.name} is at /{town.id}")
 
 
 def _town_list(store: Store, _: argparse.Namespace, console: Console) -> None:
-    table = Table("address", "name", "latitude", "longitude", "ChirpStack tenant")
+    table = Table("address", "name", "latitude", "longitude", "Land", "ChirpStack tenant")
     for town in store.tenants():
         table.add_row(town.id, Text(town.name), f"{town.site.latitude:.5f}", f"{town.site.longitude:.5f}",
-                      Text(town.chirpstack_tenant or "not bound"))
+                      town.land or "?", Text(town.chirpstack_tenant or "not bound"))
     console.print(table)
 
 
@@ -93,6 +95,7 @@ def _arguments() -> argparse.ArgumentParser:
     add.add_argument("--latitude", type=float, required=True)
     add.add_argument("--longitude", type=float, required=True)
     add.add_argument("--chirpstack-tenant", default="", help="ChirpStack's tenant id")
+    add.add_argument("--land", default="", choices=["", *sorted(LANDS)], help="its Land, for public holidays: NW, BY, …")
     add.set_defaults(run=_town_add)
     towns.add_parser("list", help="list the towns").set_defaults(run=_town_list)
     account = _credential(commands.add_parser("add", help="add an account, or give it a new password"))

@@ -13,7 +13,7 @@ import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -37,6 +37,7 @@ from gateway_bridge.mqtt import connect
 from gateway_bridge.run import run_bridge
 from simulator.broker import embedded_broker
 from simulator.chirpstack import ChirpStack
+from simulator.furnishing import furnish
 from simulator.network import drive
 from simulator.scenario import Scenario
 
@@ -130,7 +131,7 @@ async def _run(options: Options, settings: Settings, console: Console) -> None:
     store = open_store(settings.database.url.reveal())
     log = open_log(settings.log)
     try:
-        scenarios = [_registered(store, scenario) for scenario in _scenarios(options)]
+        scenarios = [_registered(store, scenario, clock.now()) for scenario in _scenarios(options)]
         known = _heard([store.tenant(scenario.tenant.id) for scenario in scenarios]) > 0  # kept data: its past is told already
         password = _operator(store)
         link = connect(settings.mqtt)
@@ -158,7 +159,7 @@ def _scenarios(options: Options) -> list[Scenario]:
     return [first.sized(lamps=options.lamps, bays=options.bays), *others]
 
 
-def _registered(store: Store, scenario: Scenario) -> Scenario:
+def _registered(store: Store, scenario: Scenario, now: datetime) -> Scenario:
     """The town in our registry, by the same import that its staff would use."""
     store.put_tenant(scenario.tenant)
     town = store.tenant(scenario.tenant.id)
@@ -167,6 +168,7 @@ def _registered(store: Store, scenario: Scenario) -> Scenario:
     if problems:
         raise Conflict("The scenario's own list does not hold: {what}", field="town", rule="import", what=str(problems[0]))
     town.import_rows(rows)
+    furnish(town, now)
     return scenario
 
 

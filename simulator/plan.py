@@ -33,8 +33,9 @@ class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Town(_Part, frozen=True):
-    """Who and where: `id` is the tenant, `pole` the letters in front of a pole's number. Without `lamps` and `bays`
-    there are as many as are drawn. `number` keeps DevEUIs of many towns apart; without, it is made from the id."""
+    """Who and where: `id` is the tenant, `pole` the letters in front of a pole's number, `land` whose holidays it keeps. Without
+    `lamps` and `bays` there are as many as are drawn. `number` keeps DevEUIs of many towns apart; without, it is made from the
+    id."""
 
     id: Name
     name: Name
@@ -46,6 +47,7 @@ class Town(_Part, frozen=True):
     timezone: Name = "Europe/Berlin"
     spacing_m: Annotated[float, Meta(ge=5, le=200)] = 30.0
     number: Annotated[int, Meta(ge=0, le=4095)] | None = None
+    land: Annotated[str, Meta(pattern="^([A-Z]{2})?$")] = ""
 
 
 class Devices(_Part, frozen=True):
@@ -78,6 +80,9 @@ class StreetPlan(_Part, frozen=True):
     lighting_class: str = "P4"
     crosswalks: tuple[int, ...] = ()
     lit: bool = True
+    lighting_class_night: str = ""
+    lantern_ring: bool = False
+    luminaire_type: Text = ""
 
 
 class LampPlan(_Part, frozen=True):
@@ -93,6 +98,9 @@ class LampPlan(_Part, frozen=True):
     power_w: Watts | None = 29.0
     lighting_class: str = "P4"
     crosswalk: bool = False
+    lighting_class_night: str = ""
+    lantern_ring: bool = False
+    luminaire_type: Text = ""
 
 
 class LotPlan(_Part, frozen=True):

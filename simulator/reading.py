@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from city import ids
 from city.errors import Invalid
 from city.places import LIGHTING_CLASSES
+from city.programs import LANDS
 from decoders.catalog import catalog
 from simulator.assets import listed
 from simulator.controllers import CONTROLLERS
@@ -110,11 +111,14 @@ def _check(plan: Plan, source: Source) -> None:
     """Raises Invalid where names are no names, or stand twice, or a lot has more reserved bays than bays."""
     _name(source, ids.tenant_id, plan.town.id, "town", "id")
     _check_timezone(plan.town.timezone, source, "town", "timezone")
+    if plan.town.land and plan.town.land not in LANDS:
+        raise source.wrong("{what} is no Land of Germany.", "town", "land", what=plan.town.land)
     _check_mix(plan.mix, source)
     for index, street in enumerate(plan.street):
         _name(source, ids.zone_id, street.zone, "street", index, "zone")
         _name(source, ids.circuit_id, street.circuit, "street", index, "circuit")
         _check_class(street.lighting_class, source, "street", index, "lighting_class")
+        _check_class(street.lighting_class_night, source, "street", index, "lighting_class_night")
     for index, grid in enumerate(plan.grid):
         _check_class(grid.lighting_class, source, "grid", index, "lighting_class")
         _check_class(grid.main_class, source, "grid", index, "main_class")
@@ -143,6 +147,7 @@ def _check_single(plan: Plan, source: Source) -> None:
         if lamp.circuit:
             _name(source, ids.circuit_id, lamp.circuit, "lamp", index, "circuit")
         _check_class(lamp.lighting_class, source, "lamp", index, "lighting_class")
+        _check_class(lamp.lighting_class_night, source, "lamp", index, "lighting_class_night")
         _check_own(source, lamp.asset, lamp.dev_eui, "lamp", index)
         if lamp.model and lamp.model not in CONTROLLERS:
             raise source.wrong("{what} is no lamp that can be simulated.", "lamp", index, "model", what=lamp.model)

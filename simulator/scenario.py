@@ -148,7 +148,8 @@ def build(plan: Plan, *, lamps: int | None = None, bays: int | None = None) -> S
     ground = Ground(plan.town)
     return _whole(Scenario(
         plan=plan,
-        tenant=Tenant(TenantId(plan.town.id), plan.town.name, ground.centre, named_uuid(plan.town.id, "tenant")),
+        tenant=Tenant(TenantId(plan.town.id), plan.town.name, ground.centre, named_uuid(plan.town.id, "tenant"),
+                      plan.town.land),
         streets=tuple(Street(street.name, tuple(_lon_lat(ground.site(point)) for point in street.points))
                       for street in whole.street),
         lamps=_lamps(whole, ground, lamps), bays=_bays(whole, ground, bays),
@@ -172,17 +173,25 @@ def _lamps(plan: Plan, ground: Ground, wanted: int) -> tuple[LampSite, ...]:
 
 def _street_lamp(street: StreetPlan, number: int, point: Point) -> LampPlan:
     return LampPlan(at=_beside(point, number), zone=street.zone, circuit=street.circuit, name=f"{street.name} {number}",
-                    power_w=street.power_w, lighting_class=street.lighting_class, crosswalk=number in street.crosswalks)
+                    power_w=street.power_w, lighting_class=street.lighting_class, crosswalk=number in street.crosswalks,
+                    lighting_class_night=street.lighting_class_night, lantern_ring=street.lantern_ring,
+                    luminaire_type=street.luminaire_type)
 
 
 def _lamp(plan: Plan, ground: Ground, pole: int, place: LampPlan) -> LampSite:
     tenant, asset = TenantId(plan.town.id), AssetId(place.asset or f"{plan.town.pole}-{pole:04d}")
     lamp = Luminaire(tenant, asset, place.name or str(asset), ground.site(place.at), ZoneId(place.zone),
                      CircuitId(place.circuit) if place.circuit else None, place.power_w, place.lighting_class,
-                     Restriction.CROSSWALK if place.crosswalk else Restriction.NONE)
+                     Restriction.CROSSWALK if place.crosswalk else Restriction.NONE, 0, place.lighting_class_night,
+                     lantern_ring=place.lantern_ring, luminaire_type=place.luminaire_type or _type_of(place.power_w))
     model = place.model or _mixed(plan.mix.lamps, f"{plan.town.id}/{asset}", LAMP_MODEL)
     eui = ids.dev_eui(place.dev_eui) if place.dev_eui else _eui(plan.town, 1, pole)
     return LampSite(lamp, eui, model)
+
+
+def _type_of(power_w: float | None) -> str:
+    """Lamps of one power are of one make, unless somebody says otherwise."""
+    return "" if power_w is None else f"LED {power_w:g} W"
 
 
 def _beside(point: Point, number: int) -> Point:
@@ -273,7 +282,8 @@ def _row(asset: Luminaire | ParkingBay, device: Device) -> list[str]:
     return [asset.id, asset.kind, asset.name, f"{asset.site.latitude:.6f}", f"{asset.site.longitude:.6f}", asset.zone,
             (lamp.circuit or "") if lamp else "", device.dev_eui, device.model,
             f"{lamp.power_w:g}" if lamp and lamp.power_w is not None else "", lamp.lighting_class if lamp else "",
-            asset.restriction.value]
+            asset.restriction.value, lamp.lighting_class_night if lamp else "", "",
+            "" if lamp is None else "yes" if lamp.lantern_ring else "no", lamp.luminaire_type if lamp else "", ""]
 
 
 _NAMESPACE = uuid.UUID("8d0e4c1b-2f55-4d0c-9a3c-1b7f1f6f7c01")
