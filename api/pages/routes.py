@@ -3,14 +3,27 @@
 from fastapi import FastAPI
 from starlette.routing import BaseRoute
 
-from api.pages import codecs, console, dimming, lamp, public, scripts, signing
+from api.pages import (
+    calendars,
+    codecs,
+    console,
+    dimming,
+    groups,
+    lamp,
+    programs,
+    public,
+    scripts,
+    signing,
+    town_settings,
+)
 from api.pages import static_files as files
 from api.pages.render import error_page
 
 
 def page_routes() -> list[BaseRoute]:
     """Every page. Put it last: towns' names stand first in most addresses."""
-    return [route for module in (signing, public, console, dimming, lamp, scripts, codecs) for route in module.router.routes]
+    return [route for module in (signing, public, console, dimming, lamp, scripts, codecs, programs, calendars, groups,
+                                 town_settings) for route in module.router.routes]
 
 
 def mount_static(app: FastAPI) -> None:

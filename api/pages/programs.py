@@ -1,0 +1,282 @@
+"""What is programmed, on pages: which calendar holds where, the programs, and the editor of one of them.
+
+Everything works as plain forms; a module adds handles to drag and renews what comes of it while one types.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from api import intents
+from api import programming as changes
+from api.audit import record
+from api.auth import Actor
+from api.deps import MAX_FIELDS, Acting, Asking, Engineering, Now, Viewing
+from api.i18n import explain, language_of, translate
+from api.pages import forecast, judging, program_form
+from api.pages import program_words as words
+from api.pages.addresses import address, paths
+from api.pages.console import may
+from api.pages.contexts import Problem
+from api.pages.curves import Handle, drawing, handle, turns
+from api.pages.program_contexts import (
+    CalendarRow,
+    Judged,
+    PlaceRow,
+    ProgramPage,
+    ProgramRow,
+    ProgramsPage,
+    Question,
+)
+from api.pages.program_form import ProgramForm
+from api.pages.render import PageRoute, back, html, page_of
+from city import guards
+from city.errors import Invalid, NotFound, Refused
+from city.groups import TOWN, Target
+from city.ids import CalendarId, ProgramId
+from city.nights import Night, curve
+from city.places import Luminaire
+from city.programs import SHIPPED, SHIPPED_CALENDARS, Assignment, Program, Programming, standard
+from city.store.ports import Role, TenantStore
+
+_YEARS = timedelta(days=5 * 366)
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+Word = Annotated[str, Query(max_length=300)]
+
+
+def _(text: str) -> str:
+    """Marks a text for the catalogue."""
+    return text
+
+
+@router.get(paths("programs")[0])
+@router.get(paths("programs")[1])
+def programs(request: Request, town: Viewing, who: Asking, at: Now, said: Word = "") -> Response:
+    """Which calendar holds where, and what programs and calendars there are."""
+    language, programming = language_of(request), town.programming()
+    by_calendar = forecast.by_calendar(programming, town.luminaires())
+    night = Night.around(at, programming.site)
+    numbers = {calendar: len(lamps) for calendar, lamps in by_calendar.items()}
+    return html(request, ProgramsPage(
+        page_of(request, who, town.tenant), _places(language, town, programming, night),
+        [_program_row(language, programming, one, numbers, night) for one in programming.programs.values()],
+        [CalendarRow(one, programming.program(one.on(night.evening, programming.land)), numbers.get(one.id, 0),
+                     sum(place.calendar == one.id for place in programming.assignments),
+                     SHIPPED_CALENDARS.get(one.id) == one) for one in programming.calendars.values()],
+        len(programming.groups), words.LAENDER.get(programming.land, ""), may(who, Role.ENGINEER), said[:20]))
+
+
+@router.get(paths("program-new")[0])
+@router.get(paths("program-new")[1])
+def new(request: Request, town: Engineering, who: Acting, at: Now, like: Word = "") -> Response:
+    """An empty editor, or a copy of a program."""
+    model = town.programming().programs.get(ProgramId(like))
+    form = replace(program_form.form_of(model), name="") if model else ProgramForm()
+    return _editor(request, town, who, at, None, form)
+
+
+@router.get(paths("program")[0])
+@router.get(paths("program")[1])
+def edit(request: Request, town: Viewing, who: Acting, at: Now, program: str, saved: Word = "", target: Word = "",
+         night: Word = "") -> Response:
+    """A kept program, in the editor for those who may change it."""
+    kept = _kept(town, program)
+    form = replace(program_form.form_of(kept), target=target[:80], night=night[:10])
+    return _editor(request, town, who, at, kept, form, saved=bool(saved))
+
+
+@router.post(paths("program-new")[0])
+@router.post(paths("program-new")[1])
+async def send_new(request: Request, town: Engineering, who: Acting, at: Now) -> Response:
+    """Change the form, look what comes of it, or keep it."""
+    data = await request.form(max_fields=MAX_FIELDS)
+    return await run_in_threadpool(_done, request, town, who, at, None, program_form.typed(data), str(data.get("do")))
+
+
+@router.post(paths("program")[0])
+@router.post(paths("program")[1])
+async def send(request: Request, town: Engineering, who: Acting, at: Now, program: str) -> Response:
+    """The same for a program that is there."""
+    kept = await run_in_threadpool(_kept, town, program)
+    data = await request.form(max_fields=MAX_FIELDS)
+    return await run_in_threadpool(_done, request, town, who, at, kept, program_form.typed(data), str(data.get("do")))
+
+
+@router.post(paths("program-remove")[0])
+@router.post(paths("program-remove")[1])
+def remove(request: Request, town: Engineering, who: Acting, at: Now, program: str) -> Response:
+    """Take a program away, or back to what was shipped."""
+    kept, language = _kept(town, program), language_of(request)
+    lamps = town.luminaires()
+    shipped = SHIPPED.get(kept.id)
+    if shipped is not None:
+        after = forecast.with_program(town.programming(), shipped)
+        guards.refuse(changes.findings(after, lamps, [shipped], at))
+    record(town, who, at, "remove program", kept.id, kept.name)
+    town.remove_program(kept.id)
+    return back(address(language, "programs", [("said", "removed")], tenant=town.tenant.id))
+
+
+def digest(*parts: object) -> str:
+    """What was shown when a question was asked, so that an answer is never taken for another one."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def answered(language: str, question: Question, do: str, seen: str, confirm: str) -> tuple[bool, tuple[Problem, ...]]:
+    """Whether the question has been answered with yes, and what is wrong with the answer."""
+    if do != "confirm" or seen != question.seen:
+        return False, ()
+    if question.typed and confirm.replace(".", "").replace(",", "") != str(question.lamps):
+        sentence = "Type the number of lamps, {lamps}, to show that you mean it."
+        return False, (Problem("confirm", explain(language, Invalid(sentence, field="confirm", lamps=question.lamps))),)
+    return True, ()
+
+
+def asked(lamps: int, *shown: object) -> Question | None:
+    """The question for so many lamps; None where there are none."""
+    return Question(lamps, lamps > guards.STANDARD.typed_above, digest(lamps, *shown)) if lamps else None
+
+
+def _done(request: Request, town: TenantStore, who: Actor, at: datetime, kept: Program | None, form: ProgramForm,
+          do: str) -> Response:
+    match do.partition("-"):
+        case ["add", *_rest]:
+            return _editor(request, town, who, at, kept, program_form.add(form))
+        case ["remove", _, number]:
+            return _editor(request, town, who, at, kept, program_form.remove(form, number))
+        case ["save" | "confirm", *_rest]:
+            return _save(request, town, who, at, kept, form, do)
+    return _editor(request, town, who, at, kept, form)
+
+
+def _save(request: Request, town: TenantStore, who: Actor, at: datetime, kept: Program | None, form: ProgramForm,
+          do: str) -> Response:
+    language = language_of(request)
+    program, wrong = program_form.read(form, kept.id if kept else ProgramId(""))
+    if program is None:
+        return _editor(request, town, who, at, kept, form, problems=_problems(language, wrong))
+    try:
+        programming = town.programming()
+        if kept is None:
+            program = replace(program, id=ProgramId(words.slug(program.name, programming.programs)))
+        question = asked(len(forecast.obeying(programming, town.luminaires(), program.id)), program)
+        if question is not None:
+            yes, problems = answered(language, question, do, form.seen, form.confirm)
+            if not yes:
+                return _editor(request, town, who, at, kept, form, question=question, problems=problems)
+        changes.keep_program(town, program, who, at)
+    except Refused as error:
+        return _editor(request, town, who, at, kept, form, problems=_problems(language, [(error.field, error)]))
+    return back(address(language, "program", [("saved", "1")], tenant=town.tenant.id, program=program.id))
+
+
+def _problems(language: str, wrong: Sequence[tuple[str, Refused]]) -> tuple[Problem, ...]:
+    return tuple(Problem("steps" if field in ("program", "off") else field, explain(language, error)) for field, error in wrong)
+
+
+def _editor(request: Request, town: TenantStore, who: Actor, at: datetime, kept: Program | None, form: ProgramForm, *,
+            saved: bool = False, question: Question | None = None, problems: tuple[Problem, ...] = ()) -> Response:
+    language, programming = language_of(request), town.programming()
+    form = replace(form, target=form.target or str(TOWN))
+    night = Night.of(evening_of(form.night, at, programming), programming.site)
+    program, _wrong = program_form.read(replace(form, name=form.name or "-"), kept.id if kept else ProgramId("-"))
+    rows = _handles(form, night)
+    changes_of = curve(program, night) if program is not None else ()
+    judged = _judged(language, town, programming, program, form, night, at) if program is not None else None
+    place = {"tenant": town.tenant.id}
+    action = address(language, "program", program=kept.id, **place) if kept else address(language, "program-new", **place)
+    bases = {row.key: row.base for row in rows}
+    return html(request, ProgramPage(
+        page_of(request, who, town.tenant), kept, kept is not None and SHIPPED.get(kept.id) == kept,
+        words.uses(programming, kept) if kept else (), replace(form, night=night.evening.isoformat()), action,
+        drawing(changes_of, night), rows, json.dumps(bases), json.dumps(turns(night)),
+        forecast.targets(language, town, programming), judged, may(who, Role.ENGINEER), saved, question, problems),
+        status=422 if problems and not request.headers.get("hx-request") else 200)
+
+
+def _handles(form: ProgramForm, night: Night) -> list[Handle]:
+    """A handle for every row; one that cannot be read stands hidden at its noon."""
+    found = []
+    for key, row in form.rows.items():
+        step, _wrong = program_form.read_row(key, row)
+        found.append(handle(key, step.at, step.level, night) if step is not None
+                     else Handle(key, 0.0, 100.0, night.noon, 0, -1.0))
+    return found
+
+
+def _judged(language: str, town: TenantStore, programming: Programming, program: Program, form: ProgramForm, night: Night,
+            at: datetime) -> Judged | None:
+    try:
+        target = Target.parse(form.target)
+        lamps = intents.lamps_of(town, [target])
+    except Refused:
+        target, lamps = TOWN, list(town.luminaires())
+    after = judging.only(programming, program)
+    return Judged(len(lamps), words.target_name(language, town, programming, target),
+                  forecast.findings_for(language, after, lamps, [program], at),
+                  judging.saving(town, lamps, programming, after, at), judging.held(language, town, lamps, after, at),
+                  forecast.nights_of(program, lamps, night.evening, programming.site, language))
+
+
+def evening_of(text: str, at: datetime, programming: Programming) -> date:
+    """The evening that is asked for, if it can be read and is near enough; else that of the night around `at`."""
+    tonight = forecast.tonight(at, programming.site)
+    try:
+        asked_for = date.fromisoformat(text)
+    except ValueError:
+        return tonight
+    return asked_for if abs(asked_for - tonight) < _YEARS else tonight
+
+
+def _kept(town: TenantStore, id: str) -> Program:
+    found = town.programming().programs.get(ProgramId(id))
+    if found is None:
+        raise NotFound("There is no program “{program}”.", field="program", rule="exists", program=id[:64])
+    return found
+
+
+def _program_row(language: str, programming: Programming, one: Program, numbers: Mapping[CalendarId, int],
+                 night: Night) -> ProgramRow:
+    calendars = words.uses(programming, one)
+    return ProgramRow(one, drawing(curve(one, night), night), words.program(language, one), calendars,
+                      sum(numbers.get(calendar.id, 0) for calendar in calendars), SHIPPED.get(one.id) == one)
+
+
+def _places(language: str, town: TenantStore, programming: Programming, night: Night) -> list[PlaceRow]:
+    """Every assignment, the widest first; the town's own row is always there."""
+    order = {"town": 0, "zone": 1, "circuit": 2, "group": 3, "lamp": 4}
+    rows = [_place(language, town, programming, one, night)
+            for one in sorted(programming.assignments, key=lambda one: (order[one.target.kind], one.target.id))]
+    if not any(one.target == TOWN for one in programming.assignments):
+        calendar = standard(programming.calendars)
+        rows.insert(0, PlaceRow(translate(language, _("the whole town")), calendar,
+                                programming.program(calendar.on(night.evening, programming.land)), len(town.luminaires()),
+                                _assign_address(language, town, str(TOWN))))
+    return rows
+
+
+def _place(language: str, town: TenantStore, programming: Programming, one: Assignment, night: Night) -> PlaceRow:
+    calendar = programming.calendars.get(one.calendar) or standard(programming.calendars)
+    return PlaceRow(words.target_name(language, town, programming, one.target), calendar,
+                    programming.program(calendar.on(night.evening, programming.land)), len(_lamps(town, one.target)),
+                    _assign_address(language, town, str(one.target)), one.at, one.actor)
+
+
+def _lamps(town: TenantStore, target: Target) -> Sequence[Luminaire]:
+    try:
+        return intents.lamps_of(town, [target])
+    except NotFound:
+        return ()  # a zone or lamp that the town no longer has keeps its calendar until somebody takes it away
+
+
+def _assign_address(language: str, town: TenantStore, target: str) -> str:
+    return address(language, "assign", [("target", target)], tenant=town.tenant.id)
+
+
