@@ -1,7 +1,8 @@
 """The operator's console: tonight in one line, the lamps as list and map, and what is wrong."""
 
+import gzip
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
@@ -12,13 +13,16 @@ from api.audit import record
 from api.auth import Actor
 from api.deps import Acting, Asking, Here, Now, Operating, Viewing
 from api.i18n import language_of, translate
+from api.pages import labels
 from api.pages.addresses import address, paths
-from api.pages.contexts import AlarmRow, AlarmsPage, ConsolePage, LampList, Link, Tonight
+from api.pages.contexts import AlarmRow, AlarmsPage, ConsolePage, LampList, Option, Tonight
+from api.pages.finding import UNHEARD, Search, columns
 from api.pages.geo import streets
 from api.pages.render import PageRoute, back, html, page_of
-from api.views import LampWord, LuminaireView, ZoneLightingView
+from api.views import LuminaireView
 from city.alarms import Alarm, AlarmKind
 from city.errors import NotFound
+from city.groups import Groups
 from city.health import Beat, fill, of_bridges
 from city.lighting import BERLIN, Override
 from city.places import Asset, Luminaire
@@ -26,9 +30,7 @@ from city.store.ports import Role, TenantStore
 from city.sun import night
 
 PER_PAGE = 50
-MAX_SEARCH = 80
-UNHEARD = frozenset({LampWord.SILENT, LampWord.NEVER_HEARD})
-_CODES = {word: index for index, word in enumerate(LampWord)}
+PACKED_FROM = 32_768  # bytes from which an answer is compressed
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -38,57 +40,38 @@ def _(text: str) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
-    """Which lamps are listed: everything of it stands in the address."""
-
-    zone: str = ""
-    state: str = ""
-    text: str = ""
-    page: int = 1
-
-    def query(self, **changed: str) -> list[tuple[str, str]]:
-        """The address of this search with something changed; a new filter starts on the first page."""
-        now = {"zone": self.zone, "state": self.state, "q": self.text, **changed}
-        return [(key, value) for key, value in now.items() if value]
-
-    def keeps(self, view: LuminaireView) -> bool:
-        """Whether a lamp is listed."""
-        if self.zone and view.lamp.zone != self.zone:
-            return False
-        if self.state and not _in_state(view, self.state):
-            return False
-        words = f"{view.lamp.id} {view.lamp.name} {view.zone_name} {view.device or ''}".casefold()
-        return all(word in words for word in self.text.casefold().split())
-
-
 @router.get(paths("console")[0])
 @router.get(paths("console")[1])
-def console(request: Request, here: Here, town: Viewing, who: Asking, at: Now, zone: str = "", state: str = "", q: str = "",
-            page: str = "1") -> Response:
+def console(request: Request, here: Here, town: Viewing, who: Asking, at: Now) -> Response:
     """Lamps as list and map, with what the town wants of them tonight."""
-    search = Search(zone[:64], state if state in _STATES else "", q[:MAX_SEARCH].strip(),
-                    max(int(page), 1) if page.isdecimal() and len(page) < 6 else 1)
-    lamps = views.luminaires(town, at)
+    search = Search.read(request.query_params)
+    lamps, groups = views.luminaires(town, at), town.programming().groups
     zones = views.zones_of(town, lamps, at)
     language = language_of(request)
     context = ConsolePage(
-        page_of(request, who, town.tenant), tonight(town, lamps, at), zones,
-        next((item for item in zones if item.zone.id == search.zone), None),
-        singles(lamps, search.zone), oldest_power(lamps, search.zone), _zone_links(language, town, zones, search),
-        _state_links(language, town, search), search.text, search.state, lamp_list(language, town, lamps, search),
-        {name: address(language, name, tenant=town.tenant.id) for name in ("lamps", "streets", "dim")},
+        page_of(request, who, town.tenant), tonight(town, lamps, at),
+        next((one for one in zones if one.zone.id == search.zone), None),
+        singles(lamps, search.zone), oldest_power(lamps, search.zone), search, options(language, town, lamps, groups, search),
+        lamp_list(language, town, search.found(lamps, groups), bool(lamps), search),
+        {name: address(language, name, tenant=town.tenant.id) for name in ("lamps", "streets", "dim", "dim-draft")},
         may(who, Role.OPERATOR), troubles(language, here.store.beats(), at))
     return html(request, context)
 
 
 @router.get(paths("lamps")[0])
 @router.get(paths("lamps")[1])
-def lamps_feed(town: Viewing, at: Now) -> Response:
-    """Every lamp for the map, compact: rows of [id, name, longitude, latitude, zone, level or -1, target, index of its
-    word]. What changes later comes from the API's live events."""
-    data = {"words": [word.value for word in LampWord], "lamps": [_row(view) for view in views.luminaires(town, at)]}
-    return Response(msgspec.json.encode(data), media_type="application/json", headers={"Cache-Control": "no-store"})
+def lamps_feed(request: Request, town: Viewing, at: Now) -> Response:
+    """Every lamp for list and map, a column for each fact. What changes later comes from the API's live events."""
+    data = {"now": int(at.timestamp()), **columns(views.luminaires(town, at), town.programming().groups)}
+    return packed(request, msgspec.json.encode(data))
+
+
+def packed(request: Request, data: bytes) -> Response:
+    """JSON, compressed where it is much and the browser takes that."""
+    headers = {"Cache-Control": "no-store", "Vary": "Accept-Encoding"}
+    if len(data) >= PACKED_FROM and "gzip" in request.headers.get("accept-encoding", ""):
+        data, headers = gzip.compress(data, 1), {**headers, "Content-Encoding": "gzip"}
+    return Response(data, media_type="application/json", headers=headers)
 
 
 @router.get(paths("streets")[0])
@@ -131,7 +114,7 @@ def may(who: Actor | None, role: Role) -> bool:
 def singles(lamps: Iterable[LuminaireView], zone: str) -> list[Override]:
     """The overrides of single lamps in a zone, the one that ends last at the end."""
     return sorted((view.override for view in lamps if view.lamp.zone == zone and view.override is not None
-                   and view.override.asset is not None), key=lambda wish: wish.end)
+                   and any(one.kind == "lamp" for one in view.override.targets)), key=lambda wish: wish.end)
 
 
 def oldest_power(lamps: Iterable[LuminaireView], zone: str) -> datetime | None:
@@ -146,11 +129,13 @@ def troubles(language: str, beats: Sequence[Beat], at: datetime) -> list[str]:
 
 
 def tonight(town: TenantStore, lamps: Sequence[LuminaireView], at: datetime) -> Tonight:
-    """The next turn of the sun, how many lamps speak, what is wrong, and what people have overridden."""
+    """The next turn of the sun, how many lamps speak, what is wrong, and what people have overridden or ask a second person
+    for."""
     sun, sun_at = next_sun(town, at)
-    overrides = tuple(town.overrides(at))
+    known = [wish for wish in town.overrides_from(at) if wish.ended_at is None and wish.end > at]
+    active = tuple(wish for wish in known if wish.active(at))
     return Tonight(sun, sun_at, len(lamps), sum(view.word not in UNHEARD for view in lamps), len(town.alarms()),
-                   overrides, max((wish.end for wish in overrides), default=None))
+                   active, max((wish.end for wish in active), default=None), tuple(wish for wish in known if wish.pending))
 
 
 def next_sun(town: TenantStore, at: datetime) -> tuple[str, datetime]:
@@ -163,21 +148,36 @@ def next_sun(town: TenantStore, at: datetime) -> tuple[str, datetime]:
     return min((turn for turn in turns if turn[1] > at), key=lambda turn: turn[1], default=("sunset", at))
 
 
-def lamp_list(language: str, town: TenantStore, lamps: Iterable[LuminaireView], search: Search) -> LampList:
-    """One page of the lamps that the search keeps."""
-    kept = [view for view in lamps if search.keeps(view)]
-    last = max((len(kept) - 1) // PER_PAGE + 1, 1)
+def lamp_list(language: str, town: TenantStore, found: Sequence[LuminaireView], any_lamps: bool, search: Search) -> LampList:
+    """One page of the lamps that the search finds."""
+    last = max((len(found) - 1) // PER_PAGE + 1, 1)
     page = min(search.page, last)
     first = (page - 1) * PER_PAGE
 
     def other(number: int) -> str:
         return address(language, "console", search.query(page=str(number)), tenant=town.tenant.id)
 
-    return LampList(kept[first:first + PER_PAGE], len(kept), first, other(page - 1) if page > 1 else "",
-                    other(page + 1) if page < last else "")
+    return LampList(found[first:first + PER_PAGE], len(found), first, other(page - 1) if page > 1 else "",
+                    other(page + 1) if page < last else "", any_lamps)
+
+
+def options(language: str, town: TenantStore, lamps: Sequence[LuminaireView], groups: Groups,
+            search: Search) -> dict[str, list[Option]]:
+    """What each filter may be set to, with how many lamps each zone and circuit has."""
+    names = {zone.id: zone.name for zone in town.zones()}
+    zones, circuits = Counter(view.lamp.zone for view in lamps), Counter(view.lamp.circuit for view in lamps)
+    kinds = {alarm.kind for view in lamps for alarm in view.alarms} | {kind for kind in AlarmKind if kind.value == search.fault}
+    return {
+        "zone": [Option(zone, f"{names.get(zone, zone)} ({zones[zone]})") for zone in sorted(zones)],
+        "circuit": [Option(circuit, f"{circuit} ({circuits[circuit]})") for circuit in sorted(filter(None, circuits))],
+        "group": [Option(key, group.name) for key, group in sorted(groups.items(), key=lambda one: one[1].name)],
+        "state": [Option(state, translate(language, text)) for state, text in _STATES.items()],
+        "fault": sorted((Option(kind.value, labels.alarm(language, kind)) for kind in kinds), key=lambda one: one.text),
+        "colour": [Option(colour, translate(language, text)) for colour, text in _COLOURS.items()]}
 
 
 _STATES = {"deviates": _("deviates"), "fault": _("fault"), "silent": _("silent"), "override": _("overridden")}
+_COLOURS = {"level": _("Level"), "state": _("State"), "fault": _("Alarms"), "energy": _("Power")}
 
 
 def _cause(language: str, town: TenantStore, alarm: Alarm, asset: Asset | None) -> str:
@@ -189,34 +189,3 @@ def _cause(language: str, town: TenantStore, alarm: Alarm, asset: Asset | None) 
             return ""
         return address(language, "model", tenant=town.tenant.id, vendor=vendor, name=name)
     return address(language, "lamp", tenant=town.tenant.id, asset=asset.id) if isinstance(asset, Luminaire) else ""
-
-
-def _in_state(view: LuminaireView, state: str) -> bool:
-    match state:
-        case "override":
-            return view.override is not None
-        case "silent":
-            return view.word in UNHEARD
-        case "deviates":
-            return view.word in (LampWord.DEVIATES, LampWord.WAITING)
-    return view.word is LampWord.FAULT or bool(view.alarms)
-
-
-def _zone_links(language: str, town: TenantStore, zones: Iterable[ZoneLightingView], search: Search) -> list[Link]:
-    here = town.tenant.id
-    return [Link(translate(language, _("all zones")), address(language, "console", search.query(zone=""), tenant=here),
-                 not search.zone),
-            *(Link(item.zone.name, address(language, "console", search.query(zone=item.zone.id), tenant=here),
-                   item.zone.id == search.zone) for item in zones)]
-
-
-def _state_links(language: str, town: TenantStore, search: Search) -> list[Link]:
-    return [Link(translate(language, text),
-                 address(language, "console", search.query(state="" if state == search.state else state),
-                         tenant=town.tenant.id), state == search.state) for state, text in _STATES.items()]
-
-
-def _row(view: LuminaireView) -> list[object]:
-    lamp = view.lamp
-    return [lamp.id, lamp.name, lamp.site.longitude, lamp.site.latitude, lamp.zone,
-            -1 if view.level is None else round(view.level), view.target.level, _CODES[view.word]]

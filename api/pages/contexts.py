@@ -11,6 +11,7 @@ from typing import ClassVar, Protocol
 from api.library import ModelView
 from api.pages.chart import Chart
 from api.pages.codec_form import ScriptForm
+from api.pages.finding import Search
 from api.trying import Outcome
 from api.views import LuminaireView, OverrideProgress, ZoneLightingView
 from city.alarms import Alarm
@@ -118,6 +119,7 @@ class Tonight:
     alarms: int
     overrides: tuple[Override, ...]
     overrides_until: datetime | None
+    pending: tuple[Override, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,15 @@ class LampList:
     first: int
     previous: str
     next: str
+    any: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One thing that a filter may be set to."""
+
+    id: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,35 +149,59 @@ class ConsolePage:
                                                 "zonecard": "parts/zone.html"}
     page: Page
     tonight: Tonight
-    zones: Sequence[ZoneLightingView]
     zone: ZoneLightingView | None
     zone_singles: Sequence[Override]
     zone_measured: datetime | None
-    zone_links: Sequence[Link]
-    state_links: Sequence[Link]
-    search: str
-    state: str
+    search: Search
+    options: Mapping[str, Sequence[Option]]
     lamps: LampList
     feeds: Mapping[str, str]
     may_dim: bool
     troubles: Sequence[str]
 
+    @property
+    def filtered(self) -> bool:
+        """Whether anything but the map's colour is asked for."""
+        return bool([name for name, _ in self.search.query() if name != "colour"])
+
 
 @dataclass(frozen=True, slots=True)
 class DimForm:
-    """What a person has typed into the dim dialog, kept as typed."""
+    """What a person has typed into the dim dialog, kept as typed. `kind` is "level" or "program" (as programmed)."""
 
-    zone: str = ""
-    lamps: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    kind: str = "level"
     level: str = "50"
     end: str = "time"
     until: str = "23:30"
     reason: str = ""
+    confirm: str = ""
+    emergency: bool = False
+
+    @property
+    def lamps(self) -> str:
+        """The single lamps among the targets, for one field."""
+        return " ".join(text.removeprefix("lamp:") for text in self.targets if text.startswith("lamp:"))
+
+    @property
+    def others(self) -> list[str]:
+        """The other targets."""
+        return [text for text in self.targets if not text.startswith("lamp:")]
+
+
+@dataclass(frozen=True, slots=True)
+class Rail:
+    """What a guard-rail says of a wish. `weight` is "refused", "second", "typed" or "notice"."""
+
+    weight: str
+    sentence: str
+    rule: str
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What the wish costs and when it ends; `problem` where it cannot be had."""
+    """What the wish costs and when it ends; `problem` where it cannot be had. `unicast_s`: how long single messages would
+    take, where groups are told instead."""
 
     lamps: int
     frames: int = 0
@@ -174,7 +209,12 @@ class Price:
     level: str = ""
     ends_at: datetime | None = None
     program: str = ""
+    kind: str = "level"
     problem: str = ""
+    rails: tuple[Rail, ...] = ()
+    unicast_s: float = 0.0
+    needs_second: bool = False
+    needs_typed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +230,7 @@ class DimPage:
     sunrise: datetime | None
     price: Price
     back: str
+    reasons: Sequence[str]
     problems: tuple[Problem, ...] = ()
 
 
@@ -198,11 +239,12 @@ class PricePage:
     template: ClassVar[str] = "parts/price.html"
     page: Page
     price: Price
+    form: DimForm
 
 
 @dataclass(frozen=True, slots=True)
 class ProgressPage:
-    """How far one wish of a person has come; it may be several overrides, one a lamp, counted together."""
+    """How far one wish of a person has come. `may_approve`: whether the reader is the second person it waits for."""
 
     template: ClassVar[str] = "progress.html"
     fragments: ClassVar[Mapping[str, str]] = {"drawer": "parts/progress.html",
@@ -210,10 +252,28 @@ class ProgressPage:
     page: Page
     progress: OverrideProgress
     target: str
-    ids: Sequence[str]
     again: str
     program: str
     settled: bool
+    may_end: bool
+    may_approve: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideRow:
+    """An override that has not ended, what it is for, and how many lamps that are."""
+
+    wish: Override
+    name: str
+    lamps: int
+
+
+@dataclass(frozen=True, slots=True)
+class OverridesPage:
+    template: ClassVar[str] = "overrides.html"
+    page: Page
+    rows: Sequence[OverrideRow]
+    may_end: bool
 
 
 @dataclass(frozen=True, slots=True)

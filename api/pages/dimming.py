@@ -1,9 +1,10 @@
-"""The dim dialog: what is meant, at what price, until when; then how far it has come, and how to end it.
+"""The dim dialog: what is meant, at what price, what the guard-rails say, until when; then how far it has come, who has to
+agree, and how to end it.
 
 Every step is a page of its own that works without JavaScript; the console shows the same as parts of itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
@@ -14,32 +15,44 @@ from api import intents, views
 from api.auth import Actor
 from api.deps import Acting, Asking, Now, Operating, Viewing
 from api.i18n import explain, language_of, ngettext, translate
-from api.intents import Wish
+from api.intents import Proposal, Wish
 from api.pages.addresses import address, is_local, paths
-from api.pages.console import next_sun
-from api.pages.contexts import DimForm, DimPage, Price, PricePage, Problem, ProgressPage
+from api.pages.console import may, next_sun
+from api.pages.contexts import (
+    DimForm,
+    DimPage,
+    OverrideRow,
+    OverridesPage,
+    Price,
+    PricePage,
+    Problem,
+    ProgressPage,
+    Rail,
+)
 from api.pages.render import PageRoute, back, html, page_of
 from api.programming import tonight
-from api.views import OverrideProgress
 from city.errors import Invalid, Refused
 from city.floors import highest_floor
-from city.groups import Target as Named
-from city.guards import refuse
-from city.ids import AssetId, OverrideId, ZoneId
-from city.lighting import BERLIN, Override
-from city.places import Luminaire
-from city.store.ports import TenantStore
+from city.groups import MAX_MEMBERS, Target
+from city.guards import Weight
+from city.ids import AssetId, OverrideId
+from city.lighting import BERLIN
+from city.places import Luminaire, Restriction
+from city.store.ports import Role, TenantStore
 
-MAX_LAMPS = 200  # single lamps in one wish; for more there are zones
+MOST_TARGETS = 200  # that an address or a form names one by one; a choice of many lamps comes in one field
 NAMED = 6  # names that are written out; of the others only how many
+MOST_TYPED = 500_000  # characters of a choice of lamps: as many as a town may have
+FIELDS = frozenset({"level", "until", "reason", "confirm", "targets"})
 _LATE = DimForm().until  # where most programs dim
 _NEAR, _SOON = timedelta(hours=8), timedelta(minutes=30)
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Word = Annotated[str, Query(max_length=300)]
-Words = Annotated[list[str], Query(max_length=MAX_LAMPS + 1)]
+Words = Annotated[list[str], Query(max_length=MOST_TARGETS + 1)]
 FormWord = Annotated[str, Form(max_length=300)]
-FormWords = Annotated[list[str], Form(max_length=MAX_LAMPS + 1)]
+FormWords = Annotated[list[str], Form(max_length=MOST_TARGETS + 1)]
+FormLamps = Annotated[str, Form(max_length=MOST_TYPED)]
 
 
 def _(text: str) -> str:
@@ -47,125 +60,167 @@ def _(text: str) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The lamps that are meant: a whole zone, or single ones."""
+REASONS = (_("event"), _("construction site"), _("fire brigade or police"), _("complaint of a resident"), _("test"))
 
-    zone: ZoneId | None
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """The lamps that are meant, and as what they were named."""
+
+    targets: Sequence[Target]
     name: str
     lamps: Sequence[Luminaire]
 
     @property
-    def named(self) -> list[Named]:
-        """The same as the store knows it."""
-        return [Named("zone", self.zone)] if self.zone is not None else [Named("lamp", lamp.id) for lamp in self.lamps]
-
-    @property
     def floor(self) -> int:
-        """The highest of the lamps' floors: the lowest level that all may burn at."""
-        return max((highest_floor(lamp) for lamp in self.lamps), default=0)
+        """The lowest level that all of the lamps may burn at; those of crossings burn on as programmed unless they are alone."""
+        others = [lamp for lamp in self.lamps if lamp.restriction is not Restriction.CROSSWALK]
+        return max((highest_floor(lamp) for lamp in others or self.lamps), default=0)
 
 
 @router.get(paths("dim")[0])
 @router.get(paths("dim")[1])
-def dim(request: Request, town: Operating, who: Acting, at: Now, zone: Word = "",
-        lamp: Words = []) -> Response:  # noqa: B006 - FastAPI's way
-    """The dialog for a zone or some lamps."""
-    target = target_of(town, zone, lamp)
-    form = DimForm(zone, tuple(lamp), str(max(50, target.floor)), likely_end(town, at))
-    return _dialog(request, town, who, at, form, target)
+def dim(request: Request, town: Operating, who: Acting, at: Now, zone: Word = "", lamp: Words = [],  # noqa: B006
+        target: Words = []) -> Response:  # noqa: B006 - FastAPI's way
+    """The dialog for a zone, some lamps, or any targets."""
+    named = _given(zone, lamp, target)
+    meant = meant_by(language_of(request), town, named)
+    return _dialog(request, town, who, at, DimForm(named, level=str(max(50, meant.floor)), end=likely_end(town, at)), meant)
+
+
+@router.post(paths("dim-draft")[0])
+@router.post(paths("dim-draft")[1])
+def draft(request: Request, town: Operating, who: Acting, at: Now, target: FormWords = [],  # noqa: B006
+          lamps: FormLamps = "", emergency: FormWord = "", back: FormWord = "") -> Response:
+    """The dialog for a choice that is too long for an address. Nothing is written down."""
+    named = _given("", lamps.split(), target)
+    meant = meant_by(language_of(request), town, named)
+    level = "100" if emergency else str(max(50, meant.floor))
+    form = DimForm(named, level=level, end=likely_end(town, at), emergency=bool(emergency))
+    return _dialog(request, town, who, at, form, meant, given=back)
 
 
 @router.get(paths("price")[0])
 @router.get(paths("price")[1])
 def price(request: Request, town: Operating, who: Acting, at: Now, zone: Word = "", lamp: Words = [],  # noqa: B006
-          level: Word = "", end: Word = "", until: Word = "") -> Response:
+          target: Words = [], kind: Word = "level", level: Word = "", end: Word = "",  # noqa: B006
+          until: Word = "", confirm: Word = "") -> Response:
     """The price line alone, for a dialog that is being filled in."""
-    form = DimForm(zone, tuple(lamp), level, end, until)
-    return html(request, PricePage(page_of(request, town=town.tenant),
-                                   price_of(language_of(request), town, target_of(town, zone, lamp), form, who, at)))
+    return _priced(request, town, who, at, DimForm(_given(zone, lamp, target), kind, level, end, until, confirm=confirm))
+
+
+@router.post(paths("price")[0])
+@router.post(paths("price")[1])
+def posted_price(request: Request, town: Operating, who: Acting, at: Now, target: FormWords = [],  # noqa: B006
+                 lamps: FormLamps = "", kind: FormWord = "level", level: FormWord = "", end: FormWord = "", until: FormWord = "",
+                 confirm: FormWord = "") -> Response:
+    """As above, for a choice of any length."""
+    return _priced(request, town, who, at, DimForm(_given("", lamps.split(), target), kind, level, end, until, confirm=confirm))
 
 
 @router.post(paths("dim")[0])
 @router.post(paths("dim")[1])
 def send(request: Request, town: Operating, who: Acting, at: Now, zone: FormWord = "",
-         lamp: FormWords = [], level: FormWord = "", end: FormWord = "",  # noqa: B006
-         until: FormWord = "", reason: FormWord = "") -> Response:
+         lamp: FormWords = [], target: FormWords = [], lamps: FormLamps = "", kind: FormWord = "level",  # noqa: B006
+         level: FormWord = "", end: FormWord = "", until: FormWord = "", reason: FormWord = "", confirm: FormWord = "",
+         emergency: FormWord = "", back_to: Annotated[str, Form(alias="back", max_length=2000)] = "") -> Response:
     """Keep the wish, and show how far it has come; or show the dialog again with what is wrong."""
-    form = DimForm(zone, tuple(lamp), level, end, until, reason)
-    target = target_of(town, zone, lamp)
+    named = _given(zone, [*lamp, *lamps.split()], target)
+    form = DimForm(named, "level" if emergency else kind, "100" if emergency else level, end, until, reason, confirm,
+                   bool(emergency))
     language = language_of(request)
+    meant = meant_by(language, town, named)
     try:
-        kept = keep(town, target, form, who, at)
+        kept, _cost = intents.place(town, meant.targets, asked(language, town, form, at), who=who, now=at)
     except Refused as error:
-        field = error.field if error.field in ("level", "until", "reason") else "level"
-        return _dialog(request, town, who, at, form, target, (Problem(field, explain(language, error)),))
-    query = [("id", str(wish.id)) for wish in kept]
-    return back(address(language, "progress", query, tenant=town.tenant.id))
+        field = error.field if error.field in FIELDS else "level"
+        return _dialog(request, town, who, at, form, meant, (Problem(field, explain(language, error)),), given=back_to)
+    return back(address(language, "progress", [("id", str(kept.id))], tenant=town.tenant.id))
 
 
 @router.get(paths("progress")[0])
 @router.get(paths("progress")[1])
-def progress(request: Request, town: Viewing, who: Asking, at: Now,
-             id: Words = []) -> Response:  # noqa: B006
-    """How far a wish has come."""
+def progress(request: Request, town: Viewing, who: Asking, at: Now, id: Word = "") -> Response:
+    """How far a wish has come, or who has to agree to it."""
     language = language_of(request)
-    kept = [town.override(OverrideId(text)) for text in dict.fromkeys(id[:MAX_LAMPS])]
-    if not kept:
+    if not id:
         raise Invalid(_("No override is named."), field="id", rule="required")
-    steps = [views.override_progress(town, wish, at) for wish in kept]
-    target = _targets(language, town, kept)
-    ids = [str(wish.id) for wish in kept]
+    wish = town.override(OverrideId(id))
+    steps = views.override_progress(town, wish, at)
+    lamps = views.covered(town, wish)
     return html(request, ProgressPage(
-        page_of(request, who, town.tenant), summed(steps), target, ids,
-        address(language, "progress", [("id", text) for text in ids], tenant=town.tenant.id),
-        tonight(town, views.covered(town, kept[0]), at),
-        all(step.settled or not step.active for step in steps)))
+        page_of(request, who, town.tenant), steps, name_of(language, town, wish.targets, len(lamps)),
+        address(language, "progress", [("id", id)], tenant=town.tenant.id), tonight(town, lamps, at),
+        (not wish.pending and (steps.settled or not steps.active)) or wish.ended_at is not None or wish.end <= at,
+        may(who, Role.OPERATOR), who is not None and wish.pending and wish.ended_at is None and who.name != wish.actor))
+
+
+@router.get(paths("overrides")[0])
+@router.get(paths("overrides")[1])
+def overrides(request: Request, town: Viewing, who: Asking, at: Now) -> Response:
+    """What people wish now, later, or once a second person agrees."""
+    language = language_of(request)
+    known = [wish for wish in town.overrides_from(at) if wish.ended_at is None and wish.end > at]
+    rows = [OverrideRow(wish, name_of(language, town, wish.targets, len(lamps := views.covered(town, wish))), len(lamps))
+            for wish in known]
+    return html(request, OverridesPage(page_of(request, who, town.tenant), rows, may(who, Role.OPERATOR)))
+
+
+@router.post(paths("approve")[0])
+@router.post(paths("approve")[1])
+def approve(request: Request, town: Operating, who: Acting, at: Now, id: FormWord = "") -> Response:
+    """A second person agrees."""
+    wish = intents.approve(town, OverrideId(id), who=who, now=at)
+    return back(address(language_of(request), "progress", [("id", str(wish.id))], tenant=town.tenant.id))
 
 
 @router.post(paths("end")[0])
 @router.post(paths("end")[1])
-def end_now(request: Request, town: Operating, who: Acting, at: Now,
-            id: FormWords = []) -> Response:  # noqa: B006
-    """Back to the program now."""
-    kept = [town.override(OverrideId(text)) for text in dict.fromkeys(id[:MAX_LAMPS])]
-    for wish in kept:
-        intents.end(town, wish.id, who=who, now=at)
-    query = [("id", str(wish.id)) for wish in kept]
-    return back(address(language_of(request), "progress", query, tenant=town.tenant.id))
+def end_now(request: Request, town: Operating, who: Acting, at: Now, id: FormWord = "") -> Response:
+    """Back to the program now; a wish that waits for a second person is withdrawn or declined."""
+    wish = intents.end(town, OverrideId(id), who=who, now=at)
+    return back(address(language_of(request), "progress", [("id", str(wish.id))], tenant=town.tenant.id))
 
 
-def target_of(town: TenantStore, zone: str, lamps: Sequence[str]) -> Target:
+def meant_by(language: str, town: TenantStore, named: Sequence[str]) -> Meant:
     """What is meant; raises NotFound for what is not there, Invalid where nothing or too much is."""
-    if zone:
-        found = town.zone(ZoneId(zone))
-        return Target(found.id, found.name, town.luminaires(found.id))
-    if not lamps:
-        raise Invalid(_("Choose a zone or some lamps first."), field="lamp", rule="required")
-    if len(lamps) > MAX_LAMPS:
-        raise Invalid(_("At most {most} single lamps at once: take a zone for more."), field="lamp", rule="≤ 200",
-                      most=MAX_LAMPS)
-    chosen = [views.lamp_of(town, AssetId(lamp)) for lamp in dict.fromkeys(lamps)]
-    return Target(None, chosen[0].name if len(chosen) == 1 else "", chosen)
+    targets = [Target.parse(text) for text in named]
+    if not targets:
+        raise Invalid(_("Choose a zone or some lamps first."), field="targets", rule="required")
+    if len(targets) > MAX_MEMBERS:
+        raise Invalid(_("At most {most} single lamps at once: take a zone for more."), field="targets", rule=f"≤ {MAX_MEMBERS}",
+                      most=MAX_MEMBERS)
+    lamps = intents.lamps_of(town, targets)
+    return Meant(targets, name_of(language, town, targets, len(lamps)), lamps)
 
 
-def keep(town: TenantStore, target: Target, form: DimForm, who: Actor, at: datetime) -> list[Override]:
-    """Write the wish down: one override for all that is meant. Raises Invalid, naming the field, and Unsupported."""
-    return [intents.place(town, target.named, asked(town, form, at), who=who, now=at)[0]]
+def name_of(language: str, town: TenantStore, targets: Sequence[Target], lamps: int) -> str:
+    """What people call some targets: by its name where it is one, else as so many lamps."""
+    if len(targets) != 1:
+        return ngettext(language, "{n} lamp", "{n} lamps", lamps)
+    only = targets[0]
+    match only.kind:
+        case "town":
+            return town.tenant.name
+        case "zone":
+            return next((zone.name for zone in town.zones() if zone.id == only.id), only.id)
+        case "circuit":
+            return translate(language, _("circuit {id}"), id=only.id)
+        case "group":
+            return next((group.name for key, group in town.programming().groups.items() if key == only.id), only.id)
+    return views.lamp_of(town, AssetId(only.id)).name
 
 
-def asked(town: TenantStore, form: DimForm, at: datetime) -> Wish:
+def asked(language: str, town: TenantStore, form: DimForm, at: datetime) -> Wish:
     """What the form asks for. Raises Invalid, naming the field."""
-    if not form.level.isdecimal() or len(form.level) > 4:
-        raise Invalid(_("Give a level from 0 to 100 %."), field="level", rule="number")
-    return Wish(int(form.level), ends_at(town, form, at), reason=form.reason)
-
-
-def checked(town: TenantStore, target: Target, form: DimForm, who: Actor, at: datetime) -> Wish:
-    """As `asked`, checked against every rule of all its lamps. Raises Invalid, naming the field."""
-    wish = asked(town, form, at)
-    refuse(intents.propose(town, target.named, wish, who=who, now=at).findings)
-    return wish
+    level = None
+    if form.kind != "program":
+        if not form.level.isdecimal() or len(form.level) > 4:
+            raise Invalid(_("Give a level from 0 to 100 %."), field="level", rule="number")
+        level = int(form.level)
+    typed = "".join(sign for sign in form.confirm if sign.isdecimal())[:9]
+    reason = form.reason or (translate(language, _("emergency")) if form.emergency else "")
+    return Wish(level, ends_at(town, form, at), reason=reason, emergency=form.emergency, confirm=int(typed) if typed else None)
 
 
 def ends_at(town: TenantStore, form: DimForm, at: datetime) -> datetime:
@@ -207,43 +262,47 @@ def next_sunrise(town: TenantStore, at: datetime) -> datetime:
     return turn if name == "sunrise" else next_sun(town, turn)[1]
 
 
-def price_of(language: str, town: TenantStore, target: Target, form: DimForm, who: Actor, at: datetime) -> Price:
-    """What the wish would cost, or why it cannot be had."""
+def price_of(language: str, town: TenantStore, meant: Meant, form: DimForm, who: Actor, at: datetime) -> Price:
+    """What the wish would cost and run into, or why it cannot be had."""
+    many = len(meant.lamps)
     try:
-        cost = views.estimate_for(town, target.lamps)
-        end = checked(town, target, form, who, at).end(at)
+        wish = asked(language, town, form, at)
+        proposal = intents.propose(town, meant.targets, wish, who=who, now=at)
+        cost = proposal.estimate or views.estimate_for(town, proposal.lamps)
     except Refused as error:
-        return Price(len(target.lamps), level=form.level[:4], problem=explain(language, error))
-    return Price(cost.lamps, cost.frames, cost.last_s, form.level, end, tonight(town, target.lamps, at))
+        return Price(many, level=form.level[:4], kind=form.kind, problem=explain(language, error))
+    refused = proposal.weighs(Weight.REFUSED)
+    return Price(many, cost.frames, cost.last_s, form.level, wish.end(at), tonight(town, meant.lamps, at), kind=form.kind,
+                 problem=explain(language, refused[0].error()) if refused else "", rails=tuple(_rails(language, proposal)),
+                 unicast_s=cost.unicast_last_s if cost.casts else 0.0, needs_second=bool(proposal.weighs(Weight.SECOND)),
+                 needs_typed=bool(proposal.weighs(Weight.TYPED)))
 
 
-def summed(steps: Sequence[OverrideProgress]) -> OverrideProgress:
-    """Several overrides counted as one; the first one's wish stands for all."""
-    def total(name: str) -> int:
-        return sum(getattr(step, name) for step in steps)
-
-    return OverrideProgress(steps[0].override, any(step.active for step in steps), *(total(name) for name in (
-        "asked", "waiting", "sent", "scheduled", "acked", "applied", "deviating", "failed", "unable")))
+def _rails(language: str, proposal: Proposal) -> Iterator[Rail]:
+    """What the guard-rails say, each as a sentence with its rule; those that refuse first."""
+    order = list(Weight)
+    for finding in sorted(proposal.findings, key=lambda one: order.index(one.weight)):
+        yield Rail(finding.weight.name.lower(), explain(language, finding.error()), finding.rule)
 
 
-def _dialog(request: Request, town: TenantStore, who: Actor, at: datetime, form: DimForm, target: Target,
-            problems: tuple[Problem, ...] = ()) -> Response:
+def _priced(request: Request, town: TenantStore, who: Actor, at: datetime, form: DimForm) -> Response:
     language = language_of(request)
-    given = request.query_params.get("back", "")
+    found = price_of(language, town, meant_by(language, town, form.targets), form, who, at)
+    return html(request, PricePage(page_of(request, who, town.tenant), found, form))
+
+
+def _dialog(request: Request, town: TenantStore, who: Actor, at: datetime, form: DimForm, meant: Meant,
+            problems: tuple[Problem, ...] = (), given: str = "") -> Response:
+    language = language_of(request)
+    given = given or request.query_params.get("back", "")
     return html(request, DimPage(
-        page_of(request, who, town.tenant), form, target.name, [lamp.name for lamp in target.lamps[:NAMED]],
-        len(target.lamps), target.floor, next_sunrise(town, at), price_of(language, town, target, form, who, at),
-        given if is_local(given) else address(language, "console", tenant=town.tenant.id), problems),
+        page_of(request, who, town.tenant), form, meant.name, [lamp.name for lamp in meant.lamps[:NAMED]],
+        len(meant.lamps), meant.floor, next_sunrise(town, at), price_of(language, town, meant, form, who, at),
+        given if is_local(given) else address(language, "console", tenant=town.tenant.id),
+        [translate(language, text) for text in REASONS], problems),
         status=422 if problems and not request.headers.get("hx-request") else 200)
 
 
-def _targets(language: str, town: TenantStore, kept: Sequence[Override]) -> str:
-    if len(kept) > 1:
-        return ngettext(language, "{n} lamp", "{n} lamps", len(kept))
-    wish = kept[0]
-    if len(wish.targets) > 1:
-        return ngettext(language, "{n} lamp", "{n} lamps", len(views.covered(town, wish)))
-    only = wish.targets[0]
-    if only.kind == "zone":
-        return town.zone(ZoneId(only.id)).name
-    return views.lamp_of(town, AssetId(only.id)).name if only.kind == "lamp" else translate(language, _("lamps"))
+def _given(zone: str, lamps: Sequence[str], targets: Sequence[str]) -> tuple[str, ...]:
+    """Targets as text, each once, however they were named."""
+    return tuple(dict.fromkeys([*([f"zone:{zone}"] if zone else []), *targets, *(f"lamp:{lamp}" for lamp in lamps)]))

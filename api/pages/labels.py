@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from math import ceil
 
 import msgspec
 
@@ -174,6 +175,13 @@ def duration(language: str, span: timedelta) -> str:
     if minutes % 60 == 0:
         return ngettext(language, "{n} hour", "{n} hours", minutes // 60)
     return ngettext(language, "{n} minute", "{n} minutes", minutes)
+
+
+def seconds(language: str, span: float) -> str:
+    """So many seconds as people say it: in seconds below two minutes, then in minutes, from two hours on in hours."""
+    units = ((1, 120, _("{n} s")), (60, 7200, _("{n} min")), (3600, float("inf"), _("{n} h")))
+    one, text = next((one, text) for one, most, text in units if span < most)
+    return translate(language, text, n=ceil(span / one))
 
 
 def conversion(language: str, rule: Rule) -> str:

@@ -1,8 +1,9 @@
 // What both maps share: the town's own streets as base, no tiles, colours from the page's tokens.
+import { onTheme, token } from "./theme-tokens.js";
+
 const here = new URL("./vendor/maplibre-gl.mjs", import.meta.url).href;
 export const maplibre = await import(here);
-
-export const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+export { onTheme, token };
 
 export function style(streets) {
   return {
@@ -46,8 +47,3 @@ export function make(container, streets, box, texts) {
   map.addControl(new maplibre.NavigationControl({ showCompass: false }), "top-right");
   return map;
 }
-
-export const onTheme = (change) => {
-  addEventListener("themechange", change);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", change);
-};
