@@ -16,6 +16,7 @@ from api import auth
 from api.auth import Actor
 from city.clock import Clock
 from city.errors import Forbidden, NotFound, SignInNeeded
+from city.guards import Limits
 from city.ids import TenantId
 from city.settings import Settings
 from city.store.ports import ReadingLog, Role, Store, TenantStore
@@ -76,6 +77,14 @@ async def actor(request: Request) -> Actor | None:
 Asking = Annotated[Actor | None, Depends(actor)]
 Here = Annotated[Platform, Depends(platform)]
 Now = Annotated[datetime, Depends(now)]
+
+
+def rails(here: Here) -> Limits:
+    """The guard-rails of wishes for light, as they are set."""
+    return Limits.of(here.settings.guards)
+
+
+Rails = Annotated[Limits, Depends(rails)]
 
 
 def check_same_origin(request: Request) -> None:

@@ -20,6 +20,7 @@ from city.lighting import Override
 from city.nights import Night, curve
 from city.places import Luminaire, Site
 from city.programs import Program, Programming
+from city.settings import Guards
 from city.wants import Wants
 
 
@@ -56,6 +57,13 @@ class Limits:
     dark_share: float = 0.5
     dark_least: int = 4
     hours: Mapping[str, int] = made(default_factory=lambda: {"operator": 24, "engineer": 7 * 24, "admin": 31 * 24})
+
+
+    @classmethod
+    def of(cls, settings: Guards) -> "Limits":
+        """As they are set."""
+        return cls(settings.typed_above, settings.second_above, settings.dark_percent / 100, hours={
+            "operator": settings.operator_hours, "engineer": settings.engineer_hours, "admin": settings.admin_hours})
 
 
 STANDARD = Limits()
@@ -132,7 +140,8 @@ def _crosswalk(case: Case) -> Iterator[Finding]:
         return
     facts = {"lamp": kept[0].name, "lamps": len(kept)}
     if len(kept) == len(case.lamps):
-        yield Finding(Weight.REFUSED, "DIN 67523", "level", "Lamp {lamp} lights a pedestrian crossing and is never dimmed.", facts)
+        yield Finding(Weight.REFUSED, "DIN 67523", "level", "Lamp {lamp} lights a pedestrian crossing and is never dimmed.",
+                      facts)
     else:
         yield Finding(Weight.NOTICE, "DIN 67523", "level",
                       "{lamps} lamps, {lamp} among them, light a pedestrian crossing and burn on as programmed.", facts)
@@ -271,7 +280,8 @@ def check_programs(programs: Collection[Program], lamps: Sequence[Luminaire], si
                                  "“{program}” is dark at night, and lamp {lamp} has no Laternenring.",
                                  {"program": program.name, "lamp": unmarked[0].name, "lamps": len(unmarked)}))
             continue
-        raised = [lamp for lamp in _one_of_each(lamps) if any(lawful(changes, lamp, night) != changes for night, changes in curves)]
+        raised = [lamp for lamp in _one_of_each(lamps)
+                  if any(lawful(changes, lamp, night) != changes for night, changes in curves)]
         keys = {floor_key(lamp) for lamp in raised}
         number = sum(floor_key(lamp) in keys for lamp in lamps)
         if number:

@@ -143,6 +143,39 @@ class Scripts:
 
 
 @dataclass(frozen=True, slots=True)
+class Guards:
+    """Guard-rails of wishes for light, beyond those of the law, which have no settings."""
+
+    typed_above: int = _setting(200, "for more lamps at once their number must be typed")
+    second_above: int = _setting(1000, "more lamps at once need a second person")
+    dark_percent: int = _setting(50, "share of a circuit's lamps that may be put out by people")
+    operator_hours: int = _setting(24, "longest override of an operator")
+    engineer_hours: int = _setting(7 * 24, "… of an engineer")
+    admin_hours: int = _setting(31 * 24, "… of an administrator, and the longest of all")
+
+
+@dataclass(frozen=True, slots=True)
+class Energy:
+    """The book of energy."""
+
+    keep_days: int = _setting(800, "nights of which each lamp's line is kept (operating values, no billing data)")
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """Messages about incidents, to the channels that towns have."""
+
+    smtp_host: str = _setting("", "mail server; empty: no mails")
+    smtp_port: int = _setting(0, "its port; 0: 587, or 465 with smtp_tls tls")
+    smtp_tls: str = _setting("starttls", "starttls, tls, or none")
+    smtp_user: str = _setting("", "name to sign in with; empty: none")
+    smtp_password: Secret = _setting(Secret(), "and its password")
+    sender: str = _setting("", "address that mails come from")
+    allow_private: bool = _setting(False, "webhooks may go to private addresses and over plain http: for receivers in the own "
+                                   "network")
+
+
+@dataclass(frozen=True, slots=True)
 class Api:
     """The web server."""
 
@@ -172,6 +205,9 @@ class Settings:
     chirpstack: Chirpstack = field(default_factory=Chirpstack)
     bridge: Bridge = field(default_factory=Bridge)
     scripts: Scripts = field(default_factory=Scripts)
+    guards: Guards = field(default_factory=Guards)
+    energy: Energy = field(default_factory=Energy)
+    notices: Notices = field(default_factory=Notices)
     api: Api = field(default_factory=Api)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from api import intents, views
-from api.deps import Acting, Now, Operating, Viewing
+from api.deps import Acting, Now, Operating, Rails, Viewing
 from api.i18n import explain, language_of
 from api.intents import Wish
 from api.lighting_schemas import FindingOut, OverrideIn, ProposalOut, WishIn
@@ -56,10 +56,10 @@ def zone_estimate(town: Viewing, zone: str) -> EstimateOut:
 
 
 @router.put("/zones/{zone}/override", status_code=202, summary="Dim a zone until a time")
-def override_zone(town: Operating, who: Acting, now: Now, response: Response, zone: str,
+def override_zone(town: Operating, who: Acting, now: Now, rails: Rails, response: Response, zone: str,
                   body: OverrideIn) -> AcceptedOut:
     """Written down; lamps obey one by one. Follow it at the address in Location."""
-    return _accepted(town, response, *intents.place(town, [Target("zone", zone)], _wish(body), who=who, now=now))
+    return _accepted(town, response, *intents.place(town, [Target("zone", zone)], _wish(body), who=who, now=now, limits=rails))
 
 
 @router.delete("/zones/{zone}/override", summary="Back to the program in a zone")
@@ -69,11 +69,11 @@ def end_zone(town: Operating, who: Acting, now: Now, zone: str) -> EndedOut:
 
 
 @router.put("/luminaires/{asset}/override", status_code=202, summary="Dim one lamp until a time")
-def override_lamp(town: Operating, who: Acting, now: Now, response: Response, asset: str,
+def override_lamp(town: Operating, who: Acting, now: Now, rails: Rails, response: Response, asset: str,
                   body: OverrideIn) -> AcceptedOut:
     """As for a zone."""
     views.lamp_of(town, AssetId(asset))
-    return _accepted(town, response, *intents.place(town, [Target("lamp", asset)], _wish(body), who=who, now=now))
+    return _accepted(town, response, *intents.place(town, [Target("lamp", asset)], _wish(body), who=who, now=now, limits=rails))
 
 
 @router.delete("/luminaires/{asset}/override", summary="Back to the program at one lamp")
@@ -90,16 +90,17 @@ def overrides(town: Viewing, now: Now) -> list[OverrideOut]:
 
 
 @router.post("/overrides", status_code=202, summary="Dim any lamps until a time")
-def add_override(town: Operating, who: Acting, now: Now, response: Response, body: WishIn) -> AcceptedOut:
+def add_override(town: Operating, who: Acting, now: Now, rails: Rails, response: Response,
+                 body: WishIn) -> AcceptedOut:
     """For zones, circuits, groups, lamps or the whole town; the newest wish for a lamp wins. Some wait for a second
     person."""
-    return _accepted(town, response, *intents.place(town, body.named(), _wish(body), who=who, now=now))
+    return _accepted(town, response, *intents.place(town, body.named(), _wish(body), who=who, now=now, limits=rails))
 
 
 @router.post("/overrides/check", summary="What a wish would run into and cost")
-def check_override(request: Request, town: Operating, who: Acting, now: Now, body: WishIn) -> ProposalOut:
+def check_override(request: Request, town: Operating, who: Acting, now: Now, rails: Rails, body: WishIn) -> ProposalOut:
     """Nothing is sent or written down."""
-    proposal = intents.propose(town, body.named(), _wish(body), who=who, now=now)
+    proposal = intents.propose(town, body.named(), _wish(body), who=who, now=now, limits=rails)
     language = language_of(request)
     return ProposalOut.of(proposal, [FindingOut.of(one, explain(language, one.error())) for one in proposal.findings])
 
@@ -112,9 +113,9 @@ def override(town: Viewing, now: Now, id: str) -> OverrideOut:
 
 
 @router.post("/overrides/{id}/approve", summary="Agree as the second person")
-def approve_override(town: Operating, who: Acting, now: Now, id: str) -> OverrideOut:
+def approve_override(town: Operating, who: Acting, now: Now, rails: Rails, id: str) -> OverrideOut:
     """It holds from then on."""
-    return OverrideOut.of(intents.approve(town, OverrideId(id), who=who, now=now))
+    return OverrideOut.of(intents.approve(town, OverrideId(id), who=who, now=now, limits=rails))
 
 
 @router.delete("/overrides/{id}", summary="End one override")
