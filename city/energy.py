@@ -10,9 +10,9 @@ Times are seconds since 1970, energies Wh, powers W. These are operating values:
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 from city.counting import Count, Piece, increases
 from city.ids import AssetId, CircuitId, ZoneId
@@ -146,13 +146,6 @@ def ends_of(heard: Heard, start: float, end: float) -> Ends:
     return Ends(_ends(heard.energy, start, end), _ends(heard.burn, start, end))
 
 
-def silence(heard: Heard, before: Ends, start: float) -> float:
-    """When the silence began that the night's first energy reading has ended; `start` where there was none before it."""
-    if before.energy is None or not heard.energy:
-        return start
-    return min(before.energy[1].at, start) if min(one.at for one in heard.energy) >= start else start
-
-
 @dataclass(frozen=True, slots=True)
 class _Known:
     """So many watts (None: unknown) from `first` to `last`, burning or not."""
@@ -227,7 +220,7 @@ def _believed(heard: Heard, draws: Draws) -> list[_Known]:
     known: list[_Known] = []
     level: float | None = None
     watts: float | None = None
-    for at, after in zip(times, [*times[1:], None], strict=True):
+    for at, after in zip_longest(times, times[1:]):
         if at in powers:
             level, watts = levels.get(at, level), powers[at]
         elif levels[at] != level:
@@ -301,8 +294,3 @@ def _without(spans: Iterable[tuple[float, float]], taken: Iterable[tuple[float, 
 def _within(spans: Iterable[tuple[float, float]], kept: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return [(max(first, start), min(last, end)) for first, last in spans for start, end in kept
             if min(last, end) > max(first, start)]
-
-
-def moved(night: LampNight, used: Used) -> LampNight:
-    """The same line with other sums."""
-    return replace(night, used=used)

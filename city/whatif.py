@@ -201,7 +201,7 @@ def _pieces(program: Program, night: Night, *, ring: bool) -> Iterator[tuple[_Ke
     begin, end = core(night)
     from_late, to_late = night.clock(LATE), night.clock(EARLY)
     changes = curve(program, night)
-    inner = {at for at in (from_late, to_late, begin, end) if night.noon < at < night.next_noon}
+    inner = {at for at in (from_late, to_late, begin) if night.noon < at < night.next_noon}
     times = sorted(inner.union(change.at for change in changes))
     lit, lit_late, level, steps = FULL, False, 0, {change.at: change.level for change in changes}
     for at, after in zip(times, [*times[1:], night.next_noon], strict=True):
