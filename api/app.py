@@ -19,9 +19,12 @@ from api.routes import (
     codecs,
     configs,
     events,
+    exports,
+    following,
     gaps,
     imports,
     lighting,
+    ngsi_ld,
     ops,
     parking,
     programs,
@@ -29,6 +32,7 @@ from api.routes import (
     records,
     series,
     session,
+    talq,
     towns,
 )
 from api.shell import Metrics, Shell
@@ -41,7 +45,8 @@ from city.store.readings import LocalLog
 from decoders.javascript import Sandbox
 
 VERSION = "1"
-ROUTERS = (ops, session, towns, lighting, programs, parking, readings, series, records, gaps, configs, imports, codecs, events)
+ROUTERS = (ops, session, towns, lighting, following, programs, parking, readings, series, records, gaps, configs, imports, codecs,
+           exports, ngsi_ld, talq, events)
 DESCRIPTION = """Streetlights and parking of German towns. Sign in for a session, or send `Authorization: Bearer sf_…`.
 Every refusal is `application/problem+json` and names the field and the rule."""
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.audit import record
+from api.course_schemas import CourseOut
 from api.deps import Acting, Engineering, Now, Operating, Viewing
 from api.problems import RESPONSES
 from api.routes.common import TENANT
@@ -25,10 +26,12 @@ def commands(town: Viewing, asset: Annotated[str | None, Query(max_length=64)] =
     return [CommandOut.of(command) for command in found]
 
 
-@router.get("/commands/{id}", summary="One command and what is known of it")
-def command(town: Viewing, id: str) -> CommandOut:
-    """A state says what is known: scheduled is not acked, acked is not applied."""
-    return CommandOut.of(town.command(command_id(id)))
+@router.get("/commands/{id}", summary="One command, step by step")
+def command(town: Viewing, id: str) -> CourseOut:
+    """A state says what is known: scheduled is not acked, acked is not applied. Each step has its time and its reason; a lost
+    attempt leads back to planned."""
+    found = town.command(command_id(id))
+    return CourseOut.told(found, town.command_steps([found.id]).get(found.id, ()))
 
 
 @router.get("/alarms", summary="Alarms")

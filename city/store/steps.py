@@ -1,4 +1,4 @@
-"""The courses of commands: a tenant's half, what the bridge commits, and what may be forgotten."""
+"""The courses of commands and the wishes there have been: a tenant's half, what the bridge commits, and what may be forgotten."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -8,9 +8,11 @@ from sqlalchemy import Connection, Delete, and_, delete, exists
 from city.commands import Command, State
 from city.courses import CommandStep, course, step_of
 from city.ids import CommandId, TenantId
+from city.lighting import Override
 from city.readings import to_ns
-from city.store import tables
+from city.store import tables, tables_lighting
 from city.store.database import Database, plain
+from city.store.overrides import override_of
 from city.store.scope import Scope
 from city.store.tables_steps import command_steps
 
@@ -28,6 +30,12 @@ class StepsPart:
             for row in connection.execute(query, database.listed(sorted(set(ids)))):
                 found[row.command].append(CommandStep(row.command, State(row.state), row.at, row.attempts, row.note))
         return {command: course(steps) for command, steps in found.items()}
+
+    def past_overrides(self, limit: int) -> Sequence[Override]:
+        table = tables_lighting.overrides
+        query = self._scope.select(table).order_by(table.c.created_at.desc(), table.c.id).limit(limit)
+        with self._scope.database.read() as connection:
+            return [override_of(row) for row in connection.execute(query)]
 
 
 class Steps:

@@ -283,7 +283,7 @@ def _argument(name: str, method: str, world: World) -> object:
                "device": device, "override": replace(world.override, id=OverrideId("c" * 8)),
                "script": theirs.script("secret/x1") if method == "put_script" else None,
                "circuit": Circuit(MINE, CircuitId("SECRET-K")) if method == "put_circuit" else None,
-               "origin": world.order.origin, "wish": ConfigWish(device, b"{}", "me", NOW)}
+               "ids": [world.order.id], "origin": world.order.origin, "wish": ConfigWish(device, b"{}", "me", NOW)}
     return special[name] if name in special else ARGUMENTS[name]
 
 
