@@ -63,7 +63,8 @@ class Obeyed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One lamp for the planner: its device, what is wanted, what it last reported, what it was last made to do."""
+    """One lamp for the planner: its device, what is wanted, what it last reported, what it was last made to do; and `own`,
+    the level that it burns at now by the program that it has confirmed to hold, None where nobody knows of one."""
 
     lamp: Luminaire
     device: DevEui
@@ -73,6 +74,7 @@ class Wanted:
     level_at: datetime | None
     last_applied: Obeyed | None
     live: tuple[Command, ...]
+    own: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,12 @@ def follow_up(live: Command, abilities: Abilities, now: datetime) -> Command:
     return advance(live, Event.LOSE, now, "no answer in time")
 
 
+def is_its_own(want: Setpoint, own: int | None) -> bool:
+    """Whether the lamp does what is wanted by itself: by the program that it holds (`own`, its level now); or, where nobody
+    knows of one, on at dusk and off at dawn, as lamps are delivered."""
+    return want.reason == "program" and (want.level in (0, 100) if own is None else want.level == own)
+
+
 def is_applied(order: Order, level: float) -> bool | None:
     """Whether a reported level is what the order asked for; None where the order asks for no level."""
     return round(level) == order.level if isinstance(order, SetLevel) else None
@@ -124,7 +132,7 @@ def _needed(wanted: Wanted, now: datetime) -> Order | None:
     want = wanted.setpoint
     if not wanted.abilities.dims or any(_serves(live, wanted) for live in wanted.live):
         return None
-    if want.reason == "program" and want.level in (0, 100):
+    if is_its_own(want, wanted.own):
         held = _known_to_hold_until(wanted, now) if _was_released(wanted) else _held_until(wanted, now)
         return _own_calendar(wanted, held, now)
     held = _known_to_hold_until(wanted, now)
@@ -134,7 +142,7 @@ def _needed(wanted: Wanted, now: datetime) -> Order | None:
 
 
 def _own_calendar(wanted: Wanted, held: datetime | None, now: datetime) -> Order | None:
-    """On at dusk and off at dawn is the lamp's own doing: release it if it is held, correct it only if it fails to."""
+    """What it does by itself is the lamp's own doing: release it if it is held, correct it only if it fails to."""
     want, last = wanted.setpoint, wanted.last_applied
     if held is not None and last is not None and isinstance(last.order, SetLevel) and last.order.level != want.level:
         return _released(wanted, now)
@@ -171,7 +179,7 @@ def _was_released(wanted: Wanted) -> bool:
     """Whether the last order stood for the release of a lamp that cannot be told to resume: then its own program goes on."""
     last = wanted.last_applied
     return (not wanted.abilities.resumes and last is not None and last.origin == wanted.setpoint.origin
-            and isinstance(last.order, SetLevel) and last.order.level in (0, 100))
+            and isinstance(last.order, SetLevel) and (wanted.own is not None or last.order.level in (0, 100)))
 
 
 def _burns_as_wanted(wanted: Wanted, held: datetime | None) -> bool:
@@ -205,7 +213,7 @@ def _serves(live: Command, wanted: Wanted) -> bool:
         return False
     if isinstance(live.order, SetLevel):
         return live.order.level == wanted.setpoint.level
-    return isinstance(live.order, Resume) and wanted.setpoint.level in (0, 100)
+    return isinstance(live.order, Resume) and is_its_own(wanted.setpoint, wanted.own)
 
 
 def _others_under_way(wanted: Wanted) -> list[Command]:

@@ -17,6 +17,7 @@ from city.orders import (
     kept_as,
     to_json,
 )
+from city.quantities import LAMP_TASK, Measurement
 from firmware_config.profile import DeviceConfig
 
 SILENT = (ProfileStep(0, None),)  # the steps of a profile that is not wanted any more
@@ -36,7 +37,23 @@ def delta(reported: Mapping[str, str], wanted: DeviceConfig) -> list[Setting]:
 
 def confirm(reported: Mapping[str, str], setting: Setting) -> dict[str, str]:
     """`reported` after the device has confirmed `setting`."""
-    return {**reported, kept_as(setting): to_json(_plain(setting)).decode()}
+    return {**reported, kept_as(setting): to_json(plain(setting)).decode()}
+
+
+def obeyed(reported: Mapping[str, str], orders: Iterable[Order]) -> Mapping[str, str]:
+    """`reported` after the device has obeyed orders; itself where none of them is a setting."""
+    for order in orders:
+        if isinstance(order, Setting):
+            reported = confirm(reported, order)
+    return reported
+
+
+def read_back(reported: Mapping[str, str], said: Iterable[Measurement]) -> Mapping[str, str]:
+    """`reported` after the device has itself told tasks that it holds: what it holds is what it says."""
+    for item in said:
+        if item.quantity is LAMP_TASK and isinstance(order := _read(str(item.value)), DimTask):
+            reported = confirm(reported, order)
+    return reported
 
 
 def held(reported: Mapping[str, str]) -> dict[str, Order]:
@@ -46,15 +63,17 @@ def held(reported: Mapping[str, str]) -> dict[str, Order]:
 
 def _known(reported: Mapping[str, str], name: str) -> Order | None:
     said = reported.get(name)
-    if said is None:
-        return None
+    return None if said is None else _read(said)
+
+
+def _read(said: str) -> Order | None:
     try:
-        return _plain(from_json(said))
+        return plain(from_json(said))
     except Invalid:
         return None
 
 
-def _plain(order: Order) -> Order:
+def plain(order: Order) -> Order:
     """A task is the same whether it has taken another's place or not."""
     if isinstance(order, DimTask) and order.replaces:
         return structs.replace(order, replaces=False)

@@ -16,7 +16,6 @@ from city.alarms import Alarm, AlarmKind, alarming, begin, watch, watch_flood
 from city.commands import Command, State
 from city.errors import BadInput, ForeignDevice, FromTheFuture, TooManyFrames, TooOld, UnknownDevice
 from city.ids import DevEui
-from city.orders import Setting, kept_as, to_json
 from city.parking import lost_change
 from city.places import Tenant
 from city.quantities import (
@@ -38,6 +37,7 @@ from city.readings import DeviceState, Entry, entered, from_ns, to_ns
 from city.store.ports import DeadLetter, Facts, Known, View
 from decoders.catalog import UnknownModel, catalog
 from decoders.codec import Codec, Frame, plain_echo
+from firmware_config.delta import obeyed, read_back
 from gateway_bridge import confirm
 from gateway_bridge.events import Acked, Event, Joined, Located, LogLine, Scheduled, Status, Uplink, device_of
 from gateway_bridge.link import Message
@@ -247,6 +247,8 @@ def _uplink(up: Uplink, known: Known, now: datetime, read: Read | None) -> Handl
         return structs.replace(alive, entry=None, failed=error)
     if known.registered.asset.kind == "bay":
         said = [*lost_change(said, known.state, up.at_ns), *said]
+    if codec.abilities.forgets_settings:
+        state = structs.replace(state, config=read_back(state.config, said))
     key = f"{up.dev_addr}:{up.f_cnt}" if up.dev_addr else up.key
     handled = _entered(known, state, up.at_ns, key, [*said, *_radio(up)], now, f_port=up.f_port, data=data)
     if not known.alarms and not known.live:
@@ -337,9 +339,8 @@ def _with_commands(handled: Handled, commands: tuple[Command, ...], now: datetim
     by_id = {command.id: command for command in commands}
     live = tuple(command for command in (by_id.get(old.id, old) for old in known.live) if command.state.live)
     applied = [command for command in commands if command.state is State.APPLIED]
-    config = {kept_as(command.order): to_json(command.order).decode() for command in applied
-              if isinstance(command.order, Setting)}
-    state = structs.replace(known.state, config={**known.state.config, **config}) if config else known.state
+    config = obeyed(known.state.config, (command.order for command in applied))
+    state = known.state if config is known.state.config else structs.replace(known.state, config=config)
     alarms = _command_alarms(known, commands, bool(applied), now)
     return structs.replace(handled, commands=commands, alarms=handled.alarms + alarms,
                            known=Known(known.registered, state, live, _running(known.alarms, alarms)))

@@ -1,6 +1,6 @@
 """One town for whoever steers it: what people want now, and what was done about it lately."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from sys import intern
@@ -11,10 +11,15 @@ from city.commands import Command, State
 from city.ids import DevEui
 from city.lighting import Override, Setpoint
 from city.multicast import GroupWish
+from city.nights import Night, evening_of, level_at
 from city.orders import Order, Resume, SetLevel, to_json
 from city.places import Luminaire, Tenant
 from city.programs import Programming
 from city.wants import Wants
+from firmware_config.alone import by_itself, tables_of
+from firmware_config.compile import does
+from firmware_config.families import family
+from firmware_config.holding import Holding, Wish
 from firmware_config.profile import DeviceConfig
 
 Essence = tuple[DevEui, str, bytes]
@@ -49,15 +54,17 @@ class Town:
     wants: Wants | None = None
     group_wishes: Sequence[GroupWish] = ()
     crowded_until: datetime | None = None
+    local: Collection[str] = ()
+    holding: Holding | None = None
 
     @classmethod
-    def of(cls, tenant: Tenant) -> "Town":
-        """A town of which nothing is known yet but where it is."""
-        return cls(tenant, Programming(tenant.site, tenant.land))
+    def of(cls, tenant: Tenant, local: Collection[str] = ()) -> "Town":
+        """A town of which nothing is known yet but where it is. `local`: models whose own programs run in local time."""
+        return cls(tenant, Programming(tenant.site, tenant.land), local=local)
 
     def setpoint(self, lamp: Luminaire, now: datetime) -> Setpoint:
         """What is wanted of the lamp at `now`, and why."""
-        if self.wants is None or now != self.wants.now and now >= self.wants.until:
+        if self.wants is None or (now != self.wants.now and now >= self.wants.until):
             self.wants = Wants(self.programming, self.overrides, now)
         return self.wants.of(lamp)
 
@@ -65,13 +72,28 @@ class Town:
         """Whether an override that is active covers the lamp."""
         return self.wants is not None and self.wants.overridden and self.wants.override_of(lamp) is not None
 
+    def wish(self, device: DevEui, lamp: Luminaire, model: str, now: datetime) -> Wish | None:
+        """All that a lamp's controller is to be configured as, its program for this night included; None: nothing."""
+        if self.holding is None or self.holding.evening != evening_of(now):
+            self.holding = Holding(self.programming, now, self.local)
+        return self.holding.wish(lamp, model, self.configs.get(device))
+
+    def own_level(self, confirmed: Mapping[str, str], model: str, want: Setpoint, now: datetime) -> int | None:
+        """The level at which a lamp that has confirmed these settings burns by itself, that which is wanted where it comes to
+        it within minutes; None where nobody knows, or nobody would see that it does not."""
+        kind, tables = family(model, self.local), tables_of(confirmed)
+        if kind is None or not kind.watched or tables.empty:
+            return None
+        own = by_itself(tables, kind, Night.around(now, self.programming.site))
+        return want.level if does(own, want.level, now) else level_at(own, now).level
+
     def emergency(self, origin: str) -> bool:
         """Whether an order of this origin is for safety's sake."""
         return any(wish.emergency and origin == f"override:{wish.id}" for wish in self.active)
 
     def changed(self) -> None:
         """What is programmed or wished is another: it has to be reckoned anew."""
-        self.wants = None
+        self.wants = self.holding = None
 
     def told(self, item: Command) -> None:
         """A command has come to an end."""

@@ -8,11 +8,10 @@ from functools import lru_cache
 import msgspec
 
 from city.alarms import Alarm, AlarmKind, begin, watch_silence
-from city.commands import Command, Event, Priority, State, advance, command
+from city.commands import Command, Event, Priority, State, advance
 from city.errors import Invalid
 from city.ids import AssetId, CommandId, DevEui, TenantId
-from city.lighting import Setpoint
-from city.orders import Order, SetLevel, Setting, StatusInterval
+from city.orders import Order, SetLevel, StatusInterval
 from city.orders import from_json as order_from_json
 from city.parking import sign_of_life
 from city.places import Luminaire
@@ -25,31 +24,28 @@ from city.planning import (
     Wanted,
     follow_up,
     is_applied,
+    is_its_own,
     plan,
 )
 from city.quantities import DEVICE_BOOT, LAMP_LEVEL
 from city.readings import DeviceState, from_ns
-from city.store.ports import ConfigWish, Known
+from city.store.ports import Known
 from decoders.catalog import catalog
 from decoders.codec import Codec
-from firmware_config.delta import delta
-from firmware_config.profile import DeviceConfig
-from firmware_config.profile import from_json as config_from_json
+from gateway_bridge.configuring import AFTER_HEARTBEAT, configuring, missing
+from gateway_bridge.configuring import configs as configs
 from gateway_bridge.confirm import encoded
 from gateway_bridge.reading import Key, Own
 from gateway_bridge.towns import Applied, Essence, Town, essence, was_never_sent
 
 LOCK = timedelta(seconds=5)  # ChirpStack's class_c_lock_duration between two downlinks to one device
 HOLD_OFF = timedelta(minutes=10)  # after an order has failed, before the same one is tried again
-CONFIG_EXPIRES = timedelta(hours=1)
 LONGEST_SILENCE = timedelta(hours=3)  # of a lamp whose status interval nobody has set
 INTERVALS_MISSED = 3
 STARTING = timedelta(minutes=10)  # a lamp that has restarted burns at its fallback until it knows the time
-AFTER_HEARTBEAT = timedelta(hours=1)
 CROWD_ASKED = timedelta(minutes=10)  # after an order was received, where so many have one that their reports take long
 HORIZON = timedelta(minutes=5)  # every device is looked at more often than this
 JUST_AFTER = timedelta(microseconds=1)
-CONFIG = "config"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +127,7 @@ def quiet(town: Town, item: Served, known: Known, now: datetime) -> bool:
         return False
     if not state.application_id:
         return True
-    config = town.configs.get(item.device)
-    if config is not None and _missing(config, state, item):
+    if missing(town, state, item, now):
         return False
     if item.lamp is None or not item.can_dim or not item.codec.abilities.dims:
         return True
@@ -148,21 +143,9 @@ def wanted(town: Town, item: Served, known: Known, now: datetime) -> Wanted | No
     abilities = patience(item.codec)
     if town.crowded_until is not None and now < town.crowded_until:
         abilities = replace(abilities, ask_after=CROWD_ASKED)
-    return Wanted(item.lamp, item.device, abilities, want, _level(state, want, now), state.at(LAMP_LEVEL),
-                  _remembered(town.applied.get(item.device), state), known.live)
-
-
-def configuring(town: Town, item: Served, known: Known, now: datetime) -> tuple[list[Command], list[Command]]:
-    """Commands for settings that the device has not confirmed yet, and live ones that nobody wants any more."""
-    config, state = town.configs.get(item.device), known.state
-    under_way = [command for command in known.live if _is_setting(command)]
-    if not state.application_id or (config is None and not under_way):
-        return [], []
-    missing = _missing(config, state, item) if config is not None else []
-    superseded = [advance(command, Event.SUPERSEDE, now, "another setting is wanted") for command in under_way
-                  if command.order not in missing]
-    return [_config_command(town, item, order, now) for order in missing
-            if all(command.order != order for command in under_way)], superseded
+    own = town.own_level(state.config, item.codec.model, want, now)
+    return Wanted(item.lamp, item.device, abilities, want, _level(state, now, is_its_own(want, own)), state.at(LAMP_LEVEL),
+                  _remembered(town.applied.get(item.device), state), known.live, own)
 
 
 def followed_up(live: Iterable[Command], item: Served | None, now: datetime) -> list[Command]:
@@ -248,15 +231,6 @@ def served(known: Known, scripts: Mapping[Key, Own]) -> Served | None:
     return None if own is None else Served(asset.id, device.dev_eui, own.quiet, lamp, own)
 
 
-def configs(wishes: Mapping[DevEui, ConfigWish]) -> dict[DevEui, DeviceConfig]:
-    """What is wanted of each device; the same is kept once. A wish that is none asks for nothing."""
-    read: dict[bytes, DeviceConfig | None] = {}
-    for wish in wishes.values():
-        if wish.wanted not in read:
-            read[wish.wanted] = _config(wish.wanted)
-    return {device: config for device, wish in wishes.items() if (config := read[wish.wanted]) is not None}
-
-
 def patience(codec: Codec) -> Abilities:
     """The model's abilities, where a device that listens only after its own uplinks gets until after the next one."""
     if codec.device_class != "A":
@@ -318,13 +292,12 @@ def _turns(lamp: Wanted, state: DeviceState) -> Iterator[datetime]:
             yield last.changed_at + TELL_AGAIN
 
 
-def _level(state: DeviceState, want: Setpoint, now: datetime) -> float | None:
+def _level(state: DeviceState, now: datetime, left_alone: bool) -> float | None:
     """What the lamp reports, nothing yet since it has restarted, or where it starts up and is left to its own program."""
     restarted, reported = state.at(DEVICE_BOOT), state.at(LAMP_LEVEL)
-    if restarted is not None and reported is not None:
-        left_alone = want.reason == "program" and want.level in (0, 100)
-        if reported < restarted or (left_alone and now - restarted < STARTING):
-            return None
+    if restarted is not None and reported is not None and (
+            reported < restarted or (left_alone and now - restarted < STARTING)):
+        return None
     level = state.value(LAMP_LEVEL)
     return float(level) if isinstance(level, int | float) else None
 
@@ -332,33 +305,6 @@ def _level(state: DeviceState, want: Setpoint, now: datetime) -> float | None:
 def _remembered(applied: Applied | None, state: DeviceState) -> Applied | None:
     restarted = state.at(DEVICE_BOOT)
     return applied if applied is None or restarted is None or restarted <= applied.changed_at else None
-
-
-def _config(wanted: bytes) -> DeviceConfig | None:
-    try:
-        return config_from_json(wanted)
-    except Invalid:
-        return None
-
-
-def _missing(config: DeviceConfig, state: DeviceState, item: Served) -> list[Setting]:
-    """The settings still to be told; what the model cannot be told is not asked of it."""
-    return [order for order in _delta(config, tuple(state.config.items())) if item.takes(order)]
-
-
-@lru_cache(maxsize=1024)
-def _delta(config: DeviceConfig, confirmed: tuple[tuple[str, str], ...]) -> tuple[Setting, ...]:
-    return tuple(delta(dict(confirmed), config))
-
-
-def _is_setting(item: Command) -> bool:
-    return item.origin == CONFIG and isinstance(item.order, Setting)
-
-
-def _config_command(town: Town, item: Served, order: Setting, now: datetime) -> Command:
-    lasts = CONFIG_EXPIRES if item.codec.device_class != "A" else 2 * (item.codec.heartbeat + AFTER_HEARTBEAT)
-    return command(tenant=town.tenant.id, device=item.device, asset=item.asset, order=order, origin=CONFIG,
-                   priority=Priority.CONFIG, now=now, expires_at=now + lasts)
 
 
 def _hurried(item: Command, town: Town) -> Command:
