@@ -129,6 +129,8 @@ class Bridge:
                                       "dead letters; 0: any number")
     town_per_s: float = _setting(2000.0, "events of one town a second, beyond which it is said (nothing is refused); 0: any")
     metrics_port: int = _setting(0, "port for Prometheus on 127.0.0.1; 0: none")
+    local_clocks: str = _setting("", "models, separated by commas, whose own programs run in local time with summer time; the "
+                                 "others' in UTC (try one: their makers do not say)")
 
 
 @dataclass(frozen=True, slots=True)

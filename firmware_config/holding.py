@@ -44,8 +44,8 @@ class Wish:
         return delta(reported, self.config)
 
 
-class Holding:
-    """The wishes of a town's lamps in the night around `now`. `local`: models whose tables run in local time."""
+class Wishes:
+    """The wishes for a town's lamps in the night around `now`. `local`: models whose tables run in local time."""
 
     def __init__(self, programming: Programming, now: datetime, local: Collection[str] = ()) -> None:
         self.programming, self.evening, self._now, self._local = programming, evening_of(now), now, local

@@ -67,10 +67,10 @@ class Mirror:
     """`read` may be called at any time; the other methods while nobody else changes the memory."""
 
     def __init__(self, store: Store, memory: Memory, *, least: int = LEAST, timer: Callable[[], float] = perf_counter,
-                 readers: Sequence[Callable[[TenantStore], None]] = ()) -> None:
-        """`readers` are told of each town whose devices are read."""
+                 readers: Sequence[Callable[[TenantStore], None]] = (), local: Collection[str] = ()) -> None:
+        """`readers` are told of each town whose devices are read. `local`: models whose own programs run in local time."""
         self._store, self._memory, self._news = store, memory, memory.follow()
-        self._readers = readers
+        self._readers, self._local = readers, local
         self._least, self._timer = least, timer
         self._pages: dict[TenantId, _Page] = {}
         self._registry = -1
@@ -216,7 +216,7 @@ class Mirror:
     def _enrol(self) -> None:
         tenants = self._store.tenants()
         for tenant in tenants:
-            page = self._pages.setdefault(tenant.id, _Page(Town.of(tenant)))
+            page = self._pages.setdefault(tenant.id, _Page(Town.of(tenant, self._local)))
             if page.town.tenant != tenant:
                 page.town.tenant = tenant
                 page.urgent = True

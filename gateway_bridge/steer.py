@@ -14,6 +14,7 @@ that has, and one with `bridge.frames_per_tick` 0 never takes it.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -22,9 +23,9 @@ from time import perf_counter
 from city.alarms import Alarm
 from city.budget import WINDOW, Spent
 from city.clock import Clock
-from city.commands import Command, Event, State, advance
+from city.commands import Command, Event, Priority, State, advance
 from city.errors import BrokerDown, LeaseLost, NetworkServerDown, NotFound, Refused, SandboxDown, ScriptError
-from city.ids import DevEui, TenantId
+from city.ids import DevEui, GatewayId, TenantId
 from city.orders import MulticastGroup
 from city.settings import Bridge, Chirpstack
 from city.store.port_air import AirChanges
@@ -49,6 +50,7 @@ LOOK_S = 0.5  # of planning in one look
 AT_ONCE, MOST_NEW = 100, 75
 STEERING = "steering"  # the lease's name
 TOGETHER = timedelta(seconds=5)  # an order that may be told to many waits so long for the others at most
+MOST_CLOSED = 30  # orders of one gateway that are looked at in vain in one look
 CROWD = 30  # orders of a town that wait to be sent: more reports than can be asked for are still to come
 
 _log = logging.getLogger(__name__)
@@ -149,7 +151,8 @@ class Steerer:
         if self._mirror is None:
             self._radio = self._new_radio(self._store.all_spent(self._clock.now() - WINDOW))
             self._mirror = Mirror(self._store, self._memory, least=self._least,
-                                  readers=(self._groups.read, self._radio[1].read))
+                                  readers=(self._groups.read, self._radio[1].read),
+                                  local=frozenset(self._settings.local_clocks.replace(" ", "").split(",")))
         self._looks += 1
         self._mirror.read(self._reader.scripts(), self._clock.now())
         self._begun = False
@@ -333,11 +336,21 @@ class Steerer:
                  now: datetime) -> Iterator[tuple[Known, Command]]:
         """Add to `sending` what is sent now to the town; tells what cannot be said to its device. The town's scripts get so
         much time of a look and no more: others wait meanwhile. What is not said in it is said in the next."""
-        spent, timer, gate = 0.0, self._reader.timer, self._radio[0].gate(now)
+        spent, timer, pace = 0.0, self._reader.timer, self._radio[0]
         held: list[Command] = []
+        closed: Counter[GatewayId | None] = Counter()  # orders that have no turn: after so many their gateway has none
+        allowed = pace.gate(now)
+
+        def gate(gateway: GatewayId | None, priority: Priority) -> bool:
+            return closed[gateway] < MOST_CLOSED and allowed(gateway, priority)
+
         while len(sending) < most and (found := mirror.next_queued(tenant, now, gate)) is not None:
             known, command = found
             if command.device in taken or self._waits(mirror, command, now):
+                held.append(command)
+                continue
+            if not pace.has_turn(known.state, now):
+                closed[known.state.gateway] += 1
                 held.append(command)
                 continue
             taken.add(command.device)
@@ -357,7 +370,7 @@ class Steerer:
             else:
                 again = command.attempts > 0 or command.device in self._replaced
                 listens = served is not None and served.codec.device_class != "A"
-                cost = self._radio[0].send(after, known.state, size, now) if listens else None
+                cost = pace.send(after, known.state, size, now) if listens else None
                 sending.append(_Sending(command, after, topic, payload, again, cost))
             spent += timer() - begun if scripted else 0.0
         for command in held:

@@ -19,7 +19,7 @@ from city.wants import Wants
 from firmware_config.alone import by_itself, tables_of
 from firmware_config.compile import does
 from firmware_config.families import family
-from firmware_config.holding import Holding, Wish
+from firmware_config.holding import Wish, Wishes
 from firmware_config.profile import DeviceConfig
 
 Essence = tuple[DevEui, str, bytes]
@@ -55,7 +55,7 @@ class Town:
     group_wishes: Sequence[GroupWish] = ()
     crowded_until: datetime | None = None
     local: Collection[str] = ()
-    holding: Holding | None = None
+    holding: Wishes | None = None
 
     @classmethod
     def of(cls, tenant: Tenant, local: Collection[str] = ()) -> "Town":
@@ -75,7 +75,7 @@ class Town:
     def wish(self, device: DevEui, lamp: Luminaire, model: str, now: datetime) -> Wish | None:
         """All that a lamp's controller is to be configured as, its program for this night included; None: nothing."""
         if self.holding is None or self.holding.evening != evening_of(now):
-            self.holding = Holding(self.programming, now, self.local)
+            self.holding = Wishes(self.programming, now, self.local)
         return self.holding.wish(lamp, model, self.configs.get(device))
 
     def own_level(self, confirmed: Mapping[str, str], model: str, want: Setpoint, now: datetime) -> int | None:
