@@ -38,13 +38,18 @@ class Imported:
 def take(town: TenantStore, data: bytes, *, valid_only: bool) -> Imported:
     """Import the list: all of it, or nothing where a row has a problem; with `valid_only` the good rows.
     Raises Invalid where there is no list to read, Conflict where a device already serves another town."""
+    rows, problems = read(town, data)
+    if problems and not valid_only:
+        return Imported(0, problems)
+    return Imported(town.import_rows(rows) if rows else 0, problems)
+
+
+def read(town: TenantStore, data: bytes) -> tuple[Sequence[ImportRow], tuple[Problem, ...]]:
+    """The good rows of a list for this town, and what is wrong with the others. Raises Invalid where there is no list."""
     serves = _models(town)
     parsed, problems = parse(data, serves.keys())
     problems += [found for row in parsed if (found := _misplaced(row, serves))]
-    rows = [row for row in parsed if not _misplaced(row, serves)]
-    if problems and not valid_only:
-        return Imported(0, tuple(problems))
-    return Imported(town.import_rows(rows) if rows else 0, tuple(problems))
+    return [row for row in parsed if not _misplaced(row, serves)], tuple(problems)
 
 
 def _models(town: TenantStore) -> dict[str, AssetKind]:

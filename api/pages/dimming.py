@@ -13,7 +13,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 
 from api import intents, views
 from api.auth import Actor
-from api.deps import Acting, Asking, Now, Operating, Viewing
+from api.deps import Acting, Asking, Now, Operating, Rails, Viewing
 from api.i18n import explain, language_of, ngettext, translate
 from api.intents import Proposal, Wish
 from api.pages.addresses import address, is_local, paths
@@ -34,7 +34,7 @@ from api.programming import tonight
 from city.errors import Invalid, Refused
 from city.floors import highest_floor
 from city.groups import MAX_MEMBERS, Target
-from city.guards import Weight
+from city.guards import Limits, Weight
 from city.ids import AssetId, OverrideId
 from city.lighting import BERLIN
 from city.places import Luminaire, Restriction
@@ -80,47 +80,50 @@ class Meant:
 
 @router.get(paths("dim")[0])
 @router.get(paths("dim")[1])
-def dim(request: Request, town: Operating, who: Acting, at: Now, zone: Word = "", lamp: Words = [],  # noqa: B006
+def dim(request: Request, town: Operating, who: Acting, at: Now, rails: Rails, zone: Word = "",
+        lamp: Words = [],  # noqa: B006
         target: Words = []) -> Response:  # noqa: B006 - FastAPI's way
     """The dialog for a zone, some lamps, or any targets."""
     named = _given(zone, lamp, target)
     meant = meant_by(language_of(request), town, named)
-    return _dialog(request, town, who, at, DimForm(named, level=str(max(50, meant.floor)), end=likely_end(town, at)), meant)
+    form = DimForm(named, level=str(max(50, meant.floor)), end=likely_end(town, at))
+    return _dialog(request, town, who, at, rails, form, meant)
 
 
 @router.post(paths("dim-draft")[0])
 @router.post(paths("dim-draft")[1])
-def draft(request: Request, town: Operating, who: Acting, at: Now, target: FormWords = [],  # noqa: B006
+def draft(request: Request, town: Operating, who: Acting, at: Now, rails: Rails, target: FormWords = [],  # noqa: B006
           lamps: FormLamps = "", emergency: FormWord = "", back: FormWord = "") -> Response:
     """The dialog for a choice that is too long for an address. Nothing is written down."""
     named = _given("", lamps.split(), target)
     meant = meant_by(language_of(request), town, named)
     level = "100" if emergency else str(max(50, meant.floor))
     form = DimForm(named, level=level, end=likely_end(town, at), emergency=bool(emergency))
-    return _dialog(request, town, who, at, form, meant, given=back)
+    return _dialog(request, town, who, at, rails, form, meant, given=back)
 
 
 @router.get(paths("price")[0])
 @router.get(paths("price")[1])
-def price(request: Request, town: Operating, who: Acting, at: Now, zone: Word = "", lamp: Words = [],  # noqa: B006
-          target: Words = [], kind: Word = "level", level: Word = "", end: Word = "",  # noqa: B006
+def price(request: Request, town: Operating, who: Acting, at: Now, rails: Rails, zone: Word = "",
+          lamp: Words = [], target: Words = [], kind: Word = "level", level: Word = "", end: Word = "",  # noqa: B006
           until: Word = "", confirm: Word = "") -> Response:
     """The price line alone, for a dialog that is being filled in."""
-    return _priced(request, town, who, at, DimForm(_given(zone, lamp, target), kind, level, end, until, confirm=confirm))
+    return _priced(request, town, who, at, rails, DimForm(_given(zone, lamp, target), kind, level, end, until, confirm=confirm))
 
 
 @router.post(paths("price")[0])
 @router.post(paths("price")[1])
-def posted_price(request: Request, town: Operating, who: Acting, at: Now, target: FormWords = [],  # noqa: B006
+def posted_price(request: Request, town: Operating, who: Acting, at: Now, rails: Rails, target: FormWords = [],  # noqa: B006
                  lamps: FormLamps = "", kind: FormWord = "level", level: FormWord = "", end: FormWord = "", until: FormWord = "",
                  confirm: FormWord = "") -> Response:
     """As above, for a choice of any length."""
-    return _priced(request, town, who, at, DimForm(_given("", lamps.split(), target), kind, level, end, until, confirm=confirm))
+    form = DimForm(_given("", lamps.split(), target), kind, level, end, until, confirm=confirm)
+    return _priced(request, town, who, at, rails, form)
 
 
 @router.post(paths("dim")[0])
 @router.post(paths("dim")[1])
-def send(request: Request, town: Operating, who: Acting, at: Now, zone: FormWord = "",
+def send(request: Request, town: Operating, who: Acting, at: Now, rails: Rails, zone: FormWord = "",
          lamp: FormWords = [], target: FormWords = [], lamps: FormLamps = "", kind: FormWord = "level",  # noqa: B006
          level: FormWord = "", end: FormWord = "", until: FormWord = "", reason: FormWord = "", confirm: FormWord = "",
          emergency: FormWord = "", back_to: Annotated[str, Form(alias="back", max_length=2000)] = "") -> Response:
@@ -131,10 +134,10 @@ def send(request: Request, town: Operating, who: Acting, at: Now, zone: FormWord
     language = language_of(request)
     meant = meant_by(language, town, named)
     try:
-        kept, _cost = intents.place(town, meant.targets, asked(language, town, form, at), who=who, now=at)
+        kept, _cost = intents.place(town, meant.targets, asked(language, town, form, at), who=who, now=at, limits=rails)
     except Refused as error:
         field = error.field if error.field in FIELDS else "level"
-        return _dialog(request, town, who, at, form, meant, (Problem(field, explain(language, error)),), given=back_to)
+        return _dialog(request, town, who, at, rails, form, meant, (Problem(field, explain(language, error)),), given=back_to)
     return back(address(language, "progress", [("id", str(kept.id))], tenant=town.tenant.id))
 
 
@@ -168,9 +171,9 @@ def overrides(request: Request, town: Viewing, who: Asking, at: Now) -> Response
 
 @router.post(paths("approve")[0])
 @router.post(paths("approve")[1])
-def approve(request: Request, town: Operating, who: Acting, at: Now, id: FormWord = "") -> Response:
+def approve(request: Request, town: Operating, who: Acting, at: Now, rails: Rails, id: FormWord = "") -> Response:
     """A second person agrees."""
-    wish = intents.approve(town, OverrideId(id), who=who, now=at)
+    wish = intents.approve(town, OverrideId(id), who=who, now=at, limits=rails)
     return back(address(language_of(request), "progress", [("id", str(wish.id))], tenant=town.tenant.id))
 
 
@@ -262,12 +265,12 @@ def next_sunrise(town: TenantStore, at: datetime) -> datetime:
     return turn if name == "sunrise" else next_sun(town, turn)[1]
 
 
-def price_of(language: str, town: TenantStore, meant: Meant, form: DimForm, who: Actor, at: datetime) -> Price:
+def price_of(language: str, town: TenantStore, meant: Meant, form: DimForm, who: Actor, at: datetime, rails: Limits) -> Price:
     """What the wish would cost and run into, or why it cannot be had."""
     many = len(meant.lamps)
     try:
         wish = asked(language, town, form, at)
-        proposal = intents.propose(town, meant.targets, wish, who=who, now=at)
+        proposal = intents.propose(town, meant.targets, wish, who=who, now=at, limits=rails)
         cost = proposal.estimate or views.estimate_for(town, proposal.lamps)
     except Refused as error:
         return Price(many, level=form.level[:4], kind=form.kind, problem=explain(language, error))
@@ -285,19 +288,19 @@ def _rails(language: str, proposal: Proposal) -> Iterator[Rail]:
         yield Rail(finding.weight.name.lower(), explain(language, finding.error()), finding.rule)
 
 
-def _priced(request: Request, town: TenantStore, who: Actor, at: datetime, form: DimForm) -> Response:
+def _priced(request: Request, town: TenantStore, who: Actor, at: datetime, rails: Limits, form: DimForm) -> Response:
     language = language_of(request)
-    found = price_of(language, town, meant_by(language, town, form.targets), form, who, at)
+    found = price_of(language, town, meant_by(language, town, form.targets), form, who, at, rails)
     return html(request, PricePage(page_of(request, who, town.tenant), found, form))
 
 
-def _dialog(request: Request, town: TenantStore, who: Actor, at: datetime, form: DimForm, meant: Meant,
+def _dialog(request: Request, town: TenantStore, who: Actor, at: datetime, rails: Limits, form: DimForm, meant: Meant,
             problems: tuple[Problem, ...] = (), given: str = "") -> Response:
     language = language_of(request)
     given = given or request.query_params.get("back", "")
     return html(request, DimPage(
         page_of(request, who, town.tenant), form, meant.name, [lamp.name for lamp in meant.lamps[:NAMED]],
-        len(meant.lamps), meant.floor, next_sunrise(town, at), price_of(language, town, meant, form, who, at),
+        len(meant.lamps), meant.floor, next_sunrise(town, at), price_of(language, town, meant, form, who, at, rails),
         given if is_local(given) else address(language, "console", tenant=town.tenant.id),
         [translate(language, text) for text in REASONS], problems),
         status=422 if problems and not request.headers.get("hx-request") else 200)
