@@ -89,7 +89,7 @@ class Platform:
         self._listener = Listener(self.link, self.store, self.log, self.clock, bridge, metrics, turn=turn, reader=self._reader,
                                   memory=self._memory)
         self._steerer = Steerer(self.link, self.store, self.clock, bridge, metrics, self.server, turn=turn,
-                                reader=self._reader, memory=self._memory)
+                                reader=self._reader, memory=self._memory, chirpstack=chirpstack)
 
     async def _hear(self) -> None:
         messages = self.chirpstack.advance(self.clock.now())
