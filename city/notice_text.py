@@ -16,17 +16,17 @@ from city.notices import MOST_IN_DIGEST, About, Channel, Delivery
 
 GERMAN: Mapping[str, str] = {
     SENTENCES[AlarmKind.LAMP_FAILURE]: "Die Leuchte soll brennen und tut es nicht.",
-    SENTENCES[AlarmKind.DRIVER_SILENT]: "Der Controller erreicht den Treiber nicht.",
-    SENTENCES[AlarmKind.METER_SILENT]: "Der Controller erreicht seinen Zähler nicht.",
-    SENTENCES[AlarmKind.CLOCK_INVALID]: "Die Uhr des Controllers ist nicht gestellt; sein eigenes Programm läuft zu falschen "
+    SENTENCES[AlarmKind.DRIVER_SILENT]: "Das Steuergerät erreicht das Vorschaltgerät nicht.",
+    SENTENCES[AlarmKind.METER_SILENT]: "Das Steuergerät erreicht seinen Zähler nicht.",
+    SENTENCES[AlarmKind.CLOCK_INVALID]: "Die Uhr des Steuergeräts ist nicht gestellt; sein eigenes Programm läuft zu falschen "
                                         "Zeiten.",
     SENTENCES[AlarmKind.BATTERY_LOW]: "Die Batterie ist schwach.",
-    SENTENCES[AlarmKind.DEVICE_SILENT]: "Länger kein Lebenszeichen, als es sein sollte.",
-    SENTENCES[AlarmKind.COMMAND_FAILED]: "Ein Befehl wurde trotz aller Versuche nicht ausgeführt.",
-    SENTENCES[AlarmKind.SCRIPT_OFF]: "Das Skript zum Modell dieses Geräts hat mehrmals seine Grenzen verletzt und wurde "
+    SENTENCES[AlarmKind.DEVICE_SILENT]: "Länger kein Lebenszeichen als erlaubt.",
+    SENTENCES[AlarmKind.COMMAND_FAILED]: "Eine Anweisung wurde trotz aller Versuche nicht ausgeführt.",
+    SENTENCES[AlarmKind.SCRIPT_OFF]: "Das Skript für dieses Gerätemodell hat wiederholt seine Grenzen verletzt und wurde "
                                      "abgeschaltet.",
-    SENTENCES[AlarmKind.FLOODING]: "Das Gerät sendet öfter, als LoRaWAN erlaubt: Es ist defekt, oder jemand gibt sich für es "
-                                   "aus.",
+    SENTENCES[AlarmKind.FLOODING]: "Das Gerät sendet häufiger, als LoRaWAN erlaubt: Es ist defekt, oder jemand gibt sich dafür"
+                                   " aus.",
     SENTENCES[AlarmKind.PARTIAL_FAILURE]: "Die Leuchte nimmt zu wenig auf: Ein Teil von ihr ist ausgefallen.",
     SENTENCES[AlarmKind.OVERPOWER]: "Die Leuchte nimmt zu viel auf.",
     SENTENCES[AlarmKind.DIMMING_FAILURE]: "Die Leuchte folgt ihrer Dimmstufe nicht.",
@@ -41,7 +41,7 @@ GERMAN: Mapping[str, str] = {
     SENTENCES[AlarmKind.TILTED]: "Die Leuchte ist geneigt: Der Mast könnte angefahren worden sein.",
     SENTENCES[AlarmKind.METER_JUMP]: "Der Energiezähler ist gesprungen.",
     SENTENCES[AlarmKind.RELAY_FAILURE]: "Das Relais tut nicht, was es sagt.",
-    SENTENCES[AlarmKind.CLOCK_WRONG]: "Die Uhr des Controllers geht falsch; sein eigenes Programm läuft zu falschen Zeiten.",
+    SENTENCES[AlarmKind.CLOCK_WRONG]: "Die Uhr des Steuergeräts geht falsch; sein eigenes Programm läuft zu falschen Zeiten.",
     SENTENCES[AlarmKind.RESTARTS]: "Das Gerät startet immer wieder neu.",
     CAUSES[Cause.CIRCUIT_OUT]: "Stromkreis {subject} hat keinen Strom: {count} Leuchten sind zusammen verstummt.",
     CAUSES[Cause.CIRCUIT_BY_DAY]: "Die Leuchten von Stromkreis {subject} brennen am Tag: Das Schütz klemmt, oder die "

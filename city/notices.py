@@ -7,13 +7,16 @@ unacknowledged is told again after the channel's time, at most three times.
 
 import hashlib
 import hmac
+import re
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
+from urllib.parse import SplitResult, urlsplit
 
 from city.alarms import Severity
+from city.errors import Invalid
 from city.ids import TenantId
 from city.incidents import Act, Cause, Deed, Incident, closed
 from city.nights import BERLIN
@@ -25,7 +28,8 @@ MOST_REPEATS = 3
 MOST_IN_DIGEST = 50
 RETRIES = tuple(timedelta(seconds=seconds) for seconds in (30, 120, 600, 1800, 7200, 21_600))
 OLDEST = timedelta(days=2)  # an incident that began earlier is no news
-MOST_CHANNELS = 20
+MOST_CHANNELS, MOST_NAME, LEAST_SECRET = 20, 80, 16
+_MAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
 
 
 class Way(Enum):
@@ -147,6 +151,40 @@ def trial(channel: Channel, before: Iterable[Delivery], now: datetime) -> Delive
         return None
     done = any(item.channel == channel.id and item.about is About.TRIAL and item.at >= asked for item in before)
     return None if done else _delivery(channel, About.TRIAL, [], now)
+
+
+def checked_url(url: str, *, private: bool = False) -> SplitResult:
+    """The address of a webhook; raises Invalid for one that is none, has credentials in it, or is not https. `private`: the
+    operator lets webhooks go into the own network, plain http included."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        port, parts = None, urlsplit("")
+    schemes = ("https", "http") if private else ("https",)
+    if parts.scheme not in schemes or not parts.hostname or parts.username is not None or not url.isprintable() or " " in url \
+            or len(url) > 500 or port == 0:
+        raise Invalid("A webhook's address is https://host/path, without a name and password.", field="address", rule="https")
+    return parts
+
+
+def checked(channel: Channel, *, private: bool = False) -> Channel:
+    """The channel, if it can be used. Raises Invalid, naming field and rule."""
+    if not 1 <= len(channel.name) <= MOST_NAME or not channel.name.isprintable():
+        raise Invalid("A channel needs a name of at most {most} characters.", field="name", rule="name", most=MOST_NAME)
+    if channel.way is Way.WEBHOOK:
+        checked_url(channel.address, private=private)
+    elif not _MAIL.fullmatch(channel.address) or len(channel.address) > 254:
+        raise Invalid("“{value}” is no mail address.", field="address", rule="mail", value=channel.address[:80])
+    if channel.secret and not LEAST_SECRET <= len(channel.secret) <= 200:
+        raise Invalid("A secret has {least} to 200 characters.", field="secret", rule=f"≥ {LEAST_SECRET}", least=LEAST_SECRET)
+    if channel.quiet is not None and not all(0 <= minute < 24 * 60 for minute in channel.quiet):
+        raise Invalid("Quiet hours are two times of the day.", field="quiet", rule="00:00…23:59")
+    if not 1 <= channel.at_once <= 100:
+        raise Invalid("A channel takes 1 to 100 single messages an hour.", field="at_once", rule="1…100")
+    if channel.repeat and not timedelta(minutes=15) <= channel.repeat <= timedelta(days=7):
+        raise Invalid("What stands is told again after 15 minutes to 7 days, or not at all.", field="repeat", rule="15…10080")
+    return channel
 
 
 class _Told:

@@ -17,10 +17,10 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Protocol
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
-from city.errors import Invalid, Undelivered
-from city.notices import signature
+from city.errors import Undelivered
+from city.notices import checked_url, signature
 from city.settings import Notices
 
 TIMEOUT_S = 10.0
@@ -131,21 +131,6 @@ class _Secure(HTTPSConnection):
         except OSError:
             plain.close()
             raise
-
-
-def checked_url(url: str, *, private: bool = False) -> SplitResult:
-    """The address of a webhook; raises Invalid for one that is none, has credentials in it, or is not https. `private`: the
-    operator lets webhooks go into the own network, plain http included."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        port, parts = None, urlsplit("")
-    schemes = ("https", "http") if private else ("https",)
-    if parts.scheme not in schemes or not parts.hostname or parts.username is not None or not url.isprintable() or " " in url \
-            or len(url) > 500 or port == 0:
-        raise Invalid("A webhook's address is https://host/path, without a name and password.", field="address", rule="https")
-    return parts
 
 
 def is_public(address: str) -> bool:

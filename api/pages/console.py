@@ -9,23 +9,20 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from api import views
-from api.audit import record
 from api.auth import Actor
-from api.deps import Acting, Asking, Here, Now, Operating, Viewing
+from api.deps import Asking, Here, Now, Viewing
 from api.i18n import language_of, translate
 from api.pages import labels
 from api.pages.addresses import address, paths
-from api.pages.contexts import AlarmRow, AlarmsPage, ConsolePage, LampList, Option, Tonight
+from api.pages.contexts import ConsolePage, LampList, Option, Tonight
 from api.pages.finding import UNHEARD, Search, columns
 from api.pages.geo import streets
-from api.pages.render import PageRoute, back, html, page_of
+from api.pages.render import PageRoute, html, page_of
 from api.views import LuminaireView
-from city.alarms import Alarm, AlarmKind
-from city.errors import NotFound
+from city.alarms import AlarmKind
 from city.groups import Groups
 from city.health import Beat, fill, of_bridges
 from city.lighting import BERLIN, Override
-from city.places import Asset, Luminaire
 from city.store.ports import Role, TenantStore
 from city.sun import night
 
@@ -81,29 +78,6 @@ def streets_feed(town: Viewing) -> Response:
     site = town.tenant.site
     return Response(msgspec.json.encode({"streets": streets(town.streets()), "middle": [site.longitude, site.latitude]}),
                     media_type="application/json", headers={"Cache-Control": "private, max-age=300"})
-
-
-@router.get(paths("alarms")[0])
-@router.get(paths("alarms")[1])
-def alarms(request: Request, town: Viewing, who: Asking) -> Response:
-    """What is wrong now, the newest first."""
-    language = language_of(request)
-    owned: list[Asset] = [*town.luminaires(), *town.bays()]
-    assets = {asset.id: asset for asset in owned}
-    rows = []
-    for alarm in sorted(town.alarms(), key=lambda alarm: alarm.began_at, reverse=True):
-        asset = assets.get(alarm.asset)
-        rows.append(AlarmRow(alarm, asset.name if asset else alarm.asset, _cause(language, town, alarm, asset)))
-    return html(request, AlarmsPage(page_of(request, who, town.tenant), rows, may(who, Role.OPERATOR)))
-
-
-@router.post(paths("acknowledge")[0])
-@router.post(paths("acknowledge")[1])
-def acknowledge(request: Request, town: Operating, who: Acting, at: Now, alarm: str) -> Response:
-    """Somebody has taken notice."""
-    record(town, who, at, "acknowledge alarm", alarm)
-    town.acknowledge_alarm(alarm, who.name, at)
-    return back(address(language_of(request), "alarms", tenant=town.tenant.id))
 
 
 def may(who: Actor | None, role: Role) -> bool:
@@ -178,14 +152,3 @@ def options(language: str, town: TenantStore, lamps: Sequence[LuminaireView], gr
 
 _STATES = {"deviates": _("deviates"), "fault": _("fault"), "silent": _("silent"), "override": _("overridden")}
 _COLOURS = {"level": _("Level"), "state": _("State"), "fault": _("Alarms"), "energy": _("Power")}
-
-
-def _cause(language: str, town: TenantStore, alarm: Alarm, asset: Asset | None) -> str:
-    """The page that shows what an alarm is about: the script's or the lamp's; "" where there is none."""
-    if alarm.kind is AlarmKind.SCRIPT_OFF and asset is not None:
-        try:
-            vendor, _slash, name = town.device_of(asset.id).model.partition("/")
-        except NotFound:
-            return ""
-        return address(language, "model", tenant=town.tenant.id, vendor=vendor, name=name)
-    return address(language, "lamp", tenant=town.tenant.id, asset=asset.id) if isinstance(asset, Luminaire) else ""

@@ -15,10 +15,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException as Unread
 from starlette.requests import ClientDisconnect
 
+from api import channeling
 from api.auth import Actor
 from api.deps import platform
 from api.i18n import Words, explain, language_of, translate
-from api.pages import labels, program_words
+from api.pages import incident_words, labels, program_words
 from api.pages.addresses import address, is_local, translated
 from api.pages.contexts import ErrorPage, Page, PageContext
 from api.pages.static_files import StaticFiles
@@ -173,5 +174,5 @@ def _verdict(error: Exception) -> tuple[int, str, str]:
 def _templates() -> Environment:
     made = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True,
                        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False)
-    made.globals.update(labels=labels, program_words=program_words)
+    made.globals.update(channeling=channeling, incident_words=incident_words, labels=labels, program_words=program_words)
     return made
