@@ -9,13 +9,10 @@ from datetime import datetime
 from typing import ClassVar, Protocol
 
 from api.library import ModelView
-from api.pages.chart import Chart
 from api.pages.codec_form import ScriptForm
 from api.pages.finding import Search
 from api.trying import Outcome
 from api.views import LuminaireView, OverrideProgress, ZoneLightingView
-from city.alarms import Alarm
-from city.commands import Command
 from city.lighting import Override
 from city.parking import ZoneOccupancy
 from city.places import Tenant
@@ -274,38 +271,6 @@ class OverridesPage:
     page: Page
     rows: Sequence[OverrideRow]
     may_end: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LampPage:
-    template: ClassVar[str] = "lamp.html"
-    page: Page
-    view: LuminaireView
-    floor: int
-    health: Sequence[str]
-    chart: Chart
-    commands: Sequence[Command]
-    alarms: Sequence[Alarm]
-    program: str
-    may_dim: bool
-    model: ModelView | None
-
-
-@dataclass(frozen=True, slots=True)
-class AlarmRow:
-    """An open alarm and the name of what it concerns; `href` "" where that has no page."""
-
-    alarm: Alarm
-    name: str
-    href: str
-
-
-@dataclass(frozen=True, slots=True)
-class AlarmsPage:
-    template: ClassVar[str] = "alarms.html"
-    page: Page
-    rows: Sequence[AlarmRow]
-    may_acknowledge: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -351,6 +351,9 @@ class ReadingLog(Protocol):
                 every_s: float | None = None, channel: str = "") -> list[Point]:
         """Values with start ≤ at < end in order of time, or one per step of `every_s`; implausible ones left out."""
         ...
+    def entries(self, tenant: TenantId, asset: AssetId, start: datetime, end: datetime, limit: int) -> list[Entry]:
+        """What an asset said with start ≤ time < end, the newest first."""
+        ...
     def after(self, cursor: int, limit: int) -> Iterator[tuple[int, Entry]]:
         """Entries in order of arrival with their position, from the first position above `cursor`."""
         ...

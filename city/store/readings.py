@@ -11,12 +11,14 @@ from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
+from heapq import nlargest
+from operator import itemgetter
 from pathlib import Path
 
 from city.errors import Invalid, OutOfRange, StoreDown
 from city.ids import AssetId, TenantId
 from city.quantities import Quantity
-from city.readings import Entry, from_ns
+from city.readings import Entry, from_ns, to_ns
 from city.settings import Log
 from city.store import chunks, ledger, opening_log, packing
 from city.store.appending import LAST_NS, SEGMENT_BYTES, Writer
@@ -101,6 +103,13 @@ class LocalLog:
         """See ReadingLog."""
         question = Question(tenant, quantity, start, end, every_s, channel=channel, asset=asset)
         return [Point(row.at, row.value) for row in answer(self, question)]
+
+    def entries(self, tenant: TenantId, asset: AssetId, start: datetime, end: datetime, limit: int) -> list[Entry]:
+        """See ReadingLog."""
+        means = self.means()
+        places = {number for number, place in means.places.items() if place.tenant == tenant and place.asset == asset}
+        found = nlargest(limit, self.scan(places, to_ns(start), to_ns(end)), key=itemgetter(1, 0)) if places else []
+        return [packing.unpack(body, at_ns, place, means) for _, at_ns, place, body in found]
 
     def after(self, cursor: int, limit: int) -> Iterator[tuple[int, Entry]]:
         rows = self.rows(cursor, limit)
