@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -34,9 +35,11 @@ HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD) 
 class Platform:
     """The town and its platform; `run(seconds)` lets virtual time pass for all of it."""
 
-    def __init__(self, directory, *, start=EVENING, lamps=12, bays=12, **devices):
+    def __init__(self, directory, *, start=EVENING, lamps=12, bays=12, model=None, **devices):
         calm = {"lamp_failure": 0.0, "stuck_driver": 0.0, "silent": 0.0, "uplink_loss": 0.0, "downlink_loss": 0.0} | devices
         self.scenario = Scenario.load(None).sized(lamps=lamps, bays=bays).tuned(**calm)
+        if model is not None:
+            self.scenario = replace(self.scenario, lamps=tuple(replace(site, model=model) for site in self.scenario.lamps))
         self.clock, self.start = ManualClock(start), start
         self.store = new_store(directory / "city.db")
         self.log = LocalLog(directory / "log")
