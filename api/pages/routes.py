@@ -8,8 +8,13 @@ from api.pages import (
     codecs,
     console,
     dimming,
+    energy,
     groups,
+    importing,
+    incidents,
     lamp,
+    lamp_history,
+    mast,
     programs,
     public,
     scripts,
@@ -22,8 +27,9 @@ from api.pages.render import error_page
 
 def page_routes() -> list[BaseRoute]:
     """Every page. Put it last: towns' names stand first in most addresses."""
-    return [route for module in (signing, public, console, dimming, lamp, scripts, codecs, programs, calendars, groups,
-                                 town_settings) for route in module.router.routes]
+    modules = (signing, public, console, dimming, lamp, lamp_history, mast, importing, scripts, codecs, incidents, programs,
+               groups, town_settings, energy)
+    return [route for module in modules for route in module.router.routes]
 
 
 def mount_static(app: FastAPI) -> None:
