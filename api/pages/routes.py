@@ -28,7 +28,7 @@ from api.pages.render import error_page
 def page_routes() -> list[BaseRoute]:
     """Every page. Put it last: towns' names stand first in most addresses."""
     modules = (signing, public, console, dimming, lamp, lamp_history, mast, importing, scripts, codecs, incidents, programs,
-               groups, town_settings, energy)
+               calendars, groups, town_settings, energy)
     return [route for module in modules for route in module.router.routes]
 
 
