@@ -155,12 +155,14 @@ class AlarmOut(BaseModel):
     ended_at: datetime | None
     acknowledged_at: datetime | None
     acknowledged_by: str
+    severity: Annotated[str, Field(description="info, warning, major or critical")] = "warning"
+    facts: Annotated[dict[str, float | str], Field(description="the proof: what was measured, expected, by which rule")] = {}
 
     @classmethod
     def of(cls, alarm: Alarm) -> Self:
         return cls(id=alarm.id, asset=alarm.asset, kind=alarm.kind.value, began_at=alarm.began_at,
                    ended_at=alarm.ended_at, acknowledged_at=alarm.acknowledged_at,
-                   acknowledged_by=alarm.acknowledged_by)
+                   acknowledged_by=alarm.acknowledged_by, severity=alarm.severity.name.lower(), facts=dict(alarm.facts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

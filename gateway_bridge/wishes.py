@@ -197,7 +197,10 @@ def settled_alarms(lamps: Iterable[Wanted], open_alarms: Iterable[Alarm], now: d
 
 
 def silence_alarms(tenant: TenantId, item: Served, known: Known, now: datetime) -> list[Alarm]:
-    """A DEVICE_SILENT alarm for a device that was heard once, but not for as long as it should be."""
+    """A DEVICE_SILENT alarm for a device that was heard once, but not for as long as it should be. Lamps' silence is judged
+    together (gateway_bridge.inspect): a cabinet without power is one incident, and no lamp's alarm."""
+    if item.lamp is not None:
+        return []
     alarm = watch_silence(tenant, item.asset, known.state, longest_silence(item, known.state), known.alarms, now)
     return [] if alarm is None else [alarm]
 
