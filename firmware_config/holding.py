@@ -44,6 +44,9 @@ class Wish:
         return delta(reported, self.config)
 
 
+_NEW = Wish(DeviceConfig(), {})
+
+
 class Wishes:
     """The wishes for a town's lamps in the night around `now`. `local`: models whose tables run in local time."""
 
@@ -51,6 +54,7 @@ class Wishes:
         self.programming, self.evening, self._now, self._local = programming, evening_of(now), now, local
         self._assigned = Cover((one.target for one in programming.assignments), programming.groups)
         self._compiled: dict[object, Compiled] = {}
+        self._alike: dict[int, Wish | None] = {}  # of lamps of which nobody wants anything else, by what is compiled
         self._calendars: dict[object, str] = {}
         self._wishes: dict[AssetId, tuple[Luminaire, str, DeviceConfig | None, Wish | None]] = {}
         self._by_place = not any(one.target.kind in ("lamp", "group") for one in programming.assignments)
@@ -72,8 +76,12 @@ class Wishes:
         if known is not None and known[0] is lamp and known[1] == model and known[2] is own:
             return known[3]
         found = self.compiled(lamp, model)
-        config = merged(own, found.config if found is not None else None)
-        wish = None if config is None else Wish.of(config)
+        wish = self._alike.get(id(found), _NEW) if own is None else _NEW
+        if wish is _NEW:
+            config = merged(own, found.config if found is not None else None)
+            wish = None if config is None else Wish.of(config)
+            if own is None:
+                self._alike[id(found)] = wish
         self._wishes[lamp.id] = lamp, model, own, wish
         return wish
 

@@ -148,3 +148,33 @@ def test_planning_twice_plans_nothing_more(level, by_override, reported, held_at
     again = plan([replace(now_wanted, live=first.commands)], at)
     assert len(first.commands) <= 1
     assert again.commands == again.superseded == ()
+
+
+def by_own_program(own, setpoint=None, **facts):
+    return replace(wanted(setpoint or program_of(50), **facts), own=own)
+
+
+def test_a_lamp_that_holds_its_program_is_told_nothing_at_any_level():
+    assert not plan([by_own_program(50, level=50.0)], NOW).commands
+    late = program_of(50, since=NOW - timedelta(minutes=10))
+    assert not plan([by_own_program(50, late, level=100.0)], NOW).commands  # it gets its time to say so
+
+
+def test_a_lamp_that_fails_to_do_what_it_holds_is_corrected():
+    (order,) = plan([by_own_program(50, level=100.0)], NOW).commands
+    assert order.order == SetLevel(50, 180)
+
+
+def test_a_lamp_whose_own_program_does_something_else_is_told_live_even_to_be_dark_or_full():
+    (order,) = plan([by_own_program(50, program_of(100), level=50.0)], NOW).commands
+    assert order.order == SetLevel(100, 180)
+
+
+def test_a_lamp_that_holds_its_program_is_released_after_an_override():
+    (dimmed,) = plan([wanted(override_to(20))], NOW - timedelta(minutes=5)).commands
+    held = applied(dimmed, NOW - timedelta(minutes=4))
+    (release,) = plan([by_own_program(50, level=20.0, last=held)], NOW).commands
+    assert release.order == Resume()
+    assert not plan([by_own_program(50, level=20.0, last=held, live=(release,))], NOW).commands
+    (live,) = plan([by_own_program(None, level=20.0, last=held)], NOW).commands
+    assert live.order == SetLevel(50, 180)

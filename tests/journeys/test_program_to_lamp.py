@@ -112,8 +112,9 @@ async def test_what_a_program_cannot_do_is_said_before_it_is_saved(platform):
     p = platform(start=DAY, lamps=2, bays=0)
     steps = [{"at": {"anchor": "clock", "minutes": 22 * 60 + 4}, "level": 60, "fade_s": 30}]
     async with p.browser() as browser:
-        answer, german = [await browser.post(f"/api/v1/tenants/{p.scenario.tenant.id}/programs/neu/kept", json=program("Neu", steps),
-                                             headers={"Accept-Language": language}) for language in ("en", "de")]
+        address = f"/api/v1/tenants/{p.scenario.tenant.id}/programs/neu/kept"
+        answer, german = [await browser.post(address, json=program("Neu", steps), headers={"Accept-Language": language})
+                          for language in ("en", "de")]
     [kept] = answer.json()
     assert (kept["model"], kept["lamps"]) == ("nas/ul20xx", 2)
     assert "Steps are rounded to 10 minutes: 22:04 becomes 22:00." in kept["deviations"]
