@@ -111,9 +111,9 @@ def inexact(program: Program) -> str | None:
         return "It begins after it ends: no lamp is lit."
     if not (by <= {Anchor.CLOCK} or by <= set(SUN)):
         return "Its steps must all be by the clock, or all by sunset and sunrise."
-    if program.off.fade_s:
-        return "The end of an active period has no ramp."
-    return None
+    if not _in_order(program):
+        return "Its steps are not in the order of a night."
+    return "The end of an active period has no ramp." if program.off.fade_s else None
 
 
 def program_of(body: object) -> Program:
@@ -137,6 +137,15 @@ def calendar(calendar: Calendar, land: str, today: date) -> Json:
     rules = [talq for rule in calendar.rules for talq in _rules(rule, land, evenings)]
     own = {"name": calendar.name, "writtenOutUntil": evenings[-1].isoformat()}
     return {"id": calendar.id, "ownerCMS": OWNER, "rules": rules, "defaultProgram": calendar.default, OWN: own}
+
+
+def _in_order(program: Program) -> bool:
+    """Of steps before a night begins, ours counts the last in the list and TALQ's the last in time: they must be the same."""
+    places = [(SUN.index(step.at.anchor), step.at.minutes) if step.at.anchor in SUN else (0, _after_noon(step.at.minutes))
+              for step in program.steps]
+    both = {turn for turn, _ in places} == {0, 1}
+    early = any(turn == 0 and minutes < program.on.at.minutes for turn, minutes in places)
+    return places == sorted(places) and not (both and early)
 
 
 def _exact(program: Program) -> tuple[Json, list[Json], list[Json]]:
