@@ -26,12 +26,12 @@ from api.pages.program_contexts import AssignPage, CalendarPage, Day, Judged, Mo
 from api.pages.programs import answered, asked, evening_of
 from api.pages.render import PageRoute, back, html, page_of
 from city import guards
-from city.errors import NotFound, Refused
+from city.errors import Invalid, NotFound, Refused
 from city.groups import TOWN, Target
 from city.ids import CalendarId, ProgramId
 from city.nights import Night, curve
 from city.places import Luminaire
-from city.programs import HALBNACHT, SHIPPED_CALENDARS, Calendar, Program, Programming, holidays_of
+from city.programs import HALBNACHT, SHIPPED_CALENDARS, Calendar, Program, Programming
 from city.store.ports import Role, TenantStore
 
 DAYS = 60
@@ -120,24 +120,35 @@ def assigned(request: Request, town: Engineering, who: Acting, at: Now, target: 
 
 @router.get(paths("nights")[0])
 @router.get(paths("nights")[1])
-def nights(request: Request, town: Viewing, who: Asking, at: Now, target: Word = "", night: Word = "") -> Response:
-    """The next fourteen nights of some lamps, or of one, as programmed."""
+def nights(request: Request, town: Viewing, who: Asking, at: Now, target: Word = "", night: Word = "",
+           lamp: Word = "") -> Response:
+    """The next fourteen nights of some lamps, or of one, as programmed; `lamp` is what somebody has typed to find one."""
     language, programming = language_of(request), town.programming()
-    place = Target.parse(target) if target else TOWN
+    named = _named_lamp(town, lamp.strip()) if lamp.strip() else None
+    place = Target("lamp", named.id) if named else Target.parse(target) if target else TOWN
     lamps = intents.lamps_of(town, [place])
     first = evening_of(night, at, programming)
-    alone = [lamp for lamp in lamps if place.kind == "lamp"]
+    alone = [one for one in lamps if place.kind == "lamp"]
 
     def other(days: int) -> str:
         shown = (first + timedelta(days=days)).isoformat()
         return address(language, "nights", [("target", str(place)), ("night", shown)], tenant=town.tenant.id)
 
+    missing = Invalid("There is no lamp “{lamp}” here.", field="lamp", rule="exists", lamp=lamp[:80])
+    problems = (Problem("lamp", explain(language, missing)),) if lamp.strip() and named is None else ()
     return html(request, NightsPage(
         page_of(request, who, town.tenant), str(place),
         alone[0].name if alone else words.target_name(language, town, programming, place),
         forecast.targets(language, town, programming, lamps=alone), len(lamps),
         forecast.nights_as_programmed(programming, lamps, first, language), first, other(-forecast.NIGHTS),
-        other(forecast.NIGHTS)))
+        other(forecast.NIGHTS), "" if named else lamp[:80], problems), status=422 if problems else 200)
+
+
+def _named_lamp(town: TenantStore, text: str) -> Luminaire | None:
+    """The lamp of this number, else the first of this name."""
+    lamps = town.luminaires()
+    return next((one for one in lamps if one.id == text),
+                next((one for one in lamps if one.name.casefold() == text.casefold()), None))
 
 
 def _done(request: Request, town: TenantStore, who: Actor, at: datetime, kept: Calendar | None, form: CalendarForm,
@@ -197,15 +208,16 @@ def _editor(request: Request, town: TenantStore, who: Actor, at: datetime, kept:
 def months(language: str, programming: Programming, calendar: Calendar, first: date) -> list[Month]:
     """The next nights by months and weeks, with the program of each."""
     numbers = {program.id: number for number, program, _ in _legend(programming, calendar, Night.of(first, programming.site))}
-    days = [_day(programming, calendar, numbers, first + timedelta(days=number)) for number in range(DAYS)]
+    days = [_day(language, programming, calendar, numbers, first + timedelta(days=number)) for number in range(DAYS)]
     return [Month(f"{words.month_name(language, month)} {year}", _weeks([*some]))
             for (year, month), some in groupby(days, key=lambda one: (one.day.year, one.day.month))]
 
 
-def _day(programming: Programming, calendar: Calendar, numbers: Mapping[ProgramId, int], day: date) -> Day:
+def _day(language: str, programming: Programming, calendar: Calendar, numbers: Mapping[ProgramId, int], day: date) -> Day:
     rule = next((number for number, one in enumerate(calendar.rules, start=1) if one.meets(day, programming.land)), 0)
     program = programming.program(calendar.on(day, programming.land))
-    return Day(day, numbers.get(program.id, 0), program, str(holidays_of(programming.land, day.year).get(day) or ""), rule)
+    holiday = words.holiday_names(language, programming.land, day.year).get(day, "")
+    return Day(day, numbers.get(program.id, 0), program, holiday, rule)
 
 
 def _weeks(days: Sequence[Day]) -> list[list[Day | None]]:

@@ -89,7 +89,7 @@ def share_of(night: Night, at: datetime) -> float:
 def _line(changes: Iterable[Change], night: Night) -> str:
     """Steps with their fades; a fade that is cut short by the next step ends there."""
     parts, level, ordered = ["M0 100"], 0.0, [*changes]
-    ends = [change.at for change in ordered[1:]] + [night.next_noon]
+    ends = [*(change.at for change in ordered[1:]), night.next_noon][:len(ordered)]
     for change, end in zip(ordered, ends, strict=True):
         faded = min(change.at + timedelta(seconds=change.fade_s), end)
         share = (faded - change.at) / timedelta(seconds=change.fade_s) if change.fade_s else 1.0
@@ -99,7 +99,7 @@ def _line(changes: Iterable[Change], night: Night) -> str:
 
 
 def _across(night: Night, at: datetime) -> float:
-    return round((min(max(at, night.noon), night.next_noon) - night.noon) / timedelta(minutes=1), 1)
+    return round((min(max(at, night.noon), night.next_noon) - night.noon) / timedelta(minutes=1), 2)
 
 
 def _band(night: Night, start: datetime, end: datetime) -> tuple[float, float]:

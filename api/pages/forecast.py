@@ -126,5 +126,4 @@ def _picture(programming: Programming, sorts: Counter[tuple[CalendarId, object]]
     wanted = lawful(curve(program, night), samples[key], night)
     others = sum(held.values()) - held[most]
     quiet = ngettext(language, "{n} lamp by another program", "{n} lamps by other programs", others) if others else ""
-    says = f"{words.evening(language, night.evening)} · {program.name}"
-    return NightPicture(night.evening, drawing(wanted, night), says, quiet)
+    return NightPicture(night.evening, drawing(wanted, night), words.evening(language, night.evening), program.name, quiet)

@@ -50,15 +50,18 @@ def saving(town: TenantStore, lamps: Sequence[Luminaire], before: Programming, a
 
 
 def held(language: str, town: TenantStore, lamps: Sequence[Luminaire], after: Programming, now: datetime) -> list[Held]:
-    """What the controllers of these lamps cannot hold by themselves, by model; of each model its most frequent sort of lamp is
-    asked."""
+    """What the controllers of these lamps cannot hold by themselves, each sentence once; of each model its most frequent sort of
+    lamp is asked."""
     by_model: dict[str, list[Luminaire]] = defaultdict(list)
     models = {device.asset: device.model for device in town.devices()}
     for lamp in lamps:
         if lamp.id in models:
             by_model[models[lamp.id]].append(lamp)
-    return [Held(model, len(some), _cannot(language, after, _usual(some), model, now))
-            for model, some in sorted(by_model.items())]
+    said: dict[str, list[str]] = defaultdict(list)
+    for model, some in sorted(by_model.items()):
+        for sentence in _cannot(language, after, _usual(some), model, now) or [""]:
+            said[sentence].append(model)
+    return [Held(sentence, some, sum(len(by_model[model]) for model in some)) for sentence, some in said.items()]
 
 
 def _cannot(language: str, after: Programming, lamp: Luminaire, model: str, now: datetime) -> list[str]:

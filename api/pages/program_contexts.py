@@ -72,21 +72,21 @@ class Saving:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What lamps of a model cannot hold exactly; nothing of `sentences`: they hold it all. `lives`: they hold none of it
-    and are driven from here."""
+    """What controllers of these models cannot hold by themselves; "": these hold all of it."""
 
-    model: str
+    sentence: str
+    models: Sequence[str]
     lamps: int
-    sentences: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
 class NightPicture:
-    """One night as a small drawing; `says` names what holds."""
+    """One night as a small drawing: its day in words, the program that holds, and what is said of other lamps."""
 
     evening: date
     drawing: Drawing
     says: str
+    program: str = ""
     quiet: str = ""
 
 
@@ -257,6 +257,8 @@ class NightsPage:
     first: date
     earlier: str
     later: str
+    lamp: str = ""
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,13 +103,18 @@ def read_row(key: str, row: StepRow) -> tuple[Step | None, Sequence[Wrong]]:
 def add(form: ProgramForm) -> ProgramForm:
     """One more step, at the end."""
     last = form.steps[-1] if form.steps else form.on
-    fresh = StepRow("clock", "22:00" if not form.steps else "", level=last.level)
+    fresh = StepRow("clock", _an_hour_later(last.time), level=last.level)
     return replace(form, steps=(*form.steps, fresh)) if len(form.steps) < MAX_STEPS else form
 
 
 def remove(form: ProgramForm, number: str) -> ProgramForm:
     """The form without one of its steps."""
     return replace(form, steps=tuple(row for n, row in enumerate(form.steps) if str(n) != number))
+
+
+def _an_hour_later(text: str) -> str:
+    found = _TIME.match(text)
+    return f"{(int(found[1]) + 1) % 24:02}:{found[2]}" if found else "22:00"
 
 
 def _needed(row: StepRow) -> Iterator[str]:

@@ -2,10 +2,13 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
+from functools import lru_cache
+from types import MappingProxyType
 
 from babel.dates import format_date, get_day_names, get_month_names
+from holidays import country_holidays
 
 from api.i18n import number, translate
 from city.errors import Conflict, Invalid
@@ -67,6 +70,13 @@ def rule(language: str, one: Rule) -> str:
         shown = ", ".join(short_date(language, day) for day in sorted(one.days)[:3])
         parts.append(shown + (f" … ({len(one.days)})" if len(one.days) > 3 else ""))
     return " · ".join(parts)
+
+
+@lru_cache(maxsize=512)
+def holiday_names(language: str, land: str, year: int) -> Mapping[date, str]:
+    """The public holidays of a Land in a year, by name."""
+    return MappingProxyType(dict(country_holidays("DE", subdiv=land or None, years=year,
+                                                  language="de" if language == "de" else "en_US")))
 
 
 def weekdays(language: str, days: Iterable[int]) -> str:

@@ -1,12 +1,13 @@
 """What a town says of itself that programs need: in which Land it lies, and so which holidays it keeps."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
 
 from api.audit import record
+from api.auth import Actor
 from api.deps import Acting, Asking, Engineering, Here, Now, Viewing
 from api.i18n import explain, language_of
 from api.pages import program_words as words
@@ -17,8 +18,8 @@ from api.pages.program_contexts import Option, SettingsPage
 from api.pages.render import PageRoute, back, html, page_of
 from city.errors import Invalid
 from city.nights import evening_of
-from city.programs import LANDS, holidays_of
-from city.store.ports import Role
+from city.programs import LANDS
+from city.store.ports import Role, TenantStore
 
 SHOWN = 15
 
@@ -29,12 +30,9 @@ FormWord = Annotated[str, Form(max_length=300)]
 
 @router.get(paths("settings")[0])
 @router.get(paths("settings")[1])
-def settings(request: Request, town: Viewing, who: Asking, at: Now, saved: Word = "", land: Word = "") -> Response:
-    """The Land and the holidays to come; `land` shows those of another one before it is chosen."""
-    shown = land if land in LANDS else town.tenant.land
-    return html(request, SettingsPage(
-        page_of(request, who, town.tenant), shown, [Option(code, name) for code, name in words.LAENDER.items()],
-        coming(shown, evening_of(at)), may(who, Role.ENGINEER), bool(saved)))
+def settings(request: Request, town: Viewing, who: Asking, at: Now, saved: Word = "") -> Response:
+    """The Land and the holidays to come."""
+    return _page(request, town, who, at, saved=bool(saved))
 
 
 @router.post(paths("settings")[0])
@@ -44,16 +42,23 @@ def keep(request: Request, here: Here, town: Engineering, who: Acting, at: Now, 
     language = language_of(request)
     if land and land not in LANDS:
         wrong = Invalid("“{value}” is no Land of Germany.", field="land", rule="ISO 3166-2:DE", value=land[:10])
-        return html(request, SettingsPage(
-            page_of(request, who, town.tenant), town.tenant.land, [Option(code, name) for code, name in words.LAENDER.items()],
-            coming(town.tenant.land, evening_of(at)), may_edit=True, problems=(Problem("land", explain(language, wrong)),)),
-            status=422)
+        return _page(request, town, who, at, problems=(Problem("land", explain(language, wrong)),))
     record(town, who, at, "town settings", "land", land)
     here.store.put_tenant(replace(town.tenant, land=land))
     return back(address(language, "settings", [("saved", "1")], tenant=town.tenant.id))
 
 
-def coming(land: str, first: date) -> list[tuple[date, str]]:
+def _page(request: Request, town: TenantStore, who: Actor | None, at: datetime, *, saved: bool = False,
+          problems: tuple[Problem, ...] = ()) -> Response:
+    land = town.tenant.land
+    return html(request, SettingsPage(
+        page_of(request, who, town.tenant), land, [Option(code, name) for code, name in words.LAENDER.items()],
+        coming(language_of(request), land, evening_of(at)), may(who, Role.ENGINEER), saved, problems),
+        status=422 if problems else 200)
+
+
+def coming(language: str, land: str, first: date) -> list[tuple[date, str]]:
     """The next holidays and their names."""
-    found = [(day, name) for year in (first.year, first.year + 1) for day, name in holidays_of(land, year).items()]
+    years = (words.holiday_names(language, land, year) for year in (first.year, first.year + 1))
+    found = [(day, name) for year in years for day, name in year.items()]
     return sorted(one for one in found if one[0] >= first)[:SHOWN]

@@ -19,7 +19,7 @@ function across(clock, { extra }) {  // minutes after midnight to minutes after 
 
 function clockOf(minute, { extra }) {
   const local = (minute < NOON ? minute + NOON : minute - NOON) - (minute >= (extra < 0 ? 840 : 900) ? extra : 0);
-  const whole = ((Math.round(local) % 1440) + 1440) % 1440;
+  const whole = ((Math.floor(local + 0.02) % 1440) + 1440) % 1440;
   return `${String(Math.floor(whole / 60)).padStart(2, "0")}:${String(whole % 60).padStart(2, "0")}`;
 }
 
