@@ -87,7 +87,7 @@ class Command:
 
     `origin` says why: "override:<id>", "program", "config". `queue_id` is the UUID under which ChirpStack knows the
     latest attempt. `holds_until` is when the device will forget the order by itself (timed dimming). `cast` is the id of the
-    multicast by which the latest attempt went out, "" where it was the device's alone; nobody acknowledges a multicast, so
+    multicast by which the first attempt went out, "" where it was the device's alone; nobody acknowledges a multicast, so
     the device is not told again before `quiet_until` unless it reports otherwise.
     """
 
@@ -134,7 +134,7 @@ def advance(command: Command, event: Event, now: datetime, note: str = "") -> Co
     if event is Event.SEND:
         minutes = getattr(command.order, "minutes", None)
         return replace(command, state=state, changed_at=changed_at, sent_at=now, attempts=command.attempts + 1, note=note,
-                       cast="", quiet_until=None,
+                       quiet_until=None,
                        holds_until=now + timedelta(minutes=minutes) if minutes is not None else None)
     return replace(command, state=state, changed_at=changed_at, note=note or command.note)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from city.airtime import DATA_RATES, SCHEDULER_S, Estimate, time_on_air
+from city.budget import Spent
 from city.casting import MARGIN_S, REPEATS, Air, Cast, Cover, cover, priced
 from city.commands import Command, Event, Priority, State, advance, cast
 from city.errors import Invalid
@@ -31,7 +32,6 @@ from gateway_bridge.multicast import Multicast
 from gateway_bridge.pace import Pace
 from gateway_bridge.towns import Town
 
-SETTLE_S = 15.0  # of ChirpStack, a fade, and the first report
 PATIENCE = timedelta(seconds=30)  # for the network server to take a cast's first round; then its lamps are told alone
 TRY_AGAIN = timedelta(seconds=5)
 MEASURED_AFTER = timedelta(minutes=30)  # a cast's outcome, whatever is still under way
@@ -78,7 +78,7 @@ class Move:
 class Casts:
     """The casts under way in all towns, for the one who steers."""
 
-    def __init__(self, groups: Multicast, pace: Pace, *, together: bool) -> None:
+    def __init__(self, groups: Multicast, pace: Pace, together: bool) -> None:
         self._groups, self._pace, self._together = groups, pace, together
         self._runs: dict[TenantId, dict[str, CastRun]] = {}
         self._busy: dict[str, datetime] = {}  # until when a group's queue has something, by the group's id
@@ -124,8 +124,7 @@ class Casts:
                 else:
                     sending.append(made[0])
                     commands += made[1]
-                    spent += [(town.tenant.id, item) for item in self._pace.cast(
-                        one.net.gateways, made[0].after.seconds, now)]
+                    spent += self._spent(made[0], now)
         changes = AirChanges(casts=tuple(one.after for one in sending), spent=tuple(spent))
         return Move(tuple(sending), tuple(commands), changes, held=frozenset(held))
 
@@ -156,12 +155,11 @@ class Casts:
         if not self._pace.fits(group.gateways, seconds, key.priority, now):
             return None
         air = Air(len(frame.data), DATA_RATES[group.dr].sf, together=self._together)
-        ends = now + timedelta(seconds=(REPEATS - 1) * air.round_s(len(group.gateways)) + SCHEDULER_S + SETTLE_S
-                               + len(group.gateways) * MARGIN_S)
+        heard = now + timedelta(seconds=SCHEDULER_S + len(group.gateways) * MARGIN_S)  # by nearly all, with the first round
         name = str(uuid.uuid5(_NAMESPACE, f"{tenant}|{group.id}|{key}|{now.isoformat()}"))
-        told = [cast(some[device][1], name, now, order=order, quiet_until=_silent(some[device][0], len(one.lamps), ends))
+        told = [cast(some[device][1], name, now, order=order, quiet_until=_silent(some[device][0], len(one.lamps), heard))
                 for device in sorted(one.lamps)]
-        last = max(command.quiet_until or ends for command in told)
+        last = max(command.quiet_until or heard for command in told)
         before = CastRun(name, tenant, group.id, key.origin, key.priority, order, len(told), REPEATS, seconds, now,
                          min(last, *(some[device][1].expires_at for device in one.lamps)), now,
                          estimate=_estimate(one, some, air))
@@ -191,8 +189,11 @@ class Casts:
         if not group.ready or not self._pace.fits(group.gateways, run.seconds, run.priority, now):
             return None
         sent = self._handed_over(run, group, frame, now)
-        spent = tuple((run.tenant, item) for item in self._pace.cast(group.gateways, run.seconds, now))
-        return Move((sent,), (), AirChanges(casts=(sent.after,), spent=spent))
+        return Move((sent,), (), AirChanges(casts=(sent.after,), spent=tuple(self._spent(sent, now))))
+
+    def _spent(self, sent: Sending, now: datetime) -> list[tuple[TenantId, Spent]]:
+        until = now + timedelta(seconds=SCHEDULER_S + MARGIN_S * (len(sent.group.gateways) - 1) + sent.after.seconds)
+        return [(sent.after.tenant, item) for item in self._pace.cast(sent.group.gateways, sent.after.seconds, now, until)]
 
     def _still_fits(self, town: Town, run: CastRun, live: Collection[DevEui], knows: Knows, now: datetime) -> bool:
         """Whether everybody who hears the group shall still do what the cast says."""
@@ -259,9 +260,9 @@ def _shall(town: Town, known: Known | None, key: _Key, now: datetime) -> bool:
     return want.level in (0, 100) if key.level is None else want.level == key.level
 
 
-def _silent(known: Known, lamps: int, ends: datetime) -> datetime:
-    """When the lamp's silence means that it has not heard a cast whose rounds end then."""
-    return ends + timedelta(seconds=silence_after_s(report_within_s(known, lamps)))
+def _silent(known: Known, lamps: int, heard: datetime) -> datetime:
+    """When the lamp's silence means that it has not heard a cast, or that its report was not heard."""
+    return heard + timedelta(seconds=silence_after_s(report_within_s(known, lamps)))
 
 
 def report_within_s(known: Known, lamps: int) -> float:

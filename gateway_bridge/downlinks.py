@@ -1,13 +1,17 @@
 """A command as ChirpStack takes it on MQTT. The one place where downlinks are written."""
 
 import base64
+from datetime import datetime
 
 import msgspec
 
 from city.commands import Command
-from city.errors import Unsupported
-from city.orders import SetLevel, Setting
+from city.errors import Refused, Unsupported
+from city.orders import MulticastGroup, SetLevel, Setting
+from city.store.ports import Known
 from decoders.codec import Frame
+from gateway_bridge.multicast import Multicast
+from gateway_bridge.reading import Reader
 from gateway_bridge.wishes import Served
 
 TOPIC = "application/{application}/device/{device}/command/down"
@@ -20,6 +24,26 @@ class _Down(msgspec.Struct, rename="camel"):
     f_port: int
     data: str
     expires_at: str
+
+
+class Speaker:
+    """Says commands in their devices' words: by our codecs, the town's own scripts, and with the keys of groups."""
+
+    def __init__(self, groups: Multicast, reader: Reader) -> None:
+        self._groups, self._reader = groups, reader
+
+    def say(self, command: Command, served: Served | None, known: Known, now: datetime) -> tuple[str, bytes, int]:
+        """Topic, message, and how many bytes the order has. Raises Refused: Unsupported, Invalid, NotFound; ScriptError and
+        SandboxDown where a town's script speaks."""
+        if served is None:
+            raise Refused("The device {device} serves nothing here any more.", device=command.device)
+        order = command.order
+        if isinstance(order, MulticastGroup):
+            order = self._groups.with_keys(command.tenant, command.device, order)
+        frame = served.codec.encode_downlink(order) if served.own is None \
+            else self._reader.encode(served.own, order, served.asset, command.queue_id, now)
+        topic, payload = downlink(command, frame, known.state.application_id, confirmed=says_nothing_of(served, command))
+        return topic, payload, len(frame.data)
 
 
 def downlink(command: Command, frame: Frame, application_id: str, *, confirmed: bool = False) -> tuple[str, bytes]:

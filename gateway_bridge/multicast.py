@@ -9,16 +9,19 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from msgspec import structs
 
 from city.casting import Net
 from city.commands import Command, Priority, command
-from city.errors import NetworkServerDown, NotFound
+from city.errors import Invalid, NetworkServerDown, NotFound
 from city.ids import DevEui, GatewayId, TenantId
 from city.multicast import ORIGIN, Member, Membership, RadioGroup, nets_of
-from city.orders import LevelNotice, MulticastGroup, Setting, kept_as, to_json
-from city.reporting import notice_for
+from city.orders import LevelNotice, MulticastGroup, Setting, from_json, kept_as
+from city.quantities import RADIO_DR
+from city.reach import gateways_of
+from city.reporting import RATES, notice_for
 from city.settings import Chirpstack
 from city.store.port_air import AirChanges
 from city.store.ports import Known, TenantStore
@@ -43,13 +46,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Town:
-    """One town's groups. `enlisted`: whom the network server knows as members, None until it was asked."""
+    """One town's groups. `enlisted`: whom the network server knows as members, None until it was asked. `written`: members
+    as they are in the database."""
 
     groups: dict[str, RadioGroup]
     members: dict[str, dict[DevEui, Member]]
     wanted: dict[str, Wanted] = field(default_factory=dict)
     enlisted: dict[str, set[DevEui] | None] = field(default_factory=dict)
     tried: dict[tuple[DevEui, str], datetime] = field(default_factory=dict)
+    written: dict[tuple[str, DevEui], Member] = field(default_factory=dict)
     looked_at: datetime | None = None
     nets: Sequence[Net] | None = None
 
@@ -81,7 +86,9 @@ class Multicast:
         members: dict[str, dict[DevEui, Member]] = defaultdict(dict)
         for member in own.radio_members():
             members[member.group][member.device] = member
-        self._towns[own.tenant.id] = _Town({group.id: group for group in own.radio_groups()}, dict(members))
+        town = _Town({group.id: group for group in own.radio_groups()}, dict(members))
+        town.written = _flat(members)
+        self._towns[own.tenant.id] = town
 
     def nets(self, tenant: TenantId) -> Sequence[Net]:
         """The groups that can be told something."""
@@ -96,6 +103,25 @@ class Multicast:
         """None where there is none any more."""
         town = self._towns.get(tenant)
         return None if town is None else town.groups.get(group)
+
+    def kept(self, changes: AirChanges) -> None:
+        """These are in the database."""
+        for tenant, member in (*changes.left, *changes.members):
+            if (mine := self._towns.get(tenant)) is not None:
+                mine.written.pop((member.group, member.device), None)
+        for tenant, member in changes.members:
+            if (mine := self._towns.get(tenant)) is not None:
+                mine.written[member.group, member.device] = member
+
+    def lost(self, tenant: TenantId, group: str, why: str, now: datetime) -> AirChanges:
+        """The network server has the group no more: it is made again."""
+        mine, known = self._towns.get(tenant), self.group(tenant, group)
+        if mine is None or known is None:
+            return AirChanges()
+        changed: list[AirChanges] = []
+        self._put(mine, replace(known, network_id="", ready=False, note=why, changed_at=now), changed)
+        mine.enlisted.pop(group, None)
+        return joined(changed)
 
     def with_keys(self, tenant: TenantId, device: DevEui, order: MulticastGroup) -> MulticastGroup:
         """The order as it is encoded for the device. Raises NotFound and Invalid where there are no such keys any more."""
@@ -122,11 +148,9 @@ class Multicast:
                                  dr=self._dr, had=mine.groups.keys())
         mine.wanted = {item.group.id: item for item in found}
         changes = [self._shape(mine, item, known, now) for item in found]
-        commands, members, left = self._enrol(mine, town.tenant.id, known, now)
-        changed = AirChanges(groups=tuple(group for group in changes if group is not None),
-                             gone=self._gone(mine, town.tenant.id),
-                             members=tuple((town.tenant.id, member) for member in members),
-                             left=tuple((town.tenant.id, member) for member in left))
+        commands = self._enrol(mine, known, now)
+        changed = joined([AirChanges(groups=tuple(group for group in changes if group is not None),
+                                     gone=self._gone(mine, town.tenant.id)), _unwritten(mine, town.tenant.id)])
         if changed:
             mine.nets = None
         return commands, changed
@@ -154,33 +178,32 @@ class Multicast:
         mine.groups[new.id] = new
         return new
 
-    def _enrol(self, mine: _Town, tenant: TenantId, known: Knows,
-               now: datetime) -> tuple[list[Command], list[Member], list[Member]]:
-        """Orders that tell keys, members of which something new is known, and those that are none any more."""
+    def _enrol(self, mine: _Town, known: Knows, now: datetime) -> list[Command]:
+        """Orders that tell keys and notices; members are as they are known to be now."""
         commands: list[Command] = []
-        changed: list[Member] = []
-        left: list[Member] = []
+        places = {(item.group.slot, device) for item in mine.wanted.values() for device in item.devices}
         busy = Counter(found.state.gateway for some in mine.members.values() for device in some
                        if (found := known(device)) is not None and any(one.origin == ORIGIN for one in found.live))
         if self._keyring is None:
-            return commands, changed, left
+            return commands
         for name, item in sorted(mine.wanted.items()):
             before = mine.members.get(name, {})
             enrolled = enrolling.enrolled(item, before, known, self._keyring, now)
             after = dict(enrolled.members)
             for device, order in sorted(enrolled.orders.items()):
-                made = self._order(mine, tenant, known(device), order, busy, now)
+                if after[device].state is Membership.LEAVING and (item.group.slot, device) in places:
+                    continue  # another group's keys will take the place
+                made = self._order(mine, known(device), order, busy, now)
                 if made is not None:
                     commands += made
                     after[device] = _told(after[device], now)
-            changed += [member for device, member in after.items() if before.get(device) != member]
-            left += [member for device, member in before.items() if device not in after]
+            commands += self._notices(item, after, known, now)
             mine.members[name] = after
-        return commands, changed, left
+        return commands
 
-    def _order(self, mine: _Town, tenant: TenantId, found: Known | None, order: MulticastGroup,
-               busy: "Counter[GatewayId | None]", now: datetime) -> list[Command] | None:
-        """The commands that tell a lamp its keys, and within how much time to report changes; None where it has to wait."""
+    def _order(self, mine: _Town, found: Known | None, order: MulticastGroup, busy: "Counter[GatewayId | None]",
+               now: datetime) -> list[Command] | None:
+        """The command that tells a lamp its keys; None where it has to wait."""
         if found is None or any(one.origin == ORIGIN for one in found.live) or busy[found.state.gateway] >= KEYS_AT_ONCE:
             return None
         key = found.device.dev_eui, order.dev_addr
@@ -189,19 +212,19 @@ class Multicast:
             return None
         mine.tried[key] = now
         busy[found.state.gateway] += 1
-        orders: list[Setting] = [order, *self._notice(mine, found)]
-        return [command(tenant=tenant, device=found.device.dev_eui, asset=found.asset.id, order=one, origin=ORIGIN,
-                        priority=Priority.CONFIG, now=now, expires_at=now + KEY_LASTS) for one in orders]
+        return [_command(found, order, now)]
 
-    def _notice(self, mine: _Town, found: Known) -> list[Setting]:
-        """Lamps that are told together must not all report at once. What a lamp was told otherwise by hand stays."""
-        most = max((len(item.devices) for item in mine.wanted.values() if found.device.dev_eui in item.devices), default=0)
-        notice = notice_for(most)
-        codec = catalog().get(found.device.model)
-        if codec is None or encoded(codec, notice) is None:
+    def _notices(self, item: Wanted, members: Mapping[DevEui, Member], known: Knows, now: datetime) -> list[Command]:
+        """Lamps that are told together must not all report at once: members of a group that is ready are told within how much
+        time, unless they have confirmed about that."""
+        there = [found for device, member in members.items() if member.state is Membership.CONFIRMED
+                 and (found := known(device)) is not None]
+        notice = _notice(there)
+        if notice is None or encoded(catalog()[item.group.model], notice) is None:
             return []
-        kept = found.state.config.get(kept_as(LevelNotice(0, 0)))
-        return [] if kept is not None and kept == to_json(notice).decode() else [notice]
+        wrong = [found for found in there if not any(one.origin == ORIGIN for one in found.live)
+                 and not _suits(found.state.config.get(_NOTICE), notice)]
+        return [_command(found, notice, now) for found in wrong[:KEYS_AT_ONCE]]
 
     def _gone(self, mine: _Town, tenant: TenantId) -> tuple[tuple[TenantId, str], ...]:
         """Groups that nobody wants any more, once the network server has them no more."""
@@ -240,9 +263,8 @@ class Multicast:
                 return left
             try:
                 left -= await self._one(mine, group, left, changed, now)
-            except NotFound as error:  # somebody has removed it there: it is made again
-                self._put(mine, replace(group, network_id="", ready=False, note=str(error), changed_at=now), changed)
-                mine.enlisted.pop(group.id, None)
+            except NotFound as error:  # somebody has removed it there
+                changed.append(self.lost(group.tenant, group.id, str(error), now))
         return left
 
     async def _one(self, mine: _Town, group: RadioGroup, left: int, changed: list[AirChanges], now: datetime) -> int:
@@ -284,12 +306,11 @@ class Multicast:
             await network.dismiss(group.network_id, device)
             there.discard(device)
             calls += 1
-        members = mine.members.get(group.id, {})
-        wrong = [replace(member, enlisted=device in there) for device, member in members.items()
-                 if member.enlisted != (device in there)]
-        members.update((member.device, member) for member in wrong)
-        if wrong:
-            changed.append(AirChanges(members=tuple((group.tenant, member) for member in wrong)))
+        mine.members[group.id] = {device: member if member.enlisted == (device in there)
+                                  else replace(member, enlisted=device in there)
+                                  for device, member in mine.members.get(group.id, {}).items()}
+        if calls:
+            changed.append(_unwritten(mine, group.tenant))
         return calls
 
     def _put(self, mine: _Town, group: RadioGroup, changed: list[AirChanges]) -> None:
@@ -308,10 +329,54 @@ def joined(parts: Iterable[AirChanges]) -> AirChanges:
                            members=_last(whole.members))
 
 
+def _unwritten(mine: _Town, tenant: TenantId) -> AirChanges:
+    """What of the members is not in the database as it is."""
+    now = _flat(mine.members)
+    changed = tuple((tenant, member) for key, member in now.items() if mine.written.get(key) != member)
+    left = tuple((tenant, member) for key, member in mine.written.items() if key not in now)
+    return AirChanges(members=changed, left=left)
+
+
+def _flat(members: Mapping[str, Mapping[DevEui, Member]]) -> dict[tuple[str, DevEui], Member]:
+    return {(name, device): member for name, some in members.items() for device, member in some.items()}
+
+
 def _last(members: Iterable[tuple[TenantId, Member]]) -> tuple[tuple[TenantId, Member], ...]:
     found: Mapping[tuple[TenantId, str, DevEui], tuple[TenantId, Member]] = {
         (tenant, member.group, member.device): (tenant, member) for tenant, member in members}
     return tuple(found.values())
+
+
+def _command(found: Known, order: Setting, now: datetime) -> Command:
+    return command(tenant=found.tenant.id, device=found.device.dev_eui, asset=found.asset.id, order=order, origin=ORIGIN,
+                   priority=Priority.CONFIG, now=now, expires_at=now + KEY_LASTS)
+
+
+def _notice(members: Sequence[Known]) -> LevelNotice | None:
+    """Within how much time the members of a group should report, by how they are heard."""
+    if not members:
+        return None
+    heard = sum(len(gateways_of(found.state)) for found in members) / len(members)
+    rates = Counter(12 - dr for found in members if isinstance(dr := found.state.value(RADIO_DR), int) and 0 <= dr <= 5)
+    return notice_for(len(members), gateways=max(round(heard), 1), rates=rates or RATES)
+
+
+def _suits(kept: str | None, wanted: LevelNotice) -> bool:
+    """Whether what a lamp has confirmed is near enough: nobody is told anew for a few seconds."""
+    seconds = _seconds(kept) if kept is not None else None
+    return seconds is not None and 0.7 * wanted.random_seconds <= seconds <= 1.5 * wanted.random_seconds
+
+
+@lru_cache(maxsize=256)
+def _seconds(kept: str) -> int | None:
+    try:
+        order = from_json(kept)
+    except Invalid:
+        return None
+    return order.random_seconds if isinstance(order, LevelNotice) else None
+
+
+_NOTICE = kept_as(LevelNotice(0, 0))
 
 
 def _told(member: Member, now: datetime) -> Member:

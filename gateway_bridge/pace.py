@@ -1,4 +1,5 @@
-"""How fast orders may go out: a few under way at each gateway, and never more on the air in an hour than its budget."""
+"""How fast orders may go out: a few under way at each gateway, neighbours in turns (their frames would spoil each other),
+and never more on the air in an hour than the budget."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from city.quantities import RADIO_DOWNLINK_SF
 from city.readings import DeviceState
 from city.settings import Bridge, Chirpstack
 from city.store.ports import Known
+from city.turns import Turns
 
 UNDER_WAY = timedelta(seconds=10)  # an order of which nothing is heard is not under way any more, as far as its gateway goes
 LEAST_BYTES = 4  # of an order, before it is encoded
@@ -36,6 +38,7 @@ class Pace:
         self._band = down_band()
         self._out: dict[DevEui, _Out] = {}
         self._counts: dict[GatewayId, int] = {}
+        self._turns = Turns()
 
     def begin(self, known: Callable[[DevEui], Known | None], now: datetime) -> None:
         """A new look: what a gateway has sent, or nobody has heard of for a while, is not under way any more."""
@@ -57,10 +60,17 @@ class Pace:
 
         return opens
 
+    def has_turn(self, state: DeviceState, now: datetime) -> bool:
+        """Whether a gateway may send to the device alone now: nobody else sends whom it hears too well."""
+        if state.gateway is None:
+            return True
+        return self._turns.opens(state.gateway, state.reach, time_on_air(LEAST_BYTES, self._factor(state)), now)
+
     def send(self, command: Command, state: DeviceState, size: int, now: datetime) -> Spent | None:
         """A single order of so many bytes goes out now; what it costs, None where nobody knows."""
         if state.gateway is None:
             return None
+        self._turns.took(state.gateway, state.reach, time_on_air(size, self._factor(state)), now)
         self._out[command.device] = _Out(state.gateway, command, now)
         self._counts[state.gateway] = self._counts.get(state.gateway, 0) + 1
         return self._spend(state.gateway, time_on_air(size, self._factor(state)), now)
@@ -69,8 +79,9 @@ class Pace:
         """Whether each of these may send a frame of so many seconds."""
         return all(self._budget.allows(gateway, self._band, seconds, priority, now) for gateway in gateways)
 
-    def cast(self, gateways: Sequence[GatewayId], seconds: float, now: datetime) -> list[Spent]:
-        """A frame goes out by each of these."""
+    def cast(self, gateways: Sequence[GatewayId], seconds: float, now: datetime, until: datetime) -> list[Spent]:
+        """A frame goes out by each of these; who hears any of them is told nothing alone `until` it is over."""
+        self._turns.hush(gateways, until)
         return [self._spend(gateway, seconds, now) for gateway in gateways]
 
     def used_s(self, gateway: GatewayId, now: datetime) -> float:

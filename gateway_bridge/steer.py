@@ -26,13 +26,12 @@ from city.clock import Clock
 from city.commands import Command, Event, Priority, State, advance
 from city.errors import BrokerDown, LeaseLost, NetworkServerDown, NotFound, Refused, SandboxDown, ScriptError
 from city.ids import DevEui, GatewayId, TenantId
-from city.orders import MulticastGroup
 from city.settings import Bridge, Chirpstack
 from city.store.port_air import AirChanges
 from city.store.ports import Facts, Known, Lease, Store
 from gateway_bridge import casts, wishes
 from gateway_bridge.casts import Casts, Move
-from gateway_bridge.downlinks import downlink, says_nothing_of
+from gateway_bridge.downlinks import Speaker
 from gateway_bridge.link import Link
 from gateway_bridge.memory import Memory
 from gateway_bridge.metrics import Metrics
@@ -43,7 +42,7 @@ from gateway_bridge.pace import Pace
 from gateway_bridge.reading import Reader
 from gateway_bridge.tenure import Tenure
 from gateway_bridge.waiting import unbroken
-from gateway_bridge.wishes import NOTHING, Decision, Served
+from gateway_bridge.wishes import NOTHING, Decision
 
 SLICE_S = 0.005  # of planning, before what waits for the turn has it
 LOOK_S = 0.5  # of planning in one look
@@ -87,6 +86,7 @@ class Steerer:
         self._most, self._metrics, self._least = settings.frames_per_tick, metrics, least
         self._turn = turn or asyncio.Lock()
         self._reader = reader or Reader(store, metrics=metrics)
+        self._speaker = Speaker(self._groups, self._reader)
         self._memory = Memory(store, None) if memory is None else memory
         self._tenure = tenure
         self._lease: Lease | None = None
@@ -129,8 +129,7 @@ class Steerer:
         await self._provide()
 
     async def _provide(self) -> None:
-        """Some of what the network server is still to be told about groups."""
-        changes = await self._groups.provision(self._clock.now()) if self._groups.works and self.steers else AirChanges()
+        changes = await self._groups.provision(self._clock.now()) if self.steers else AirChanges()
         if changes:
             async with self._turn:
                 await asyncio.to_thread(self._note, Facts(air=changes))
@@ -159,8 +158,7 @@ class Steerer:
         return self._mirror
 
     def _new_radio(self, spent: Iterable[Spent] = ()) -> tuple[Pace, Casts]:
-        pace = Pace(self._settings, self._chirpstack, spent)
-        return pace, Casts(self._groups, pace, together=self._chirpstack.gps_time)
+        return (pace := Pace(self._settings, self._chirpstack, spent)), Casts(self._groups, pace, self._chirpstack.gps_time)
 
     def _look(self, mirror: Mirror, *, last: bool) -> list[_Item] | None:
         """Look at some devices. What to send now, or None where others are still to be looked at before."""
@@ -198,6 +196,7 @@ class Steerer:
         if facts.commands or facts.alarms or facts.air:
             revisions = self._store.commit(facts) if self._lease is None else self._store.commit_as(self._lease, facts)
             self._memory.committed(facts, revisions)
+            self._groups.kept(facts.air)
 
     async def _hand_over(self, item: _Item, mirror: Mirror) -> None:
         """Raises BrokerDown, and LeaseLost where another may steer by now."""
@@ -213,11 +212,14 @@ class Steerer:
                 _log.warning("%s", error)
                 if not isinstance(item, str):
                     async with self._turn:
-                        await asyncio.to_thread(self._not_cast, item, str(error), mirror)
+                        await asyncio.to_thread(self._not_cast, item, error, mirror)
 
-    def _not_cast(self, item: casts.Sending, why: str, mirror: Mirror) -> None:
-        move = self._radio[1].failed(item, why, self._memory.get, self._clock.now())
+    def _not_cast(self, item: casts.Sending, error: Exception, mirror: Mirror) -> None:
+        now = self._clock.now()
+        move = self._radio[1].failed(item, str(error), self._memory.get, now)
         self._note(Facts(commands=move.commands, air=move.changes))
+        if isinstance(error, NotFound):
+            self._note(Facts(air=self._groups.lost(item.group.tenant, item.group.id, str(error), now)))
         mirror.look_at(one.device for one in move.commands)
 
     async def _send(self, item: _Sending) -> None:
@@ -338,19 +340,15 @@ class Steerer:
         much time of a look and no more: others wait meanwhile. What is not said in it is said in the next."""
         spent, timer, pace = 0.0, self._reader.timer, self._radio[0]
         held: list[Command] = []
-        closed: Counter[GatewayId | None] = Counter()  # orders that have no turn: after so many their gateway has none
-        allowed = pace.gate(now)
+        closed, allowed = Counter[GatewayId | None](), pace.gate(now)  # orders that have no turn: after so many nobody has
 
         def gate(gateway: GatewayId | None, priority: Priority) -> bool:
             return closed[gateway] < MOST_CLOSED and allowed(gateway, priority)
 
         while len(sending) < most and (found := mirror.next_queued(tenant, now, gate)) is not None:
             known, command = found
-            if command.device in taken or self._waits(mirror, command, now):
-                held.append(command)
-                continue
-            if not pace.has_turn(known.state, now):
-                closed[known.state.gateway] += 1
+            if command.device in taken or self._waits(mirror, command, now) or not pace.has_turn(known.state, now):
+                closed[known.state.gateway] += not pace.has_turn(known.state, now)
                 held.append(command)
                 continue
             taken.add(command.device)
@@ -361,7 +359,7 @@ class Steerer:
                 continue
             begun = timer() if scripted else 0.0
             try:
-                topic, payload, size = self._encode(after, served, known, now)
+                topic, payload, size = self._speaker.say(after, served, known, now)
             except (Refused, ScriptError) as error:
                 yield known, advance(command, Event.GIVE_UP, now, str(error))
             except SandboxDown as error:
@@ -383,19 +381,6 @@ class Steerer:
         if mirror.waiting and now - command.created_at < TOGETHER and running.may_join(command):
             return True
         return running.crosses(command, now)
-
-    def _encode(self, command: Command, served: Served | None, known: Known, now: datetime) -> tuple[str, bytes, int]:
-        """Topic, message, and how many bytes the order has. Raises Refused: Unsupported, Invalid; ScriptError and SandboxDown
-        where a town's script speaks."""
-        if served is None:
-            raise Refused("The device {device} serves nothing here any more.", device=command.device)
-        order = command.order
-        if isinstance(order, MulticastGroup):
-            order = self._groups.with_keys(command.tenant, command.device, order)
-        frame = served.codec.encode_downlink(order) if served.own is None \
-            else self._reader.encode(served.own, order, served.asset, command.queue_id, now)
-        topic, payload = downlink(command, frame, known.state.application_id, confirmed=says_nothing_of(served, command))
-        return topic, payload, len(frame.data)
 
     def _put_back(self, sending: Iterable[_Sending]) -> None:
         """Planned again, the attempt unspent - unless an answer has come in meanwhile."""
