@@ -83,45 +83,61 @@ def place(town: TenantStore, targets: Collection[Target], wish: Wish, *, who: Ac
           limits: Limits = guards.STANDARD) -> tuple[Override, Estimate]:
     """Write a wish down. Raises as `propose`, Invalid by the guard-rails, Unsupported where nothing there can dim. Where a
     second person is needed, it waits for one."""
+    seen = town.intents_seen()
     proposal = propose(town, targets, wish, who=who, now=now, limits=limits)
     guards.refuse(proposal.findings)
     _check_typed(proposal, wish)
     estimate = proposal.estimate or views.estimate_for(town, proposal.lamps)
     override = proposal.override
     record(town, who, now, "override", _named(override.targets), _described(override))
-    if not override.needs_second and _outlived(town, override, now):
-        town.end_overrides(override.targets, now)
-    town.add_override(override)
+    ending = _outlived(town, override, now) if not override.needs_second else []
+    town.add_override(override, seen=seen)
+    for old in ending:
+        town.end_override(old.id, now)
     return override, estimate
 
 
 def approve(town: TenantStore, id: OverrideId, *, who: Actor, now: datetime, limits: Limits = guards.STANDARD) -> Override:
     """A second person agrees: what was allowed when it was asked for must still be. Raises NotFound, Forbidden, Conflict,
     Invalid."""
+    seen = town.intents_seen()
     override = town.override(id)
     guards.refuse(guards.check(_case(town, override, "admin", now), limits))
-    approved = town.approve_override(id, who.name, now)
+    approved = town.approve_override(id, who.name, now, seen=seen)
     record(town, who, now, "approve override", str(id), _described(override))
     return approved
 
 
-def end(town: TenantStore, id: OverrideId, *, who: Actor, now: datetime) -> Override:
+def end(town: TenantStore, id: OverrideId, *, who: Actor, now: datetime, limits: Limits = guards.STANDARD) -> Override:
     """Back to the program; a wish that waits for a second person is withdrawn or declined. Raises NotFound."""
     record(town, who, now, "end override", str(id))
-    return town.end_override(id, now)
+    ended = town.end_override(id, now)
+    _end_what_is_left_wrong(town, who, now, limits)
+    return ended
 
 
-def end_overrides(town: TenantStore, targets: Collection[Target], *, who: Actor, now: datetime) -> int:
+def end_overrides(town: TenantStore, targets: Collection[Target], *, who: Actor, now: datetime,
+                  limits: Limits = guards.STANDARD) -> int:
     """End what is wished for exactly these targets. Raises NotFound."""
     _known(town, targets)
     record(town, who, now, "end override", _named(tuple(targets)))
-    return town.end_overrides(targets, now)
+    ended = town.end_overrides(targets, now)
+    _end_what_is_left_wrong(town, who, now, limits)
+    return ended
 
 
 def lamps_of(town: TenantStore, targets: Collection[Target]) -> list[Luminaire]:
     """The lamps that targets name. Raises NotFound for what the town does not have."""
     _known(town, targets)
     return resolve(targets, town.luminaires(), town.programming().groups)
+
+
+def _end_what_is_left_wrong(town: TenantStore, who: Actor, now: datetime, limits: Limits) -> None:
+    """More light is always lawful, and what remains dark must be lawful without what has ended."""
+    dark = guards.left_wrong(town.luminaires(), town.programming(), town.overrides_from(now), now, limits)
+    for wish in dark:
+        record(town, who, now, "end override", str(wish.id), "it must not stay dark without the one that has ended")
+        town.end_override(wish.id, now)
 
 
 def _case(town: TenantStore, override: Override, role: str, now: datetime) -> Case:
@@ -161,9 +177,9 @@ def _check_typed(proposal: Proposal, wish: Wish) -> None:
             raise finding.error()
 
 
-def _outlived(town: TenantStore, new: Override, now: datetime) -> bool:
-    """Whether an older wish for the same lamps would come back after the new one: then it has to end."""
-    return any(old.targets == new.targets and old.end > new.end for old in town.overrides(now))
+def _outlived(town: TenantStore, new: Override, now: datetime) -> list[Override]:
+    """The older wishes for the same lamps that would come back after the new one: they have to end."""
+    return [old for old in town.overrides(now) if old.targets == new.targets and old.end > new.end]
 
 
 def _named(targets: Collection[Target]) -> str:

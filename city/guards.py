@@ -15,6 +15,7 @@ from math import cos, hypot, radians
 
 from city.errors import Invalid
 from city.floors import DARK_BELOW, EARLY, LATE, core, dark_in_core, floor_key, lamp_floor, lawful
+from city.groups import resolve
 from city.ids import AssetId, CircuitId
 from city.lighting import Override
 from city.nights import Night, curve
@@ -125,6 +126,23 @@ def refuse(findings: Iterable[Finding]) -> None:
     for finding in findings:
         if finding.weight is Weight.REFUSED:
             raise finding.error()
+
+
+def left_wrong(town: Sequence[Luminaire], programming: Programming, wishes: Iterable[Override], now: datetime,
+               limits: Limits = STANDARD) -> list[Override]:
+    """The wishes for darkness, newest first, that must end as well because another one has: what it covered shows again, and
+    what was dark with others is dark alone."""
+    kept = [wish for wish in wishes if wish.ended_at is None and wish.end > now]
+    ending: list[Override] = []
+    for wish in sorted(kept, key=lambda one: one.age, reverse=True):
+        if wish.level is None or wish.level >= DARK_BELOW or wish.emergency:
+            continue
+        others = [one for one in kept if one is not wish and one not in ending]
+        lamps = resolve(wish.targets, town, programming.groups)
+        case = Case(replace(wish, start=max(wish.start, now)), lamps, town, programming, others, "admin", now)
+        if lamps and any(finding.weight is Weight.REFUSED for finding in _dark(case, limits)):
+            ending.append(wish)
+    return ending
 
 
 def _duration(case: Case, limits: Limits) -> Iterator[Finding]:

@@ -33,11 +33,17 @@ class OverridesPart:
         with self._scope.database.read() as connection:
             return override_of(self._scope.one(connection, tables.overrides, "override", tables.overrides.c.id == id))
 
-    def add_override(self, override: Override) -> None:
-        """Adding the same one again changes nothing."""
+    def intents_seen(self) -> int:
+        """A number that rises whenever anybody wants something else of the town."""
+        with self._scope.database.read() as connection:
+            return self._scope.intents(connection)
+
+    def add_override(self, override: Override, *, seen: int | None = None) -> None:
+        """Adding the same one again changes nothing. Raises Conflict where anybody has wanted something else since the
+        number `seen`: what was checked then may not hold any more."""
         values = self._scope.row(_row(override))
         with self._scope.database.write() as connection:
-            values["revision"] = self._scope.intended(connection)
+            values["revision"] = self._scope.intended(connection, seen)
             insert = self._scope.database.insert(tables.overrides)
             connection.execute(insert.on_conflict_do_nothing(index_elements=["tenant", "id"]), values)
 
@@ -52,7 +58,7 @@ class OverridesPart:
         exactly = tuple(sorted(set(targets)))
         return self._end([wish for wish in self._overrides(_open(now)) if wish.targets == exactly], now)
 
-    def approve_override(self, id: OverrideId, actor: str, now: datetime) -> Override:
+    def approve_override(self, id: OverrideId, actor: str, now: datetime, *, seen: int | None = None) -> Override:
         """A second person agrees. Raises NotFound, Forbidden for the one who asked, Conflict where nobody is waiting."""
         wish = self.override(id)
         if wish.actor == actor:
@@ -61,7 +67,7 @@ class OverridesPart:
             raise Conflict("Nobody waits for an approval of this any more.", field="override", rule="pending")
         mine = (tables.overrides.c.id == id, tables.overrides.c.approved_at.is_(None))
         with self._scope.database.write() as connection:
-            revision = self._scope.intended(connection)
+            revision = self._scope.intended(connection, seen)
             connection.execute(self._scope.update(tables.overrides, *mine).values(
                 approved_by=plain(actor), approved_at=now, revision=revision))
         return self.override(id)

@@ -44,8 +44,12 @@ class LightingStore(Protocol):
         """Those that are active now, begin later, or wait for a second person; the newest first."""
         ...
     def override(self, id: OverrideId) -> Override: ...
-    def add_override(self, override: Override) -> None:
-        """Adding the same one again changes nothing."""
+    def intents_seen(self) -> int:
+        """A number that rises whenever anybody wants something else of the town."""
+        ...
+    def add_override(self, override: Override, *, seen: int | None = None) -> None:
+        """Adding the same one again changes nothing. Raises Conflict where anybody has wanted something else since the
+        number `seen`."""
         ...
     def end_override(self, id: OverrideId, now: datetime) -> Override:
         """It ends now, if it has not; returns it as it is then."""
@@ -53,6 +57,6 @@ class LightingStore(Protocol):
     def end_overrides(self, targets: Collection[Target], now: datetime) -> int:
         """End every override that is for exactly these targets and has not ended; returns how many."""
         ...
-    def approve_override(self, id: OverrideId, actor: str, now: datetime) -> Override:
+    def approve_override(self, id: OverrideId, actor: str, now: datetime, *, seen: int | None = None) -> Override:
         """A second person agrees. Raises Forbidden for the one who asked, Conflict where nobody is waiting."""
         ...

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Delete, Select, Table, Update, delete, select, update
 
-from city.errors import Forbidden, NotFound
+from city.errors import Conflict, Forbidden, NotFound
 from city.places import Tenant
 from city.store.database import Database, count_up, counted
 from city.store.rows import R
@@ -49,11 +49,19 @@ class Scope:
         """The revision that this transaction stamps on what it changes."""
         return count_up(self.database, connection, self.tenant.id, REVISION)
 
-    def intended(self, connection: Connection) -> int:
-        """As `next_revision`, where people want something else from now on: who steers must look."""
+    def intended(self, connection: Connection, seen: int | None = None) -> int:
+        """As `next_revision`, where people want something else from now on: who steers must look. Raises Conflict where
+        they have wanted something else since `seen` was counted."""
         revision = self.next_revision(connection)
-        count_up(self.database, connection, self.tenant.id, INTENTS)
+        now = count_up(self.database, connection, self.tenant.id, INTENTS)
+        if seen is not None and now != seen + 1:
+            raise Conflict("Somebody else has just changed something here; please look again and repeat it.", field="targets",
+                           rule="unchanged meanwhile")
         return revision
+
+    def intents(self, connection: Connection) -> int:
+        """How often people have wanted something else."""
+        return counted(connection, self.tenant.id, INTENTS)
 
     def next_audit(self, connection: Connection) -> int:
         return count_up(self.database, connection, self.tenant.id, AUDIT)

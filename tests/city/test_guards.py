@@ -132,15 +132,24 @@ def test_each_role_has_its_longest_override(role, hours, refused):
     assert bool(check(case(wish(60, hours=hours), street(3), role=role))) is refused
 
 
+def test_what_would_be_left_dark_alone_ends_with_the_wish_that_has_ended():
+    town = street(12, **RINGED)
+    middle = [f"lamp:L{n}" for n in (1, 3, 5)]
+    one, two = wish(0, *middle, id="a"), wish(0, *(f"lamp:L{n}" for n in range(6)), id="b", now=EVENING + timedelta(seconds=1))
+    now = EVENING + timedelta(seconds=2)
+    assert guards.left_wrong(town, TOWN, [one, two], now) == []
+    assert guards.left_wrong(town, TOWN, [one, replace(two, ended_at=now)], now) == [one]
+
+
 intents = st.lists(st.tuples(st.sets(st.integers(0, 9), min_size=1, max_size=10), st.sampled_from([None, 0, 3, 30, 60, 100]),
                              st.integers(0, 300), st.integers(10, 600)), max_size=8)
 
 
-@given(intents, st.integers(0, 700))
+@given(intents, st.integers(0, 700), st.sampled_from([0, 1, 2]))
 @settings(max_examples=150, deadline=None)
-def test_no_sequence_of_wishes_gets_round_the_guard_rails(asked, minute):
+def test_no_sequence_of_wishes_gets_round_the_guard_rails(asked, minute, ends):
     """Whatever passes the rails one by one, together it never darkens more of a circuit than may be, never every second
-    lamp, no lamp without its ring, none below its floor."""
+    lamp, no lamp without its ring, none below its floor; also where wishes are ended in between."""
     town = [*street(8, **RINGED, min_level=20), lamp(8), lamp(9, crossing=True)]
     kept = []
     for number, (chosen, level, start, minutes) in enumerate(asked):
@@ -148,6 +157,10 @@ def test_no_sequence_of_wishes_gets_round_the_guard_rails(asked, minute):
                     hours=(start + minutes) / 60, start=EVENING + timedelta(minutes=start))
         if not any(finding.weight is Weight.REFUSED for finding in check(case(made, town, kept), Limits())):
             kept.append(made)
+        if ends and len(kept) > ends:
+            kept.pop(ends)
+            left = guards.left_wrong(town, TOWN, kept, made.created_at)
+            kept = [one for one in kept if one not in left]
     at = EVENING + timedelta(minutes=minute)
     wants, night = Wants(TOWN, kept, at), Night.around(at, SITE)
     begin, end = core(night)

@@ -264,7 +264,7 @@ def test_what_is_public_shows_no_single_bay_lamp_or_person(world: World) -> None
 # --- the store --------------------------------------------------------------------------------------------------------
 
 ARGUMENTS: dict[str, object] = {
-    "now": NOW, "limit": 1000, "open_only": False, "since": 0, "changed_since": NOW - timedelta(days=1),
+    "now": NOW, "limit": 1000, "seen": None, "open_only": False, "since": 0, "changed_since": NOW - timedelta(days=1),
     "blocked": True, "actor": "me", "zone": ZoneId("SECRET-zone"),
     "asset": AssetId("SECRET-L1"), "bay": AssetId("SECRET-B1"), "states": (),
     "program": SHIPPED[GANZNACHT], "calendar": STANDARD, "group": Group(MINE, GroupId("mine"), "mine"),
