@@ -4,14 +4,14 @@ from contextlib import suppress
 
 import cbor2
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from city.errors import DecodeError, OutOfRange, UnknownVersion
 from city.orders import AlarmLimits, Position
 from firmware_config.cbor import MAX_BYTES, decode, encode
 from firmware_config.profile import DeviceConfig
-from tests.firmware_config.strategies import configs
+from tests.firmware_config.strategies import configs, programs
 
 
 def test_the_bytes_are_as_rfc_8949_says():
@@ -26,7 +26,24 @@ def test_the_bytes_are_as_rfc_8949_says():
 
 def test_the_largest_fits_the_smallest_frame():
     largest = DeviceConfig(86_400, 86_400, 100, AlarmLimits(1999, 2000, 499, 500, 1.0), Position(-90, -180))
-    assert len(encode(largest)) == 46 < MAX_BYTES
+    assert len(encode(largest)) == 46 < MAX_BYTES[1]
+
+
+@given(programs)
+@settings(deadline=None)
+def test_decoding_undoes_encoding_with_a_program_too(config):
+    assert decode(encode(config)) == config
+    assert encode(config)[1:3] == bytes([0, 2 if config.programs else 1])
+
+
+@given(programs.map(encode), st.data())
+@settings(deadline=None)
+def test_a_program_with_one_flipped_bit_is_another_one_or_refused(data, draw):
+    bit = draw.draw(st.integers(0, len(data) * 8 - 1))
+    other = bytearray(data)
+    other[bit // 8] ^= 1 << bit % 8
+    with suppress(DecodeError):
+        assert encode(decode(bytes(other))) == other
 
 
 @given(configs)
@@ -62,7 +79,11 @@ def test_one_flipped_bit_is_another_configuration_or_refused(data, draw):
     (cbor2.dumps({0: 1, 4: [[1], 1, 1, 1, 1]}), DecodeError),
     (cbor2.dumps({0: 1, 1: 600.0}), DecodeError),
     (cbor2.dumps({0: True}), DecodeError),
-    (cbor2.dumps({0: 2}), UnknownVersion),
+    (cbor2.dumps({0: 2}), DecodeError),  # a version with a program that has none
+    (cbor2.dumps({0: 1, 8: [1, 1]}), DecodeError),
+    (cbor2.dumps({0: 2, 8: [13, 1]}), OutOfRange),
+    (cbor2.dumps({0: 2, 9: [[1]]}), OutOfRange),
+    (cbor2.dumps({0: 3}), UnknownVersion),
     (cbor2.dumps({}), UnknownVersion),
     (cbor2.dumps({0: 1, 1: 59}), OutOfRange),
     (cbor2.dumps({0: 1, 3: 101}), OutOfRange),

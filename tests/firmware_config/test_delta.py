@@ -4,9 +4,10 @@
 from hypothesis import given
 
 from city.orders import FallbackLevel, StatusInterval, UsageInterval
-from firmware_config.delta import confirm, delta
+from firmware_config.alone import tables_of
+from firmware_config.delta import SILENT, confirm, delta
 from firmware_config.profile import DeviceConfig, from_json, to_json
-from tests.firmware_config.strategies import configs
+from tests.firmware_config.strategies import configs, programs
 
 
 @given(configs, configs)
@@ -24,7 +25,21 @@ def test_a_device_that_never_said_anything_is_told_everything(wanted):
     assert delta({}, wanted) == list(wanted.settings())
 
 
-@given(configs)
+@given(programs, programs)
+def test_of_a_program_too_and_what_is_not_wanted_any_more_is_gone(before, wanted):
+    reported = {}
+    for config in (before, wanted):
+        for setting in delta(reported, config):
+            reported = confirm(reported, setting)
+    assert delta(reported, wanted) == []
+    held = tables_of(reported)
+    assert wanted.tasks is None or {one.task for one in held.tasks} == {one.task for one in wanted.tasks}
+    if wanted.profiles is not None:
+        assert {one.slot for one in held.profiles if one.steps != SILENT} == {one.slot for one in wanted.profiles
+                                                                              if one.steps != SILENT}
+
+
+@given(programs)
 def test_json_and_back_is_the_same(config):
     assert from_json(to_json(config)) == config
 
