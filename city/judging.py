@@ -272,7 +272,7 @@ class _Work:
         most = 1.5 * self.sight.nominal_w * 1.1 * (known.at_ns - before_at) / HOUR + 10
         used = now - before
         if used < 0:  # a counter of 24 or 32 bits begins anew when it is full
-            used = min((full - before + now for full in (2**24, 2**32) if before > full - 10 * most - 100), default=used)
+            used = min((full - before + now for full in (2**24, 2**32) if full - 10 * most - 100 < before < full), default=used)
         yield Verdict(AlarmKind.METER_JUMP, not 0 <= used <= most, {"measured": round(used), "limit": round(most)})
 
     def _burning(self) -> Iterator[Verdict]:

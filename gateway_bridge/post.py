@@ -26,6 +26,7 @@ from city.settings import Notices
 TIMEOUT_S = 10.0
 MOST_ANSWER = 65_536
 MOST_BODY = 1_000_000
+_UNICAST = ipaddress.IPv6Network("2000::/3")
 Resolve = Callable[[str, int], list[str]]
 
 
@@ -134,11 +135,11 @@ class _Secure(HTTPSConnection):
 
 
 def is_public(address: str) -> bool:
-    """Whether the address is one of the public internet, however it is written (IPv4 in IPv6 too)."""
+    """Whether the address is one of the public internet. Of IPv6 only global unicast, and none that has an IPv4 inside."""
     found = ipaddress.ip_address(address.partition("%")[0])
-    inner = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
-    teredo = getattr(found, "teredo", None)
-    return found.is_global and not found.is_multicast and not teredo and (inner is None or inner.is_global)
+    if not found.is_global or found.is_multicast:
+        return False
+    return isinstance(found, ipaddress.IPv4Address) or (found in _UNICAST and found.sixtofour is None and found.teredo is None)
 
 
 def addresses_of(host: str, port: int) -> list[str]:
