@@ -32,6 +32,8 @@ _PAGES: dict[str, tuple[str, str]] = {
     "channel-trial": ("/{tenant}/betrieb/meldewege/{channel}/probe", "/en/{tenant}/operations/channels/{channel}/trial"),
     "acknowledge": ("/{tenant}/betrieb/stoerungen/{alarm}/quittieren",
                     "/en/{tenant}/operations/alarms/{alarm}/acknowledge"),
+    "energy": ("/{tenant}/betrieb/energie", "/en/{tenant}/operations/energy"),
+    "energy-figure": ("/{tenant}/betrieb/energie/wert-entfernen", "/en/{tenant}/operations/energy/remove-figure"),
     "models": ("/{tenant}/betrieb/modelle", "/en/{tenant}/operations/models"),
     "model-new": ("/{tenant}/betrieb/modelle/neu", "/en/{tenant}/operations/models/new"),
     "model": ("/{tenant}/betrieb/modelle/{vendor}/{name}", "/en/{tenant}/operations/models/{vendor}/{name}"),

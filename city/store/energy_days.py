@@ -7,12 +7,13 @@ import msgspec
 from sqlalchemy import and_, delete, func, select, tuple_
 
 from city.energy import NO_ENDS, Ends, LampNight, Used
+from city.energy_report import NightSum
 from city.errors import Conflict, NotFound
 from city.factors import MAX_FACTORS, Factor, FactorKind, Factors
 from city.ids import AssetId, TenantId
 from city.store import tables_energy as tables
 from city.store.database import Database, plain
-from city.store.port_energy import Booked, EnergySum
+from city.store.port_energy import Booked
 from city.store.rows import R
 from city.store.scope import Scope
 
@@ -26,14 +27,14 @@ class EnergyPart:
 
     _scope: Scope
 
-    def energy(self, first: date, last: date) -> Sequence[EnergySum]:
+    def energy(self, first: date, last: date) -> Sequence[NightSum]:
         """The nights from `first` to `last`, both included, in order of night, zone and circuit."""
         where = (_NIGHTS.night >= first, _NIGHTS.night <= last)
         place = (_NIGHTS.night, _NIGHTS.zone, _NIGHTS.circuit)
         query = self._scope.select(tables.energy_nights, *where).with_only_columns(
             *place, func.count().label("lamps"), *(func.sum(_NIGHTS[name]).label(name) for name in _SUMS)).group_by(*place)
         with self._scope.database.read() as connection:
-            found = [EnergySum(row.night, row.zone, row.circuit, row.lamps, _used(row)) for row in connection.execute(query)]
+            found = [NightSum(row.night, row.zone, row.circuit, row.lamps, _used(row)) for row in connection.execute(query)]
         return sorted(found, key=lambda one: (one.night, one.zone, one.circuit or ""))
 
     def lamp_nights(self, first: date, last: date, asset: AssetId | None = None) -> Sequence[LampNight]:

@@ -5,20 +5,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
-from city.energy import Ends, LampNight, Used
+from city.energy import Ends, LampNight
+from city.energy_report import NightSum
 from city.factors import Factor, FactorKind, Factors
-from city.ids import AssetId, CircuitId, TenantId, ZoneId
-
-
-@dataclass(frozen=True, slots=True)
-class EnergySum:
-    """What the lamps of one circuit in one zone come to in one night."""
-
-    night: date
-    zone: ZoneId
-    circuit: CircuitId | None
-    lamps: int
-    used: Used
+from city.ids import AssetId, TenantId
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +23,7 @@ class Booked:
 class EnergyStore(Protocol):
     """One tenant's book of energy, and its factors."""
 
-    def energy(self, first: date, last: date) -> Sequence[EnergySum]:
+    def energy(self, first: date, last: date) -> Sequence[NightSum]:
         """The nights from `first` to `last`, both included, in order of night, zone and circuit."""
         ...
     def lamp_nights(self, first: date, last: date, asset: AssetId | None = None) -> Sequence[LampNight]:
