@@ -16,6 +16,7 @@ from city.places import Device, Luminaire
 from city.quantities import RADIO_DOWNLINK_SF
 from city.reach import gateways_of
 from city.readings import DeviceState
+from city.reporting import silence_after_s, spread_for
 from city.store.ports import TenantStore
 from decoders.codec import Codec
 
@@ -23,14 +24,15 @@ RX2_SF = 12  # ChirpStack's EU868 default for class C downlinks is RX2 at DR0; a
 SCRIPT_ORDER = 8  # bytes that an order by a town's own script is taken to have
 
 
-def price(town: TenantStore, lamps: Iterable[Luminaire], level: int | None, *, share: float = USED_SHARE) -> Estimate:
+def price(town: TenantStore, lamps: Iterable[Luminaire], level: int | None = None, *, share: float = USED_SHARE) -> Estimate:
     """What it costs to tell these lamps a level (None: as programmed) now. `share`: of the lawful time on air that orders
     may use. Raises Unsupported where none of them has a controller that dims."""
     air = _Air.of(town, lamps)
     if not air.devices:
         raise Unsupported("No lamp here has a controller that can dim it.", field="level", rule="can dim")
-    found = cover(air.devices, air.nets)
-    return priced(found, air.reach_of, Air(air.payload(level), air.sf, share))
+    spread = spread_for(len(air.devices), gateways=air.heard_by)
+    return priced(cover(air.devices, air.nets), air.reach_of,
+                  Air(air.payload(level), air.sf, share, verify_s=silence_after_s(spread), report_s=spread))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +59,27 @@ class _Air:
 
     @property
     def sf(self) -> int:
-        """The slowest spreading factor that is used."""
-        used = [factor for device in self.devices if (state := self.states.get(device)) is not None
-                and isinstance(factor := state.value(RADIO_DOWNLINK_SF), int)]
-        used += [DATA_RATES[group.dr].sf for group in self.groups if group.dr < len(DATA_RATES)]
-        return max(used, default=RX2_SF)
+        """The slowest spreading factor that is used for them; else for any device of the town, since all share RX2's."""
+        own = [state for device in self.devices if (state := self.states.get(device)) is not None]
+        for states in (own, self.states.values()):
+            used = [factor for state in states if isinstance(factor := state.value(RADIO_DOWNLINK_SF), int)]
+            used += [DATA_RATES[group.dr].sf for group in self.groups if group.dr < len(DATA_RATES)]
+            if used:
+                return max(used)
+        return RX2_SF
+
+    @property
+    def heard_by(self) -> int:
+        """How many gateways hear one of them, on average."""
+        heard = [len(reach) for reach in self.reach_of.values()]
+        return max(round(sum(heard) / len(heard)), 1) if heard else 1
 
     @property
     def reach_of(self) -> Mapping[DevEui, Sequence[GatewayId]]:
         """The gateways that reach a lamp; the one that heard it last sends to it alone."""
         found = {device: state for device in self.devices if (state := self.states.get(device)) is not None}
-        return {device: ((state.gateway,) if state.gateway else ()) + gateways_of(state) for device, state in found.items()}
+        return {device: tuple(dict.fromkeys([*([state.gateway] if state.gateway else []), *gateways_of(state)]))
+                for device, state in found.items()}
 
 
 def _size(codec: Codec, level: int) -> int:

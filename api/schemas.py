@@ -60,17 +60,25 @@ class TownOut(BaseModel):
 
 
 class EstimateOut(BaseModel):
-    """What a dim costs. `last_s`: seconds until the last lamp has been told, at one frame each at RX2's data rate."""
+    """What a dim costs. `last_s`: seconds until the last lamp obeys, `known_s`: until it has said so; `unicast_frames` and
+    `unicast_last_s`: the same by single messages; `casts`: multicast groups that are told."""
 
     lamps: int
     frames: int
     airtime_s: float
     last_s: float
+    unicast_frames: int
+    unicast_last_s: float
+    casts: int
+    gateways: int
+    known_s: float
 
     @classmethod
     def of(cls, estimate: Estimate) -> Self:
         return cls(lamps=estimate.lamps, frames=estimate.frames, airtime_s=round(estimate.airtime_s, 3),
-                   last_s=round(estimate.last_s, 1))
+                   last_s=round(estimate.last_s, 1), unicast_frames=estimate.unicast_frames,
+                   unicast_last_s=round(estimate.unicast_last_s, 1), casts=estimate.casts, gateways=estimate.gateways,
+                   known_s=round(estimate.known_s, 1))
 
 
 class ProgressOut(BaseModel):

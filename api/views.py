@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from api.library import codecs_for
-from city.airtime import Estimate, estimate
+from api.pricing import price
+from city.airtime import Estimate
 from city.alarms import Alarm, AlarmKind
 from city.commands import Command, State
-from city.errors import NotFound, Unsupported
+from city.errors import NotFound
 from city.floors import highest_floor
 from city.groups import Target, resolve
 from city.ids import AssetId, DevEui, ZoneId
@@ -23,7 +24,7 @@ from city.orders import Resume, SetLevel
 from city.parking import BayState, ZoneOccupancy, bay_state, sign_of_life, zone_occupancy
 from city.places import Device, Luminaire, ParkingBay, Restriction, Zone
 from city.planning import OWN_CALENDAR_GRACE
-from city.quantities import LAMP_LEVEL, LAMP_POWER, LAMP_REASON, RADIO_DOWNLINK_SF
+from city.quantities import LAMP_LEVEL, LAMP_POWER, LAMP_REASON
 from city.readings import NO_LASTS, DeviceState, Last, from_ns
 from city.store.ports import TenantStore
 from city.wants import Wants
@@ -31,13 +32,11 @@ from decoders.codec import Codec
 
 ALL = 1_000_000  # a limit that means: every one
 LIVE = tuple(state for state in State if state.live)
-RX2_SF = 12  # ChirpStack's EU868 default for class C downlinks is RX2 at DR0; assumed until a gateway has sent one
 FAULTS = frozenset({AlarmKind.LAMP_FAILURE, AlarmKind.DRIVER_SILENT, AlarmKind.METER_SILENT})
 OVERRIDE_GRACE = timedelta(minutes=3)
 NO_KINDS: frozenset[AlarmKind] = frozenset()
 HOUR = timedelta(hours=1)
 UNKNOWN_HEARTBEAT = timedelta(hours=24)
-SCRIPT_ORDER = 8  # bytes that an order by a town's own script is taken to have
 
 
 class LampWord(Enum):
@@ -227,19 +226,8 @@ def _of_zone(overrides: Iterable[Override], zone: ZoneId) -> Override | None:
 
 
 def estimate_for(town: TenantStore, lamps: Iterable[Luminaire]) -> Estimate:
-    """What one order to these lamps costs, spread over the gateways that hear them. Raises Unsupported where none of
-    them has a controller that dims."""
-    devices = _by_asset(town.devices())
-    codecs = codecs_for(town, devices.values())
-    able = [device for lamp in lamps if (device := dimming(devices.get(lamp.id), codecs)) is not None]
-    if not able:
-        raise Unsupported("No lamp here has a controller that can dim it.", field="level", rule="can dim")
-    states = town.states()
-    known = [state for device in able if (state := states.get(device.dev_eui)) is not None]
-    gateways = {state.gateway for state in known if state.gateway}
-    used = [factor for state in known if isinstance(factor := state.value(RADIO_DOWNLINK_SF), int)]
-    payload = max(_order_size(codecs[model]) for model in {device.model for device in able})
-    return estimate(len(able), payload, max(used, default=RX2_SF), gateways=len(gateways) or 1)
+    """What one order to these lamps costs. Raises Unsupported where none of them has a controller that dims."""
+    return price(town, lamps)
 
 
 def dimmable(town: TenantStore) -> set[AssetId]:
@@ -381,16 +369,6 @@ def dimming(device: Device | None, codecs: Mapping[str, Codec]) -> Device | None
     """The device, if it dims."""
     codec = codecs.get(device.model) if device is not None else None
     return device if codec is not None and codec.abilities.dims else None
-
-
-def _order_size(codec: Codec) -> int:
-    """Bytes of an order of a level; a model that holds no level for an hour, or only switches, has others as long."""
-    for order in (SetLevel(50, 60), SetLevel(50), SetLevel(100)):
-        try:
-            return len(codec.encode_downlink(order).data)
-        except Unsupported:
-            continue
-    return SCRIPT_ORDER
 
 
 def _number(last: Last | None) -> float | None:

@@ -73,7 +73,8 @@ class Estimate:
     """What a dim will cost: lamps, frames, seconds on air of all gateways together, and seconds until the last lamp obeys.
 
     `unicast_frames` and `unicast_last_s`: the same by single messages. `casts`: how many multicast groups are told,
-    `gateways`: how many gateways send. `loss`: the share of downlinks that is reckoned to be lost.
+    `gateways`: how many gateways send. `loss`: the share of downlinks that is reckoned to be lost. `known_s`: seconds until
+    the last lamp has reported that it obeys; many must not report at once.
     """
 
     lamps: int
@@ -85,6 +86,7 @@ class Estimate:
     casts: int = 0
     gateways: int = 0
     loss: float = 0.0
+    known_s: float = 0.0
 
 
 @lru_cache(maxsize=4096)

@@ -18,7 +18,8 @@ REPEATS = 3
 MARGIN_S = 5.0  # ChirpStack's multicast_class_c_margin: between the gateways of a group, and between its frames
 LOOK_S = 0.5  # until the bridge looks at what people want, on average
 LOSS = 0.05  # of downlinks, as long as a town has not measured its own
-PACE_S = 0.25  # between single frames of one gateway: eight under way, two seconds each
+GAP_S = 0.05  # between two frames of a gateway
+LOOKS_S = 1.0  # between two looks of the bridge: neighbouring gateways take turns (city.turns)
 RETRY_S = 45.0  # until a single message counts as lost
 VERIFY_S = 300.0  # until a lamp that has not reported after a cast is told alone
 
@@ -63,6 +64,7 @@ class Air:
     together: bool = False
     repeats: int = REPEATS
     verify_s: float = VERIFY_S
+    report_s: float = 60.0
 
     @property
     def frame_s(self) -> float:
@@ -98,23 +100,47 @@ def priced(found: Cover, reach_of: Mapping[DevEui, Sequence[GatewayId]], air: Ai
     frame after which probably none is left; whoever misses all frames is told alone once silence has shown it."""
     lamps = [device for cast in found.casts for device in cast.lamps] + list(found.single)
     ends = [_cast_s(cast, reach_of, air) for cast in found.casts]
-    alone = {device: (reach_of.get(device) or ("",))[0] for device in lamps}
     times = [seconds for seconds, _ in ends]
-    if found.single:
-        times.append(singly_s(Counter(alone[device] for device in found.single), air))
     missed = ceil(sum(left for _, left in ends) - 0.5)
+    if found.single:
+        times.append(singly_s(found.single, reach_of, air))
     if missed > 0:
-        times.append(air.verify_s + singly_s({"": missed}, air))
-    senders = {gateway for cast in found.casts for gateway in cast.net.gateways} | {alone[device] for device in found.single}
+        times.append(air.verify_s + _paced_s(missed, air))
+    last_s = max(times, default=0.0)
+    senders = {gateway for cast in found.casts for gateway in cast.net.gateways}
+    senders |= {_alone(device, reach_of) for device in found.single}
     total = sum(air.repeats * len(cast.net.gateways) for cast in found.casts) + len(found.single) + max(missed, 0)
-    return Estimate(lamps=len(lamps), frames=total, airtime_s=total * air.frame_s, last_s=max(times, default=0.0),
-                    unicast_frames=len(lamps), unicast_last_s=singly_s(Counter(alone.values()), air),
-                    casts=len(found.casts), gateways=len(senders), loss=air.loss)
+    return Estimate(lamps=len(lamps), frames=total, airtime_s=total * air.frame_s, last_s=last_s, unicast_frames=len(lamps),
+                    unicast_last_s=singly_s(lamps, reach_of, air), casts=len(found.casts), gateways=len(senders), loss=air.loss,
+                    known_s=last_s + air.report_s if lamps else 0.0)
 
 
-def singly_s(lamps: Mapping[str, int], air: Air) -> float:
-    """Seconds until so many lamps of each gateway have been told one by one: paced, within the budget, lost ones again."""
-    return max((_alone_s(count, air) for count in lamps.values() if count), default=0.0)
+def singly_s(lamps: Collection[DevEui], reach_of: Mapping[DevEui, Sequence[GatewayId]], air: Air) -> float:
+    """Seconds until these lamps have been told one by one: neighbours in turns, each gateway within its budget, lost ones
+    again."""
+    if not lamps:
+        return 0.0
+    hoods = neighbourhoods(reach_of.get(device, ()) for device in lamps)
+    gateways = Counter(_alone(device, reach_of) for device in lamps)
+    by_hood = Counter(hoods.get(gateway := _alone(device, reach_of), gateway) for device in lamps)
+    busiest = max(by_hood.values())
+    retries = rounds_needed(len(lamps), air.loss, 3) - 1
+    return max(_paced_s(busiest, air), max(_budgeted_s(count, air) for count in gateways.values())) + retries * RETRY_S
+
+
+def neighbourhoods(reaches: Iterable[Sequence[GatewayId]]) -> Mapping[GatewayId, GatewayId]:
+    """Gateways that lamps hear both of, directly or by others between them, under one name."""
+    root: dict[GatewayId, GatewayId] = {}
+
+    def found(gateway: GatewayId) -> GatewayId:
+        while root.setdefault(gateway, gateway) != gateway:
+            gateway = root[gateway]
+        return gateway
+
+    for reach in set(map(tuple, reaches)):
+        for gateway in reach[1:]:
+            root[found(gateway)] = found(reach[0])
+    return {gateway: found(gateway) for gateway in list(root)}
 
 
 def rounds_needed(lamps: int, loss: float, most: int) -> int:
@@ -152,10 +178,20 @@ def _cast_s(cast: Cast, reach_of: Mapping[DevEui, Sequence[GatewayId]], air: Air
     return last, sum(left.values()) if step == air.repeats * len(gateways) else 0.0
 
 
-def _alone_s(count: int, air: Air) -> float:
-    """One gateway's lamps, one by one: at its pace as long as the hour's budget lasts, then the next hour's."""
-    each = air.frame_s
-    burst = max(int(lawful_s(down_band(RX2_HZ)) * air.share / each), 1)
+def _alone(device: DevEui, reach_of: Mapping[DevEui, Sequence[GatewayId]]) -> GatewayId:
+    """The gateway that sends to a lamp alone."""
+    reach = reach_of.get(device)
+    return reach[0] if reach else GatewayId("")
+
+
+def _paced_s(count: int, air: Air) -> float:
+    """So many frames of one neighbourhood, as many between two looks as one gateway can send."""
+    at_once = max(int((LOOKS_S - GAP_S) / (air.frame_s + GAP_S)), 1)
+    return LOOK_S + SCHEDULER_S / 2 + ceil(count / at_once) * max(LOOKS_S, ceil(air.frame_s + GAP_S) * LOOKS_S)
+
+
+def _budgeted_s(count: int, air: Air) -> float:
+    """One gateway's frames: as many as the hour's budget holds, then the next hour's."""
+    burst = max(int(lawful_s(down_band(RX2_HZ)) * air.share / air.frame_s), 1)
     hours, rest = divmod(max(count, 1) - 1, burst)
-    retries = rounds_needed(count, air.loss, 3) - 1
-    return LOOK_S + SCHEDULER_S + hours * HOUR_S + (rest + 1) * max(each, PACE_S) + retries * RETRY_S
+    return hours * HOUR_S + (rest + 1) * air.frame_s

@@ -154,7 +154,9 @@ class Casts:
         seconds = time_on_air(len(frame.data), DATA_RATES[group.dr].sf)
         if not self._pace.fits(group.gateways, seconds, key.priority, now):
             return None
-        air = Air(len(frame.data), DATA_RATES[group.dr].sf, together=self._together)
+        within = max(report_within_s(some[device][0], len(one.lamps)) for device in one.lamps)
+        air = Air(len(frame.data), DATA_RATES[group.dr].sf, together=self._together, verify_s=silence_after_s(within),
+                  report_s=within)
         heard = now + timedelta(seconds=SCHEDULER_S + len(group.gateways) * MARGIN_S)  # by nearly all, with the first round
         name = str(uuid.uuid5(_NAMESPACE, f"{tenant}|{group.id}|{key}|{now.isoformat()}"))
         told = [cast(some[device][1], name, now, order=order, quiet_until=_silent(some[device][0], len(one.lamps), heard))

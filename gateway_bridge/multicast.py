@@ -37,7 +37,7 @@ EVERY = timedelta(seconds=5)  # between two looks at a town's groups
 CALLS = 20  # of the API in one look of the steering loop
 KEYS_AT_ONCE = 8  # lamps of one gateway that are being told keys: each frame is long
 KEY_LASTS = timedelta(hours=2)
-TRY_AGAIN = timedelta(minutes=10)  # a lamp that has not confirmed its keys
+TRY_AGAIN = timedelta(minutes=2)  # a lamp that has not confirmed its keys
 AWAY = timedelta(seconds=30)  # the API, before it is asked again
 Knows = Callable[[DevEui], Known | None]
 

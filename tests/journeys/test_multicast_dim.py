@@ -166,9 +166,11 @@ async def test_a_newer_wish_overtakes_the_rounds_of_an_older_one(town):
 
 async def test_lamps_that_hear_no_round_are_told_alone_once_silence_has_shown_it(town):
     made = await with_groups(town())
-    made.chirpstack.multicast._loss = 0.9
+    made.chirpstack.carrier._loss = 0.9  # while the rounds go out
     made.dim(40)
-    await made.run(400)
+    await made.run(20)
+    made.chirpstack.carrier._loss = 0.0
+    await made.run(300)
     assert made.levels() == {40}
     orders = [one for one in made.orders() if one.cast]
     assert {one.state for one in orders} == {State.APPLIED}
