@@ -5,8 +5,9 @@ Every step is a page of its own that works without JavaScript; the console shows
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
@@ -32,12 +33,13 @@ from api.pages.contexts import (
 from api.pages.render import PageRoute, back, html, page_of
 from api.programming import tonight
 from city.errors import Invalid, Refused
-from city.floors import highest_floor
+from city.floors import EARLY, LATE, floor_at, floor_key
 from city.groups import MAX_MEMBERS, Target
 from city.guards import Limits, Weight
 from city.ids import AssetId, OverrideId
 from city.lighting import BERLIN
-from city.places import Luminaire, Restriction
+from city.nights import Night
+from city.places import Luminaire, Restriction, Site
 from city.store.ports import Role, TenantStore
 
 MOST_TARGETS = 200  # that an address or a form names one by one; a choice of many lamps comes in one field
@@ -71,11 +73,13 @@ class Meant:
     name: str
     lamps: Sequence[Luminaire]
 
-    @property
-    def floor(self) -> int:
-        """The lowest level that all of the lamps may burn at; those of crossings burn on as programmed unless they are alone."""
-        others = [lamp for lamp in self.lamps if lamp.restriction is not Restriction.CROSSWALK]
-        return max((highest_floor(lamp) for lamp in others or self.lamps), default=0)
+    def floor(self, site: Site, start: datetime, end: datetime) -> int:
+        """The lowest lawful level for all of the lamps while it is dark between these times; those of crossings burn on as
+        programmed unless they are alone."""
+        moments = list(_dark(site, start, end))
+        kinds = {floor_key(lamp): lamp for lamp in self.lamps if lamp.restriction is not Restriction.CROSSWALK}
+        lamps = list(kinds.values()) or self.lamps[:1]
+        return max((floor_at(lamp, night, at) for lamp in lamps for night, at in moments), default=0)
 
 
 @router.get(paths("dim")[0])
@@ -86,7 +90,8 @@ def dim(request: Request, town: Operating, who: Acting, at: Now, rails: Rails, z
     """The dialog for a zone, some lamps, or any targets."""
     named = _given(zone, lamp, target)
     meant = meant_by(language_of(request), town, named)
-    form = DimForm(named, level=str(max(50, meant.floor)), end=likely_end(town, at))
+    form = DimForm(named, end=likely_end(town, at))
+    form = replace(form, level=str(max(50, _floor(town, meant, form, at))))
     return _dialog(request, town, who, at, rails, form, meant)
 
 
@@ -97,8 +102,8 @@ def draft(request: Request, town: Operating, who: Acting, at: Now, rails: Rails,
     """The dialog for a choice that is too long for an address. Nothing is written down."""
     named = _given("", lamps.split(), target)
     meant = meant_by(language_of(request), town, named)
-    level = "100" if emergency else str(max(50, meant.floor))
-    form = DimForm(named, level=level, end=likely_end(town, at), emergency=bool(emergency))
+    form = DimForm(named, end=likely_end(town, at), emergency=bool(emergency))
+    form = replace(form, level="100" if emergency else str(max(50, _floor(town, meant, form, at))))
     return _dialog(request, town, who, at, rails, form, meant, given=back)
 
 
@@ -300,10 +305,31 @@ def _dialog(request: Request, town: TenantStore, who: Actor, at: datetime, rails
     given = given or request.query_params.get("back", "")
     return html(request, DimPage(
         page_of(request, who, town.tenant), form, meant.name, [lamp.name for lamp in meant.lamps[:NAMED]],
-        len(meant.lamps), meant.floor, next_sunrise(town, at), price_of(language, town, meant, form, who, at, rails),
+        len(meant.lamps), _floor(town, meant, form, at), next_sunrise(town, at),
+        price_of(language, town, meant, form, who, at, rails),
         given if is_local(given) else address(language, "console", tenant=town.tenant.id),
         [translate(language, text) for text in REASONS], problems),
         status=422 if problems and not request.headers.get("hx-request") else 200)
+
+
+def _floor(town: TenantStore, meant: Meant, form: DimForm, at: datetime) -> int:
+    """The floor while the wish would hold; as if until tomorrow, where its end cannot be read."""
+    try:
+        end = ends_at(town, form, at)
+    except Invalid:
+        end = at + timedelta(days=1)
+    return meant.floor(town.tenant.site, at, end)
+
+
+def _dark(site: Site, start: datetime, end: datetime) -> Iterator[tuple[Night, datetime]]:
+    """One moment of each part of the nights between that has floors of its own: evening, late, morning."""
+    night = Night.around(start, site)
+    while night.noon < end:
+        turns = (night.sunset, night.clock(LATE), night.clock(EARLY), night.sunrise)
+        for begin, until in pairwise(turns):
+            if max(begin, start) < min(until, end):
+                yield night, max(begin, start)
+        night = Night.around(night.next_noon + timedelta(hours=1), site)
 
 
 def _given(zone: str, lamps: Sequence[str], targets: Sequence[str]) -> tuple[str, ...]:

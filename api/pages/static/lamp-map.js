@@ -67,7 +67,7 @@ export class LampMap {
     const map = this.map;
     const count = (test) => ["+", ["case", test, 1, 0]];
     const word = ["get", "word"], lone = ["!", ["has", "point_count"]];
-    map.addSource("chosen", { type: "geojson", data: collection([], null) });
+    map.addSource("chosen", { type: "geojson", data: collection([], () => null) });
     map.addSource("lamps", { type: "geojson", data: this.#data(), cluster: true, clusterRadius: 44, clusterMaxZoom: 14,
       clusterProperties: { bad: count(["==", word, "fault"]), odd: count(["in", word, ["literal", ODD]]), quiet: count(["in", word, ["literal", QUIET]]) } });
     this.#images();

@@ -32,7 +32,7 @@ function options(series, last) {
   const step = series.step ? uPlot.paths.stepped({ align: 1 }) : uPlot.paths.linear();
   return {
     width: box.clientWidth, height: last ? 150 : 120, tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), "Europe/Berlin"),
-    legend: { show: false }, cursor: { sync: { key: "lamp" }, drag: { x: true, y: false }, points: { size: 9 } },
+    padding: [8, 16, last ? 0 : 4, 0], legend: { show: false }, cursor: { sync: { key: "lamp" }, drag: { x: true, y: false }, points: { size: 9 } },
     scales: { x: { time: true }, y: { range: (_, low, high) => series.range ?? (low === null ? [0, 1] : [Math.min(low * 0.98, low - series.least), Math.max(high * 1.02, high + series.least)]) } },
     series: [{}, { label: series.name, stroke: token(series.colour), width: 2, paths: step, spanGaps: true, points: { show: series.few } }],
     axes: [{ ...axis, values: ticks, show: last, size: 30 }, { ...axis, size: 56, values: (_, values) => values.map((value) => number(value, 2)) }],
@@ -50,6 +50,7 @@ function together(plot) {
 
 function draw() {
   for (const plot of plots) plot.destroy();
+  box.hidden = false;
   box.replaceChildren();
   plots = data.series.map((series, n) => {
     const part = document.createElement("div");
@@ -59,7 +60,6 @@ function draw() {
     box.append(part);
     return new uPlot(options(series, n === data.series.length - 1), [data.at, series.values], part);
   });
-  box.hidden = false;
 }
 
 function go(n) {

@@ -1,0 +1,142 @@
+"""The console as operators use it: lamps chosen on the map or in the list, dimmed, and seen to obey; all of it without a mouse
+too, and without a violation that axe-core would find where that is at hand."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from tests.wire.test_browser import CONFIRMED_WITHIN_MS, browser_page, running_demo, sign_in
+
+pytestmark = pytest.mark.wire
+
+AXE = Path(os.environ.get("STADTFUNK_AXE", "/nonexistent"))  # axe.min.js, where a person has installed it
+WIDE = {"width": 1440, "height": 900}
+CONFIRMED = re.compile(r"(\d+) von \1 Leuchten brennen wie gewollt|1 von 1 Leuchten brennt wie gewollt")
+
+
+@pytest.fixture(scope="module")
+def demo():
+    with running_demo("--lamps", "30", "--bays", "5", "--history", "1", "--speed", "4") as where:
+        yield where
+
+
+async def console(page, demo, query=""):
+    await sign_in(page, *demo)
+    if query:
+        await page.goto(f"{demo[0]}/hilchenbach/betrieb?{query}")
+    await page.wait_for_selector("#list[data-ready]")
+
+
+async def violations(page):
+    if not AXE.exists():
+        return []
+    await page.evaluate(AXE.read_text())
+    return await page.evaluate("axe.run(document).then((found) => found.violations.map((one) => one.id))")
+
+
+async def dims_to(page, level):
+    await page.get_by_role("spinbutton", name=re.compile("Stufe")).fill(level)
+    await page.get_by_role("button", name=re.compile(rf"Leuchten? auf {level} %")).click()
+    await expect(page.get_by_text(CONFIRMED)).to_be_visible(timeout=CONFIRMED_WITHIN_MS)
+
+
+async def test_lamps_are_dimmed_by_a_box_drawn_on_the_map(demo):
+    async with browser_page(demo[0], viewport=WIDE) as page:
+        await console(page, demo, "zone=Altstadt")
+        await page.wait_for_selector("#map[data-ready]")
+        box = await page.locator("#map").bounding_box()
+        await page.get_by_role("button", name="Rechteck wählen").click()
+        await page.mouse.move(box["x"] + 70, box["y"] + 5)
+        await page.mouse.down()
+        await page.mouse.move(box["x"] + box["width"] - 70, box["y"] + box["height"] - 5, steps=5)
+        await page.mouse.up()
+        await expect(page.locator("#drawer [data-count]")).to_have_text(re.compile(r"\d+ Leuchten gewählt"))
+        await page.get_by_role("button", name="Dimmen …").click()
+        await dims_to(page, "100")
+        assert await violations(page) == []
+
+
+async def test_the_list_says_and_does_the_same_without_a_mouse(demo):
+    async with browser_page(demo[0], viewport=WIDE) as page:
+        await console(page, demo)
+        await page.locator("#q").focus()
+        await page.keyboard.type("markt")
+        await expect(page.locator("#choose-found")).not_to_have_text(re.compile("Alle 30"))
+        assert "q=markt" in page.url
+        await page.locator("[role=grid]").focus()
+        await page.keyboard.press("Space")
+        await page.keyboard.press("Shift+ArrowDown")
+        await expect(page.locator("#counted")).to_have_text("2 Leuchten gewählt")
+        assert await page.locator("[role=row][aria-selected=true]").count() == 2
+        await page.locator("[data-dim]").focus()
+        await page.keyboard.press("Enter")
+        level = page.get_by_role("spinbutton", name=re.compile("Stufe"))
+        await expect(level).to_be_visible()
+        await level.focus()
+        await page.keyboard.press("Control+A")
+        await page.keyboard.type("100")
+        await expect(page.locator("#go")).to_have_text(re.compile("auf 100 %"))
+        await page.keyboard.press("Tab")
+        await page.locator("#go").focus()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_text(CONFIRMED)).to_be_visible(timeout=CONFIRMED_WITHIN_MS)
+        await expect(page.locator("#progress h2")).to_be_focused()
+
+
+async def test_a_polygon_is_drawn_with_the_keyboard_alone(demo):
+    async with browser_page(demo[0], viewport=WIDE) as page:
+        await console(page, demo)
+        await page.wait_for_selector("#map[data-ready]")
+        await page.get_by_role("button", name="Vieleck wählen").focus()
+        await page.keyboard.press("Enter")
+        for keys in (("ArrowLeft",) * 4 + ("ArrowUp",) * 4, ("ArrowRight",) * 8, ("ArrowDown",) * 8, ("ArrowLeft",) * 8):
+            for key in keys:
+                await page.keyboard.press(key)
+                await page.wait_for_timeout(60)  # the map glides
+            await page.wait_for_timeout(400)
+            await page.keyboard.press("Space")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#counted")).to_have_text(re.compile("gewählt"))
+
+
+async def test_a_search_is_in_the_address_and_back_works(demo):
+    async with browser_page(demo[0], viewport=WIDE) as page:
+        await console(page, demo)
+        await page.get_by_label("Zone", exact=True).select_option("Altstadt")
+        await expect(page).to_have_url(re.compile("zone=Altstadt"))
+        found = await page.locator("#choose-found").inner_text()
+        await page.get_by_label("Karte zeigt").select_option("state")
+        await expect(page).to_have_url(re.compile("colour=state"))
+        await page.go_back()
+        await page.go_back()
+        await expect(page.locator("#choose-found")).to_have_text(re.compile("Alle 30"))
+        await page.reload()
+        await page.goto(f"{demo[0]}/hilchenbach/betrieb?zone=Altstadt")
+        await page.wait_for_selector("#list[data-ready]")
+        assert await page.locator("#choose-found").inner_text() == found
+
+
+async def test_a_lamp_shows_its_history_and_its_curves_obey_keys(demo):
+    async with browser_page(demo[0], viewport=WIDE) as page:
+        await sign_in(page, *demo)
+        await page.goto(f"{demo[0]}/hilchenbach/betrieb/leuchte/HIL-0001")
+        await expect(page.locator("#plots canvas").first).to_be_visible()
+        await page.locator("#plots").focus()
+        await page.keyboard.press("End")
+        await expect(page.locator("#plot-said")).to_have_text(re.compile(r"Stufe|Leistung|Temperatur"))
+        assert await violations(page) == []
+
+
+async def test_a_technician_at_the_pole_has_a_lamp_blink_on_a_phone_without_javascript(demo):
+    async with browser_page(demo[0], viewport={"width": 360, "height": 780}, java_script_enabled=False) as page:
+        await sign_in(page, *demo)
+        await page.goto(f"{demo[0]}/hilchenbach/mast")
+        await page.fill("#nr", "HIL-0002")
+        await page.keyboard.press("Enter")
+        await page.get_by_role("button", name="100 % für 10 Min.").click()
+        await expect(page.get_by_text("brennt zehn Minuten mit 100 %")).to_be_visible()
+        await page.get_by_role("button", name="Beenden → Programm").click()
+        await expect(page.get_by_text("Zurück zum Programm")).to_be_visible()
