@@ -12,7 +12,7 @@ from city.places import Luminaire, Site
 from city.programs import Anchor, Calendar, Moment, Program, Rule, Step
 from firmware_config.sun import SEASONS
 
-HORIZON_DAYS = 370  # single nights are known so far ahead
+YEAR_DAYS = 366  # single nights are known for a year from the turn of the half-year: so their list seldom changes
 SEASON_DAYS = 30  # a rule for a longer range of the year is a season, not a list of nights
 _DAY = timedelta(days=1)
 
@@ -33,9 +33,11 @@ class Course:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """Programs of the nights from Monday to Sunday, and of the single nights to come that differ, the nearest first.
-    `seasonal`: the calendar has rules for parts of the year, and this is the pattern of the present one."""
+    """Programs of the nights from Monday to Sunday, and of the single nights that differ: those from `evening` on, the nearest
+    first, then those of this half-year that have passed, which may stay where they are. `seasonal`: the calendar has rules for
+    parts of the year, and this is the pattern of the present one."""
 
+    evening: date
     nights: tuple[ProgramId, ...]
     special: tuple[tuple[date, ProgramId], ...]
     seasonal: bool
@@ -51,12 +53,14 @@ def pattern(calendar: Calendar, land: str, evening: date) -> Pattern:
     """The pattern of a calendar as of the night that begins on `evening`."""
     nights = tuple(_usual(calendar, land, evening, weekday) for weekday in range(1, 8))
     special = []
-    for ahead in range(HORIZON_DAYS):
-        day = evening + ahead * _DAY
+    begin = date(evening.year, 1 if evening.month < 7 else 7, 1)
+    for ahead in range(YEAR_DAYS):
+        day = begin + ahead * _DAY
         rule = next((rule for rule in calendar.rules if rule.meets(day, land)), None)
         if rule is not None and _single(rule) and rule.program != nights[day.weekday()]:
             special.append((day, rule.program))
-    return Pattern(nights, tuple(special), any(_seasonal(rule) for rule in calendar.rules))
+    special.sort(key=lambda one: (one[0] < evening, abs(one[0] - evening)))
+    return Pattern(evening, nights, tuple(special), any(_seasonal(rule) for rule in calendar.rules))
 
 
 def course(program: Program, lamp: Luminaire, site: Site) -> Course:

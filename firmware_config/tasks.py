@@ -55,12 +55,12 @@ def tasks(pattern: Pattern, courses: Mapping[ProgramId, Course], family: Family,
     for day, program in pattern.special:
         more = _on(day, courses[program], times, family.steps)
         if left or len(kept) + len(more) > family.slots:
-            left.append(day)
+            left += [day] if day >= evening else []
         else:
             kept += more
     said = [Deviation("{count} single nights to come, {first} the next of them, do not fit into the controller's list: "
                       "the platform drives them live.", {"count": len(left), "first": left[0].isoformat()})] if left else []
-    return DeviceConfig(tasks=tuple(kept)), said
+    return DeviceConfig(tasks=(*usual, *sorted(kept[len(usual):], key=lambda one: one.task))), said
 
 
 class _Times:

@@ -182,14 +182,14 @@ def _holidays(pattern: Pattern, courses: dict[ProgramId, Course], rule: Callable
     for day, program in pattern.special:
         instead, weekday = rule(courses[program]), day.weekday()
         steps = _days([instead if n == weekday else one for n, one in enumerate(evenings)], shift, family.grain)
-        after |= steps[(weekday + 1) % 7] != days[(weekday + 1) % 7]
+        after |= day >= pattern.evening and steps[(weekday + 1) % 7] != days[(weekday + 1) % 7]
         if steps[weekday] == days[weekday]:
             continue
         if kind is None and family.holidays:
             kind = steps[weekday]
         (told if steps[weekday] == kind and len(told) < family.holidays else left).append(day)
-    holidays = Holidays(tuple((day.month, day.day) for day in told)) if told else None
-    return holidays, kind, _said_of(told, left, after)
+    holidays = Holidays(tuple(sorted({(day.month, day.day) for day in told}))) if told else None
+    return holidays, kind, _said_of(told, [day for day in left if day >= pattern.evening], after)
 
 
 def _said_of(told: Sequence[date], left: Sequence[date], after: bool) -> list[Deviation]:

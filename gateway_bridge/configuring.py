@@ -12,6 +12,7 @@ from msgspec import structs
 from city.commands import Command, Event, Priority, advance, command
 from city.errors import Invalid
 from city.ids import DevEui
+from city.nights import Night
 from city.orders import DimTask, Holidays, Profile, RemoveTask, Setting, SunCalendar
 from city.readings import DeviceState
 from city.store.ports import ConfigWish, Known
@@ -25,12 +26,17 @@ if TYPE_CHECKING:
 
 AFTER_HEARTBEAT = timedelta(hours=1)
 CONFIG_EXPIRES = timedelta(hours=1)
-CONFIG = "config"
+HOLD_OFF = timedelta(minutes=10)  # after an order has failed, before the same one is tried again
+TABLES_HOLD_OFF = timedelta(hours=6)  # … where nobody waits for it: a controller that refuses its program is told live
+CONFIG, TABLES = "config", "tables"  # origins: what people have set, and a lamp's program
+FEEDER = timedelta(minutes=30)  # after sunset and before sunrise, while a feeder for the night may have no power yet, or no more
 PROGRAM = SunCalendar | Holidays | Profile | DimTask | RemoveTask
 
 
-def configuring(town: Town, item: "Served", known: Known, now: datetime) -> tuple[list[Command], list[Command]]:
-    """Commands for settings that the device has not confirmed yet, and live ones that nobody wants any more."""
+def configuring(town: Town, item: "Served", known: Known, now: datetime, *,
+                reachable: bool = True) -> tuple[list[Command], list[Command]]:
+    """Commands for settings that the device has not confirmed yet, and live ones that nobody wants any more. A program is told
+    to nobody who has been silent for too long, or has no power now: it would be lost."""
     state = known.state
     under_way = [command for command in known.live if _is_setting(command)]
     if not state.application_id:
@@ -40,16 +46,23 @@ def configuring(town: Town, item: "Served", known: Known, now: datetime) -> tupl
                   if all(plain(command.order) != plain(order) for order in wanted)]
     due = [_config_command(town, item, order, now) for order in wanted
            if all(plain(command.order) != plain(order) for command in under_way)]
+    if not (reachable and _has_power(town, item, now)):
+        due = [one for one in due if one.origin != TABLES]
     return one_of_the_program(due, under_way, town.failed), superseded
+
+
+def hold_off(origin: str) -> timedelta:
+    """How long after an order of that origin has failed the same is not tried again."""
+    return TABLES_HOLD_OFF if origin == TABLES else HOLD_OFF
 
 
 def one_of_the_program(due: Sequence[Command], under_way: Iterable[Command], failed: Mapping[Essence, datetime]) -> list[Command]:
     """Of what belongs to a lamp's own program one setting at a time, in its order, so that a town's thousands are told a few
     by a few, and no lamp holds the second half of a program alone. A task that was refused is tried as one that takes the
     place of another, or the other way round: what the device holds is then not what we believe."""
-    others = [one for one in due if not isinstance(one.order, PROGRAM)]
-    program = [_otherwise(one, failed) for one in due if isinstance(one.order, PROGRAM)]
-    if not program or any(isinstance(one.order, PROGRAM) for one in under_way):
+    others = [one for one in due if one.origin != TABLES]
+    program = [_otherwise(one, failed) for one in due if one.origin == TABLES]
+    if not program or any(one.origin == TABLES for one in under_way):
         return others
     return [*others, next((one for one in program if essence(one) not in failed), program[0])]
 
@@ -94,10 +107,19 @@ def _config(wanted: bytes) -> DeviceConfig | None:
 
 
 def _is_setting(item: Command) -> bool:
-    return item.origin == CONFIG and isinstance(item.order, Setting)
+    return item.origin in (CONFIG, TABLES) and isinstance(item.order, Setting)
+
+
+def _has_power(town: Town, item: "Served", now: datetime) -> bool:
+    """Whether the lamp's controller has power now, as far as its feeder's kind tells."""
+    if item.lamp is None or item.lamp.circuit not in town.night_feeders:
+        return True
+    night = Night.around(now, town.programming.site)
+    return night.sunset + FEEDER <= now < night.sunrise - FEEDER
 
 
 def _config_command(town: Town, item: "Served", order: Setting, now: datetime) -> Command:
     lasts = CONFIG_EXPIRES if item.codec.device_class != "A" else 2 * (item.codec.heartbeat + AFTER_HEARTBEAT)
-    return command(tenant=town.tenant.id, device=item.device, asset=item.asset, order=order, origin=CONFIG,
+    origin = TABLES if isinstance(order, PROGRAM) else CONFIG
+    return command(tenant=town.tenant.id, device=item.device, asset=item.asset, order=order, origin=origin,
                    priority=Priority.CONFIG, now=now, expires_at=now + lasts)

@@ -17,9 +17,10 @@ from city.commands import Command, Priority, State
 from city.groups import Cover
 from city.ids import CommandId, DevEui, GatewayId, TenantId
 from city.lighting import Override
-from city.places import Luminaire
+from city.places import Luminaire, Supply
 from city.store.ports import Known, Store, TenantStore
 from gateway_bridge import wishes
+from gateway_bridge.configuring import TABLES, hold_off
 from gateway_bridge.memory import Memory
 from gateway_bridge.pace import Gate
 from gateway_bridge.reading import Key, Own
@@ -251,7 +252,7 @@ class Mirror:
         before, town.configs = town.configs, wishes.configs(self._store.config_wishes(town.tenant.id))
         self.look_at(device for device in before.keys() | town.configs.keys()
                      if before.get(device) != town.configs.get(device))
-        town.failed = {key: at for key, at in town.failed.items() if now - at < wishes.HOLD_OFF}
+        town.failed = {key: at for key, at in town.failed.items() if now - at < hold_off(key[1])}
 
     def _read_devices(self, page: _Page, own: TenantStore, now: datetime) -> None:
         """Which devices the town has, and what they were last made to do. Those that are new have their turn first."""
@@ -261,9 +262,11 @@ class Mirror:
             self._later.extend(page.devices if page.urgent else (one for one in page.devices if one not in before))
         town.applied = {self._shared(device): Applied.of(command)
                         for device, command in self._store.last_applied(town.tenant.id).items()}
-        for command in own.commands(states=(State.FAILED, State.EXPIRED), changed_since=now - wishes.HOLD_OFF,
-                                    limit=MOST_COMMANDS):
-            town.told(command)
+        town.night_feeders = frozenset(one.id for one in own.circuits() if one.supply is Supply.NIGHT)
+        for origin in (None, TABLES):
+            for command in own.commands(states=(State.FAILED, State.EXPIRED), changed_since=now - hold_off(origin or ""),
+                                        origin=origin, limit=MOST_COMMANDS):
+                town.told(command)
         serving = set(page.devices)
         page.orphans = [command for command in self._store.live_commands(town.tenant.id) if command.device not in serving]
 

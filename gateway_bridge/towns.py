@@ -8,7 +8,7 @@ from sys import intern
 import msgspec
 
 from city.commands import Command, State
-from city.ids import DevEui
+from city.ids import CircuitId, DevEui
 from city.lighting import Override, Setpoint
 from city.multicast import GroupWish
 from city.nights import Night, evening_of, level_at
@@ -42,7 +42,7 @@ class Applied(msgspec.Struct, frozen=True, gc=False):
 class Town:
     """What people want of one tenant, what its devices were last made to do, and what has failed a moment ago. `active` and
     `wants` are as of the time to which `moved_on` has brought it. `crowded_until`: until then so many lamps have something
-    to report that none is asked."""
+    to report that none is asked. `night_feeders`: circuits that have no power by day."""
 
     tenant: Tenant
     programming: Programming
@@ -55,6 +55,7 @@ class Town:
     group_wishes: Sequence[GroupWish] = ()
     crowded_until: datetime | None = None
     local: Collection[str] = ()
+    night_feeders: Collection[CircuitId | None] = ()
     holding: Wishes | None = None
 
     @classmethod

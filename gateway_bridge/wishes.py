@@ -32,14 +32,13 @@ from city.readings import DeviceState, from_ns
 from city.store.ports import Known
 from decoders.catalog import catalog
 from decoders.codec import Codec
-from gateway_bridge.configuring import AFTER_HEARTBEAT, configuring, missing
+from gateway_bridge.configuring import AFTER_HEARTBEAT, configuring, hold_off, missing
 from gateway_bridge.configuring import configs as configs
 from gateway_bridge.confirm import encoded
 from gateway_bridge.reading import Key, Own
 from gateway_bridge.towns import Applied, Essence, Town, essence, was_never_sent
 
 LOCK = timedelta(seconds=5)  # ChirpStack's class_c_lock_duration between two downlinks to one device
-HOLD_OFF = timedelta(minutes=10)  # after an order has failed, before the same one is tried again
 LONGEST_SILENCE = timedelta(hours=3)  # of a lamp whose status interval nobody has set
 INTERVALS_MISSED = 3
 STARTING = timedelta(minutes=10)  # a lamp that has restarted burns at its fallback until it knows the time
@@ -98,7 +97,8 @@ def decide_in_full(town: Town, item: Served | None, known: Known, now: datetime)
     live = {command.id: command for command in known.live}
     lamp = wanted(town, item, known, now) if item is not None else None
     planned = plan([lamp] if lamp is not None else (), now)
-    settings, unwanted = configuring(town, item, known, now) if item is not None else ([], [])
+    settings, unwanted = configuring(town, item, known, now, reachable=not _silent(item, known.state, now)) \
+        if item is not None else ([], [])
     asked = [*planned.commands, *settings]
     new = [_hurried(one, town) for one in asked if _may_try(one, town.failed, known.state, now)]
     ended = [*planned.superseded, *unwanted]
@@ -111,7 +111,7 @@ def decide_in_full(town: Town, item: Served | None, known: Known, now: datetime)
     if item is not None:
         alarms += silence_alarms(town.tenant.id, item, known, now)
     tried = {one.id for one in new}
-    held_off = [town.failed[essence(one)] + HOLD_OFF for one in asked if one.id not in tried]
+    held_off = [town.failed[essence(one)] + hold_off(one.origin) for one in asked if one.id not in tried]
     times = [*held_off, *(at for one in live.values() if one.state.live for at in _deadlines(one, item)),
              *(_turns(lamp, known.state) if lamp is not None else ())]
     return Decision(new, ended, moved, alarms, min((at for at in times if at > now), default=None))
@@ -123,7 +123,7 @@ def quiet(town: Town, item: Served, known: Known, now: datetime) -> bool:
     state = known.state
     if known.live or known.alarms:
         return False
-    if now - from_ns(state.heard_ns) > longest_silence(item, state) and state.heard_ns:
+    if _silent(item, state, now):
         return False
     if not state.application_id:
         return True
@@ -310,6 +310,10 @@ def _remembered(applied: Applied | None, state: DeviceState) -> Applied | None:
     return applied if applied is None or restarted is None or restarted <= applied.changed_at else None
 
 
+def _silent(item: Served, state: DeviceState, now: datetime) -> bool:
+    return bool(state.heard_ns) and now - from_ns(state.heard_ns) > longest_silence(item, state)
+
+
 def _hurried(item: Command, town: Town) -> Command:
     """Light for safety's sake goes first."""
     return replace(item, priority=Priority.SAFETY) if town.active and town.emergency(item.origin) else item
@@ -319,7 +323,7 @@ def _may_try(item: Command, failed: Mapping[Essence, datetime], state: DeviceSta
     """Whether its like has not failed a moment ago; a device that has restarted since is tried at once, and so is one that
     was never told because no broker was there, or no time."""
     failed_at = failed.get(essence(item))
-    if failed_at is None or now - failed_at >= HOLD_OFF:
+    if failed_at is None or now - failed_at >= hold_off(item.origin):
         return True
     restarted = state.at(DEVICE_BOOT)
     return restarted is not None and restarted > failed_at

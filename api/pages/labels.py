@@ -106,7 +106,7 @@ def order(language: str, command: Command) -> str:
 def why(language: str, command: Command) -> str:
     """Where a command comes from."""
     origin = command.origin.partition(":")[0]
-    texts = {"override": _("override"), "program": _("program"), "config": _("configuration")}
+    texts = {"override": _("override"), "program": _("program"), "config": _("configuration"), "tables": _("own program")}
     return translate(language, texts.get(origin, origin))
 
 

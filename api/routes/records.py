@@ -21,7 +21,7 @@ router = APIRouter(prefix=TENANT, tags=["records"], responses=RESPONSES)
 def commands(town: Viewing, asset: Annotated[str | None, Query(max_length=64)] = None,
              origin: Annotated[str | None, Query(max_length=80)] = None,
              state: Annotated[list[State] | None, Query()] = None, limit: Limit = 100) -> list[CommandOut]:
-    """Of one asset, one origin ("override:…", "program", "config"), in some states; or all."""
+    """Of one asset, one origin ("override:…", "program", "config", "tables"), in some states; or all."""
     found = town.commands(asset=AssetId(asset) if asset else None, origin=origin, states=state or (), limit=limit)
     return [CommandOut.of(command) for command in found]
 

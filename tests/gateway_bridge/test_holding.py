@@ -8,21 +8,22 @@ from msgspec import structs
 
 from city.commands import Priority, command
 from city.groups import TOWN
-from city.ids import AssetId, CalendarId, DevEui, TenantId, ZoneId
+from city.ids import AssetId, CalendarId, CircuitId, DevEui, TenantId, ZoneId
 from city.lighting import Setpoint
 from city.orders import DimTask, FallbackLevel, Profile, ReadTask, SunCalendar, from_json, to_json
-from city.places import Luminaire, Site, Tenant
+from city.places import Device, Luminaire, Site, Tenant
 from city.programs import Assignment, Programming
 from city.quantities import LAMP_TASK
-from city.readings import to_ns
-from city.store.ports import Facts
+from city.readings import DeviceState, to_ns
+from city.store.ports import Facts, Known, Registered
 from decoders.catalog import codec_of
 from firmware_config.compile import compiled, confirmed_by
 from firmware_config.delta import delta
 from firmware_config.profile import DeviceConfig
-from gateway_bridge.configuring import one_of_the_program
+from gateway_bridge.configuring import TABLES, one_of_the_program
 from gateway_bridge.towns import Town as Steered
 from gateway_bridge.towns import essence
+from gateway_bridge.wishes import decide_in_full, served
 from tests.gateway_bridge.samples import EUI, up
 from tests.gateway_bridge.test_forgetting import OLD, configured
 from tests.gateway_bridge.town import NOW, small_town
@@ -37,7 +38,8 @@ def town(programming: Programming = TOLD, **configs: DeviceConfig) -> Steered:
 
 
 def told(order: object):  # type: ignore[no-untyped-def]
-    return command(tenant=TenantId("t"), device=DevEui(EUI), asset=LAMP.id, order=order, origin="config",  # type: ignore[arg-type]
+    origin = "config" if isinstance(order, FallbackLevel) else TABLES
+    return command(tenant=TenantId("t"), device=DevEui(EUI), asset=LAMP.id, order=order, origin=origin,  # type: ignore[arg-type]
                    priority=Priority.CONFIG, now=NOON, expires_at=NOON + timedelta(hours=1))
 
 
@@ -112,3 +114,33 @@ async def test_a_task_that_a_device_tells_otherwise_is_told_anew(tmp_path: Path)
     assert from_json(said[f"DimTask:{other.task}"]) == other
     assert delta(said, config) == [structs.replace(config.tasks[1], replaces=True)]
     assert codec.encode_downlink(ReadTask(1)).port == 8
+
+
+def steered(place: Steered, state: DeviceState, now: datetime, *, lamp: Luminaire = LAMP) -> list[object]:
+    """The orders of a lamp that is configured now."""
+    known = Known(Registered.of(place.tenant, Device(DevEui(EUI), lamp.tenant, lamp.id, "nas/ul20xx"), lamp), state)
+    item = served(known, {})
+    assert item is not None
+    return [one.order for one in decide_in_full(place, item, known, now).new if one.origin == TABLES]
+
+
+def heard(now: datetime) -> DeviceState:
+    return DeviceState(DevEui(EUI), application_id="a", heard_ns=to_ns(now - timedelta(minutes=1)))
+
+
+def test_a_program_is_told_to_nobody_who_is_silent_or_has_no_power() -> None:
+    night = NOON + timedelta(hours=8)
+    behind = replace(LAMP, circuit=CircuitId("K1"))
+    assert [type(one) for one in steered(town(), heard(NOON), NOON)] == [SunCalendar]
+    assert steered(town(), heard(NOON - timedelta(hours=4)), NOON) == []
+    switched = town()
+    switched.night_feeders = {CircuitId("K1")}
+    assert steered(switched, heard(NOON), NOON, lamp=behind) == []
+    assert [type(one) for one in steered(switched, heard(night), night, lamp=behind)] == [SunCalendar]
+
+
+def test_a_controller_that_refuses_its_program_is_not_asked_every_ten_minutes() -> None:
+    place, [first, second] = town(), [told(one) for one in compiled(TOLD, LAMP, "nas/ul20xx", NOON).config.settings()]
+    place.failed = {essence(first): NOON, essence(second): NOON}
+    assert steered(place, heard(NOON + timedelta(hours=5)), NOON + timedelta(hours=5)) == []
+    assert steered(place, heard(NOON + timedelta(hours=6)), NOON + timedelta(hours=6)) == [first.order]
