@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, Delete, and_, delete, exists
+from sqlalchemy import Connection, Delete, and_, delete, exists, literal_column
 
 from city.commands import Command, State
 from city.courses import CommandStep, course, step_of
@@ -39,18 +39,23 @@ class StepsPart:
 
 
 class Steps:
-    """The bridge's half: each step is written once."""
+    """The bridge's half: each step is written once. Only when it was sent may be said anew: what the broker did not take was
+    planned again, with its attempt unspent, and was sent when it did take it."""
 
     def __init__(self, database: Database) -> None:
-        keys = [column.name for column in command_steps.primary_key]
-        self._put = database.prepared(database.insert(command_steps).on_conflict_do_nothing(index_elements=keys))
+        keys, insert = [column.name for column in command_steps.primary_key], database.insert(command_steps)
+        new, old = insert.excluded, command_steps.c
+        self._put = database.prepared(insert.on_conflict_do_update(
+            index_elements=keys, set_={"at": new.at},
+            where=and_(old.state == literal_column(f"'{State.SENT.value}'"), new.at > old.at)))
 
     def commit(self, connection: Connection, commands: Iterable[Command]) -> None:
         """Write the steps that led to these commands, in one fixed order, so that two writers never wait for each other."""
         new: dict[tuple[TenantId, tuple[CommandId, int, State]], CommandStep] = {}
         for command in commands:
             step = step_of(command)
-            new.setdefault((command.tenant, step.key), step)
+            if (key := (command.tenant, step.key)) not in new or step.state is State.SENT:
+                new[key] = step
         self._put.run(connection, sorted((_row(tenant, step) for (tenant, _), step in new.items()), key=_key))
 
 
