@@ -9,7 +9,6 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api import intents
 from api import programming as changes
 from api.audit import record
 from api.auth import Actor
@@ -107,7 +106,8 @@ def assigned(request: Request, town: Engineering, who: Acting, at: Now, target: 
     language = language_of(request)
     try:
         place = Target.parse(target)
-        question = _question(town, place, calendar)
+        lamps = forecast.lamps_of(town, town.programming(), place, town.luminaires())
+        question = asked(len(lamps), str(place), calendar)
         yes, problems = answered(language, question, "confirm", seen, confirm.strip()) if question else (True, ())
         if not yes:
             return _assigning(request, town, who, at, target, calendar, problems)
@@ -124,9 +124,10 @@ def nights(request: Request, town: Viewing, who: Asking, at: Now, target: Word =
            lamp: Word = "") -> Response:
     """The next fourteen nights of some lamps, or of one, as programmed; `lamp` is what somebody has typed to find one."""
     language, programming = language_of(request), town.programming()
-    named = _named_lamp(town, lamp.strip()) if lamp.strip() else None
+    every = town.luminaires()
+    named = _named_lamp(every, lamp.strip()) if lamp.strip() else None
     place = Target("lamp", named.id) if named else Target.parse(target) if target else TOWN
-    lamps = intents.lamps_of(town, [place])
+    lamps = forecast.lamps_of(town, programming, place, every)
     first = evening_of(night, at, programming)
     alone = [one for one in lamps if place.kind == "lamp"]
 
@@ -138,15 +139,14 @@ def nights(request: Request, town: Viewing, who: Asking, at: Now, target: Word =
     problems = (Problem("lamp", explain(language, missing)),) if lamp.strip() and named is None else ()
     return html(request, NightsPage(
         page_of(request, who, town.tenant), str(place),
-        alone[0].name if alone else words.target_name(language, town, programming, place),
+        alone[0].name if alone else words.TargetNames(language, town, programming).of(place),
         forecast.targets(language, town, programming, lamps=alone), len(lamps),
         forecast.nights_as_programmed(programming, lamps, first, language), first, other(-forecast.NIGHTS),
         other(forecast.NIGHTS), "" if named else lamp[:80], problems), status=422 if problems else 200)
 
 
-def _named_lamp(town: TenantStore, text: str) -> Luminaire | None:
+def _named_lamp(lamps: Sequence[Luminaire], text: str) -> Luminaire | None:
     """The lamp of this number, else the first of this name."""
-    lamps = town.luminaires()
     return next((one for one in lamps if one.id == text),
                 next((one for one in lamps if one.name.casefold() == text.casefold()), None))
 
@@ -190,7 +190,7 @@ def _editor(request: Request, town: TenantStore, who: Actor, at: datetime, kept:
     calendar, _wrong = calendar_form.read(replace(form, name=form.name or "-"), kept.id if kept else CalendarId("-"))
     if calendar is not None and not calendar.programs() <= programming.programs.keys():
         calendar = None
-    place = {"tenant": town.tenant.id}
+    place, names = {"tenant": town.tenant.id}, words.TargetNames(language, town, programming)
     action = address(language, "calendar", calendar=kept.id, **place) if kept else address(language, "calendar-new", **place)
     tonight = forecast.tonight(at, programming.site)
     return html(request, CalendarPage(
@@ -199,8 +199,7 @@ def _editor(request: Request, town: TenantStore, who: Actor, at: datetime, kept:
         words.LAENDER.get(programming.land, ""), months(language, programming, calendar, tonight) if calendar else (),
         _legend(programming, calendar, Night.of(tonight, programming.site)) if calendar else (),
         [words.rule(language, rule) for rule in calendar.rules] if calendar else (),
-        [words.target_name(language, town, programming, one.target) for one in programming.assignments
-         if kept is not None and one.calendar == kept.id],
+        [names.of(one.target) for one in programming.assignments if kept is not None and one.calendar == kept.id],
         _judged(language, town, programming, kept, calendar, at), may(who, Role.ENGINEER), saved, question, problems),
         status=422 if problems and not request.headers.get("hx-request") else 200)
 
@@ -262,41 +261,34 @@ def _obeying(town: TenantStore, programming: Programming, calendar: CalendarId) 
 
 def _assigning(request: Request, town: TenantStore, who: Actor, at: datetime, target: str, calendar: str,
                problems: tuple[Problem, ...] = ()) -> Response:
-    language, programming = language_of(request), town.programming()
-    judged, question, now, then = None, None, "", ""
-    if target and not calendar:
-        calendar = next((one.calendar for one in programming.assignments if str(one.target) == target), "")
+    language, programming, lamps = language_of(request), town.programming(), town.luminaires()
+    now = next((one.calendar for one in programming.assignments if str(one.target) == target), CalendarId(""))
+    calendar = calendar or now
+    judged, question = None, None
     if target and calendar:
         try:
-            judged = _preview(language, town, programming, Target.parse(target), calendar, at)
-            question = _question(town, Target.parse(target), calendar)
-            then = "" if calendar == "-" else programming.calendars[CalendarId(calendar)].name
+            judged = _preview(language, town, programming, lamps, Target.parse(target), calendar, at)
+            question = asked(judged.lamps, target, calendar)
         except Refused as error:
             problems = problems or (Problem("target", explain(language, error)),)
-    now = next((programming.calendars[one.calendar].name for one in programming.assignments
-                if str(one.target) == target and one.calendar in programming.calendars), "")
-    lamps = [one for one in town.luminaires() if target == f"lamp:{one.id}"]
+    names = {str(one.id): one.name for one in programming.calendars.values()}
+    alone = [one for one in lamps if target == f"lamp:{one.id}"]
     return html(request, AssignPage(
-        page_of(request, who, town.tenant), target, calendar, forecast.targets(language, town, programming, lamps=lamps),
-        [Option(one.id, one.name) for one in programming.calendars.values()], now, then, judged,
+        page_of(request, who, town.tenant), target, calendar, forecast.targets(language, town, programming, lamps=alone),
+        [Option(value, name) for value, name in names.items()], names.get(now, ""), names.get(calendar, ""), judged,
         question if judged and not judged.refused else None, problems), status=422 if problems else 200)
 
 
-def _preview(language: str, town: TenantStore, programming: Programming, target: Target, calendar: str, at: datetime) -> Judged:
+def _preview(language: str, town: TenantStore, programming: Programming, every: Sequence[Luminaire], target: Target,
+             calendar: str, at: datetime) -> Judged:
     chosen = CalendarId(calendar) if calendar != "-" else None
-    lamps = intents.lamps_of(town, [target])
-    if chosen is not None and chosen not in programming.calendars:
-        raise NotFound("There is no calendar “{calendar}”.", field="calendar", rule="exists", calendar=calendar[:64])
+    lamps = forecast.lamps_of(town, programming, target, every)
     found = changes.preview_assignment(town, target, chosen, lamps, at)
     after = judging.assigned(programming, target, chosen, at)
-    name = words.target_name(language, town, programming, target)
+    name = words.TargetNames(language, town, programming).of(target)
     return Judged(len(lamps), name, forecast.said(language, found), judging.saving(town, lamps, programming, after, at),
                   judging.held(language, town, lamps, after, at),
                   forecast.nights_as_programmed(after, lamps, forecast.tonight(at, after.site), language))
-
-
-def _question(town: TenantStore, target: Target, calendar: str) -> Question | None:
-    return asked(len(intents.lamps_of(town, [target])), str(target), calendar)
 
 
 def _kept(town: TenantStore, calendar: str) -> Calendar:

@@ -11,13 +11,14 @@ from api.pages import program_words as words
 from api.pages.curves import drawing
 from api.pages.program_contexts import NightPicture, Option, OptionGroup, Said
 from city.floors import floor_key, lawful
-from city.groups import TOWN
+from city.groups import TOWN, Target, resolve
 from city.guards import Finding
 from city.ids import CalendarId, ProgramId
 from city.nights import Night, curve
 from city.places import Luminaire, Site
 from city.programs import Program, Programming
 from city.store.ports import TenantStore
+from city.store.programmed import known_targets
 
 NIGHTS = 14
 
@@ -50,6 +51,16 @@ def said(language: str, findings: Iterable[Finding]) -> list[Said]:
     """Findings in words, each once."""
     found = [Said(one.weight.value, translate(language, one.message, **one.facts), one.rule) for one in findings]
     return list(dict.fromkeys(found))
+
+
+def lamps_of(town: TenantStore, programming: Programming, target: Target, every: Sequence[Luminaire]) -> Sequence[Luminaire]:
+    """The lamps of a target out of `every` lamp of the town. Raises NotFound for what the town does not have."""
+    if target == TOWN:
+        return every
+    existing = {"group": programming.groups, "lamp": {lamp.id for lamp in every}, "zone": {zone.id for zone in town.zones()},
+                "circuit": {circuit.id for circuit in town.circuits()}}
+    known_targets([target], existing)
+    return resolve([target], every, programming.groups)
 
 
 def with_program(programming: Programming, program: Program) -> Programming:

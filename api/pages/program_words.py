@@ -113,20 +113,21 @@ def evening(language: str, day: date) -> str:
     return format_date(day, "EEEEEE d. MMM" if language == "de" else "EEE d MMM", locale=_locale(language))
 
 
-def target_name(language: str, town: TenantStore, programming: Programming, target: Target) -> str:
-    """“Zone Altstadt”, or the whole town; its number where it is no longer there."""
-    match target.kind:
-        case "town":
-            return translate(language, _("the whole town"))
-        case "zone":
-            name = next((zone.name for zone in town.zones() if zone.id == target.id), target.id)
-        case "circuit":
-            name = next((circuit.name for circuit in town.circuits() if circuit.id == target.id), "") or target.id
-        case "group":
-            name = next((group.name for group in programming.groups.values() if group.id == target.id), target.id)
-        case _:
-            name = target.id
-    return f"{translate(language, _KINDS[target.kind])} {name}"
+class TargetNames:
+    """What the targets of a town are called: “Zone Altstadt”, or the whole town; a number where it is no longer there."""
+
+    def __init__(self, language: str, town: TenantStore, programming: Programming) -> None:
+        self._language = language
+        self._names = {"zone": {str(one.id): one.name for one in town.zones()},
+                       "circuit": {str(one.id): one.name for one in town.circuits()},
+                       "group": {str(one.id): one.name for one in programming.groups.values()}}
+
+    def of(self, target: Target) -> str:
+        """The name of one of them."""
+        if target.kind == "town":
+            return translate(self._language, _("the whole town"))
+        name = self._names.get(target.kind, {}).get(target.id) or target.id
+        return f"{translate(self._language, _KINDS[target.kind])} {name}"
 
 
 def uses(programming: Programming, one: Program) -> list[Calendar]:

@@ -5,6 +5,7 @@ Everything works as plain forms; a module adds handles to drag and renews what c
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -13,12 +14,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api import intents
 from api import programming as changes
 from api.audit import record
 from api.auth import Actor
 from api.deps import MAX_FIELDS, Acting, Asking, Engineering, Now, Viewing
-from api.i18n import explain, language_of, translate
+from api.i18n import explain, language_of
 from api.pages import forecast, judging, program_form
 from api.pages import program_words as words
 from api.pages.addresses import address, paths
@@ -38,7 +38,7 @@ from api.pages.program_form import ProgramForm
 from api.pages.render import PageRoute, back, html, page_of
 from city import guards
 from city.errors import Invalid, NotFound, Refused
-from city.groups import TOWN, Target
+from city.groups import TOWN, Target, resolve
 from city.ids import CalendarId, ProgramId
 from city.nights import Night, curve
 from city.places import Luminaire
@@ -46,6 +46,7 @@ from city.programs import SHIPPED, SHIPPED_CALENDARS, Assignment, Program, Progr
 from city.store.ports import Role, TenantStore
 
 _YEARS = timedelta(days=5 * 366)
+_log = logging.getLogger(__name__)
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Word = Annotated[str, Query(max_length=300)]
@@ -61,11 +62,12 @@ def _(text: str) -> str:
 def programs(request: Request, town: Viewing, who: Asking, at: Now, said: Word = "") -> Response:
     """Which calendar holds where, and what programs and calendars there are."""
     language, programming = language_of(request), town.programming()
-    by_calendar = forecast.by_calendar(programming, town.luminaires())
+    lamps = town.luminaires()
+    by_calendar = forecast.by_calendar(programming, lamps)
     night = Night.around(at, programming.site)
     numbers = {calendar: len(lamps) for calendar, lamps in by_calendar.items()}
     return html(request, ProgramsPage(
-        page_of(request, who, town.tenant), _places(language, town, programming, night),
+        page_of(request, who, town.tenant), _places(language, town, programming, lamps, night),
         [_program_row(language, programming, one, numbers, night) for one in programming.programs.values()],
         [CalendarRow(one, programming.program(one.on(night.evening, programming.land)), numbers.get(one.id, 0),
                      sum(place.calendar == one.id for place in programming.assignments),
@@ -213,13 +215,14 @@ def _handles(form: ProgramForm, night: Night) -> list[Handle]:
 
 def _judged(language: str, town: TenantStore, programming: Programming, program: Program, form: ProgramForm, night: Night,
             at: datetime) -> Judged | None:
+    lamps, target = town.luminaires(), TOWN
     try:
-        target = Target.parse(form.target)
-        lamps = intents.lamps_of(town, [target])
+        asked_for = Target.parse(form.target)
+        lamps, target = forecast.lamps_of(town, programming, asked_for, lamps), asked_for
     except Refused:
-        target, lamps = TOWN, list(town.luminaires())
+        _log.debug("preview for %r: the whole town in its place", form.target)
     after = judging.only(programming, program)
-    return Judged(len(lamps), words.target_name(language, town, programming, target),
+    return Judged(len(lamps), words.TargetNames(language, town, programming).of(target),
                   forecast.findings_for(language, after, lamps, [program], at),
                   judging.saving(town, lamps, programming, after, at), judging.held(language, town, lamps, after, at),
                   forecast.nights_of(program, lamps, night.evening, programming.site, language))
@@ -249,31 +252,23 @@ def _program_row(language: str, programming: Programming, one: Program, numbers:
                       sum(numbers.get(calendar.id, 0) for calendar in calendars), SHIPPED.get(one.id) == one)
 
 
-def _places(language: str, town: TenantStore, programming: Programming, night: Night) -> list[PlaceRow]:
+def _places(language: str, town: TenantStore, programming: Programming, lamps: Sequence[Luminaire],
+            night: Night) -> list[PlaceRow]:
     """Every assignment, the widest first; the town's own row is always there."""
     order = {"town": 0, "zone": 1, "circuit": 2, "group": 3, "lamp": 4}
-    rows = [_place(language, town, programming, one, night)
-            for one in sorted(programming.assignments, key=lambda one: (order[one.target.kind], one.target.id))]
-    if not any(one.target == TOWN for one in programming.assignments):
-        calendar = standard(programming.calendars)
-        rows.insert(0, PlaceRow(translate(language, _("the whole town")), calendar,
-                                programming.program(calendar.on(night.evening, programming.land)), len(town.luminaires()),
-                                _assign_address(language, town, str(TOWN))))
-    return rows
+    every = [*programming.assignments]
+    if not any(one.target == TOWN for one in every):
+        every.append(Assignment(TOWN, standard(programming.calendars).id, night.noon, ""))
+    names = words.TargetNames(language, town, programming)
+    return [_place(programming, one, names.of(one.target), len(resolve([one.target], lamps, programming.groups)), night,
+                   _assign_address(language, town, str(one.target)))
+            for one in sorted(every, key=lambda one: (order[one.target.kind], one.target.id))]
 
 
-def _place(language: str, town: TenantStore, programming: Programming, one: Assignment, night: Night) -> PlaceRow:
+def _place(programming: Programming, one: Assignment, name: str, lamps: int, night: Night, href: str) -> PlaceRow:
     calendar = programming.calendars.get(one.calendar) or standard(programming.calendars)
-    return PlaceRow(words.target_name(language, town, programming, one.target), calendar,
-                    programming.program(calendar.on(night.evening, programming.land)), len(_lamps(town, one.target)),
-                    _assign_address(language, town, str(one.target)), one.at, one.actor)
-
-
-def _lamps(town: TenantStore, target: Target) -> Sequence[Luminaire]:
-    try:
-        return intents.lamps_of(town, [target])
-    except NotFound:
-        return ()  # a zone or lamp that the town no longer has keeps its calendar until somebody takes it away
+    return PlaceRow(name, calendar, programming.program(calendar.on(night.evening, programming.land)), lamps, href,
+                    one.at if one.actor else None, one.actor)
 
 
 def _assign_address(language: str, town: TenantStore, target: str) -> str:

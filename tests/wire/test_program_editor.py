@@ -13,7 +13,8 @@ from playwright.async_api import Page, expect
 from tests.wire.test_browser import browser_page, running_demo
 
 pytestmark = pytest.mark.wire
-AXE = Path(os.environ.get("STADTFUNK_AXE", "/nonexistent"))  # axe.min.js, where a person has installed it
+_FILE = Path(os.environ.get("STADTFUNK_AXE", "/nonexistent"))  # axe.min.js, where a person has installed it
+AXE = _FILE.read_text() if _FILE.exists() else ""
 DESK = {"width": 1440, "height": 900}
 TOWN = "/hilchenbach"
 
@@ -102,8 +103,8 @@ async def test_a_step_is_dragged_and_the_form_says_where_to(demo: tuple[str, str
 async def test_no_page_is_wider_than_a_phone_or_shuts_anybody_out(demo: tuple[str, str], path: str) -> None:
     async with editor(demo, path, viewport={"width": 360, "height": 780}) as page:
         assert await page.evaluate("document.documentElement.scrollWidth") <= 360
-        if AXE.exists():
-            await page.evaluate(AXE.read_text())
+        if AXE:
+            await page.evaluate(AXE)
             assert await page.evaluate("axe.run(document).then((found) => found.violations.map((one) => one.id))") == []
 
 
