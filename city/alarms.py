@@ -192,10 +192,10 @@ def watch_silence(tenant: TenantId, asset: AssetId, state: DeviceState, longest:
 
 def _steady(state: DeviceState, quantity: Quantity, now: datetime) -> bool:
     """Whether the value has been what it is for a while. A clock that has been set is set; one that is not is mostly told
-    the time within a minute of the restart."""
-    if quantity is DEVICE_CLOCK_VALID and state.value(quantity) is True:
-        return True
+    the time within a minute of the restart: it must say so again after that."""
     known = state.last.get(quantity.name)
+    if quantity is DEVICE_CLOCK_VALID and known is not None:
+        return known.value is True or from_ns(known.at_ns) - from_ns(known.since_ns) >= STEADY
     return known is not None and now - from_ns(known.since_ns) >= STEADY
 
 

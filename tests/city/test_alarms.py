@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
-from city.alarms import FLOODED, STEADY, AlarmKind, watch, watch_flood, watch_silence
+from city.alarms import FLOODED, RULE, STEADY, AlarmKind, begin, watch, watch_flood, watch_silence
 from city.ids import AssetId, DevEui, TenantId
 from city.quantities import DEVICE_CLOCK_VALID, LAMP_FAILURE, Quantity
-from city.readings import DeviceState, Last, Lasts, to_ns
+from city.readings import NS, DeviceState, Last, Lasts, to_ns
 
 T, L = TenantId("t"), AssetId("L1")
 NOW = datetime(2026, 11, 22, 20, tzinfo=UTC)
@@ -28,8 +28,17 @@ def test_what_was_never_reported_is_no_alarm():
     assert watch(T, L, knowing(), [], NOW) == ()
 
 
-def test_a_clock_that_is_not_set_is_an_alarm():
-    assert [a.kind for a in watch(T, L, knowing((DEVICE_CLOCK_VALID, False)), [], NOW)] == [AlarmKind.CLOCK_INVALID]
+def test_a_clock_is_an_alarm_once_it_is_said_not_to_be_set_ten_minutes_after_the_restart():
+    assert watch(T, L, knowing((DEVICE_CLOCK_VALID, False)), [], NOW) == ()
+    at = to_ns(NOW)
+    last = Lasts.of({DEVICE_CLOCK_VALID.name: Last(False, at, at - int(STEADY.total_seconds() * NS))})
+    assert [a.kind for a in watch(T, L, DeviceState(DevEui("0" * 16), heard_ns=at, last=last), [], NOW)] == [
+        AlarmKind.CLOCK_INVALID]
+
+
+def test_an_alarm_that_a_rule_has_begun_does_not_end_by_what_the_device_says():
+    dark = begin(T, L, AlarmKind.LAMP_FAILURE, NOW - timedelta(days=1), facts={RULE: "lamp_failure", "measured": 0.5})
+    assert watch(T, L, knowing((LAMP_FAILURE, False)), [dark], NOW) == ()
 
 
 def test_silence_is_one_alarm_and_any_uplink_ends_it():

@@ -20,22 +20,28 @@ from fastapi.testclient import TestClient
 from api import auth
 from api.app import create_app
 from city import lighting
-from city.alarms import AlarmKind, begin
+from city.alarms import AlarmKind, Severity, begin
+from city.budget import Spent
 from city.clock import ManualClock
 from city.commands import Command, Priority, command
 from city.energy import LampNight, Used
 from city.errors import CityError, Conflict, Forbidden, NotFound
+from city.expected import Typical
 from city.factors import Factor, FactorKind
 from city.groups import Group, Target
-from city.ids import AssetId, CircuitId, GroupId, OverrideId, TenantId, ZoneId
+from city.ids import AssetId, CircuitId, DevEui, GatewayId, GroupId, OverrideId, TenantId, ZoneId
 from city.imports import parse
+from city.incidents import Cause, Deed, incident
 from city.lighting import Override
+from city.multicast import CastRun, GroupWish, Member, Membership, RadioGroup
+from city.notices import About, Channel, Delivery, Way
 from city.orders import SetLevel
 from city.places import Circuit, Site, Street, Tenant
 from city.programs import GANZNACHT, SHIPPED, STANDARD
 from city.readings import DeviceState, to_ns
 from city.scripts import LeafMapping, Rule, Script
 from city.settings import Settings
+from city.store.port_air import AirChanges
 from city.store.ports import Account, AuditLine, ConfigWish, DeadLetter, Facts, Role, Store, TenantStore
 from city.store.readings import LocalLog
 from decoders.catalog import catalog
@@ -48,6 +54,7 @@ HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 HEAD = "asset,kind,name,latitude,longitude,zone,circuit,dev_eui,model,power_w,lighting_class,restriction\n"
 PUBLIC = {"/api/v1/openapi.json", "/static/{path:path}"}  # routes that are no handlers of ours
 BODIES: dict[str, object] = {
+    "acts": {"deed": "note", "text": "x"}, "channels": {"name": "x", "address": "a@example.org"},
     "override": {"level": 40, "minutes": 60}, "blocked": {"blocked": True}, "config": {"fallback_level": 50},
     "programs": {"name": "x", "on": {"at": {"anchor": "sunset"}, "level": 90}, "off": {"at": {"anchor": "sunrise"}, "level": 0}},
     "calendars": {"name": "x", "default": "ganznacht"}, "assignments": {"target": "zone:SECRET-zone", "calendar": "ganznacht"},
@@ -86,15 +93,30 @@ def _populate(store: Store, id: TenantId, seed: str, mark: str) -> tuple[Overrid
     alarm = begin(id, lamp.id, AlarmKind.LAMP_FAILURE, NOW)
     store.commit(Facts(commands=(order,), alarms=(alarm,), states=(DeviceState(device, heard_ns=to_ns(NOW)),),
                        letters=(DeadLetter(f"{mark}-letter", NOW, mark, b"x", "Truncated", mark, id),)))
+    trouble = incident(id, Cause.ASSET, lamp.id, NOW, Severity.MAJOR, assets=(lamp.id,), kinds=(AlarmKind.LAMP_FAILURE,))
+    store.put_incidents(id, [replace(trouble, id=f"{mark}-fault")])
+    town.act(f"{mark}-fault", Deed.NOTE, mark, mark, NOW)
+    town.put_channel(Channel(f"{mark}-channel", id, mark, Way.MAIL, f"{mark}@example.org", secret=mark * 4, changed_at=NOW))
+    store.put_deliveries(id, [Delivery(f"{mark}-delivery", id, f"{mark}-channel", About.BEGAN, NOW, ())])
+    store.put_learnt(id, {(mark, 50): Typical((1.0,), 5)})
     town.put_config_wish(ConfigWish(device, b'{"fallback_level":77}', mark, NOW))
     town.put_streets([Street(f"{mark} Straße", ((8.0, 51.0), (8.1, 51.1)))])
     town.put_script(_script(id, mark))
     town.audit(AuditLine(NOW, mark, mark, mark))
     town.put_factor(Factor(FactorKind.PRICE, NOW.date(), 0.4, mark), mark, NOW)
     store.book_nights(id, [LampNight(lamp.id, NOW.date(), lamp.zone, lamp.circuit, Used(300))], NOW)
+    town.put_group_wish(GroupWish(Target("zone", lamp.zone), mark, NOW))
+    store.commit(Facts(air=_air(id, mark, device)))
     for role in Role:
         store.put_account(Account(f"{id}-{role.value}", role, id, HASH))
     return wish, order, alarm.id
+
+
+def _air(tenant: TenantId, mark: str, device: DevEui) -> AirChanges:
+    group = RadioGroup(tenant, f"{mark}-group", Target("zone", f"{mark}-zone"), "nas/ul20xx", mark, 1, 1, "01020304")
+    run = CastRun(f"{mark}-cast", tenant, group.id, mark, Priority.OVERRIDE, SetLevel(40, 60), 1, 3, 0.1, NOW, NOW, NOW)
+    return AirChanges((group,), members=((tenant, Member(group.id, device, Membership.TOLD)),), casts=(run,),
+                      spent=((tenant, Spent(GatewayId(f"{mark}-gateway"), "P", NOW, 0.1)),))
 
 
 def _script(tenant: TenantId, mark: str) -> Script:
@@ -160,6 +182,9 @@ def _fill(path: str, world: World, tenant: str) -> str:
         parts["id"] = world.order.id
     if "/alarms/" in path:
         parts["id"] = world.alarm
+    if "/incidents/" in path or "/channels/" in path:
+        parts["id"] = "SECRET-fault" if "/incidents/" in path else "SECRET-channel"
+    parts |= {"incident": "SECRET-fault", "channel": "SECRET-channel"}
     return re.sub(r"\{(\w+)(?::\w+)?\}", lambda match: parts.get(match[1], "SECRET-L1"), path)
 
 
@@ -181,7 +206,9 @@ def _fingerprint(world: World) -> object:
     device = town.devices()[0].dev_eui
     return (town.revision(), list(town.luminaires()), list(town.bays()), town.programming(), list(town.overrides_from(NOW)),
             list(town.alarms()), list(town.audit_lines()), town.config_wish(device), list(town.streets()),
-            list(town.scripts()), town.factors(), list(town.lamp_nights(NOW.date(), NOW.date())))
+            list(town.incidents(open_only=False)), dict(town.acts(["SECRET-fault"])), list(town.channels()),
+            list(town.deliveries()), list(town.scripts()), list(town.group_wishes()), list(town.casts()),
+            list(town.radio_members()), town.factors(), list(town.lamp_nights(NOW.date(), NOW.date())))
 
 
 def _token(store: Store, role: Role) -> dict[str, str]:
@@ -264,6 +291,8 @@ def test_what_is_public_shows_no_single_bay_lamp_or_person(world: World) -> None
 # --- the store --------------------------------------------------------------------------------------------------------
 
 ARGUMENTS: dict[str, object] = {
+    "incidents": ["SECRET-fault"], "deed": Deed.NOTE, "text": "mine", "live_only": False,
+    "channel": Channel("mine", MINE, "mine", Way.MAIL, "a@example.org", changed_at=NOW),
     "now": NOW, "limit": 1000, "seen": None, "open_only": False, "since": 0, "changed_since": NOW - timedelta(days=1),
     "blocked": True, "actor": "me", "zone": ZoneId("SECRET-zone"),
     "asset": AssetId("SECRET-L1"), "bay": AssetId("SECRET-B1"), "states": (),
@@ -279,11 +308,16 @@ def _argument(name: str, method: str, world: World) -> object:
     device = theirs.device_of(AssetId("SECRET-L1")).dev_eui
     special = {"id": {"zone": ZoneId("SECRET-zone"), "asset": AssetId("SECRET-L1"), "override": world.override.id,
                       "command": world.order.id, "acknowledge_alarm": world.alarm, "end_override": world.override.id,
-                      "approve_override": world.override.id}.get(method),
+                      "approve_override": world.override.id, "cast": "SECRET-cast", "incident": "SECRET-fault", "act": "SECRET-fault",
+                      "incident_alarms": "SECRET-fault", "channel": "SECRET-channel", "remove_channel": "SECRET-channel",
+                      "try_channel": "SECRET-channel"}.get(method),
                "device": device, "override": replace(world.override, id=OverrideId("c" * 8)),
                "script": theirs.script("secret/x1") if method == "put_script" else None,
                "circuit": Circuit(MINE, CircuitId("SECRET-K")) if method == "put_circuit" else None,
-               "ids": [world.order.id], "origin": world.order.origin, "wish": ConfigWish(device, b"{}", "me", NOW)}
+               "since": NOW - timedelta(days=1) if method in ("spent", "deliveries") else 0, "ids": [world.order.id],
+               "origin": world.order.origin,
+               "wish": GroupWish(Target("zone", "SECRET-zone"), "me", NOW) if method == "put_group_wish"
+               else ConfigWish(device, b"{}", "me", NOW)}
     return special[name] if name in special else ARGUMENTS[name]
 
 
