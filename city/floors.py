@@ -71,7 +71,8 @@ def lawful(changes: Sequence[Change], lamp: Luminaire, night: Night) -> tuple[Ch
         if change.level >= DARK_BELOW:
             level = lit = max(change.level, floor_at(lamp, night, change.at))
         else:
-            level = change.level if lamp.lantern_ring or not _in_core(change.at, night) else max(lit, floor_at(lamp, night, change.at))
+            dark = lamp.lantern_ring or not _in_core(change.at, night)
+            level = change.level if dark else max(lit, floor_at(lamp, night, change.at))
         if not kept or kept[-1].level != level:
             kept.append(replace(change, level=level))
     return tuple(kept)

@@ -31,8 +31,8 @@ class Target:
     @classmethod
     def parse(cls, text: str) -> "Target":
         """Raises Invalid."""
-        kind, _, id = text.partition(":")
-        return cls(kind, id)  # type: ignore[arg-type]  # checked there
+        kind, _, name = text.partition(":")
+        return cls(kind, name)  # type: ignore[arg-type]  # checked there
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.id}" if self.id else self.kind
@@ -58,7 +58,7 @@ class Filter:
         if any(isinstance(one, tuple) and len(one) > MAX_VALUES for one in values):
             raise Invalid("A filter has at most {most} values a list.", field="filter", rule=f"≤ {MAX_VALUES}",
                           most=MAX_VALUES)
-        if all(not one and one is None or one == () for one in values):
+        if all((not one and one is None) or one == () for one in values):
             raise Invalid("A filter that asks for nothing would hold the whole town.", field="filter", rule="not empty")
 
     def keeps(self, lamp: Luminaire) -> bool:
@@ -109,7 +109,7 @@ class Cover:
             by_kind[target.kind].add(target.id)
         self._town = bool(by_kind["town"])
         self._zones, self._circuits, self._assets = by_kind["zone"], by_kind["circuit"], by_kind["lamp"]
-        self._groups = [group for id in by_kind["group"] if (group := groups.get(GroupId(id))) is not None]
+        self._groups = [group for name in by_kind["group"] if (group := groups.get(GroupId(name))) is not None]
 
     def __contains__(self, lamp: Luminaire) -> bool:
         return (self._town or lamp.id in self._assets or lamp.zone in self._zones or lamp.circuit in self._circuits

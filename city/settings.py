@@ -121,8 +121,8 @@ class Bridge:
     linger_ms: int = _setting(5, "how long to wait for more events before a commit")
     tick_s: float = _setting(1.0, "seconds between two looks at what is wanted")
     frames_per_tick: int = _setting(50, "downlinks handed to the network server in one look at most; 0: never steers")
-    airtime_percent: float = _setting(50.0, "per cent of the time on air that the law allows each gateway in an hour, for orders; "
-                                      "the rest is left to joins, acknowledgements and others")
+    airtime_percent: float = _setting(50.0, "per cent of the time on air that the law allows each gateway in an hour, for orders;"
+                                      " the rest is left to joins, acknowledgements and others")
     outstanding: int = _setting(8, "single orders that one gateway has to send at a time, at most")
     lease_s: float = _setting(10.0, "of several bridges one steers; another takes over when it is silent for so many seconds")
     device_per_minute: int = _setting(600, "frames of one device within a minute of its own time at most, the others become "

@@ -143,7 +143,7 @@ class ChirpstackApi:
 
     async def set_gateways(self, group: str, gateways: Collection[GatewayId]) -> None:
         rows = await self._all(self._gateways.List, self._api.ListGatewaysRequest(multicast_group_id=group), group)
-        known = {str(row.gateway_id) for row in rows}
+        known = {GatewayId(row.gateway_id) for row in rows}
         for gateway in sorted(set(gateways) - known):
             request = self._api.AddGatewayToMulticastGroupRequest(multicast_group_id=group, gateway_id=gateway)
             await self._ask(self._groups.AddGateway, request, group, done="ALREADY_EXISTS")

@@ -12,7 +12,7 @@ from city.budget import Spent
 from city.commands import Priority
 from city.errors import Conflict, NotFound
 from city.groups import Target
-from city.ids import TenantId
+from city.ids import GatewayId, TenantId
 from city.multicast import MAX_GROUPS, CastRun, GroupWish, Measured, Member, Membership, RadioGroup
 from city.orders import from_json, to_json
 from city.store import tables_air as tables
@@ -128,7 +128,7 @@ def all_spent(database: Database, since: datetime) -> list[Spent]:
 
 def _group(row: R) -> RadioGroup:
     return RadioGroup(row.tenant, row.id, Target.parse(row.target), row.model, row.application, row.slot, row.generation,
-                      row.dev_addr, row.dr, row.frequency, row.network_id, tuple(_GATEWAYS.decode(row.gateways)), row.ready,
+                      row.dev_addr, row.dr, row.frequency, row.network_id, tuple(GatewayId(one) for one in _GATEWAYS.decode(row.gateways)), row.ready,
                       row.note, row.changed_at)
 
 

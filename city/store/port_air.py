@@ -32,6 +32,9 @@ class AirChanges(msgspec.Struct, frozen=True):
                 | {tenant for rows in (self.gone, self.members, self.left, self.spent) for tenant, _ in rows})
 
 
+NO_CHANGES = AirChanges()
+
+
 class AirStore(Protocol):
     """One tenant's multicast groups and casts. People write wishes, the bridge writes the rest by `Facts`."""
 

@@ -23,7 +23,7 @@ from city.places import Asset, Circuit, Device, Luminaire, ParkingBay, Street, T
 from city.quantities import Quantity, Value
 from city.readings import DeviceState, Entry, Place
 from city.scripts import Script
-from city.store.port_air import AirChanges, AirStore
+from city.store.port_air import NO_CHANGES, AirChanges, AirStore
 from city.store.port_energy import EnergyBook, EnergyStore
 from city.store.port_faults import Faults, TenantFaults
 from city.store.port_lighting import LightingStore
@@ -154,7 +154,7 @@ class Facts:
     commands: tuple[Command, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     letters: tuple[DeadLetter, ...] = ()
-    air: AirChanges = AirChanges()
+    air: AirChanges = NO_CHANGES
 
 
 @dataclass(frozen=True, slots=True)

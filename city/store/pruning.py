@@ -1,4 +1,5 @@
-"""What may be forgotten: finished commands with their courses, ended alarms and expired sessions. Intents and the audit are kept."""
+"""What may be forgotten: finished commands with their courses, ended alarms and expired sessions. Intents and the audit are
+kept."""
 
 from datetime import datetime
 

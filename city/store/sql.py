@@ -36,8 +36,8 @@ from city.store.shapes import Shapes
 from city.store.steps import StepsPart
 
 
-class SqlTenantStore(RegistryPart, ScriptsPart, ProgrammedPart, OverridesPart, AirPart, IntentsPart, FactsPart, StepsPart, FaultsPart,
-                     EnergyPart):
+class SqlTenantStore(RegistryPart, ScriptsPart, ProgrammedPart, OverridesPart, AirPart, IntentsPart, FactsPart, StepsPart,
+                     FaultsPart, EnergyPart):
     """One tenant's half of the database; see city.store.ports.TenantStore."""
 
     def __init__(self, scope: Scope, states: States) -> None:

@@ -27,7 +27,7 @@ from city.store.schema import metadata as metadata
 from city.store.schema import revision_column as _revision
 from city.store.schema import tenant_column as _tenant
 
-PARTS = (tables_air, tables_energy, tables_faults, tables_lighting, tables_steps)  # tables of their own subjects, in the same metadata
+PARTS = (tables_air, tables_energy, tables_faults, tables_lighting, tables_steps)  # of their own subjects, same metadata
 
 tenants = Table(
     "tenants", metadata,

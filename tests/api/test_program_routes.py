@@ -78,7 +78,7 @@ def test_targets_that_are_not_there_are_named(operator):
         assert (answer.status_code, answer.json()["field"]) == (status, "targets")
 
 
-def test_a_wish_may_begin_later_and_resume_one_lamp(operator, town, clock):
+def test_a_wish_may_begin_later_and_resume_one_lamp(operator, clock):
     start = (clock.now() + timedelta(minutes=30)).isoformat()
     operator.post(f"{BASE}/overrides", json={"targets": ["zone:markt"], "level": 60, "minutes": 90, "start": start})
     clock.advance(1)
@@ -89,7 +89,7 @@ def test_a_wish_may_begin_later_and_resume_one_lamp(operator, town, clock):
     assert operator.get(f"{BASE}/luminaires/L1").json()["target"]["reason"] == "program"
 
 
-def test_a_dark_wish_waits_for_a_second_person(store, town, as_role, clock):
+def test_a_dark_wish_waits_for_a_second_person(town, as_role):
     ring(town)
     one, other = as_role(Role.OPERATOR), as_role(Role.ENGINEER)
     body = {"targets": ["lamp:L1"], "level": 0, "minutes": 60}

@@ -1,5 +1,7 @@
 """Multicast groups, what was sent to them, time on air; commands that went out by a group."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -26,22 +28,22 @@ def downgrade() -> None:
         op.drop_table(table)
 
 
-def _table(name: str, key: tuple[str, ...], *columns: sa.Column) -> None:
+def _table(name: str, key: tuple[str, ...], *columns: sa.Column[Any]) -> None:
     op.create_table(
         name, sa.Column("tenant", sa.String, nullable=False), *columns,
         sa.ForeignKeyConstraint(["tenant"], ["tenants.id"], name=f"fk_{name}_tenant"),
         sa.PrimaryKeyConstraint("tenant", *key, name=f"pk_{name}"))
 
 
-def _text(name: str) -> sa.Column:
+def _text(name: str) -> sa.Column[Any]:
     return sa.Column(name, sa.String, nullable=False)
 
 
-def _number(name: str) -> sa.Column:
+def _number(name: str) -> sa.Column[Any]:
     return sa.Column(name, sa.Integer, nullable=False)
 
 
-def _moment(name: str, *, optional: bool = False) -> sa.Column:
+def _moment(name: str, *, optional: bool = False) -> sa.Column[Any]:
     return sa.Column(name, sa.BigInteger, nullable=optional)
 
 
