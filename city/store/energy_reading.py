@@ -14,8 +14,6 @@ from city.store.queries import counts
 
 AT_ONCE = 1000  # lamps whose night is held in memory at a time
 _SLOTS: Mapping[Quantity, int] = {LAMP_ENERGY: 0, LAMP_ENERGY_USED: 1, LAMP_BURN_TIME: 2, LAMP_LEVEL: 3, LAMP_POWER: 4}
-_COUNTERS = 3
-Whose = tuple[TenantId, AssetId]
 _Found = tuple[tuple[int, int], ...]  # index in a row, slot
 
 
@@ -43,22 +41,32 @@ def heard_of(log: Scanned, places: Mapping[AssetId, Collection[int]], first_ns: 
     found: dict[AssetId, Heard] = {}
     shapes = _Shapes(log.means())
     for _, at_ns, number, body in log.scan(wanted.keys(), first_ns, last_ns):
-        if number not in wanted:
+        asset = wanted.get(number)
+        if asset is None:
             continue
         series, values, odd = packing.said_of(body)
-        for index, slot in shapes.of(tuple(series)):
-            implausible, offset = odd.get(index, (False, 0))
+        wanted_here = shapes.of(tuple(series))
+        if not wanted_here:
+            continue
+        heard = found.get(asset)
+        if heard is None:
+            heard = found[asset] = Heard()
+        device = shapes.devices[number]
+        for index, slot in wanted_here:
+            implausible, offset = odd.get(index, _AS_THE_ROW) if odd else _AS_THE_ROW
             if not implausible and first_ns <= at_ns + offset < last_ns and counts(values[index]):
-                heard = found.setdefault(wanted[number], Heard())
-                _add(heard, slot, (at_ns + offset) / NS, float(values[index]), shapes.device(number))
+                _add(heard, slot, (at_ns + offset) / NS, float(values[index]), device)
     return found
+
+
+_AS_THE_ROW = False, 0
 
 
 class _Shapes:
     """Where in a row what is wanted stands; rows of one kind of message are alike."""
 
     def __init__(self, means: Meanings) -> None:
-        self._places = means.places
+        self.devices = {number: place.device for number, place in means.places.items()}
         self._slots = {number: _SLOTS[quantity] for number, (quantity, channel) in means.series.items()
                        if not channel and quantity in _SLOTS}
         self._known: dict[tuple[int, ...], _Found] = {}
@@ -70,12 +78,16 @@ class _Shapes:
                                                 if number in self._slots)
         return found
 
-    def device(self, number: int) -> str:
-        return self._places[number].device
-
 
 def _add(heard: Heard, slot: int, at: float, value: float, device: str) -> None:
-    if slot < _COUNTERS:
-        (heard.energy, heard.used, heard.burn)[slot].append(Count(at, value, device))
-    else:
-        (heard.levels, heard.powers)[slot - _COUNTERS].append((at, value))
+    match slot:
+        case 4:
+            heard.powers.append((at, value))
+        case 3:
+            heard.levels.append((at, value))
+        case 0:
+            heard.energy.append(Count(at, value, device))
+        case 1:
+            heard.used.append(Count(at, value, device))
+        case 2:
+            heard.burn.append(Count(at, value, device))
