@@ -308,7 +308,8 @@ def _argument(name: str, method: str, world: World) -> object:
     device = theirs.device_of(AssetId("SECRET-L1")).dev_eui
     special = {"id": {"zone": ZoneId("SECRET-zone"), "asset": AssetId("SECRET-L1"), "override": world.override.id,
                       "command": world.order.id, "acknowledge_alarm": world.alarm, "end_override": world.override.id,
-                      "approve_override": world.override.id, "cast": "SECRET-cast", "incident": "SECRET-fault", "act": "SECRET-fault",
+                      "approve_override": world.override.id, "cast": "SECRET-cast",
+                      "incident": "SECRET-fault", "act": "SECRET-fault",
                       "incident_alarms": "SECRET-fault", "channel": "SECRET-channel", "remove_channel": "SECRET-channel",
                       "try_channel": "SECRET-channel"}.get(method),
                "device": device, "override": replace(world.override, id=OverrideId("c" * 8)),

@@ -41,7 +41,8 @@ async def engineer(anybody, world):
     return await sign_in(anybody, "emil")
 
 
-async def test_an_incident_says_what_is_wrong_and_how_one_knows(operator, fault):
+@pytest.mark.usefixtures("fault")
+async def test_an_incident_says_what_is_wrong_and_how_one_knows(operator):
     page = (await operator.get(INBOX)).text
     assert "Lampe L1: Die Leuchte nimmt zu wenig auf" in page
     assert "12,5 W gemessen, 25 W erwartet bei 100 %." in page
@@ -51,7 +52,8 @@ async def test_an_incident_says_what_is_wrong_and_how_one_knows(operator, fault)
     assert "noch nicht gesehen" in page
 
 
-async def test_a_circuit_without_power_is_one_card_that_stands_for_sixty(operator, outage):
+@pytest.mark.usefixtures("outage")
+async def test_a_circuit_without_power_is_one_card_that_stands_for_sixty(operator):
     page = (await operator.get(INBOX)).text
     assert page.count('class="card incident ') == 1
     assert "Stromkreis K1 hat keinen Strom: 60 Leuchten sind zusammen verstummt." in page
@@ -59,7 +61,8 @@ async def test_a_circuit_without_power_is_one_card_that_stands_for_sixty(operato
     assert "58 von 60 Geräten sind überfällig." in page
 
 
-async def test_the_gravest_that_nobody_has_seen_stands_first(operator, fault, outage):
+@pytest.mark.usefixtures("fault")
+async def test_the_gravest_that_nobody_has_seen_stands_first(operator, outage):
     page = (await operator.get(INBOX)).text
     assert page.index("Stromkreis K1") < page.index("Lampe L1")
     await operator.post(f"/stadt/betrieb/ereignis/{outage.id}/tun", data={"csrf": csrf(page), "deed": "acknowledge"})
@@ -68,7 +71,8 @@ async def test_the_gravest_that_nobody_has_seen_stands_first(operator, fault, ou
     assert "gesehen von olga, heute 18:32" in page
 
 
-async def test_filters_by_severity_and_closed_ones(operator, world, fault, outage):
+@pytest.mark.usefixtures("outage")
+async def test_filters_by_severity_and_closed_ones(operator, world, fault):
     page = (await operator.get(f"{INBOX}?severity=critical")).text
     assert "Lampe L1" not in page
     assert "kritisch (1)" in page
@@ -123,7 +127,8 @@ async def test_english_and_hostile_names(operator, world, fault):
     assert HOSTILE not in page
 
 
-async def test_a_fragment_is_the_list_alone(operator, fault):
+@pytest.mark.usefixtures("fault")
+async def test_a_fragment_is_the_list_alone(operator):
     part = (await operator.get(INBOX, headers={"HX-Request": "true", "HX-Target": "inbox"})).text
     assert "<html" not in part
     assert "Lampe L1" in part
