@@ -4,7 +4,7 @@ agree, and how to end it.
 Every step is a page of its own that works without JavaScript; the console shows the same as parts of itself.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
@@ -31,7 +31,6 @@ from api.pages.contexts import (
     Rail,
 )
 from api.pages.render import PageRoute, back, html, page_of
-from api.programming import tonight
 from city.errors import Invalid, Refused
 from city.floors import EARLY, LATE, floor_at, floor_key
 from city.groups import MAX_MEMBERS, Target
@@ -41,6 +40,7 @@ from city.lighting import BERLIN
 from city.nights import Night
 from city.places import Luminaire, Restriction, Site
 from city.store.ports import Role, TenantStore
+from city.wants import Wants
 
 MOST_TARGETS = 200  # that an address or a form names one by one; a choice of many lamps comes in one field
 NAMED = 6  # names that are written out; of the others only how many
@@ -158,7 +158,7 @@ def progress(request: Request, town: Viewing, who: Asking, at: Now, id: Word = "
     lamps = views.covered(town, wish)
     return html(request, ProgressPage(
         page_of(request, who, town.tenant), steps, name_of(language, town, wish.targets, len(lamps)),
-        address(language, "progress", [("id", id)], tenant=town.tenant.id), tonight(town, lamps, at),
+        address(language, "progress", [("id", id)], tenant=town.tenant.id), programs_of(town, lamps, at),
         (not wish.pending and (steps.settled or not steps.active)) or wish.ended_at is not None or wish.end <= at,
         may(who, Role.OPERATOR), who is not None and wish.pending and wish.ended_at is None and who.name != wish.actor))
 
@@ -217,6 +217,14 @@ def name_of(language: str, town: TenantStore, targets: Sequence[Target], lamps: 
         case "group":
             return next((group.name for key, group in town.programming().groups.items() if key == only.id), only.id)
     return views.lamp_of(town, AssetId(only.id)).name
+
+
+def programs_of(town: TenantStore, lamps: Iterable[Luminaire], at: datetime) -> str:
+    """The names of the programs that these lamps obey in the night around `at`."""
+    programming = town.programming()
+    wants = Wants(programming, (), at)
+    return ", ".join(sorted({programming.program(found).name for lamp in lamps
+                             if (found := wants.programmed(lamp).program) is not None}))
 
 
 def asked(language: str, town: TenantStore, form: DimForm, at: datetime) -> Wish:
@@ -280,7 +288,7 @@ def price_of(language: str, town: TenantStore, meant: Meant, form: DimForm, who:
     except Refused as error:
         return Price(many, level=form.level[:4], kind=form.kind, problem=explain(language, error))
     refused = proposal.weighs(Weight.REFUSED)
-    return Price(many, cost.frames, cost.last_s, form.level, wish.end(at), tonight(town, meant.lamps, at), kind=form.kind,
+    return Price(many, cost.frames, cost.last_s, form.level, wish.end(at), programs_of(town, meant.lamps, at), kind=form.kind,
                  problem=explain(language, refused[0].error()) if refused else "", rails=tuple(_rails(language, proposal)),
                  unicast_s=cost.unicast_last_s if cost.casts else 0.0, needs_second=bool(proposal.weighs(Weight.SECOND)),
                  needs_typed=bool(proposal.weighs(Weight.TYPED)))

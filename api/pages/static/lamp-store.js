@@ -48,10 +48,11 @@ export class LampStore extends EventTarget {
 
   clear() { this.choose([], "only"); }
 
-  // The chosen lamps as a target: a zone, circuit or group where they are exactly its lamps; else "".
+  // The chosen lamps as a target: the town, a zone, circuit or group where they are exactly its lamps; else "".
   target() {
     const size = this.chosen.size, first = this.byId.get([...this.chosen][0]);
     if (!first) return "";
+    if (size === this.all.length) return "town";
     for (const kind of KINDS) {
       for (const id of kind === "group" ? first.groups : [first[kind]].filter(Boolean)) {
         const members = this.all.filter((lamp) => kind === "group" ? lamp.groups.includes(id) : lamp[kind] === id);
