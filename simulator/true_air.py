@@ -55,13 +55,13 @@ class _ToGroup:
 
 class TrueAir:
     """The carrier of one town. `rng` is not used: what happens on the air has its own chance, so that the town's is the
-    same in all weathers."""
+    same in all weathers. `loss` of downlinks may be changed at any moment."""
 
     def __init__(self, scenario: Scenario, air: Air, fleet: Fleet, *, engine: Engine, rng: Random,  # noqa: ARG002 - a Builder's
                  stats: Counter[str], seed: int) -> None:
         setup = scenario.plan.devices
         self.engine, self.rng, self.stats, self._fleet = engine, Random(f"{seed}/true air"), stats, fleet
-        self.rx2_sf, self._loss = setup.rx2_sf, setup.downlink_loss
+        self.rx2_sf, self.loss = setup.rx2_sf, setup.downlink_loss
         self._weather = air.weather
         self.medium = Medium(engine, scenario.antennas, air.weather, seed=seed, uplink=self._took)
         self.ether: Ether = self.medium
@@ -118,7 +118,7 @@ class TrueAir:
         expected = self._under_way.get(phy)
         if expected is None:
             return
-        lost = bool(self._loss) and self.rng.random() < self._loss
+        lost = bool(self.loss) and self.rng.random() < self.loss
         if lost:
             self.stats["lost down"] += 1
         if isinstance(expected, _ToGroup):

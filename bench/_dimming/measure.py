@@ -1,5 +1,6 @@
 """One dim of a zone, watched: what was reckoned, what truly happened, what the platform knew of it, what it cost."""
 
+import logging
 import tempfile
 import uuid
 from bisect import bisect_right
@@ -25,17 +26,21 @@ from city.places import Luminaire
 from city.readings import NS, to_ns
 from city.reporting import spread_for
 
-START = datetime(2026, 11, 22, 16, 30, tzinfo=UTC)  # dark in Germany; the shipped program changes nothing before 22 h
+START = datetime(2026, 12, 20, 15, tzinfo=UTC)  # soon dark in Germany, and for six hours the shipped program changes nothing
 LEVEL = 40
 PREPARE_S = 3 * HOUR_S
+IDLE_STEP_S, RESTORE_MIN = 5.0, 40
 STATUS_S, USAGE_S = 900, 3600  # what the lamps of the bench report anyway
 CLOSE_S = 120.0  # so long it is looked at in quarters of a second
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """What is to be measured: a zone of a third of so many lamps, a share of downlinks lost on top of what the radio
-    loses, by multicast or by single messages alone, at RX2's spreading factor, watched for so long at most."""
+    loses, by multicast or by single messages alone, at RX2's spreading factor, watched for so long at most. `settle_s`:
+    until anybody is told anything; `pause_s`: before the dim, so that the hour is its own."""
 
     lamps: int
     loss: float
@@ -43,7 +48,8 @@ class Case:
     sf: int = 9
     seed: int = 7
     most_s: float = 1200.0
-    settle_s: float = 1800.0  # until it is told anything
+    settle_s: float = 1800.0
+    pause_s: float = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +91,19 @@ class Dimmed:
         return self.busiest_s / (HOUR_S * DUTY_CYCLE)
 
 
-async def measure(case: Case) -> Dimmed:
-    """Build the town, prepare it, dim the zone, and watch. Raises AssertionError where a gateway exceeded its share."""
-    begun = process_time()
+async def measure(cases: Sequence[Case]) -> list[Dimmed]:
+    """Build and prepare the town of the first case, and dim its zone once for each, with the light back in between.
+    Raises AssertionError where a gateway exceeded its share."""
+    first = cases[0]
     with tempfile.TemporaryDirectory(prefix="stadtfunk-dimming-") as directory:
-        town = scenario(case.lamps, uplink_loss=0.0, downlink_loss=case.loss, join_within_s=case.settle_s / 2, rx2_sf=case.sf,
+        town = scenario(first.lamps, uplink_loss=0.0, downlink_loss=0.0, join_within_s=first.settle_s / 2, rx2_sf=first.sf,
                         status_interval_s=STATUS_S, usage_interval_s=USAGE_S)
-        platform = Platform(Path(directory), town, seed=case.seed, clock=ManualClock(START), groups=case.groups)
+        platform = Platform(Path(directory), town, seed=first.seed, clock=ManualClock(START))
         try:
-            ready_s = await _prepared(platform, case)
-            done = await _Dim(platform, case).watched()
+            ready_s = await _prepared(platform, first, groups=any(case.groups for case in cases))
+            return [replace(await _dimmed(platform, case), ready_s=ready_s) for case in cases]
         finally:
             platform.close()
-    if done.busiest_s > HOUR_S * DUTY_CYCLE:
-        raise AssertionError(f"a gateway was on the air for {done.busiest_s:.1f} s of an hour")
-    return replace(done, ready_s=ready_s, cpu_s=process_time() - begun)
 
 
 def zone_of(platform: Platform) -> Sequence[Luminaire]:
@@ -107,17 +111,46 @@ def zone_of(platform: Platform) -> Sequence[Luminaire]:
     return platform.town.luminaires(zone=ZoneId(ZONE))
 
 
-async def _prepared(platform: Platform, case: Case) -> float:
+async def _dimmed(platform: Platform, case: Case) -> Dimmed:
+    """One dim with all that it takes; afterwards the lamps burn as programmed again."""
+    begun = process_time()
+    await platform.run(case.pause_s, IDLE_STEP_S)
+    platform.air.loss = case.loss
+    platform.steer(groups=case.groups)
+    dim = _Dim(platform, case)
+    done = await dim.watched()
+    if done.busiest_s > HOUR_S * DUTY_CYCLE:
+        raise AssertionError(f"a gateway was on the air for {done.busiest_s:.1f} s of an hour")
+    platform.air.loss = 0.0
+    platform.steer(groups=True)
+    platform.town.end_override(dim.wish, platform.clock.now())
+    await _lit(platform)
+    return replace(done, cpu_s=process_time() - begun)
+
+
+async def _lit(platform: Platform) -> None:
+    """Until every lamp burns as programmed, and nothing is under way."""
+    for _ in range(RESTORE_MIN):
+        await platform.run(60.0)
+        dark = sum(platform.chirpstack.lamps[lamp.id].level != 100 for lamp in zone_of(platform))
+        if not dark and not platform.store.live_commands():
+            return
+    raise AssertionError(f"{dark} lamps do not burn as programmed again")
+
+
+async def _prepared(platform: Platform, case: Case, *, groups: bool) -> float:
     """Everybody has joined and is known; groups are made, and have told their keys. Seconds that the latter took."""
     spread = spread_for(len(zone_of(platform)))
     for lamp in zone_of(platform):
         platform.chirpstack.lamps[lamp.id].notice = LevelNotice(spread, 0)
-    await platform.run(case.settle_s)
+    await platform.run(case.settle_s, IDLE_STEP_S)
+    _log.info("settled, %.0f s of processor time", process_time())
     begun = platform.clock.now()
-    if case.groups:
+    if groups:
         platform.town.put_group_wish(GroupWish(Target("zone", ZONE), "bench", platform.clock.now()))
         while platform.clock.now() - begun < timedelta(seconds=PREPARE_S) and _unready(platform):
             await platform.run(60)
+            _log.info("%d lamps without keys, %.0f s of processor time", _unready(platform), process_time())
     return (platform.clock.now() - begun).total_seconds()
 
 
@@ -133,6 +166,7 @@ class _Dim:
     def __init__(self, platform: Platform, case: Case) -> None:
         self._platform, self._case, self._busiest = platform, case, 0.0
         self._origin, self._began, self._lamps = "", platform.clock.now(), len(zone_of(platform))
+        self.wish = OverrideId(str(uuid.uuid5(uuid.NAMESPACE_OID, repr(case))))
 
     async def watched(self) -> Dimmed:
         """From the order to the end."""
@@ -147,12 +181,14 @@ class _Dim:
         while self._since() < self._case.most_s and len(self._known()) < self._lamps:
             await platform.run(10)
             self._look()
+            _log.info("%.0f %% lost, groups %s: %d obey, %d known after %.0f s, %.0f s of processor time", 100 * self._case.loss,
+                      self._case.groups, len(platform.watch.obeyed), len(self._known()), self._since(), process_time())
         self._look()
         return self._result(estimate, platform.air.log[handed:], len(platform.server.casts) - rounds)
 
     def _order(self) -> None:
         platform, self._began = self._platform, self._platform.clock.now()
-        wish = override(id=OverrideId(str(uuid.uuid5(uuid.NAMESPACE_OID, repr(self._case)))), tenant=platform.town.tenant.id,
+        wish = override(id=self.wish, tenant=platform.town.tenant.id,
                         targets=(Target("zone", ZONE),), level=LEVEL, until=self._began + timedelta(hours=4), actor="bench",
                         now=self._began, reason="bench")
         platform.town.add_override(wish)

@@ -29,9 +29,9 @@ SECRET = Secret("a secret of a bench that keeps nothing")
 
 
 class Platform:
-    """The town, its network server and the platform's bridge. `groups`: the bridge may make multicast groups."""
+    """The town, its network server and the platform's bridge, which may make multicast groups."""
 
-    def __init__(self, directory: Path, scenario: Scenario, *, seed: int, clock: ManualClock, groups: bool) -> None:
+    def __init__(self, directory: Path, scenario: Scenario, *, seed: int, clock: ManualClock) -> None:
         self.scenario, self.clock = scenario, clock
         self.store, self.log = new_store(directory / "city.db"), LocalLog(directory / "log")
         self._register()
@@ -40,10 +40,21 @@ class Platform:
             raise TypeError("the bench measures the true air")
         self.air, self.server = self.chirpstack.carrier, Direct(self.chirpstack)
         self.watch = Watch(self.chirpstack)
-        self._bridge(Bridge(), Chirpstack(url="in memory", group_secret=SECRET if groups else Secret(),
-                                          rx2_dr=12 - scenario.plan.devices.rx2_sf,
-                                          gps_time=all(one.gnss for one in scenario.antennas)))
+        self.link, self._turn, self._metrics = MemoryLink(), asyncio.Lock(), Metrics()
+        self._reader = Reader(self.store, Scripts(), self._metrics)
+        self._memory = Memory(self.store, self.log, pace=PACE)
+        self._listener = Listener(self.link, self.store, self.log, clock, Bridge(), self._metrics, turn=self._turn,
+                                  reader=self._reader, memory=self._memory)
+        self.steer(groups=True)
         self._published, self._flush_at, self._look_at = 0, clock.now(), clock.now()
+
+    def steer(self, *, groups: bool) -> None:
+        """A bridge begins to steer that tells lamps together, or each alone; whoever did before ends."""
+        settings = Chirpstack(url="in memory", group_secret=SECRET if groups else Secret(),
+                              rx2_dr=12 - self.scenario.plan.devices.rx2_sf,
+                              gps_time=all(one.gnss for one in self.scenario.antennas))
+        self._steerer = Steerer(self.link, self.store, self.clock, Bridge(), self._metrics, self.server, turn=self._turn,
+                                reader=self._reader, memory=self._memory, chirpstack=settings)
 
     @property
     def town(self) -> TenantStore:
@@ -57,7 +68,7 @@ class Platform:
             await self.clock.tick(step)
             await self._hear()
             if self.clock.now() >= self._look_at:
-                self._look_at += timedelta(seconds=LOOK_EVERY_S)
+                self._look_at = max(self._look_at, self.clock.now() - timedelta(seconds=step)) + timedelta(seconds=LOOK_EVERY_S)
                 await self._steerer.tick()
             self._hand_over()
             if self.clock.now() >= self._flush_at:
@@ -80,16 +91,6 @@ class Platform:
         if problems:
             raise ValueError(f"the bench's town cannot be imported: {problems[0]}")
         self.town.import_rows(rows)
-
-    def _bridge(self, bridge: Bridge, chirpstack: Chirpstack) -> None:
-        """As gateway_bridge.run puts it together."""
-        self.link, metrics, turn = MemoryLink(), Metrics(), asyncio.Lock()
-        self._reader = Reader(self.store, Scripts(), metrics)
-        self._memory = Memory(self.store, self.log, pace=PACE)
-        self._listener = Listener(self.link, self.store, self.log, self.clock, bridge, metrics, turn=turn, reader=self._reader,
-                                  memory=self._memory)
-        self._steerer = Steerer(self.link, self.store, self.clock, bridge, metrics, self.server, turn=turn,
-                                reader=self._reader, memory=self._memory, chirpstack=chirpstack)
 
     async def _hear(self) -> None:
         messages = self.chirpstack.advance(self.clock.now())

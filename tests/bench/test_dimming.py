@@ -14,7 +14,7 @@ LAMPS, ZONE_LAMPS = 60, 20
 
 @pytest.fixture(scope="module")
 def by_group() -> Dimmed:
-    return inline.run(measure(Case(LAMPS, 0.05, groups=True, settle_s=300.0, most_s=600.0)))
+    return inline.run(measure([Case(LAMPS, 0.05, groups=True, settle_s=300.0, pause_s=0.0, most_s=600.0)]))[0]
 
 
 def test_all_lamps_obey_within_the_estimate_and_the_platform_knows(by_group: Dimmed) -> None:
