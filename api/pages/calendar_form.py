@@ -37,6 +37,7 @@ class CalendarForm:
     rules: tuple[RuleRow, ...] = ()
     confirm: str = ""
     seen: str = ""
+    base: str = ""
 
 
 Wrong = tuple[str, Refused]
@@ -44,7 +45,7 @@ Wrong = tuple[str, Refused]
 
 def typed(data: FormData) -> CalendarForm:
     """The form as it came."""
-    words = {name: _one(data, name) for name in ("name", "default", "confirm", "seen")}
+    words = {name: _one(data, name) for name in ("name", "default", "confirm", "seen", "base")}
     return CalendarForm(rules=tuple(_numbered(data)), **words)
 
 

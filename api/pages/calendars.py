@@ -22,7 +22,7 @@ from api.pages.console import may
 from api.pages.contexts import Problem
 from api.pages.curves import Drawing, drawing
 from api.pages.program_contexts import AssignPage, CalendarPage, Day, Judged, Month, NightsPage, Option, Question
-from api.pages.programs import answered, asked, evening_of
+from api.pages.programs import answered, asked, digest, evening_of, overtaken
 from api.pages.render import PageRoute, back, html, page_of
 from city import guards
 from city.errors import Invalid, NotFound, Refused
@@ -57,7 +57,8 @@ def new(request: Request, town: Engineering, who: Acting, at: Now) -> Response:
 def edit(request: Request, town: Viewing, who: Acting, at: Now, calendar: str, saved: Word = "") -> Response:
     """A kept calendar, in the editor for those who may change it."""
     kept = _kept(town, calendar)
-    return _editor(request, town, who, at, kept, calendar_form.form_of(kept), saved=bool(saved))
+    return _editor(request, town, who, at, kept, replace(calendar_form.form_of(kept), base=digest(kept)),
+                   saved=bool(saved))
 
 
 @router.post(paths("calendar-new")[0])
@@ -164,6 +165,8 @@ def _save(request: Request, town: TenantStore, who: Actor, at: datetime, kept: C
     calendar, wrong = calendar_form.read(form, kept.id if kept else CalendarId(""))
     if calendar is None:
         return _editor(request, town, who, at, kept, form, problems=_problems(language, wrong))
+    if old := overtaken(language, form.base, kept):
+        return _editor(request, town, who, at, kept, replace(form, base=digest(kept)), problems=old)
     try:
         programming = town.programming()
         if kept is None:

@@ -28,6 +28,7 @@ class GroupForm:
     max_power_w: str = ""
     q: str = ""
     zone: str = ""
+    base: str = ""
 
     @property
     def lines(self) -> list[str]:
@@ -40,7 +41,7 @@ Wrong = tuple[str, Refused]
 
 def typed(data: FormData) -> GroupForm:
     """The form as it came."""
-    words = {name: _one(data, name) for name in ("name", "way", "min_power_w", "max_power_w", "q", "zone")}
+    words = {name: _one(data, name) for name in ("name", "way", "min_power_w", "max_power_w", "q", "zone", "base")}
     lists = {name: tuple(str(one)[:120] for one in data.getlist(name))[:MAX_VALUES + 1] for name in LISTS}
     return GroupForm(**words, members=_one(data, "members", MAX_MEMBERS_TEXT), lists=lists)
 

@@ -21,6 +21,7 @@ from api.pages.console import may
 from api.pages.contexts import Problem
 from api.pages.group_form import GroupForm
 from api.pages.program_contexts import Found, GroupPage, GroupRow, GroupsPage, Option
+from api.pages.programs import digest, overtaken
 from api.pages.render import PageRoute, back, html, page_of
 from city.errors import NotFound, Refused
 from city.groups import Filter, Group, Target
@@ -70,7 +71,8 @@ def new(request: Request, town: Engineering, who: Acting, lamp: Words = []) -> R
 def edit(request: Request, town: Viewing, who: Acting, group: str, saved: Word = "") -> Response:
     """A kept group, in the editor for those who may change it."""
     kept = _kept(town, group)
-    return _editor(request, town, who, kept, group_form.form_of(kept, town.luminaires()), saved=bool(saved))
+    return _editor(request, town, who, kept, replace(group_form.form_of(kept, town.luminaires()), base=digest(kept)),
+                   saved=bool(saved))
 
 
 @router.post(paths("group-new")[0])
@@ -119,6 +121,8 @@ def _save(request: Request, town: TenantStore, who: Actor, at: datetime, kept: G
     group, wrong = group_form.read(form, town.tenant.id, kept.id if kept else GroupId(""), lamps)
     if group is None:
         return _editor(request, town, who, kept, form, problems=_problems(language, wrong))
+    if old := overtaken(language, form.base, kept):
+        return _editor(request, town, who, kept, replace(form, base=digest(kept)), problems=old)
     try:
         if kept is None:
             group = replace(group, id=GroupId(words.slug(group.name, town.programming().groups)))

@@ -33,7 +33,7 @@ class StepRow:
 @dataclass(frozen=True, slots=True)
 class ProgramForm:
     """All fields as they were typed. `target` and `night` are what the preview is for; `confirm` and `seen` belong to the
-    question that is asked before a program in use is changed."""
+    question that is asked before a program in use is changed; `base` is the version that was opened."""
 
     name: str = ""
     on: StepRow = StepRow("sunset", level="100")
@@ -43,6 +43,7 @@ class ProgramForm:
     night: str = ""
     confirm: str = ""
     seen: str = ""
+    base: str = ""
 
     @property
     def rows(self) -> Mapping[str, StepRow]:
@@ -56,7 +57,7 @@ Wrong = tuple[str, Refused]
 def typed(data: FormData) -> ProgramForm:
     """The form as it came."""
     rows = {key: StepRow(**{name: _one(data, f"{name}-{key}") for name in StepRow.__slots__}) for key in (ON, OFF)}
-    words = {name: _one(data, name) for name in ("name", "target", "night", "confirm", "seen")}
+    words = {name: _one(data, name) for name in ("name", "target", "night", "confirm", "seen", "base")}
     return ProgramForm(on=rows[ON], off=replace(rows[OFF], level="0"), steps=tuple(_numbered(data)), **words)
 
 

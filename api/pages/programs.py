@@ -18,7 +18,7 @@ from api import programming as changes
 from api.audit import record
 from api.auth import Actor
 from api.deps import MAX_FIELDS, Acting, Asking, Engineering, Now, Viewing
-from api.i18n import explain, language_of
+from api.i18n import explain, language_of, translate
 from api.pages import forecast, judging, program_form
 from api.pages import program_words as words
 from api.pages.addresses import address, paths
@@ -38,12 +38,13 @@ from api.pages.program_form import ProgramForm
 from api.pages.render import PageRoute, back, html, page_of
 from city import guards
 from city.errors import Invalid, NotFound, Refused
-from city.groups import TOWN, Target, resolve
+from city.groups import TOWN, Group, Target, resolve
 from city.ids import CalendarId, ProgramId
 from city.nights import Night, curve
 from city.places import Luminaire
-from city.programs import SHIPPED, SHIPPED_CALENDARS, Assignment, Program, Programming, standard
+from city.programs import SHIPPED, SHIPPED_CALENDARS, Assignment, Calendar, Program, Programming, standard
 from city.store.ports import Role, TenantStore
+from city.store.programmed import calendar_body, group_body, program_body
 
 _YEARS = timedelta(days=5 * 366)
 _log = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ def edit(request: Request, town: Viewing, who: Acting, at: Now, program: str, sa
          night: Word = "") -> Response:
     """A kept program, in the editor for those who may change it."""
     kept = _kept(town, program)
-    form = replace(program_form.form_of(kept), target=target[:80], night=night[:10])
+    form = replace(program_form.form_of(kept), target=target[:80], night=night[:10], base=digest(kept))
     return _editor(request, town, who, at, kept, form, saved=bool(saved))
 
 
@@ -127,8 +128,8 @@ def remove(request: Request, town: Engineering, who: Acting, at: Now, program: s
 
 
 def digest(*parts: object) -> str:
-    """What was shown when a question was asked, so that an answer is never taken for another one."""
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+    """What was shown when a question was asked, so that an answer is never taken for another one: the same in every process."""
+    return hashlib.sha256("\0".join(map(_canonical, parts)).encode()).hexdigest()[:16]
 
 
 def answered(language: str, question: Question, do: str, seen: str, confirm: str) -> tuple[bool, tuple[Problem, ...]]:
@@ -141,9 +142,28 @@ def answered(language: str, question: Question, do: str, seen: str, confirm: str
     return True, ()
 
 
+def overtaken(language: str, base: str, kept: object) -> tuple[Problem, ...]:
+    """What is wrong where somebody else has changed it since it was opened."""
+    if kept is None or base == digest(kept):
+        return ()
+    return (Problem("name", translate(language, _("Somebody else has changed this meanwhile. What you typed stands here: save it "
+                                                  "again to replace theirs, or open it anew to see it."))),)
+
+
 def asked(lamps: int, *shown: object) -> Question | None:
     """The question for so many lamps; None where there are none."""
     return Question(lamps, lamps > guards.STANDARD.typed_above, digest(lamps, *shown)) if lamps else None
+
+
+def _canonical(part: object) -> str:
+    match part:
+        case Program():
+            return f"{part.name}\0{program_body(part)}"
+        case Calendar():
+            return f"{part.name}\0{calendar_body(part)}"
+        case Group():
+            return f"{part.name}\0{group_body(part)}"
+    return str(part)
 
 
 def _done(request: Request, town: TenantStore, who: Actor, at: datetime, kept: Program | None, form: ProgramForm,
@@ -164,6 +184,8 @@ def _save(request: Request, town: TenantStore, who: Actor, at: datetime, kept: P
     program, wrong = program_form.read(form, kept.id if kept else ProgramId(""))
     if program is None:
         return _editor(request, town, who, at, kept, form, problems=_problems(language, wrong))
+    if old := overtaken(language, form.base, kept):
+        return _editor(request, town, who, at, kept, replace(form, base=digest(kept)), problems=old)
     try:
         programming = town.programming()
         if kept is None:

@@ -163,6 +163,22 @@ async def test_a_program_in_use_is_changed_only_after_a_question_that_shows_its_
     assert world.town.programming().programs[ProgramId("halbnacht")].steps[0].level == 30
 
 
+async def test_nobody_overwrites_what_another_has_changed_without_being_told(engineer, world):
+    world.town.put_program(Program(ProgramId("fest"), "Fest", Step(Moment(Anchor.SUNSET), 80)))
+    world.town.put_calendar(Calendar(CalendarId("feste"), "Feste", ProgramId("fest")))
+    world.lamp("L1")
+    world.town.put_group(Group(TenantId("stadt"), GroupId("g"), "G", frozenset({AssetId("L1")})))
+    addresses = (LIST + "/fest", "/stadt/kalender/feste", f"{GROUPS}/g")
+    pages = [await opened(engineer, address) for address in addresses]
+    for address, page in zip(addresses, pages, strict=True):
+        assert (await send(engineer, page, address, "save", name="Meins")).status_code == 303
+        late = await send(engineer, page, address, "save", name="Deins")
+        assert late.status_code == 422
+        assert "Jemand anderes hat das inzwischen geändert" in text(late.text)
+        assert fields(late.text)["name"] == "Deins"
+        assert (await send(engineer, late.text, address, "save")).status_code == 303
+
+
 async def test_for_many_lamps_their_number_must_be_typed(engineer, world):
     world.lamp("L0")
     world.town.import_rows([replace(world.rows[0], asset=AssetId(f"L{number}"), dev_eui=DevEui(f"{number:016x}"))
