@@ -45,6 +45,49 @@ class PositionIn(BaseModel):
     longitude: float
 
 
+class SunStepIn(BaseModel):
+    """At this zenith angle of the sun, degrees, burn at this level, per cent."""
+
+    model_config = ConfigDict(extra="forbid")
+    zenith: float
+    level: StrictInt
+
+
+class SunCalendarIn(BaseModel):
+    """A lamp's levels through dawn and dusk."""
+
+    model_config = ConfigDict(extra="forbid")
+    latitude: float
+    longitude: float
+    sunrise: list[SunStepIn] = Field(max_length=15)
+    sunset: list[SunStepIn] = Field(max_length=15)
+    clamps_profiles: bool = False
+
+
+class HolidaysIn(BaseModel):
+    """Days of the year, [month, day], on which profiles of day 0 hold."""
+
+    model_config = ConfigDict(extra="forbid")
+    days: list[tuple[StrictInt, StrictInt]] = Field(max_length=40)
+
+
+class ProfileStepIn(BaseModel):
+    """From this minute of the day on burn at this level; null: say nothing any more."""
+
+    model_config = ConfigDict(extra="forbid")
+    minute: StrictInt
+    level: StrictInt | None
+
+
+class ProfileIn(BaseModel):
+    """Levels by the clock on some days: 0 holidays, 1 Monday … 7 Sunday."""
+
+    model_config = ConfigDict(extra="forbid")
+    slot: StrictInt
+    days: list[StrictInt] = Field(max_length=8)
+    steps: list[ProfileStepIn] = Field(max_length=24)
+
+
 class ConfigIn(BaseModel):
     """The fields of DeviceConfig; what is left out stays as it is on the device."""
 
@@ -55,6 +98,10 @@ class ConfigIn(BaseModel):
     alarm_limits: LimitsIn | None = None
     position: PositionIn | None = None
     parameters: dict[str, StrictInt] | None = Field(default=None, description="What only the model has; its page names them")
+    sun_calendar: SunCalendarIn | None = Field(default=None, description="A lamp's own program set by hand: with any of these "
+                                               "three the platform does not tell it the town's program")
+    holidays: HolidaysIn | None = None
+    profiles: list[ProfileIn] | None = Field(default=None, max_length=16)
 
 
 @router.get("/luminaires/{asset}/config", summary="A controller's configuration, wanted and reported")
@@ -90,7 +137,7 @@ def _sensor(town: TenantStore, asset: str) -> Device:
 
 
 def _configure(town: TenantStore, device: Device, body: ConfigIn, who: Actor, now: datetime, what: str) -> ConfigOut:
-    config = profile.from_json(body.model_dump_json(exclude_none=True))
+    config = profile.from_json(body.model_dump_json(exclude_unset=True))
     if config.parameters is not None:
         _admit(device.model, config.parameters)
     wanted = profile.to_json(config)

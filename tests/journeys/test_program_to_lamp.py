@@ -121,3 +121,26 @@ async def test_what_a_program_cannot_do_is_said_before_it_is_saved(platform):
     assert "The controller changes its level as fast as it always does: fades are not held." in kept["deviations"]
     assert "Stufen werden auf 10 Minuten gerundet: Aus 22:04 wird 22:00." in german.json()[0]["deviations"]
     assert "neu" not in p.town.programming().programs
+
+
+async def test_a_program_that_is_set_by_hand_at_a_controller_is_its_own(platform):
+    p = platform(start=DAY, lamps=2, bays=0)
+    await p.run(700, step=20)
+    lamp = p.town.luminaires()[0]
+    address = f"/api/v1/tenants/{p.scenario.tenant.id}/luminaires/{lamp.id}/config"
+    profile = {"slot": 3, "days": [0, 1, 2, 3, 4, 5, 6, 7], "steps": [{"minute": 0, "level": 30}, {"minute": 300, "level": None}]}
+    async with p.browser() as browser:
+        wrong = await browser.put(address, json={"profiles": [profile | {"days": [2, 1]}]})
+        assert (wrong.status_code, wrong.json()["field"]) == (422, "profiles.steps")
+        assert (await browser.put(address, json={"profiles": [profile]})).status_code == 202
+        await assign(browser, p.town)
+        await p.run(300, step=5)
+        config, program_of = (await browser.get(address)).json(), await held(browser, p.town, lamp)
+    assert config["pending"] == []
+    assert config["reported"]["Profile:3"]["days"] == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert "SunCalendar" not in config["reported"]
+    assert not program_of["told"]
+    assert program_of["deviations"][0].startswith("People have set the controller's own program by hand")
+    assert any("01:00 30 %" in sentence for sentence in program_of["alone"]["sentences"])
+    other = p.town.state(p.town.device_of(p.town.luminaires()[1].id).dev_eui)
+    assert "SunCalendar" in other.config
