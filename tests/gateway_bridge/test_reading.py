@@ -17,6 +17,7 @@ from msgspec import structs
 from city.alarms import AlarmKind
 from city.commands import State
 from city.errors import SandboxDown, ScriptBreach, ScriptError, StoreDown
+from city.groups import Target
 from city.ids import AssetId, DevEui, OverrideId, TenantId
 from city.imports import COLUMNS, parse
 from city.quantities import LAMP_LEVEL, LAMP_POWER, quantity
@@ -500,7 +501,8 @@ async def _reported(town: Town, sandbox: FakeSandbox, level: int) -> None:
 
 def _wish(town: Town, level: int) -> None:
     now = town.clock.now()
-    town.own.add_override(replace(town.wish(level, id="other"), id=OverrideId("mine"), asset=LAMP, start=now))
+    mine = (Target("lamp", LAMP),)
+    town.own.add_override(replace(town.wish(level, id="other"), id=OverrideId("mine"), targets=mine, start=now))
 
 
 async def test_a_lamp_with_a_script_is_told_by_it_and_believed_when_it_reports(town: Town, sandbox: FakeSandbox) -> None:

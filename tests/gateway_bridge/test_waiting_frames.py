@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from city.errors import ScriptError, StoreDown
+from city.groups import Target
 from city.ids import AssetId, OverrideId, TenantId
 from city.imports import COLUMNS, parse
 from city.quantities import LAMP_LEVEL
@@ -228,7 +229,8 @@ async def test_a_slow_encoder_has_its_time_of_a_look_and_other_lamps_are_told(to
     sandbox.takes_s = 0.6
     now = town.clock.now()
     for number, asset in enumerate((LAMP, AssetId("X-2"), AssetId("N-0042"))):
-        town.own.add_override(replace(town.wish(30, id=f"old-{number}"), id=OverrideId(f"w{number}"), asset=asset, start=now))
+        town.own.add_override(replace(town.wish(30, id=f"old-{number}"), id=OverrideId(f"w{number}"),
+                                      targets=(Target("lamp", asset),), start=now))
     steering = Steerer(town.link, town.store, town.clock, Bridge(), town.metrics, turn=town.turn, reader=town.reader)
     await steering.tick()
     assert len(sandbox.encoded) == 1
