@@ -579,7 +579,7 @@ async def test_a_script_that_breaks_its_limits_when_told_is_switched_off_too(tow
     await _reported(town, sandbox, 100)
     sandbox.refuses = BREACH
     _wish(town, 30)
-    town.steerer._reader = strict
+    town.steerer._speaker._reader = strict
     await town.steerer.tick()
     assert town.own.script(MODEL).off
     assert alarms(town) == [("X-1", AlarmKind.SCRIPT_OFF)]
