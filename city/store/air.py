@@ -128,7 +128,8 @@ def all_spent(database: Database, since: datetime) -> list[Spent]:
 
 def _group(row: R) -> RadioGroup:
     return RadioGroup(row.tenant, row.id, Target.parse(row.target), row.model, row.application, row.slot, row.generation,
-                      row.dev_addr, row.dr, row.frequency, row.network_id, tuple(GatewayId(one) for one in _GATEWAYS.decode(row.gateways)), row.ready,
+                      row.dev_addr, row.dr, row.frequency, row.network_id,
+                      tuple(GatewayId(one) for one in _GATEWAYS.decode(row.gateways)), row.ready,
                       row.note, row.changed_at)
 
 
