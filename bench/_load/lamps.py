@@ -19,10 +19,12 @@ from random import Random
 
 from city.ids import TenantId
 from city.imports import COLUMNS, parse
-from city.lighting import Program, program_setpoint
+from city.nights import Night, curve
 from city.places import Site, Tenant
+from city.programs import HALBNACHT, SHIPPED
 from city.readings import NS
 from city.store.ports import Store
+from city.wants import programmed
 from decoders.catalog import catalog
 
 EVERY_S = 900
@@ -69,7 +71,9 @@ class Lamps:
     def events(self, count: int, start: datetime, seed: int = 7, *, heard: datetime | None = None) -> Iterator[Published]:
         """So many reports from `start` on, all lamps in turn; they burn as is wanted when they are `heard` (None: at the
         start, however much later the last of them is)."""
-        wanted = program_setpoint(Program(), TOWN.site, heard or start).level
+        at = heard or start
+        night = Night.around(at, TOWN.site)
+        wanted = programmed(curve(SHIPPED[HALBNACHT], night), night, at, HALBNACHT).level
         rng = Random(seed)
         order = list(range(self.count))
         rng.shuffle(order)
