@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from api.audit import record
 from api.auth import Actor
+from api.library import codecs_for
 from api.views import LuminaireView
 from city import guards, lighting
 from city.alarms import Alarm
@@ -101,6 +102,16 @@ def say_repaired(town: TenantStore, view: LuminaireView, who: Actor, now: dateti
     return len(view.alarms)
 
 
+def ask(town: TenantStore, view: LuminaireView, *, who: Actor, now: datetime) -> None:
+    """Have the lamp report at once. Raises Unsupported where its controller cannot be asked."""
+    codec = codecs_for(town, [town.device_of(view.lamp.id)]).get(view.model) if view.device is not None else None
+    if codec is None or not codec.abilities.reports_on_demand:
+        raise Unsupported("The controller of lamp {lamp} cannot be asked to report.", field="lamp", rule="can report",
+                          lamp=view.lamp.name)
+    record(town, who, now, "ask lamp", f"lamp {view.lamp.id}")
+    town.ask_device(view.lamp.id, who.name, now)
+
+
 def stop(town: TenantStore, view: LuminaireView, *, who: Actor, now: datetime) -> int:
     """Back to what was before: the overrides that somebody at the pole has begun for this lamp alone end. How many."""
     record(town, who, now, "end override", f"lamp {view.lamp.id}")
@@ -135,12 +146,13 @@ def _wish(town: TenantStore, view: LuminaireView, level: int, start: datetime, e
 def _keep(town: TenantStore, lamp: Luminaire, wishes: Sequence[Override], action: str, who: Actor, now: datetime,
           limits: Limits) -> list[Override]:
     """Write them down, all or none. Raises Invalid by the guard-rails."""
-    lamps, programming, others = town.luminaires(), town.programming(), town.overrides_from(now)
+    seen, lamps, programming, others = town.intents_seen(), town.luminaires(), town.programming(), town.overrides_from(now)
     for wish in wishes:
         guards.refuse(guards.check(Case(wish, [lamp], lamps, programming, others, who.role.value, now), limits))
     record(town, who, now, action, f"lamp {lamp.id}", f"{wishes[0].level} % until {wishes[-1].end.isoformat()}")
     for wish in wishes:
-        town.add_override(wish)
+        town.add_override(wish, seen=seen)
+        seen += 1
     return list(wishes)
 
 

@@ -14,7 +14,7 @@ from itertools import islice
 from time import perf_counter
 
 from city.commands import Command, Priority, State
-from city.groups import Cover
+from city.groups import Cover, Target
 from city.ids import CommandId, DevEui, GatewayId, TenantId
 from city.lighting import Override
 from city.places import Luminaire, Supply
@@ -197,6 +197,10 @@ class Mirror:
                     found.append((known, command))
         return found
 
+    def waiting_orders(self, tenant: TenantId) -> int:
+        """How many orders of the town wait to be sent."""
+        return sum(map(len, self._pages[tenant].planned.values()))
+
     def lamps(self, tenant: TenantId) -> list[Known]:
         """What is known of the town's devices that serve a lamp."""
         page = self._pages.get(tenant)
@@ -252,6 +256,9 @@ class Mirror:
         before, town.configs = town.configs, wishes.configs(self._store.config_wishes(town.tenant.id))
         self.look_at(device for device in before.keys() | town.configs.keys()
                      if before.get(device) != town.configs.get(device))
+        asked, town.asked = town.asked, own.asked(now - wishes.ASKED_FOR)
+        if asked != town.asked:
+            self.look_at(self._covered_by(page, [Target("lamp", asset) for asset in town.asked]))
         town.failed = {key: at for key, at in town.failed.items() if now - at < hold_off(key[1])}
 
     def _read_devices(self, page: _Page, own: TenantStore, now: datetime) -> None:
@@ -281,7 +288,10 @@ class Mirror:
 
     def _covered(self, page: _Page, changed: Collection[Override]) -> Iterator[DevEui]:
         """The lamps of these overrides; one that is not known yet has its turn anyway."""
-        cover = Cover([target for wish in changed for target in wish.targets], page.town.programming.groups)
+        yield from self._covered_by(page, [target for wish in changed for target in wish.targets])
+
+    def _covered_by(self, page: _Page, targets: Iterable[Target]) -> Iterator[DevEui]:
+        cover = Cover(targets, page.town.programming.groups)
         for device in page.devices:
             known = self._memory.get(device)
             if known is not None and isinstance(known.asset, Luminaire) and known.asset in cover:

@@ -8,7 +8,7 @@ from sys import intern
 import msgspec
 
 from city.commands import Command, State
-from city.ids import CircuitId, DevEui
+from city.ids import AssetId, CircuitId, DevEui
 from city.lighting import Override, Setpoint
 from city.multicast import GroupWish
 from city.nights import Night, evening_of, level_at
@@ -54,6 +54,7 @@ class Town:
     wants: Wants | None = None
     group_wishes: Sequence[GroupWish] = ()
     crowded_until: datetime | None = None
+    asked: Mapping[AssetId, datetime] = field(default_factory=dict)
     local: Collection[str] = ()
     night_feeders: Collection[CircuitId | None] = ()
     holding: Wishes | None = None

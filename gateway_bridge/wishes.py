@@ -8,10 +8,10 @@ from functools import lru_cache
 import msgspec
 
 from city.alarms import Alarm, AlarmKind, begin, watch_silence
-from city.commands import Command, Event, Priority, State, advance
+from city.commands import Command, Event, Priority, State, advance, command
 from city.errors import Invalid
 from city.ids import AssetId, CommandId, DevEui, TenantId
-from city.orders import Order, SetLevel, StatusInterval
+from city.orders import Order, ReadStatus, SetLevel, StatusInterval
 from city.orders import from_json as order_from_json
 from city.parking import sign_of_life
 from city.places import Luminaire
@@ -45,6 +45,7 @@ STARTING = timedelta(minutes=10)  # a lamp that has restarted burns at its fallb
 CROWD_ASKED = timedelta(minutes=10)  # after an order was received, where so many have one that their reports take long
 HORIZON = timedelta(minutes=5)  # every device is looked at more often than this
 JUST_AFTER = timedelta(microseconds=1)
+ASKED, ASKED_FOR = "ask", timedelta(minutes=5)  # after that nobody waits for the answer any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def decide_in_full(town: Town, item: Served | None, known: Known, now: datetime)
     planned = plan([lamp] if lamp is not None else (), now)
     settings, unwanted = configuring(town, item, known, now, reachable=not _silent(item, known.state, now)) \
         if item is not None else ([], [])
-    asked = [*planned.commands, *settings]
+    asked = [*planned.commands, *settings, *(questions(town, item, known, now) if item is not None else ())]
     new = [_hurried(one, town) for one in asked if _may_try(one, town.failed, known.state, now)]
     ended = [*planned.superseded, *unwanted]
     live |= {command.id: command for command in (*new, *ended)}
@@ -117,11 +118,22 @@ def decide_in_full(town: Town, item: Served | None, known: Known, now: datetime)
     return Decision(new, ended, moved, alarms, min((at for at in times if at > now), default=None))
 
 
+def questions(town: Town, item: Served, known: Known, now: datetime) -> list[Command]:
+    """A person wants the device to report, and it has not since."""
+    at, abilities = town.asked.get(item.asset), item.codec.abilities
+    if at is None or not at <= now < at + ASKED_FOR or not abilities.reports_on_demand or not item.takes(ReadStatus()):
+        return []
+    if from_ns(known.state.heard_ns) > at or any(isinstance(live.order, ReadStatus) for live in known.live):
+        return []
+    return [command(tenant=town.tenant.id, device=item.device, asset=item.asset, order=ReadStatus(), origin=ASKED,
+                    priority=Priority.OVERRIDE, now=now, expires_at=at + ASKED_FOR)]
+
+
 def quiet(town: Town, item: Served, known: Known, now: datetime) -> bool:
     """Whether there is certainly nothing to be done about the device until `HORIZON` from now, unless something changes:
     nearly always. False says nothing."""
     state = known.state
-    if known.live or known.alarms:
+    if known.live or known.alarms or item.asset in town.asked:
         return False
     if _silent(item, state, now):
         return False

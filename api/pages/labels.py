@@ -106,7 +106,8 @@ def order(language: str, command: Command) -> str:
 def why(language: str, command: Command) -> str:
     """Where a command comes from."""
     origin = command.origin.partition(":")[0]
-    texts = {"override": _("override"), "program": _("program"), "config": _("configuration"), "tables": _("own program")}
+    texts = {"override": _("override"), "program": _("program"), "config": _("configuration"), "tables": _("own program"),
+             "ask": _("question"), "verify": _("check")}
     return translate(language, texts.get(origin, origin))
 
 

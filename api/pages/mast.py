@@ -41,6 +41,7 @@ def _(text: str) -> str:
 DONE = {
     "blink": _("The lamp blinks three times now."), "full": _("The lamp burns at 100 % for ten minutes."),
     "stop": _("Back to the program."),
+    "status": _("The lamp has been asked to report."),
     "repaired": _("The repair is noted. It turns green when the lamp's own reports show it."),
 }
 
@@ -94,11 +95,15 @@ def _do(language: str, town: TenantStore, view: LuminaireView, what: str, who: A
         rails: Limits) -> None:
     match what:
         case "blink":
-            pole.blink(town, view, reason=translate(language, _("blinks for somebody at the pole")), who=who, now=at, limits=rails)
+            reason = translate(language, _("blinks for somebody at the pole"))
+            pole.blink(town, view, reason=reason, who=who, now=at, limits=rails)
         case "full":
-            pole.full(town, view, reason=translate(language, _("lit for somebody at the pole")), who=who, now=at, limits=rails)
+            reason = translate(language, _("lit for somebody at the pole"))
+            pole.full(town, view, reason=reason, who=who, now=at, limits=rails)
         case "stop":
             pole.stop(town, view, who=who, now=at)
+        case "status":
+            pole.ask(town, view, who=who, now=at)
         case "repaired":
             pole.say_repaired(town, view, who, at)
         case _:

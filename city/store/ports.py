@@ -24,6 +24,7 @@ from city.quantities import Quantity, Value
 from city.readings import DeviceState, Entry, Place
 from city.scripts import Script
 from city.store.port_air import NO_CHANGES, AirChanges, AirStore
+from city.store.port_asks import AskStore
 from city.store.port_energy import EnergyBook, EnergyStore
 from city.store.port_faults import Faults, TenantFaults
 from city.store.port_lighting import LightingStore
@@ -178,7 +179,7 @@ class Changes:
     assets: tuple[Asset, ...] = ()
 
 
-class TenantStore(LightingStore, AirStore, TenantFaults, StepStore, EnergyStore, Protocol):
+class TenantStore(LightingStore, AirStore, AskStore, TenantFaults, StepStore, EnergyStore, Protocol):
     """One tenant's registry, intents and facts. Lookups of one thing raise NotFound."""
 
     @property

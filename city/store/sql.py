@@ -17,6 +17,7 @@ from city.scripts import Script
 from city.store import rows, tables
 from city.store.accounts import Accounts
 from city.store.air import AirPart, all_spent
+from city.store.asks import AskPart
 from city.store.beats import Beats
 from city.store.commits import Commits
 from city.store.database import Database, counted
@@ -37,7 +38,7 @@ from city.store.steps import StepsPart
 
 
 class SqlTenantStore(RegistryPart, ScriptsPart, ProgrammedPart, OverridesPart, AirPart, IntentsPart, FactsPart, StepsPart,
-                     FaultsPart, EnergyPart):
+                     FaultsPart, EnergyPart, AskPart):
     """One tenant's half of the database; see city.store.ports.TenantStore."""
 
     def __init__(self, scope: Scope, states: States) -> None:

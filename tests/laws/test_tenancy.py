@@ -315,7 +315,7 @@ def _argument(name: str, method: str, world: World) -> object:
                "device": device, "override": replace(world.override, id=OverrideId("c" * 8)),
                "script": theirs.script("secret/x1") if method == "put_script" else None,
                "circuit": Circuit(MINE, CircuitId("SECRET-K")) if method == "put_circuit" else None,
-               "since": NOW - timedelta(days=1) if method in ("spent", "deliveries") else 0, "ids": [world.order.id],
+               "since": NOW - timedelta(days=1) if method in ("spent", "deliveries", "asked") else 0, "ids": [world.order.id],
                "origin": world.order.origin,
                "wish": GroupWish(Target("zone", "SECRET-zone"), "me", NOW) if method == "put_group_wish"
                else ConfigWish(device, b"{}", "me", NOW)}
