@@ -149,7 +149,7 @@ class Casts:
         group = self._groups.group(tenant, one.net.id)
         order = _order(key, [some[device][1] for device in one.lamps])
         frame = encoded(catalog()[group.model], order) if group is not None else None
-        if group is None or frame is None or now < self._busy.get(group.id, now):
+        if group is None or frame is None or now < self._busy.get(group.id, now) or self._overtakes(tenant, one, key, now):
             return None
         seconds = time_on_air(len(frame.data), DATA_RATES[group.dr].sf)
         if not self._pace.fits(group.gateways, seconds, key.priority, now):
@@ -166,6 +166,13 @@ class Casts:
                          min(last, *(some[device][1].expires_at for device in one.lamps)), now,
                          estimate=_estimate(one, some, air))
         return self._handed_over(before, group, frame, now), told
+
+    def _overtakes(self, tenant: TenantId, one: Cast, key: _Key, now: datetime) -> bool:
+        """Whether frames that say something else are still on their way to some of these lamps, by another group."""
+        busy = {run.group for run in self._runs.get(tenant, {}).values()
+                if self._busy.get(run.group, now) > now and run.origin != key.origin}
+        return bool(busy) and any(net.id in busy and not net.hearers.isdisjoint(one.net.hearers)
+                                  for net in self._groups.nets(tenant))
 
     def _handed_over(self, run: CastRun, group: RadioGroup, frame: Frame, now: datetime) -> Sending:
         gap = timedelta(seconds=MARGIN_S * (1 if self._together else len(group.gateways)))

@@ -92,6 +92,7 @@ def enrolled(item: Wanted, before: Mapping[DevEui, Member], known: Callable[[Dev
     group = item.group
     codec = catalog()[group.model]
     join = keyless(codec, group.slot, keyring.of(group.tenant, group.id, group.generation))
+    name, said = kept_as(join), to_json(join).decode()
     members: dict[DevEui, Member] = {}
     orders: dict[DevEui, MulticastGroup] = {}
     for device in item.devices | before.keys():
@@ -101,7 +102,8 @@ def enrolled(item: Wanted, before: Mapping[DevEui, Member], known: Callable[[Dev
                 members[device] = member  # not heard of yet, or not any more: nothing is learnt of it
             continue
         if device in item.devices:
-            members[device] = state = _joining(member, now_known, join, now)
+            has = now_known.state.config.get(name) == said
+            members[device] = state = _joining(member, now, confirmed=has)
             if state.state is not Membership.CONFIRMED:
                 orders[device] = join
         elif (leaving := _leaving(member, now_known, group)) is not None:
@@ -118,15 +120,12 @@ def gateways_for(item: Wanted, known: Callable[[DevEui], Known | None], now: Seq
     return covering(reaches)
 
 
-def confirmed(known: Known, order: MulticastGroup) -> bool:
-    """Whether the device has repeated this."""
-    return known.state.config.get(kept_as(order)) == to_json(order).decode()
-
-
-def _joining(member: Member, known: Known, order: MulticastGroup, now: datetime) -> Member:
-    if confirmed(known, order):
-        return replace(member, state=Membership.CONFIRMED, told_at=member.told_at or now,
-                       confirmed_at=member.confirmed_at if member.state is Membership.CONFIRMED else now)
+def _joining(member: Member, now: datetime, *, confirmed: bool) -> Member:
+    """`confirmed`: it has repeated the keys, and not forgotten them since."""
+    if confirmed:
+        if member.state is Membership.CONFIRMED:
+            return member
+        return replace(member, state=Membership.CONFIRMED, told_at=member.told_at or now, confirmed_at=now)
     if member.state is Membership.CONFIRMED:  # it has restarted and forgotten, or the group has other keys: told again
         return replace(member, state=Membership.TOLD, confirmed_at=None)
     return member if member.state is not Membership.LEAVING else replace(member, state=Membership.TOLD)

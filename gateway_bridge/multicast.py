@@ -16,8 +16,9 @@ from msgspec import structs
 from city.casting import Net
 from city.commands import Command, Priority, command
 from city.errors import Invalid, NetworkServerDown, NotFound
+from city.groups import Groups
 from city.ids import DevEui, GatewayId, TenantId
-from city.multicast import ORIGIN, Member, Membership, RadioGroup, nets_of
+from city.multicast import ORIGIN, GroupWish, Member, Membership, RadioGroup, nets_of
 from city.orders import LevelNotice, MulticastGroup, Setting, from_json, kept_as
 from city.quantities import RADIO_DR
 from city.reach import gateways_of
@@ -33,7 +34,8 @@ from gateway_bridge.group_keys import Keyring, with_keys
 from gateway_bridge.network_server import GroupSpec, NetworkServer
 from gateway_bridge.towns import Town
 
-EVERY = timedelta(seconds=5)  # between two looks at a town's groups
+EVERY = timedelta(seconds=5)  # between two looks at a town's groups, while anything is missing
+AT_LEAST_EVERY = timedelta(seconds=60)
 CALLS = 20  # of the API in one look of the steering loop
 KEYS_AT_ONCE = 8  # lamps of one gateway that are being told keys: each frame is long
 KEY_LASTS = timedelta(hours=2)
@@ -47,7 +49,7 @@ _log = logging.getLogger(__name__)
 @dataclass(slots=True)
 class _Town:
     """One town's groups. `enlisted`: whom the network server knows as members, None until it was asked. `written`: members
-    as they are in the database."""
+    as they are in the database. `settled_for`: what was wanted when nothing was missing any more."""
 
     groups: dict[str, RadioGroup]
     members: dict[str, dict[DevEui, Member]]
@@ -57,6 +59,7 @@ class _Town:
     written: dict[tuple[str, DevEui], Member] = field(default_factory=dict)
     looked_at: datetime | None = None
     nets: Sequence[Net] | None = None
+    settled_for: tuple[Sequence[GroupWish], Groups] | None = None
 
 
 class Multicast:
@@ -121,6 +124,7 @@ class Multicast:
         changed: list[AirChanges] = []
         self._put(mine, replace(known, network_id="", ready=False, note=why, changed_at=now), changed)
         mine.enlisted.pop(group, None)
+        mine.settled_for = None
         return joined(changed)
 
     def with_keys(self, tenant: TenantId, device: DevEui, order: MulticastGroup) -> MulticastGroup:
@@ -153,12 +157,16 @@ class Multicast:
                                      gone=self._gone(mine, town.tenant.id)), _unwritten(mine, town.tenant.id)])
         if changed:
             mine.nets = None
+        busy = commands or changed or mine.groups.keys() != mine.wanted.keys() \
+            or any(one.state is not Membership.CONFIRMED for some in mine.members.values() for one in some.values())
+        mine.settled_for = None if busy else (town.group_wishes, town.programming.groups)
         return commands, changed
 
     def _is_time(self, mine: _Town, town: Town, now: datetime) -> bool:
         if not town.group_wishes and not mine.groups:
             return False
-        return mine.looked_at is None or not timedelta() <= now - mine.looked_at < EVERY
+        every = AT_LEAST_EVERY if mine.settled_for == (town.group_wishes, town.programming.groups) else EVERY
+        return mine.looked_at is None or not timedelta() <= now - mine.looked_at < every
 
     def _shape(self, mine: _Town, item: Wanted, known: Knows, now: datetime) -> RadioGroup | None:
         """The group as it is now, None where nothing has changed. Other keys or gateways are told to the network server."""

@@ -298,6 +298,8 @@ class Steerer:
         try:
             move = self._cast(mirror, now) if self._groups.works else Move()
             for tenant in mirror.towns(self._looks):
+                if mirror.waiting_orders(tenant) > CROWD and (town := mirror.town(tenant)) is not None:
+                    town.crowded_until = now + wishes.CROWD_ASKED
                 for known, after in self._claimed(mirror, tenant, sending, most, taken | move.held, now):
                     refused.append(after)
                     alarms += wishes.failure_alarms([after], known.alarms, now)
@@ -324,8 +326,6 @@ class Steerer:
                                                   self._memory.get, now)
             self._commit(Facts(commands=tuple(commands), air=changes))
             queued = mirror.queued(tenant, now) if self._groups.nets(tenant) else []
-            if len(queued) > CROWD:
-                town.crowded_until = now + wishes.CROWD_ASKED
             moves.append(running.go_on(town, lambda tenant=tenant: mirror.own(tenant),  # type: ignore[misc]
                                        self._memory.get, now))
             if self._link.connected and (not mirror.waiting or any(now - one.created_at >= TOGETHER for _, one in queued)):
