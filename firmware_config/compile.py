@@ -19,6 +19,7 @@ from firmware_config.delta import confirm
 from firmware_config.deviation import Deviation
 from firmware_config.families import Family, family
 from firmware_config.profile import DeviceConfig
+from firmware_config.sun import SEASONS
 from firmware_config.tasks import tasks
 from firmware_config.timetable import timetable
 
@@ -63,13 +64,12 @@ def compiled(programming: Programming, lamp: Luminaire, model: str, now: datetim
 
 def measured(what: Compiled, programming: Programming, lamp: Luminaire, model: str, now: datetime, *,
              local: Collection[str] = ()) -> tuple[Deviation, ...]:
-    """What the tables do otherwise than programmed, by letting them run through the 14 nights to come: in which nights,
-    and otherwise how much earlier or later at most."""
+    """What the tables do otherwise than programmed, by letting them run: in which of the 14 nights to come; and otherwise, in
+    these and at the turns of the seasons, how much earlier or later at most."""
     kind = family(model, local)
     if kind is None or not what.holds:
         return ()
-    tables = tables_of(confirmed_by(what.config))
-    tonight = evening_of(now)
+    tables, tonight = tables_of(confirmed_by(what.config)), evening_of(now)
     odd, most = list[str](), timedelta()
     for ahead in range(NIGHTS):
         night = Night.of(tonight + timedelta(days=ahead), programming.site)
@@ -78,6 +78,11 @@ def measured(what: Compiled, programming: Programming, lamp: Luminaire, model: s
             odd.append(night.evening.isoformat())
         else:
             most = max(most, late)
+    for turn in SEASONS:
+        night = Night.of(turn.replace(year=tonight.year), programming.site)
+        then = compiled(programming, lamp, model, night.noon, local=local)  # it will be told anew
+        own = by_itself(tables_of(confirmed_by(then.config)), kind, night)
+        most = max(most, difference(own, curve_of(lamp, programming, night), night) or timedelta())
     said = [Deviation("In {count} of the next 14 nights, first on {first}, the controller would do otherwise: the platform "
                       "drives these live.", {"count": len(odd), "first": odd[0]})] if odd else []
     if most > _MINUTE:

@@ -3,7 +3,7 @@ included). A moment of a program becomes the angle that comes nearest to it thro
 
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from statistics import fmean
+from statistics import fmean, median
 
 from astral import Observer, SunDirection
 from astral.sun import time_at_elevation
@@ -33,10 +33,12 @@ def at_zenith(latitude: float, longitude: float, day: date, zenith: float, *, ri
 
 @lru_cache(maxsize=4096)
 def zenith_of(moment: Moment, site: Site, step: float) -> float:
-    """The zenith angle of a moment of the sun, in whole steps of so many degrees: the mean of the four seasons."""
+    """The zenith angle of a moment of the sun, in whole steps of so many degrees: the mean of the four seasons; of a moment
+    that is an angle the median, since the sun may not come there in one of them."""
     observer = Observer(site.latitude, site.longitude)
-    mean = fmean(_zenith(observer, Night.of(day, site).moment(moment), with_refraction=False) for day in SEASONS)
-    return round(90 + round((mean - 90) / step) * step, 2)
+    angles = [_zenith(observer, Night.of(day, site).moment(moment), with_refraction=False) for day in SEASONS]
+    angle = fmean(angles) if moment.minutes else median(angles)
+    return round(90 + round((angle - 90) / step) * step, 2)
 
 
 @lru_cache(maxsize=4096)

@@ -175,6 +175,22 @@ def test_programs_that_follow_twilight_are_held_by_the_sun_calendar() -> None:
         assert (off_by(programming, lamp(), "nas/ul20xx", Night.of(evening, PLACE)) or timedelta.max) <= 3 * MINUTE
 
 
+def test_what_goes_wrong_in_another_season_is_said_now() -> None:
+    programming = town(program(on=Step(Moment(Anchor.DUSK), 100)))
+    what = compiled(programming, lamp(), "zenosmart/lcc", NOON)  # tasks know minutes from sunset, not twilight
+    [said] = measured(what, programming, lamp(), "zenosmart/lcc", NOON)
+    assert said.facts["minutes"] in range(5, 15)
+    june = Night.of(date(2026, 6, 21), PLACE)
+    assert (off_by(programming, lamp(), "zenosmart/lcc", june) or timedelta()) > 5 * MINUTE
+
+
+def test_a_depth_of_the_sun_that_summer_does_not_reach_is_still_told_right() -> None:
+    deep = Moment(Anchor.FALLS, altitude=-18)
+    what = compiled(town(program(on=Step(deep, 100))), lamp(), "stadtfunk/lamp", NOON)
+    assert what.config.sun_calendar is not None
+    assert abs(what.config.sun_calendar.sunset[0].zenith - 108) < 0.1
+
+
 def test_a_program_by_the_clock_alone_needs_no_sun() -> None:
     programming = town(program(Step(clock(22), 50), on=Step(clock(18, 30), 100), off=Step(clock(6, 20), 0)))
     for model in TOLD_THE_SUN:
