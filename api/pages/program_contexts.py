@@ -162,7 +162,8 @@ class ProgramsPage:
 
 @dataclass(frozen=True, slots=True)
 class ProgramPage:
-    """The editor. `program` is what is kept (None: a new one), `bases` the anchors of the rows in minutes after noon."""
+    """The editor. `program` is what is kept (None: a new one), `bases` the anchors of the rows in minutes after noon; `price`
+    is what the change means for the lamps that the question is about."""
 
     template: ClassVar[str] = "program.html"
     fragments: ClassVar[Mapping[str, str]] = {"editor": "parts/program_editor.html", "judged": "parts/program_judged.html"}
@@ -181,6 +182,7 @@ class ProgramPage:
     may_edit: bool
     saved: bool = False
     question: Question | None = None
+    price: Saving | None = None
     problems: tuple[Problem, ...] = ()
 
 

@@ -28,11 +28,14 @@ from api.pages.curves import Handle, drawing, handle, turns
 from api.pages.program_contexts import (
     CalendarRow,
     Judged,
+    Option,
+    OptionGroup,
     PlaceRow,
     ProgramPage,
     ProgramRow,
     ProgramsPage,
     Question,
+    Saving,
 )
 from api.pages.program_form import ProgramForm
 from api.pages.render import PageRoute, back, html, page_of
@@ -49,6 +52,8 @@ from city.store.programmed import calendar_body, group_body, program_body
 _YEARS = timedelta(days=5 * 366)
 _log = logging.getLogger(__name__)
 
+OBEYING = "obeying"  # in place of a target: the lamps whose calendars name the program
+
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Word = Annotated[str, Query(max_length=300)]
 
@@ -56,6 +61,9 @@ Word = Annotated[str, Query(max_length=300)]
 def _(text: str) -> str:
     """Marks a text for the catalogue."""
     return text
+
+
+_OBEYING = _("lamps that obey it now")
 
 
 @router.get(paths("programs")[0])
@@ -190,11 +198,13 @@ def _save(request: Request, town: TenantStore, who: Actor, at: datetime, kept: P
         programming = town.programming()
         if kept is None:
             program = replace(program, id=ProgramId(words.slug(program.name, programming.programs)))
-        question = asked(len(forecast.obeying(programming, town.luminaires(), program.id)), program)
+        obeying = forecast.obeying(programming, town.luminaires(), program.id)
+        question = asked(len(obeying), program)
         if question is not None:
             yes, problems = answered(language, question, do, form.seen, form.confirm)
             if not yes:
-                return _editor(request, town, who, at, kept, form, question=question, problems=problems)
+                price = judging.saving(town, obeying, programming, forecast.with_program(programming, program), at)
+                return _editor(request, town, who, at, kept, form, question=question, price=price, problems=problems)
         changes.keep_program(town, program, who, at)
     except Refused as error:
         return _editor(request, town, who, at, kept, form, problems=_problems(language, [(error.field, error)]))
@@ -206,23 +216,25 @@ def _problems(language: str, wrong: Sequence[tuple[str, Refused]]) -> tuple[Prob
 
 
 def _editor(request: Request, town: TenantStore, who: Actor, at: datetime, kept: Program | None, form: ProgramForm, *,
-            saved: bool = False, question: Question | None = None, problems: tuple[Problem, ...] = ()) -> Response:
+            saved: bool = False, question: Question | None = None, price: Saving | None = None,
+            problems: tuple[Problem, ...] = ()) -> Response:
     language, programming = language_of(request), town.programming()
-    form = replace(form, target=form.target or str(TOWN))
     night = Night.of(evening_of(form.night, at, programming), programming.site)
     program, _wrong = program_form.read(replace(form, name=form.name or "-"), kept.id if kept else ProgramId("-"))
     rows = _handles(form, night)
     changes_of = curve(program, night) if program is not None else ()
-    judged = _judged(language, town, programming, program, form, night, at) if program is not None else None
+    chosen, judged = form.target, None
+    if program is not None:
+        chosen, judged = _judged(language, town, programming, program, form, night, at)
     place = {"tenant": town.tenant.id}
     action = address(language, "program", program=kept.id, **place) if kept else address(language, "program-new", **place)
     bases = {row.key: row.base for row in rows}
     return html(request, ProgramPage(
         page_of(request, who, town.tenant), kept, kept is not None and SHIPPED.get(kept.id) == kept,
-        words.uses(programming, kept) if kept else (), replace(form, night=night.evening.isoformat()), action,
+        words.uses(programming, kept) if kept else (), replace(form, target=chosen, night=night.evening.isoformat()), action,
         drawing(changes_of, night), rows, json.dumps(bases), json.dumps(turns(night)),
-        forecast.targets(language, town, programming), judged, may(who, Role.ENGINEER), saved, question, problems),
-        status=422 if problems and not request.headers.get("hx-request") else 200)
+        _targets(language, town, programming, kept), judged, may(who, Role.ENGINEER), saved, question, price,
+        problems), status=422 if problems and not request.headers.get("hx-request") else 200)
 
 
 def _handles(form: ProgramForm, night: Night) -> list[Handle]:
@@ -236,18 +248,34 @@ def _handles(form: ProgramForm, night: Night) -> list[Handle]:
 
 
 def _judged(language: str, town: TenantStore, programming: Programming, program: Program, form: ProgramForm, night: Night,
-            at: datetime) -> Judged | None:
-    lamps, target = town.luminaires(), TOWN
+            at: datetime) -> tuple[str, Judged]:
+    """What comes of it for the lamps that obey it, under their calendars; or for a target, as if it held there every night."""
+    every, names = town.luminaires(), words.TargetNames(language, town, programming)
+    lamps: Sequence[Luminaire] = forecast.obeying(programming, every, program.id)
+    chosen, name, after = OBEYING, translate(language, _OBEYING), forecast.with_program(programming, program)
+    if not lamps or form.target not in ("", OBEYING):
+        target, lamps = _target(town, programming, form.target, every)
+        chosen, name, after = str(target), names.of(target), judging.only(programming, program)
+    return chosen, Judged(
+        len(lamps), name, forecast.findings_for(language, after, lamps, [program], at),
+        judging.saving(town, lamps, programming, after, at), judging.held(language, town, lamps, after, at),
+        forecast.nights_of(program, lamps, night.evening, programming.site, language))
+
+
+def _targets(language: str, town: TenantStore, programming: Programming, kept: Program | None) -> list[OptionGroup]:
+    own = [OptionGroup("", (Option(OBEYING, translate(language, _OBEYING)),))] if kept and words.uses(programming, kept) else []
+    return [*own, *forecast.targets(language, town, programming)]
+
+
+def _target(town: TenantStore, programming: Programming, text: str,
+            every: Sequence[Luminaire]) -> tuple[Target, Sequence[Luminaire]]:
+    """The lamps that are asked for; all of the town where that is nothing."""
     try:
-        asked_for = Target.parse(form.target)
-        lamps, target = forecast.lamps_of(town, programming, asked_for, lamps), asked_for
-    except Refused:
-        _log.debug("preview for %r: the whole town in its place", form.target)
-    after = judging.only(programming, program)
-    return Judged(len(lamps), words.TargetNames(language, town, programming).of(target),
-                  forecast.findings_for(language, after, lamps, [program], at),
-                  judging.saving(town, lamps, programming, after, at), judging.held(language, town, lamps, after, at),
-                  forecast.nights_of(program, lamps, night.evening, programming.site, language))
+        target = Target.parse(text)
+        return target, forecast.lamps_of(town, programming, target, every)
+    except Refused as error:
+        _log.debug("a preview for the whole town in place of %r: %s", text, error)
+        return TOWN, every
 
 
 def evening_of(text: str, at: datetime, programming: Programming) -> date:

@@ -233,7 +233,17 @@ async def test_the_editor_draws_the_night_its_steps_and_fourteen_nights(viewer, 
     assert "24. Okt." in text(page)
 
 
-@pytest.mark.parametrize("query", ["target=zone:nirgends", "target=%27%3B", "night=gestern", "night=9999-12-31", "target=lamp:"])
+async def test_the_preview_begins_with_the_lamps_that_obey_the_program(viewer, world):
+    world.lamp("L1")
+    world.lamp("L2", zone="bahnhof")
+    world.town.assign(Target("zone", "markt"), CalendarId("ganznacht"), "erna", world.clock.now())
+    page = await opened(viewer, HALF)
+    assert "Für Leuchten, die ihm jetzt folgen: 1 Leuchte" in text(page)
+    assert "spart im Jahr 0 kWh" in text(page)
+    assert "Für ganze Stadt: 2 Leuchten" in text(await opened(viewer, f"{HALF}?target=town"))
+
+
+@pytest.mark.parametrize("query", ["target=zone:nirgends", "target=%27%3B", "target=town&night=gestern", "target=town&night=9999-12-31", "target=lamp:"])
 async def test_a_strange_preview_falls_back_to_one_that_there_is(viewer, world, query):
     world.lamp("L1")
     assert "Für ganze Stadt: 1 Leuchte" in text(await opened(viewer, f"{HALF}?{query}"))
