@@ -37,11 +37,12 @@ from simulator.plan import Devices
 from simulator.timetable import Sky
 
 TOWN, SITE = TenantId("labor"), Site(50.99, 8.11)
-MODELS = (("nas/ul20xx", 0.6), ("stadtfunk/lamp", 0.4))
+MODELS = (("nas/ul20xx", 0.8), ("stadtfunk/lamp", 0.2))
 POWERS = (25.0, 40.0, 64.0)
 GATEWAYS = tuple(GatewayId(f"{number:016x}") for number in range(1, 5))
 PER_CIRCUIT, NIGHT_FED = 40, 0.3
 LOOK = timedelta(minutes=5)
+_HALBNACHT = (ProfileStep(0, 50), ProfileStep(4 * 60, None), ProfileStep(21 * 60, 50))
 LOSS = 0.05  # of a frame at each gateway
 
 
@@ -69,11 +70,11 @@ class LabLamp:
 
     def rejoin(self) -> None:
         """Its radio joins anew, a little later; without a gateway it tries on."""
-        self.lab.engine.after(self.lab.rng.uniform(5, 90), self._joined)
+        self.lab.engine.after(self.lab.rng.uniform(5, 90), self.join)
 
-    def _joined(self) -> None:
+    def join(self) -> None:
         if all(gateway in self.lab.down for gateway in self.gateways):
-            self.lab.engine.after(self.lab.rng.uniform(60, 600), self._joined)
+            self.lab.engine.after(self.lab.rng.uniform(60, 600), self.join)
             return
         if self.lamp.powered:
             self.session, self.f_cnt = self.session + 1, 0
@@ -192,9 +193,9 @@ class Laboratory:
         """It joins, and holds the town's standard program (its clock is UTC): half the light from 22 to 5 h. Lamps at
         pedestrian crossings do not."""
         if one.asset.restriction is not Restriction.CROSSWALK:
-            one.lamp._learn(Profile(0, tuple(range(8)), (ProfileStep(0, 50), ProfileStep(4 * 60, None), ProfileStep(21 * 60, 50))))
+            one.lamp._learn(Profile(0, tuple(range(8)), _HALBNACHT))  # noqa: SLF001 - as if it had been told before
         if one.lamp.powered:
-            one._joined()
+            one.join()
 
     def _feed(self, circuit: CircuitId, day: date) -> None:
         """A night-switched feeder: on at sunset, off at sunrise, for all days to come."""
@@ -206,7 +207,8 @@ class Laboratory:
 
     def _on(self, circuit: CircuitId, day: date) -> None:
         self.power(circuit, on=True)
-        self.engine.at(to_ns(Night.of(day, SITE).sunrise + timedelta(seconds=self.rng.uniform(-200, 200))), self._off, circuit, day)
+        off = Night.of(day, SITE).sunrise + timedelta(seconds=self.rng.uniform(-200, 200))
+        self.engine.at(to_ns(off), self._off, circuit, day)
 
     def _off(self, circuit: CircuitId, day: date) -> None:
         self.power(circuit, on=False)

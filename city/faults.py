@@ -25,6 +25,7 @@ LOW_FULL, LOW_LEAST, HIGH_FULL, HIGH_LEAST = 0.75, 0.70, 1.30, 1.97  # of the ex
 GRAIN_W = 1.0  # meters that say whole watts, and their noise
 LIT_W = STANDBY_W + 2.0
 FITS, APART = 0.12, 0.30  # a power that fits another level, and how far that level's must lie from this one's
+UNMOVED = 0.04  # of the full power: so little has changed although the level did
 OFF_TARGET = 5  # per cent of level
 CLOCK_START = 1_262_304_000  # 2010: a clock below it has never been set
 KEPT = 12  # samples
@@ -93,6 +94,7 @@ class Track(msgspec.Struct, frozen=True, array_like=True, gc=False):
     seen: tuple[int, ...] = (0, 0, 0, 0, 0, 0)  # newest judged: voltage, factor, temperature, tilt, clock, level
     alone: float = 0.0  # share of its frames that one gateway alone has heard
     heard: int = 0
+    lit: int = 0  # since when its level is above 0, without a restart
     marks: dict[str, Mark] = {}
 
 

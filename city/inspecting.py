@@ -13,7 +13,7 @@ from city.correlating import Vital, correlate, silent_together
 from city.expected import Learnt, Lesson, expected_power, learn
 from city.faults import RULES, Facts, Mark, Sight, Track, Want, due, forgotten, hinted, over, severity
 from city.ids import AssetId, CircuitId, TenantId
-from city.incidents import Collective, Incident, gathered
+from city.incidents import AFTERMATH, Cause, Collective, Incident, gathered
 from city.judging import judge
 from city.nights import evening_of
 from city.places import Luminaire, Restriction, Site
@@ -43,15 +43,17 @@ class Lamp:
 @dataclass(frozen=True, slots=True)
 class Sky:
     """The sun over a town at one moment: since when (ns) it is surely day, surely night, and a night-switched feeder has
-    power; 0 where it is not, or has none."""
+    power; 0 where it is not, or has none. `cut_ns`: when such a feeder lost it last."""
 
     day_ns: int
     dark_ns: int
     fed_ns: int
+    cut_ns: int = 0
 
     @classmethod
     def over(cls, site: Site, now: datetime) -> "Sky":
-        return cls(_day_since(site, now), _within(site, now, LOW, 0), _within(site, now, 0.0, EDGE_NS))
+        dawn = between(site, evening_of(now) - _DAY, 0.0)[1]
+        return cls(_day_since(site, now), _within(site, now, LOW, 0), _within(site, now, 0.0, EDGE_NS), to_ns(dawn) - EDGE_NS)
 
 
 @dataclass(slots=True)
@@ -86,7 +88,7 @@ def inspect(tenant: TenantId, memory: Inspected, lamps: Sequence[Lamp], others: 
     for lamp in lamps:
         look.judge(lamp)
     found = correlate([look.vital(lamp) for lamp in lamps], known, look.now_ns)
-    explained = _explained(found)
+    explained = _explained([*found, *_just_over(known, now)])
     changed = [alarm for lamp in lamps for alarm in look.alarms(lamp, explained)]
     by_id = {alarm.id: alarm for lamp in lamps for alarm in lamp.alarms} | {alarm.id: alarm for alarm in others}
     by_id |= {alarm.id: alarm for alarm in changed}
@@ -206,6 +208,8 @@ class _Look:
         if not since or not lamp.state.heard_ns or asset in explained.get(AlarmKind.DEVICE_SILENT, ()):
             return
         quiet = self.now_ns - max(lamp.state.heard_ns, since)
+        if lamp.lamp.circuit in self.night_fed and lamp.state.heard_ns >= self.memory.listening_ns:
+            quiet += max(self.sky.cut_ns - lamp.state.heard_ns, 0)  # of last night
         if quiet <= SILENT_INTERVALS * lamp.interval_ns:
             return
         running = next((one for one in lamp.alarms if one.open and one.kind is AlarmKind.DEVICE_SILENT), None)
@@ -242,6 +246,12 @@ _PACKED = msgspec.msgpack.Decoder(tuple[str, float, int, dict[AssetId, Track], _
 _NOTHING = Track()
 _KINDS = {kind.value: kind for kind in AlarmKind}
 _BY_ITSELF = {AlarmKind.DEVICE_SILENT.value}  # judged of what was not said
+
+
+def _just_over(known: Iterable[Incident], now: datetime) -> list[Collective]:
+    """Collective causes that end now or have ended, while what they have left behind is still ending."""
+    return [Collective(one.cause, one.subject, one.assets, one.began_at) for one in known
+            if one.cause is not Cause.ASSET and (one.ended_at is None or now - one.ended_at < AFTERMATH)]
 
 
 def _explained(found: Sequence[Collective]) -> dict[AlarmKind, frozenset[AssetId]]:

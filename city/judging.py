@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
-from statistics import fmean, pstdev
+from statistics import fmean, median, pstdev
 
 from city.alarms import AlarmKind
 from city.expected import STANDBY_W
@@ -23,6 +23,7 @@ from city.faults import (
     OFF_TARGET,
     PF_FROM,
     SETTLED,
+    UNMOVED,
     Facts,
     Mark,
     Sight,
@@ -78,6 +79,7 @@ class _Work:
         self.energy, self.burnt, self.starts, self.tilt, self.boots = (track.energy, track.burnt, track.starts, track.tilt,
                                                                       track.boots)
         self.seen = list(track.seen)
+        self.lit = self._lit_since()
 
     def verdicts(self) -> Iterator[Verdict]:
         yield from self._powers()
@@ -92,7 +94,14 @@ class _Work:
         if state.heard_ns > self.track.heard and (count := state.last.value(RADIO_GATEWAYS.name)) is not None:
             alone = 0.8 * alone + 0.2 * (count == 1) if self.track.heard else float(count == 1)
         return Track(self.power_at, tuple(self.waiting), self.samples, self.energy, self.burnt, self.starts, self.tilt,
-                     self.boots, tuple(self.seen), alone, max(state.heard_ns, self.track.heard), marks)
+                     self.boots, tuple(self.seen), alone, max(state.heard_ns, self.track.heard), self.lit, marks)
+
+    def _lit_since(self) -> int:
+        """Since when its level is above 0; a restart may follow a time without power."""
+        if self.level is None or float(self.level.value) <= 0:
+            return 0
+        boot = self.last.get(DEVICE_BOOT.name)
+        return max(self.track.lit or self.level.since_ns, boot.at_ns if boot is not None else 0)
 
     # -- power
 
@@ -126,7 +135,7 @@ class _Work:
         self.samples = (*self.samples, (round(level), round(watts, 1), round(share, 3)))[-KEPT:]
         self.fresh.append((round(level), watts, share))
         if dark:
-            yield from self._flickers(level)
+            yield from self._flickers()
             return
         if stuck or abs(level - self.sight.want.level) <= OFF_TARGET:
             yield Verdict(AlarmKind.DIMMING_FAILURE, stuck, facts)
@@ -135,7 +144,7 @@ class _Work:
             high = {**facts, "limit": round(upper * here, 1)}
             yield Verdict(AlarmKind.PARTIAL_FAILURE, watts < lower * here - GRAIN_W, low)
             yield Verdict(AlarmKind.OVERPOWER, watts > upper * here + GRAIN_W, high)
-        yield from self._flickers(level)
+        yield from self._flickers()
 
     def _dark(self, watts: float, here: float, facts: Facts) -> Iterator[Verdict]:
         """A lamp whose expected power does not stand out from standby cannot be judged by its power."""
@@ -152,16 +161,28 @@ class _Work:
             return False
         if level <= 90 and full - here > APART * full and abs(watts - full) <= FITS * full:
             return True
-        return any(abs(other - level) >= 20 and abs(watts - then) <= 0.08 * full and abs((self.sight.expected(other) or here)
-                   - here) > APART * full and share > 0.5 for other, then, share in self.samples)
+        return self._unmoved(level, watts, here, full)
 
-    def _flickers(self, level: float) -> Iterator[Verdict]:
-        same = [share for other, _, share in self.samples if other == round(level)]
-        burning = [share for share in same if share > DARK]
-        if len(burning) >= FLICKER_LEAST and fmean(burning) > 0:
+    def _unmoved(self, level: float, watts: float, here: float, full: float) -> bool:
+        """Whether the power has been what it is since before the last change of level, which should have moved it."""
+        for other, then, _ in reversed(self.samples):
+            if abs(then - watts) > max(UNMOVED * full, GRAIN_W):
+                return False
+            if abs(other - level) >= 20:
+                return abs((self.sight.expected(other) or here) - here) > APART * full
+        return False
+
+    def _flickers(self) -> Iterator[Verdict]:
+        """Of shares of the expected power, so that a change of level does not count; nor does a single step, which is
+        another fault."""
+        shares = [share for _, _, share in self.samples]
+        burning = [share for share in shares if share > DARK][-8:]
+        if len(burning) >= FLICKER_LEAST:
             variation = pstdev(burning) / fmean(burning)
-            yield Verdict(AlarmKind.FLICKER, variation > FLICKER, {"variation": round(100 * variation), "samples": len(burning)})
-        lit = [share > 0.5 for share in same[-8:] if not DARK < share <= 0.5]
+            steps = median(abs(first - second) for first, second in pairwise(burning))
+            yield Verdict(AlarmKind.FLICKER, variation > FLICKER and steps > FLICKER / 2,
+                          {"variation": round(100 * variation), "samples": len(burning)})
+        lit = [share > 0.5 for share in shares[-8:] if not DARK < share <= 0.5]
         turns = sum(first != second for first, second in pairwise(lit))
         if turns >= 3:
             yield Verdict(AlarmKind.CYCLING, True, {"turns": turns})
@@ -203,7 +224,8 @@ class _Work:
         if not new:
             return
         says = level is not None and level.at_ns >= since and float(level.value) > 0
-        draws = power is not None and power.at_ns >= since and float(power.value) > LIT_W
+        draws = power is not None and power.at_ns >= since and float(power.value) > LIT_W and (
+            level is None or power.at_ns >= level.since_ns)  # else the level has changed since it was measured
         facts: Facts = {"measured": round(float(power.value), 1)} if power is not None and power.at_ns >= since else {}
         if level is not None:
             facts["level"] = round(float(level.value))
@@ -284,8 +306,10 @@ class _Work:
             return  # whether it was to burn until then is not known yet
         self.burnt = known.at_ns, float(known.value)
         gone, burnt = (known.at_ns - before_at) / NS, float(known.value) - before
-        if not before_at or gone < 600 or burnt < 0 or float(self.level.value) <= 0 or self.level.since_ns > before_at:
+        if not before_at or gone < 600 or burnt < 0 or not 0 < self.lit <= before_at:
             return
+        if gone > 3 * self.sight.interval_ns / NS:
+            return  # its feeder may have been off in between
         share = burnt / gone
         if share >= 0.02:  # less is a lamp that does not burn at all
             yield Verdict(AlarmKind.CYCLING, share < 0.9, {"measured": round(100 * share), "minutes": round(gone / 60)})

@@ -30,7 +30,7 @@ GEAR_FAILURE, LAMP_FAILURE, LAMP_ON, FADING = 0x01, 0x02, 0x04, 0x10  # bits of 
 FAULTS = ("", "lamp failure", "stuck driver", "silent", "driver failure", "flicker", "relay welded", "meter drift", "day burner",
           "partial failure", "overpower", "low power factor", "undervoltage", "overvoltage", "overheating", "tilted", "cycling",
           "night off", "meter jump", "restarts")
-_SCALE = {"partial failure": 0.5, "overpower": 1.8}  # half of the modules are dark; a driver that regulates no more
+_SCALE = {"partial failure": 0.5, "overpower": 2.2}  # half of the modules are dark; a driver that regulates no more
 _SHIFT_V = {"undervoltage": -34.0, "overvoltage": 30.0}  # a bad terminal, a lost neutral
 OVERHEAT_K, TILT, POOR_FACTOR, JUMP_WH = 75.0, 18.0, 0.55, 60_000.0
 _DARK_W = {"lamp failure": STANDBY_W + 0.6, "driver failure": DEAD_W}

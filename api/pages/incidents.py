@@ -189,7 +189,7 @@ def _filters(language: str, tenant: str, views: list[IncidentView], least: Sever
     for severity in (Severity.WARNING, Severity.MAJOR, Severity.CRITICAL):
         number = sum(count for other, count in counts.items() if other >= severity)
         word = translate(language, words.SEVERITIES[severity])
-        text = word if severity is Severity.CRITICAL else translate(language, _("{word} and graver"), word=word)
+        text = word if severity is Severity.CRITICAL else translate(language, _("from “{word}” on"), word=word)
         links.append(Link(f"{text} ({number})", address(language, "alarms", [("severity", severity.name.lower()), *kept],
                                                         tenant=tenant), least is severity))
     return links
