@@ -67,6 +67,7 @@ class _Numbered(Canvas):  # type: ignore[misc]  # reportlab has no types
         super().__init__(*args, **more)
         self._language = language
         self._pages: list[dict[str, object]] = []
+        self.setViewerPreference("DisplayDocTitle", "true")  # readers, and screen readers, say the title and not the file's name
 
     def showPage(self) -> None:  # noqa: N802 - reportlab's name
         self._pages.append(dict(self.__dict__))

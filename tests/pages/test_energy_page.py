@@ -91,6 +91,8 @@ async def test_the_pdf_says_what_it_is_and_in_which_language(operator: httpx.Asy
     assert answer.headers["content-type"] == "application/pdf"
     assert answer.content.startswith(b"%PDF-")
     assert b"/Lang (en-GB)" in answer.content
+    assert b"/DisplayDocTitle true" in answer.content
+    assert b"/Title (Energy of the street lighting, November 2026" in answer.content
     assert "page 1 of 1" in pdf_text(answer.content)
 
 
