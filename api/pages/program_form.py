@@ -144,7 +144,7 @@ def _altitude(text: str) -> float:
         value = float("nan")
     if not -18 <= value <= 30:
         raise Invalid("The sun's altitude lies between −18 and 30 degrees.", field="altitude", rule="-18…30")
-    return round(value, 2)
+    return value
 
 
 def _level(text: str) -> float:
@@ -171,7 +171,7 @@ def _row(step: Step) -> StepRow:
     is_clock = moment.anchor is Anchor.CLOCK
     return StepRow(moment.anchor.value, f"{moment.minutes // 60:02}:{moment.minutes % 60:02}" if is_clock else "",
                    "" if is_clock or not moment.minutes else str(moment.minutes),
-                   "" if moment.altitude is None else f"{moment.altitude:g}", str(step.level), str(step.fade_s or ""))
+                   "" if moment.altitude is None else f"{moment.altitude:.12g}", str(step.level), str(step.fade_s or ""))
 
 
 def _unnamed(form: ProgramForm) -> Sequence[Wrong]:

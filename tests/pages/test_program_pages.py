@@ -243,7 +243,8 @@ async def test_the_preview_begins_with_the_lamps_that_obey_the_program(viewer, w
     assert "Für ganze Stadt: 2 Leuchten" in text(await opened(viewer, f"{HALF}?target=town"))
 
 
-@pytest.mark.parametrize("query", ["target=zone:nirgends", "target=%27%3B", "target=town&night=gestern", "target=town&night=9999-12-31", "target=lamp:"])
+@pytest.mark.parametrize("query", ["target=zone:nirgends", "target=%27%3B",
+                                   "target=town&night=gestern", "target=town&night=9999-12-31", "target=lamp:"])
 async def test_a_strange_preview_falls_back_to_one_that_there_is(viewer, world, query):
     world.lamp("L1")
     assert "Für ganze Stadt: 1 Leuchte" in text(await opened(viewer, f"{HALF}?{query}"))
