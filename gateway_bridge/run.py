@@ -38,13 +38,14 @@ _log = logging.getLogger(__name__)
 
 
 async def run_bridge(settings: Settings, *, store: Store, log: ReadingLog, link: Link, clock: Clock,
-                     stop: asyncio.Event, metrics: Metrics | None = None) -> None:
+                     stop: asyncio.Event, metrics: Metrics | None = None, network: NetworkServer | None = None) -> None:
     """Listen, steer and (where InfluxDB is set) ship until `stop`; then end what is begun and return. Store, log and
-    link stay the caller's to close. Neighbours that are down are waited for; a fault in one loop never ends another."""
+    link stay the caller's to close, and so does `network` (None: that of the settings). Neighbours that are down are
+    waited for; a fault in one loop never ends another."""
     metrics = metrics or Metrics()
     metrics.watch(link)
     turn = asyncio.Lock()
-    async with _network(settings) as network, _reading(store, settings, metrics) as reader:
+    async with _network(settings, network) as network, _reading(store, settings, metrics) as reader:
         memory = Memory(store, log, pace=PACE)
         listener = Listener(link, store, log, clock, settings.bridge, metrics, turn=turn, reader=reader, memory=memory)
         tenure = Tenure(store, STEERING, settings.mqtt.client_id, settings.bridge.lease_s)
@@ -172,9 +173,9 @@ async def _forever(name: str, step: Callable[[], Awaitable[object]], clock: Cloc
 
 
 @contextlib.asynccontextmanager
-async def _network(settings: Settings) -> AsyncIterator[NetworkServer | None]:
-    if not settings.chirpstack.url:
-        yield None
+async def _network(settings: Settings, given: NetworkServer | None) -> AsyncIterator[NetworkServer | None]:
+    if given is not None or not settings.chirpstack.url:
+        yield given
         return
     network = network_server.connect(settings.chirpstack)
     try:

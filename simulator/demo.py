@@ -37,6 +37,7 @@ from gateway_bridge.mqtt import connect
 from gateway_bridge.run import run_bridge
 from simulator.broker import embedded_broker
 from simulator.chirpstack import ChirpStack
+from simulator.direct import Direct
 from simulator.furnishing import furnish
 from simulator.network import drive
 from simulator.scenario import Scenario
@@ -44,6 +45,7 @@ from simulator.scenario import Scenario
 TOWNS = Path(__file__).parent / "towns"
 OPERATOR = "betrieb"
 READY_AFTER = 0.9  # share of lamps that must have spoken of the present before we call the towns ready
+RX2_DR = 3  # SF9, as the towns' devices have it
 PRESENT = timedelta(minutes=30)  # a lamp of the demo reports every ten minutes
 HISTORY_H, HISTORY_DEVICE_HOURS = 6.0, 3000.0  # what the towns have lived already; large ones less, for it is told first
 
@@ -117,8 +119,19 @@ def _settings(options: Options, directory: Path) -> Settings:
                                 client_id=f"{asked.mqtt.client_id}-{secrets.token_hex(4)}"),
                    database=Database(url=Secret(f"sqlite:///{directory / 'stadtfunk.db'}")),
                    log=Log(directory=str(directory / "log"), keep_days=asked.log.keep_days),
+                   chirpstack=replace(asked.chirpstack, group_secret=_kept_secret(directory),
+                                      rx2_dr=RX2_DR),
                    bridge=replace(asked.bridge, tick_s=max(asked.bridge.tick_s, options.speed / 2)),
                    api=replace(asked.api, host=Api().host, port=options.port))
+
+
+def _kept_secret(directory: Path) -> Secret:
+    """From which the keys of radio groups are derived: the same as before where the data are kept."""
+    file = directory / "group-secret"
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(32))
+    return Secret(file.read_text())
 
 
 async def _run(options: Options, settings: Settings, console: Console) -> None:
@@ -137,11 +150,13 @@ async def _run(options: Options, settings: Settings, console: Console) -> None:
         link = connect(settings.mqtt)
         async with _closing(link), _serving(create_app(store, log, clock, settings), settings, stop), \
                 asyncio.TaskGroup() as tasks:
-            tasks.create_task(run_bridge(settings, store=store, log=log, link=link, clock=clock, stop=stop))
+            living = [ChirpStack(scenario, seed=options.seed, start=clock.now() - (
+                timedelta(0) if known else _history(options, scenario))) for scenario in scenarios]
+            tasks.create_task(run_bridge(settings, store=store, log=log, link=link, clock=clock, stop=stop,
+                                         network=Direct(living)))
             await _listening(link, stop)
-            for scenario in scenarios:
-                start = clock.now() - (timedelta(0) if known else _history(options, scenario))
-                tasks.create_task(drive(ChirpStack(scenario, seed=options.seed, start=start), settings.mqtt, clock, stop))
+            for town in living:
+                tasks.create_task(drive(town, settings.mqtt, clock, stop))
             await _awake([store.tenant(scenario.tenant.id) for scenario in scenarios], clock, console, stop)
             if not stop.is_set():
                 print(f"ready: http://{settings.api.host}:{settings.api.port}", flush=True)
