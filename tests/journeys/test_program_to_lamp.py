@@ -144,3 +144,28 @@ async def test_a_program_that_is_set_by_hand_at_a_controller_is_its_own(platform
     assert any("01:00 30 %" in sentence for sentence in program_of["alone"]["sentences"])
     other = p.town.state(p.town.device_of(p.town.luminaires()[1].id).dev_eui)
     assert "SunCalendar" in other.config
+
+
+async def test_when_the_clocks_change_a_lamp_is_told_live_for_a_night_and_then_anew(platform):
+    p = platform(start=datetime(2026, 10, 24, 11, tzinfo=UTC), lamps=1, bays=0)
+    await p.run(700, step=20)
+    async with p.browser() as browser:
+        await assign(browser, p.town)
+        await p.run(300, step=10)
+        lamp = p.town.luminaires()[0]
+        shown = await held(browser, p.town, lamp)
+        assert (shown["pending"], shown["apart_s"]) == ([], None)  # an hour off, said at once
+    wanted, wrong = changes(shown["programmed"]), []
+    await p.run(15 * 3600 + 1800, step=300)
+    while p.clock.now() < datetime(2026, 10, 25, 4, 15, tzinfo=UTC):
+        await p.run(30, step=15)
+        if p.chirpstack.lamps[lamp.id].level != level_at(wanted, p.clock.now()).level:
+            wrong.append(p.clock.now())
+    assert len(wrong) <= 4  # half-minutes, around the moments at which it was corrected
+    await p.run(6 * 3600, step=300)
+    await p.run(900, step=20)
+    async with p.browser() as browser:
+        after = await held(browser, p.town, lamp)
+    assert [command.order.level for command in p.town.commands(origin="program") if isinstance(command.order, SetLevel)] == [40]
+    assert after["pending"] == []
+    assert after["apart_s"] <= 60
