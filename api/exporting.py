@@ -13,9 +13,10 @@ from fastapi.responses import StreamingResponse
 from api import views
 from api.library import codecs_for
 from api.schemas import to_json
+from city.errors import NotFound
 from city.exports.seen import LampSeen, TownSeen
 from city.ids import CalendarId
-from city.places import Luminaire
+from city.places import Device, Luminaire
 from city.programs import Programming
 from city.store.ports import TenantStore
 from city.wants import Wants
@@ -25,15 +26,16 @@ _VARY = "Accept, Accept-Encoding, Authorization, Cookie"
 _GZIP_WINDOW = 31  # zlib's code for: with a gzip header
 
 
-def town_seen(town: TenantStore, now: datetime) -> TownSeen:
-    """The whole town, without what its lamps say."""
-    return TownSeen(town.tenant, town.zones(), town.circuits(), town.luminaires(), town.programming(), town.overrides_from(now),
-                    now)
+def town_seen(town: TenantStore, now: datetime, lamps: Sequence[Luminaire] | None = None) -> TownSeen:
+    """The whole town, or as if it had only these lamps; without what they say."""
+    return TownSeen(town.tenant, town.zones(), town.circuits(), town.luminaires() if lamps is None else lamps,
+                    town.programming(), town.overrides_from(now), now)
 
 
 def lamps_seen(town: TenantStore, seen: TownSeen, lamps: Iterable[Luminaire]) -> Iterator[LampSeen]:
     """These lamps with their three states. All questions are asked before the first one is told."""
-    devices = {device.asset: device for device in town.devices()}
+    lamps = list(lamps)
+    devices = {device.asset: device for device in _devices(town, lamps)}
     codecs, states = codecs_for(town, devices.values()), town.states()
     picture = views.Picture(zones=seen.zones, devices=devices, codecs=codecs, states=states, alarms=town.alarms(limit=views.ALL),
                             live=town.commands(states=views.LIVE, limit=views.ALL),
@@ -68,6 +70,16 @@ def streamed(request: Request, pieces: Iterable[bytes], *, media_type: str, file
     if _reads_gzip(request):
         pieces, headers["Content-Encoding"] = _zipped(pieces), "gzip"
     return StreamingResponse(pieces, media_type=media_type, headers=headers)
+
+
+def _devices(town: TenantStore, lamps: Sequence[Luminaire]) -> Sequence[Device]:
+    """All, or for a single lamp its own."""
+    if len(lamps) != 1:
+        return town.devices()
+    try:
+        return [town.device_of(lamps[0].id)]
+    except NotFound:
+        return []
 
 
 def _calendars(programming: Programming) -> Callable[[Luminaire], CalendarId]:

@@ -1,6 +1,6 @@
 """A town's lamps as FIWARE entities: the reading half of an NGSI-LD API (ETSI GS CIM 009), for one town."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,10 +10,12 @@ from api.deps import Now, Viewing, anyone
 from api.exporting import lamps_seen, page_links, sent, town_seen
 from api.problems import RESPONSES
 from api.routes.common import TENANT
+from api.views import lamp_of
 from city.errors import Invalid, NotFound
 from city.exports import ngsi_ld
 from city.exports.ngsi_ld import TYPES, Entity
-from city.exports.seen import TownSeen
+from city.exports.seen import Members, TownSeen
+from city.groups import Target
 from city.ids import AssetId
 from city.places import Luminaire
 from city.store.ports import TenantStore
@@ -83,8 +85,8 @@ def entities(request: Request, town: Viewing, now: Now, form: Annotated[Form, De
 @router.get(f"{TENANT}/ngsi-ld/v1/entities/{{id}}", response_class=Response, summary="One entity")
 def entity(request: Request, town: Viewing, now: Now, id: str, form: Annotated[Form, Depends(form)]) -> Response:
     """By its URN."""
-    seen = town_seen(town, now)
     name = ngsi_ld.parse_urn(id, town.tenant.id)
+    seen = town_seen(town, now, [lamp_of(town, AssetId(name[1]))] if name[0] == "Streetlight" else None)
     if name not in _known(seen, name[0]):
         raise NotFound("There is no entity “{id}”.", field="id", rule="exists", id=id[:120])
     return sent(request, form.of(next(_entities(town, seen, [name]))), media_type=form.media_type, headers=_linked(form, ()))
@@ -116,8 +118,8 @@ def _known(seen: TownSeen, kind: str) -> list[Name]:
 
 
 def _entities(town: TenantStore, seen: TownSeen, names: Sequence[Name]) -> Iterator[Entity]:
-    by_id = {lamp.id: lamp for lamp in seen.lamps}
-    members = {name: _members(seen, by_id, name) for name in names}
+    places = Members(seen.lamps, seen.programming.groups)
+    members = {name: _members(seen, places, name) for name in names}
     if sum(map(len, members.values())) > MOST_MEMBERS:
         raise Invalid("These entities have more than {most} lamps together: ask for fewer at once.", field="limit",
                       rule=f"≤ {MOST_MEMBERS} lamps", most=MOST_MEMBERS)
@@ -136,16 +138,16 @@ def _entities(town: TenantStore, seen: TownSeen, names: Sequence[Name]) -> Itera
                 yield ngsi_ld.streetlight_model(seen, name, lamps)
 
 
-def _members(seen: TownSeen, by_id: Mapping[AssetId, Luminaire], name: Name) -> list[Luminaire]:
+def _members(seen: TownSeen, places: Members, name: Name) -> list[Luminaire]:
     kind, short = name
     match kind:
         case "StreetlightGroup":
-            return ngsi_ld.members_of(seen, short)
+            return places.of(Target.parse(short))
         case "StreetlightControlCabinet":
-            return [lamp for lamp in seen.lamps if lamp.circuit == short]
+            return places.of(Target("circuit", short))
         case "StreetlightModel":
             return [lamp for lamp in seen.lamps if lamp.luminaire_type == short]
-    return [by_id[AssetId(short)]]
+    return places.of(Target("lamp", short))
 
 
 def _linked(form: Form, links: Sequence[str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 from city.alarms import AlarmKind
 from city.errors import NotFound
 from city.exports.seen import LampSeen, TownSeen
-from city.groups import TOWN, Target, resolve
+from city.groups import TOWN, Target
 from city.ids import TenantId
 from city.places import Circuit, Luminaire, Site
 from city.quantities import LAMP_CURRENT, LAMP_ENERGY, LAMP_POWER, LAMP_POWER_FACTOR, LAMP_VOLTAGE, Quantity
@@ -154,14 +154,6 @@ def status_of(kinds: Iterable[AlarmKind]) -> str:
 def power_state(level: float) -> str:
     """FIWARE's word for a level in per cent."""
     return "off" if level <= 0 else "on" if level >= 100 else "low"
-
-
-def members_of(town: TownSeen, name: str) -> list[Luminaire]:
-    """The lamps of a group by its name; raises NotFound."""
-    kind, _, short = name.partition(":")
-    if name not in group_names(town):
-        raise NotFound("There is no entity “{id}”.", field="id", rule="exists", id=name[:120])
-    return resolve([Target(kind, short)], town.lamps, town.programming.groups)  # type: ignore[arg-type]  # checked
 
 
 def _target(seen: LampSeen) -> Entity:

@@ -1,11 +1,12 @@
 """A lamp and a town as every export sees them: the three states of light, each with its time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from city.alarms import Alarm, AlarmKind
 from city.expected import BEND, FIXED, SLOPE
+from city.groups import Groups, Target, resolve
 from city.ids import CalendarId
 from city.lighting import Override, Setpoint
 from city.places import Circuit, Device, Luminaire, Tenant, Zone
@@ -104,6 +105,25 @@ class TownSeen:
     programming: Programming
     overrides: Sequence[Override]
     now: datetime
+
+
+class Members:
+    """The lamps of zones, circuits and groups, with one look at each lamp for all zones and circuits."""
+
+    def __init__(self, lamps: Iterable[Luminaire], groups: Groups) -> None:
+        self._lamps, self._groups = list(lamps), groups
+        self._places: dict[Target, list[Luminaire]] = {}
+        for lamp in self._lamps:
+            self._places.setdefault(Target("zone", lamp.zone), []).append(lamp)
+            if lamp.circuit is not None:
+                self._places.setdefault(Target("circuit", lamp.circuit), []).append(lamp)
+            self._places[Target("lamp", lamp.id)] = [lamp]
+
+    def of(self, target: Target) -> list[Luminaire]:
+        """In their order."""
+        if target.kind in ("zone", "circuit", "lamp"):
+            return self._places.get(target, [])
+        return resolve([target], self._lamps, self._groups)
 
 
 def implied_level(nominal_w: float, watts: float) -> float:

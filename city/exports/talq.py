@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from city.alarms import SENTENCES, Alarm, AlarmKind
-from city.exports.seen import LampSeen, Said, TownSeen
-from city.groups import TOWN, Target, resolve
+from city.exports.seen import LampSeen, Members, Said, TownSeen
+from city.groups import TOWN, Target
 from city.ids import AssetId, TenantId
 from city.lighting import Override
 from city.places import Luminaire
@@ -97,14 +97,13 @@ def groups(town: TownSeen) -> list[Json]:
     named = [(TOWN, town.tenant.name), *((Target("zone", zone.id), zone.name) for zone in town.zones),
              *((Target("circuit", circuit.id), circuit.name or circuit.id) for circuit in town.circuits),
              *((Target("group", group.id), group.name) for group in town.programming.groups.values())]
-    return [group(town, target, name) for target, name in named]
+    members = Members(town.lamps, town.programming.groups)
+    return [_group(town.tenant.id, target, name, members.of(target)) for target, name in named]
 
 
-def group(town: TownSeen, target: Target, name: str) -> Json:
-    """Lamps that are meant together."""
-    members = resolve([target], town.lamps, town.programming.groups)
+def _group(tenant: TenantId, target: Target, name: str, members: Iterable[Luminaire]) -> Json:
     return {"address": str(target), "ownerCMS": OWNER, "purpose": "unknown", OWN: {"name": name},
-            "members": [reference("devices", address(town.tenant.id, lamp.id)) for lamp in members]}
+            "members": [reference("devices", address(tenant, lamp.id)) for lamp in members]}
 
 
 def assign_commands(town: TownSeen) -> list[Json]:
