@@ -8,7 +8,7 @@ a frame is repeated, and whoever does not come to report what was ordered is tol
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, prod
 
 from city.airtime import HOUR_S, RX2_HZ, SCHEDULER_S, Estimate, time_on_air
 from city.budget import USED_SHARE, down_band, lawful_s
@@ -162,20 +162,24 @@ def _may_hear(net: Net, target: frozenset[DevEui], fits: Callable[[DevEui], bool
 
 
 def _cast_s(cast: Cast, reach_of: Mapping[DevEui, Sequence[GatewayId]], air: Air) -> tuple[float, float]:
-    """Seconds until the frame after which probably no lamp is left that has heard none, and how many lamps have heard none
-    of all frames. The frames are walked in the order in which they are sent."""
+    """Seconds until the last lamp has probably heard a frame (what is to be expected, not the median), and how many lamps
+    will have heard none of all frames. The frames are walked in the order in which they are sent."""
     gateways = cast.net.gateways
     tries = Counter(frozenset(gateways) & frozenset(reach_of.get(device, ())) or frozenset(gateways[:1])
                     for device in cast.lamps)
-    left = {reach: float(count) for reach, count in tries.items()}
-    at, step = LOOK_S + SCHEDULER_S / 2 + air.frame_s + (MARGIN_S if air.together else 0.0), 0
-    last = at
-    while step < air.repeats * len(gateways) and sum(left.values()) >= 0.5:
-        sends, last = gateways[step % len(gateways)], at
-        left = {reach: count * air.loss if sends in reach else count for reach, count in left.items()}
-        step += 1
-        at += MARGIN_S if not air.together or step % len(gateways) == 0 else 0.0
-    return last, sum(left.values()) if step == air.repeats * len(gateways) else 0.0
+    missed = dict.fromkeys(tries, 1.0)  # the probability that a lamp has heard none so far
+    expected = LOOK_S + SCHEDULER_S / 2 + air.frame_s + (MARGIN_S if air.together else 0.0)
+    for step in range(air.repeats * len(gateways)):
+        if step and (not air.together or step % len(gateways) == 0):
+            expected += MARGIN_S * (1 - _all_heard(tries, missed))
+        sends = gateways[step % len(gateways)]
+        missed = {reach: share * air.loss if sends in reach else share for reach, share in missed.items()}
+    return expected, sum(count * missed[reach] for reach, count in tries.items())
+
+
+def _all_heard(tries: Mapping[frozenset[GatewayId], int], missed: Mapping[frozenset[GatewayId], float]) -> float:
+    """The probability that every lamp has heard a frame."""
+    return prod((1 - missed[reach]) ** count for reach, count in tries.items())
 
 
 def _alone(device: DevEui, reach_of: Mapping[DevEui, Sequence[GatewayId]]) -> GatewayId:

@@ -1,5 +1,8 @@
 """Casts and single messages together tell exactly the lamps that are meant, and no other."""
 
+from itertools import count
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,7 +81,7 @@ def test_a_thousand_lamps_take_seconds_by_a_group_and_half_an_hour_or_more_one_b
     assert 20 < two.last_s < 28
     assert priced(both, halves, Air(4, 9, together=True)).last_s < 18
     overlap = priced(both, dict.fromkeys(lamps, (GATEWAY, OTHER)), Air(4, 9))
-    assert overlap.last_s == pytest.approx(one.last_s)  # the third frame reaches the last lamp, whichever gateway sends it
+    assert overlap.last_s == pytest.approx(one.last_s, abs=1)  # three frames reach all, whichever gateway sends them
     assert priced(cover(lamps, []), dict.fromkeys(lamps, (GATEWAY,)), Air(4, 12)).last_s > 5 * 3600
 
 
@@ -92,3 +95,13 @@ def test_where_many_frames_are_lost_the_last_lamp_is_told_alone_after_the_verifi
 def test_nothing_to_tell_costs_nothing():
     nothing = priced(cover([], []), {}, Air(4, 12))
     assert (nothing.lamps, nothing.frames, nothing.last_s, nothing.gateways) == (0, 0, 0, 0)
+
+
+def test_the_estimate_is_what_a_throw_of_the_dice_gives_on_average():
+    lamps = [DevEui(f"{number:016x}") for number in range(1000)]
+    dice, times = Random(1), []
+    for _ in range(300):
+        rounds = max(next(n for n in count() if dice.random() >= 0.05) for _ in lamps)
+        times.append(1.0 + 0.165 + 5.0 * min(rounds, REPEATS - 1))
+    reckoned = priced(cover(lamps, [net("zone", lamps)]), dict.fromkeys(lamps, (GATEWAY,)), Air(4, 9)).last_s
+    assert reckoned == pytest.approx(sum(times) / len(times), rel=0.05)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from city.casting import REPEATS
-from city.commands import State
+from city.commands import Priority, State
 from city.errors import Invalid
 from city.groups import Target
 from city.ids import OverrideId
@@ -113,6 +113,9 @@ async def test_a_zone_is_told_by_three_frames_and_every_lamp_obeys_and_is_known_
     assert run.estimate.frames == REPEATS * run.estimate.gateways
     spent = made.town.spent(made.start)
     assert sum(one.seconds for one in spent) < 60
+    await made.run(600)  # looking again changes nothing
+    assert made.network.calls["cast"] == REPEATS
+    assert made.told_alone == alone
 
 
 async def test_keys_lie_in_the_lamps_and_at_the_network_server_and_nowhere_else(town, tmp_path):
@@ -153,6 +156,19 @@ async def test_a_lamp_that_is_given_another_order_while_rounds_go_out_keeps_it(t
     await made.run(90)
     assert round(made.chirpstack.lamps[first.id].level) == 70
     assert {round(made.chirpstack.lamps[lamp.id].level) for lamp in made.lamps_of()[1:]} == {40}
+
+
+async def test_light_for_safetys_sake_goes_first_and_by_the_group_too(town):
+    made = await with_groups(town())
+    made.dim(40)
+    await made.run(40)
+    now = made.clock.now()
+    made.town.add_override(override(id=OverrideId("emergency"), tenant=made.scenario.tenant.id, targets=[ZONE], level=100,
+                                    until=now + timedelta(hours=1), actor="anna", now=now, emergency=True))
+    await made.run(12)
+    assert made.levels() == {100}
+    assert {one.priority for one in made.orders() if one.origin == "override:emergency"} == {Priority.SAFETY}
+    assert made.town.casts(limit=1)[0].priority is Priority.SAFETY
 
 
 async def test_a_newer_wish_overtakes_the_rounds_of_an_older_one(town):
