@@ -15,7 +15,7 @@ from api.trying import Outcome
 from api.views import LuminaireView, OverrideProgress, ZoneLightingView
 from city.lighting import Override
 from city.parking import ZoneOccupancy
-from city.places import Tenant
+from city.places import Luminaire, Tenant
 from city.quantities import Quantity
 
 
@@ -241,7 +241,8 @@ class PricePage:
 
 @dataclass(frozen=True, slots=True)
 class ProgressPage:
-    """How far one wish of a person has come. `may_approve`: whether the reader is the second person it waits for."""
+    """How far one wish of a person has come. `may_approve`: whether the reader is the second person it waits for. `behind`:
+    some of the lamps that deviate or failed."""
 
     template: ClassVar[str] = "progress.html"
     fragments: ClassVar[Mapping[str, str]] = {"drawer": "parts/progress.html",
@@ -254,6 +255,7 @@ class ProgressPage:
     settled: bool
     may_end: bool
     may_approve: bool
+    behind: Sequence[tuple[Luminaire, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ Every step is a page of its own that works without JavaScript; the console shows
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request, Response
@@ -15,6 +15,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from api import intents, views
 from api.auth import Actor
 from api.deps import Acting, Asking, Now, Operating, Rails, Viewing
+from api.following import stands
 from api.i18n import explain, language_of, ngettext, translate
 from api.intents import Proposal, Wish
 from api.pages.addresses import address, is_local, paths
@@ -31,6 +32,7 @@ from api.pages.contexts import (
     Rail,
 )
 from api.pages.render import PageRoute, back, html, page_of
+from api.views import OverrideProgress
 from city.errors import Invalid, Refused
 from city.floors import EARLY, LATE, floor_at, floor_key
 from city.groups import MAX_MEMBERS, Target
@@ -43,6 +45,7 @@ from city.store.ports import Role, TenantStore
 from city.wants import Wants
 
 MOST_TARGETS = 200  # that an address or a form names one by one; a choice of many lamps comes in one field
+MOST_BEHIND = 12  # lamps that deviate which a progress names
 NAMED = 6  # names that are written out; of the others only how many
 MOST_TYPED = 500_000  # characters of a choice of lamps: as many as a town may have
 FIELDS = frozenset({"level", "until", "reason", "confirm", "targets"})
@@ -160,7 +163,8 @@ def progress(request: Request, town: Viewing, who: Asking, at: Now, id: Word = "
         page_of(request, who, town.tenant), steps, name_of(language, town, wish.targets, len(lamps)),
         address(language, "progress", [("id", id)], tenant=town.tenant.id), programs_of(town, lamps, at),
         (not wish.pending and (steps.settled or not steps.active)) or wish.ended_at is not None or wish.end <= at,
-        may(who, Role.OPERATOR), who is not None and wish.pending and wish.ended_at is None and who.name != wish.actor))
+        may(who, Role.OPERATOR), who is not None and wish.pending and wish.ended_at is None and who.name != wish.actor,
+        behind(town, steps, at)))
 
 
 @router.get(paths("overrides")[0])
@@ -188,6 +192,14 @@ def end_now(request: Request, town: Operating, who: Acting, at: Now, id: FormWor
     """Back to the program now; a wish that waits for a second person is withdrawn or declined."""
     wish = intents.end(town, OverrideId(id), who=who, now=at)
     return back(address(language_of(request), "progress", [("id", str(wish.id))], tenant=town.tenant.id))
+
+
+def behind(town: TenantStore, steps: OverrideProgress, at: datetime) -> list[tuple[Luminaire, str]]:
+    """Some of the lamps that do not burn as this wish wants them to, and how they stand."""
+    if not steps.deviating + steps.failed:
+        return []
+    found = (stand for stand in stands(town, steps.override, at) if stand.word in ("deviating", "failed"))
+    return [(stand.lamp, stand.word) for stand in islice(found, MOST_BEHIND)]
 
 
 def meant_by(language: str, town: TenantStore, named: Sequence[str]) -> Meant:

@@ -78,6 +78,14 @@ async def test_an_emergency_needs_neither_number_nor_second_person(operator, wor
     assert (wish.level, wish.emergency, wish.reason) == (100, True, "Notfall")
 
 
+async def test_enter_in_a_field_never_means_an_emergency(operator, world):
+    """A browser presses the first button of a form."""
+    world.lamp("L1")
+    page = (await operator.get("/stadt/betrieb/dimmen?zone=markt")).text
+    first = re.search(r"<button[^>]*>", page[page.index('id="dim"'):])[0]
+    assert 'id="go"' in first
+
+
 async def test_lamps_can_be_given_back_to_their_program(operator, world):
     world.lamp("L1")
     where = await dim(operator, zone="markt", kind="program")

@@ -79,9 +79,7 @@ async def test_the_list_says_and_does_the_same_without_a_mouse(demo):
         await page.keyboard.press("Control+A")
         await page.keyboard.type("100")
         await expect(page.locator("#go")).to_have_text(re.compile("auf 100 %"))
-        await page.keyboard.press("Tab")
-        await page.locator("#go").focus()
-        await page.keyboard.press("Enter")
+        await level.press("Enter")
         await expect(page.get_by_text(CONFIRMED)).to_be_visible(timeout=CONFIRMED_WITHIN_MS)
         await expect(page.locator("#progress h2")).to_be_focused()
 
