@@ -22,7 +22,7 @@ from api.pages.console import may
 from api.pages.contexts import Problem
 from api.pages.curves import Drawing, drawing
 from api.pages.program_contexts import AssignPage, CalendarPage, Day, Judged, Month, NightsPage, Option, Question
-from api.pages.programs import answered, asked, digest, evening_of, overtaken
+from api.pages.programs import answered, asked, digest, evening_of, meant, overtaken
 from api.pages.render import PageRoute, back, html, page_of
 from city import guards
 from city.errors import Invalid, NotFound, Refused
@@ -154,6 +154,7 @@ def _named_lamp(lamps: Sequence[Luminaire], text: str) -> Luminaire | None:
 
 def _done(request: Request, town: TenantStore, who: Actor, at: datetime, kept: Calendar | None, form: CalendarForm,
           do: str) -> Response:
+    do = meant(do, form.confirm)
     if do in ("save", "confirm"):
         return _save(request, town, who, at, kept, form, do)
     return _editor(request, town, who, at, kept, calendar_form.changed(form, do))

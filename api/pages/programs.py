@@ -140,6 +140,11 @@ def digest(*parts: object) -> str:
     return hashlib.sha256("\0".join(map(_canonical, parts)).encode()).hexdigest()[:16]
 
 
+def meant(do: str, confirm: str) -> str:
+    """Which button is meant: the Enter key in a field answers the question where its number has been typed."""
+    return "confirm" if do == "enter" and confirm else do
+
+
 def answered(language: str, question: Question, do: str, seen: str, confirm: str) -> tuple[bool, tuple[Problem, ...]]:
     """Whether the question has been answered with yes, and what is wrong with the answer."""
     if do != "confirm" or seen != question.seen:
@@ -176,13 +181,13 @@ def _canonical(part: object) -> str:
 
 def _done(request: Request, town: TenantStore, who: Actor, at: datetime, kept: Program | None, form: ProgramForm,
           do: str) -> Response:
-    match do.partition("-"):
+    match meant(do, form.confirm).partition("-"):
         case ["add", *_rest]:
             return _editor(request, town, who, at, kept, program_form.add(form))
         case ["remove", _, number]:
             return _editor(request, town, who, at, kept, program_form.remove(form, number))
         case ["save" | "confirm", *_rest]:
-            return _save(request, town, who, at, kept, form, do)
+            return _save(request, town, who, at, kept, form, meant(do, form.confirm))
     return _editor(request, town, who, at, kept, form)
 
 

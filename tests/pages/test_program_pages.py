@@ -187,7 +187,8 @@ async def test_for_many_lamps_their_number_must_be_typed(engineer, world):
     wrong = await send(engineer, question.text, HALF, "confirm", confirm="20")
     assert wrong.status_code == 422
     assert 'id="confirm-wrong"' in wrong.text
-    assert (await send(engineer, wrong.text, HALF, "confirm", confirm="201")).status_code == 303
+    assert (await send(engineer, wrong.text, HALF, "enter", confirm="")).status_code == 200
+    assert (await send(engineer, wrong.text, HALF, "enter", confirm="201")).status_code == 303, "by the Enter key"
 
 
 async def test_guard_rails_are_said_before_anything_is_kept_and_cannot_be_passed(engineer, world):
