@@ -211,7 +211,6 @@ class Price:
     rails: tuple[Rail, ...] = ()
     unicast_s: float = 0.0
     needs_second: bool = False
-    needs_typed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +227,7 @@ class DimPage:
     price: Price
     back: str
     reasons: Sequence[str]
+    typed: bool
     problems: tuple[Problem, ...] = ()
 
 

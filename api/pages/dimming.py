@@ -302,8 +302,7 @@ def price_of(language: str, town: TenantStore, meant: Meant, form: DimForm, who:
     refused = proposal.weighs(Weight.REFUSED)
     return Price(many, cost.frames, cost.last_s, form.level, wish.end(at), programs_of(town, meant.lamps, at), kind=form.kind,
                  problem=explain(language, refused[0].error()) if refused else "", rails=tuple(_rails(language, proposal)),
-                 unicast_s=cost.unicast_last_s if cost.casts else 0.0, needs_second=bool(proposal.weighs(Weight.SECOND)),
-                 needs_typed=bool(proposal.weighs(Weight.TYPED)))
+                 unicast_s=cost.unicast_last_s if cost.casts else 0.0, needs_second=bool(proposal.weighs(Weight.SECOND)))
 
 
 def _rails(language: str, proposal: Proposal) -> Iterator[Rail]:
@@ -328,7 +327,7 @@ def _dialog(request: Request, town: TenantStore, who: Actor, at: datetime, rails
         len(meant.lamps), _floor(town, meant, form, at), next_sunrise(town, at),
         price_of(language, town, meant, form, who, at, rails),
         given if is_local(given) else address(language, "console", tenant=town.tenant.id),
-        [translate(language, text) for text in REASONS], problems),
+        [translate(language, text) for text in REASONS], len(meant.lamps) > rails.typed_above, problems),
         status=422 if problems and not request.headers.get("hx-request") else 200)
 
 
