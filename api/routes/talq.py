@@ -28,8 +28,9 @@ from city.store.ports import TenantStore
 
 MOST = 1000
 MOST_EVENTS = 10_000
-JSON = {200: {"content": {"application/json": {}}, "description": "As TALQ 2.7.1's data model names it."}}
-router = APIRouter(prefix=f"{TENANT}/talq", tags=["exports"], responses={**RESPONSES, **JSON})  # type: ignore[dict-item]
+JSON = {"content": {"application/json": {}}, "description": "As TALQ 2.7.1's data model names it."}
+router = APIRouter(prefix=f"{TENANT}/talq", tags=["exports"], responses={**RESPONSES, 200: JSON})
+writing = APIRouter(prefix=f"{TENANT}/talq", tags=["exports"], responses=RESPONSES)
 Offset = Annotated[int, Query(ge=0, le=10_000_000)]
 Limit = Annotated[int, Query(ge=1, le=MOST)]
 
@@ -102,7 +103,8 @@ def control_programs(request: Request, town: Viewing, now: Now) -> Response:
     return sent(request, [talq_programs.control_program(one, night) for one in here.programs.values()])
 
 
-@router.post("/control-programs", status_code=201, response_class=Response, summary="Add or change a program")
+@writing.post("/control-programs", status_code=201, response_class=Response, responses={201: JSON},
+              summary="Add or change a program")
 def put_control_program(request: Request, town: Engineering, who: Acting, now: Now,
                         body: Annotated[dict[str, Any], Body(description="a ControlProgramOne")]) -> Response:
     """Refused where a lamp here could not do exactly that, or may not."""
@@ -124,7 +126,7 @@ def override_commands(request: Request, town: Viewing, now: Now) -> Response:
     return sent(request, [talq.override_command(town.tenant.id, wish) for wish in town.overrides_from(now)])
 
 
-@router.post("/override-commands", status_code=202, summary="Dim until a time, or end what was wished")
+@writing.post("/override-commands", status_code=202, summary="Dim until a time, or end what was wished")
 def post_override(town: Operating, who: Acting, now: Now, response: Response, body: OverrideCommandIn) -> dict[str, Any]:
     """Goes the way of every wish: guard-rails, estimate, audit. `expiration` is mandatory."""
     targets = _targets(town, body.addresses)
@@ -147,6 +149,9 @@ def log_report(request: Request, town: Viewing, now: Now, logger: Literal["event
     seen = town_seen(town, now)
     lamps = sorted(seen.lamps, key=lambda lamp: lamp.id)[offset:offset + limit]
     return sent(request, talq.log_report(logger, talq.state_entries(list(lamps_seen(town, seen, lamps)))))
+
+
+router.routes.extend(writing.routes)
 
 
 def _seen(town: TenantStore, now: datetime, address: str) -> LampSeen:
