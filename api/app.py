@@ -16,6 +16,7 @@ from api.live import Hub
 from api.pages.routes import mount_static, page_routes
 from api.problems import Problem
 from api.routes import (
+    circuits,
     codecs,
     configs,
     energy,
@@ -49,8 +50,8 @@ from city.store.readings import LocalLog
 from decoders.javascript import Sandbox
 
 VERSION = "1"
-ROUTERS = (ops, session, towns, lighting, following, programs, energy, holding, parking, readings, series, records, incidents,
-           gaps, multicast, configs, imports, codecs, exports, ngsi_ld, talq, events)
+ROUTERS = (ops, session, towns, lighting, following, programs, energy, circuits, holding, parking, readings, series, records,
+           incidents, gaps, multicast, configs, imports, codecs, exports, ngsi_ld, talq, events)
 DESCRIPTION = """Streetlights and parking of German towns. Sign in for a session, or send `Authorization: Bearer sf_…`.
 Every refusal is `application/problem+json` and names the field and the rule."""
 

@@ -33,6 +33,7 @@ _PAGES: dict[str, tuple[str, str]] = {
     "acknowledge": ("/{tenant}/betrieb/stoerungen/{alarm}/quittieren",
                     "/en/{tenant}/operations/alarms/{alarm}/acknowledge"),
     "energy": ("/{tenant}/betrieb/energie", "/en/{tenant}/operations/energy"),
+    "circuits": ("/{tenant}/betrieb/stromkreise", "/en/{tenant}/operations/circuits"),
     "energy-figure": ("/{tenant}/betrieb/energie/wert-entfernen", "/en/{tenant}/operations/energy/remove-figure"),
     "models": ("/{tenant}/betrieb/modelle", "/en/{tenant}/operations/models"),
     "model-new": ("/{tenant}/betrieb/modelle/neu", "/en/{tenant}/operations/models/new"),

@@ -5,6 +5,7 @@ from starlette.routing import BaseRoute
 
 from api.pages import (
     calendars,
+    circuits,
     codecs,
     console,
     dimming,
@@ -28,7 +29,7 @@ from api.pages.render import error_page
 def page_routes() -> list[BaseRoute]:
     """Every page. Put it last: towns' names stand first in most addresses."""
     modules = (signing, public, console, dimming, lamp, lamp_history, mast, importing, scripts, codecs, incidents, programs,
-               calendars, groups, town_settings, energy)
+               calendars, groups, town_settings, energy, circuits)
     return [route for module in modules for route in module.router.routes]
 
 

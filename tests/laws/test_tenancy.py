@@ -58,7 +58,7 @@ BODIES: dict[str, object] = {
     "override": {"level": 40, "minutes": 60}, "blocked": {"blocked": True}, "config": {"fallback_level": 50},
     "programs": {"name": "x", "on": {"at": {"anchor": "sunset"}, "level": 90}, "off": {"at": {"anchor": "sunrise"}, "level": 0}},
     "calendars": {"name": "x", "default": "ganznacht"}, "assignments": {"target": "zone:SECRET-zone", "calendar": "ganznacht"},
-    "groups": {"name": "x", "members": ["SECRET-L1"]}, "overrides": {"targets": ["lamp:SECRET-L1"], "level": 40, "minutes": 60},
+    "circuits": {"name": "x"}, "groups": {"name": "x", "members": ["SECRET-L1"]}, "overrides": {"targets": ["lamp:SECRET-L1"], "level": 40, "minutes": 60},
     "check": {"targets": ["lamp:SECRET-L1"], "level": 40, "minutes": 60}}
 MADE = {"programs", "calendars", "groups"}  # a town makes its own under any name
 QUERY = {"asset": "SECRET-L1", "quantity": "lamp.level", "from": "2026-03-02T00:00:00Z", "to": "2026-03-03T00:00:00Z"}
