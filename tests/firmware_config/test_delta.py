@@ -1,7 +1,7 @@
 """delta: only differences, and once they are confirmed, none."""
 
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 
 from city.orders import FallbackLevel, StatusInterval, UsageInterval
 from firmware_config.alone import tables_of
@@ -26,6 +26,7 @@ def test_a_device_that_never_said_anything_is_told_everything(wanted):
 
 
 @given(programs, programs)
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 def test_of_a_program_too_and_what_is_not_wanted_any_more_is_gone(before, wanted):
     reported = {}
     for config in (before, wanted):
@@ -40,6 +41,7 @@ def test_of_a_program_too_and_what_is_not_wanted_any_more_is_gone(before, wanted
 
 
 @given(programs)
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 def test_json_and_back_is_the_same(config):
     assert from_json(to_json(config)) == config
 

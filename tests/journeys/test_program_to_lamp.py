@@ -162,7 +162,7 @@ async def test_when_the_clocks_change_a_lamp_is_told_live_for_a_night_and_then_a
         if p.chirpstack.lamps[lamp.id].level != level_at(wanted, p.clock.now()).level:
             wrong.append(p.clock.now())
     assert len(wrong) <= 4  # half-minutes, around the moments at which it was corrected
-    await p.run(6 * 3600, step=300)
+    await p.run(7 * 3600, step=300)
     await p.run(900, step=20)
     async with p.browser() as browser:
         after = await held(browser, p.town, lamp)
