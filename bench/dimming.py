@@ -71,8 +71,8 @@ def _measured(cases: Sequence[Case]) -> list[Dimmed]:
 
 
 def _pause_s(groups: bool, *, first: bool) -> float:
-    """Telling keys, and telling a thousand lamps alone, uses up the hour before."""
-    return 3600.0 if first == groups else 900.0
+    """Telling a thousand lamps alone uses up much of the hour before."""
+    return 900.0 if groups or first else 3600.0
 
 
 def _head(found: Sequence[Dimmed]) -> str:

@@ -48,12 +48,13 @@ class Platform:
         self.steer(groups=True)
         self._published, self._flush_at, self._look_at = 0, clock.now(), clock.now()
 
-    def steer(self, *, groups: bool) -> None:
+    def steer(self, *, groups: bool, airtime_percent: float = 50.0) -> None:
         """A bridge begins to steer that tells lamps together, or each alone; whoever did before ends."""
         settings = Chirpstack(url="in memory", group_secret=SECRET if groups else Secret(),
                               rx2_dr=12 - self.scenario.plan.devices.rx2_sf,
                               gps_time=all(one.gnss for one in self.scenario.antennas))
-        self._steerer = Steerer(self.link, self.store, self.clock, Bridge(), self._metrics, self.server, turn=self._turn,
+        bridge = Bridge(airtime_percent=airtime_percent)
+        self._steerer = Steerer(self.link, self.store, self.clock, bridge, self._metrics, self.server, turn=self._turn,
                                 reader=self._reader, memory=self._memory, chirpstack=settings)
 
     @property
