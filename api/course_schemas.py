@@ -11,7 +11,7 @@ from city.commands import Command
 from city.courses import CommandStep
 
 MOST_ORDERS = 20  # of one lamp under one wish that are told
-StandWord = Literal["waiting", "sent", "scheduled", "acked", "applied", "deviating", "failed", "unable"]
+StandWord = Literal["waiting", "sent", "scheduled", "acked", "applied", "deviating", "failed", "unable", "superseded"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

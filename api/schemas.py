@@ -93,6 +93,7 @@ class ProgressOut(BaseModel):
     deviating: int
     failed: int
     unable: int
+    superseded: int
     settled: bool
 
     @classmethod

@@ -115,7 +115,7 @@ class OverrideProgress:
     """How far an override has come. Each lamp counts once; the counts after `asked` sum to it.
 
     `applied`: reports the wanted level. `deviating`: obeyed, but reports another level since. `unable`: has no
-    controller that dims. `waiting`: nothing has been sent yet.
+    controller that dims. `waiting`: nothing has been sent yet. `superseded`: another wish holds there, or this one is over.
     """
 
     override: Override
@@ -129,6 +129,7 @@ class OverrideProgress:
     deviating: int
     failed: int
     unable: int
+    superseded: int
 
     @property
     def settled(self) -> bool:
@@ -237,9 +238,9 @@ def dimmable(town: TenantStore) -> set[AssetId]:
     return {device.asset for device in devices if dimming(device, codecs) is not None}
 
 
-_STEPS = ("waiting", "sent", "scheduled", "acked", "applied", "deviating", "failed", "unable")
+_STEPS = ("waiting", "sent", "scheduled", "acked", "applied", "deviating", "failed", "unable", "superseded")
 _STEP_OF = {State.PLANNED: "waiting", State.SENT: "sent", State.SCHEDULED: "scheduled", State.ACKED: "acked",
-            State.APPLIED: "deviating", State.SUPERSEDED: "waiting", State.EXPIRED: "failed", State.FAILED: "failed"}
+            State.APPLIED: "deviating", State.SUPERSEDED: "superseded", State.EXPIRED: "failed", State.FAILED: "failed"}
 
 
 def step_of(override: Override, active: bool, device: Device | None, states: Mapping[DevEui, DeviceState],
@@ -256,7 +257,9 @@ def step_of(override: Override, active: bool, device: Device | None, states: Map
         return "applied"
     if not active and done:
         return "applied"
-    return _STEP_OF[orders[0].state] if orders else "waiting"
+    if not orders:
+        return "waiting" if override.ended_at is None else "superseded"
+    return _STEP_OF[orders[0].state]
 
 
 def _lamp_views(town: TenantStore, lamps: Sequence[Luminaire], now: datetime) -> list[LuminaireView]:

@@ -73,3 +73,14 @@ def test_lamps_of_a_wish_come_by_state_and_page_by_page(operator: TestClient, st
     assert ([lamp["asset"] for lamp in rest["lamps"]], rest["cursor"]) == (["L4"], None)
     assert operator.get(f"{BASE}/overrides/{wish.id}/lamps", params={"state": "dim"}).status_code == 422
     assert operator.get(f"{BASE}/overrides/nothing/lamps").status_code == 404
+
+
+def test_a_wish_that_another_has_replaced_or_that_is_over_waits_for_nothing(operator: TestClient, store: Store,
+                                                                           town: TenantStore) -> None:
+    wish = wished(town)
+    store.commit(Facts(commands=tuple(walked(ordered(town, wish, "L1"), (Event.SEND, ""), (Event.SUPERSEDE, "a newer order")))))
+    assert operator.get(f"{BASE}/overrides/{wish.id}").json()["progress"]["superseded"] == 1
+    town.end_override(wish.id, NIGHT + timedelta(minutes=1))
+    told = operator.get(f"{BASE}/overrides/{wish.id}/lamps", params={"state": "superseded"}).json()
+    assert (told["total"], told["counts"]) == (4, {"superseded": 4})
+    assert operator.get(f"{BASE}/overrides/{wish.id}").json()["progress"]["settled"] is True

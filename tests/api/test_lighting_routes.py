@@ -153,7 +153,7 @@ def test_progress_counts_each_lamp_once_by_what_is_known(operator, store, town, 
     hears("L4", clock.now(), level=40.0)
     progress = operator.get(href).json()["progress"]
     assert progress == {"asked": 4, "waiting": 0, "sent": 1, "scheduled": 0, "acked": 1, "applied": 1, "deviating": 0,
-                        "failed": 1, "unable": 0, "settled": False}
+                        "failed": 1, "unable": 0, "superseded": 0, "settled": False}
     clock.advance(60)
     hears("L4", clock.now(), level=100.0)
     assert operator.get(href).json()["progress"]["deviating"] == 1
