@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from city.errors import CityError
-from city.groups import Cover, Groups
+from city.groups import Cover, Groups, Target
 from city.ids import DevEui, GatewayId, TenantId
 from city.multicast import LEAST_MEMBERS, SLOT_OF, GroupWish, Member, Membership, RadioGroup
 from city.orders import MulticastGroup, SetLevel, kept_as, to_json
@@ -67,15 +67,20 @@ def wanted(tenant: TenantId, wishes: Iterable[GroupWish], groups: Groups, lamps:
     """The groups that a town shall have by what people wish. Groups of few lamps are not made, but those that it `had` stay.
     A lamp is in one group of each kind at most: its controller keeps four."""
     listening = [known for known in lamps if can_listen(known)]
+    by_place: dict[Target, list[Known]] = defaultdict(list)
+    for known in listening:
+        by_place[Target("zone", known.registered.place.zone)].append(known)
+        if known.registered.place.circuit:
+            by_place[Target("circuit", known.registered.place.circuit)].append(known)
     taken: set[tuple[int, DevEui]] = set()
     found: list[Wanted] = []
     for wish in sorted(wishes, key=lambda wish: wish.target):
-        cover, slot = Cover([wish.target], groups), SLOT_OF.get(wish.target.kind)
+        slot = SLOT_OF.get(wish.target.kind)
         if slot is None:
             continue
         parts: dict[tuple[str, str], set[DevEui]] = defaultdict(set)
-        for known in listening:
-            if isinstance(known.asset, Luminaire) and known.asset in cover and (slot, known.device.dev_eui) not in taken:
+        for known in _meant(wish.target, groups, listening, by_place):
+            if (slot, known.device.dev_eui) not in taken:
                 parts[known.device.model, known.state.application_id].add(known.device.dev_eui)
         for (model, application), devices in sorted(parts.items()):
             made = _group(tenant, wish, slot, model, application, keyring, dr)
@@ -118,6 +123,14 @@ def gateways_for(item: Wanted, known: Callable[[DevEui], Known | None], now: Seq
     if now and all(set(reach) & set(now) for reach in reaches.values() if reach):
         return tuple(now)
     return covering(reaches)
+
+
+def _meant(target: Target, groups: Groups, lamps: Sequence[Known],
+           by_place: Mapping[Target, Sequence[Known]]) -> Iterable[Known]:
+    if target.kind in ("zone", "circuit"):
+        return by_place.get(target, ())
+    cover = Cover([target], groups)
+    return (known for known in lamps if isinstance(known.asset, Luminaire) and known.asset in cover)
 
 
 def _joining(member: Member, now: datetime, *, confirmed: bool) -> Member:

@@ -9,26 +9,20 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
 
 from msgspec import structs
 
 from city.casting import Net
 from city.commands import Command, Priority, command
-from city.errors import Invalid, NetworkServerDown, NotFound
+from city.errors import NetworkServerDown, NotFound
 from city.groups import Groups
 from city.ids import DevEui, GatewayId, TenantId
 from city.multicast import ORIGIN, GroupWish, Member, Membership, RadioGroup, nets_of
-from city.orders import LevelNotice, MulticastGroup, Setting, from_json, kept_as
-from city.quantities import RADIO_DR
-from city.reach import gateways_of
-from city.reporting import RATES, notice_for
+from city.orders import MulticastGroup, Setting
 from city.settings import Chirpstack
 from city.store.port_air import AirChanges
 from city.store.ports import Known, TenantStore
-from decoders.catalog import catalog
-from gateway_bridge import enrolling
-from gateway_bridge.confirm import encoded
+from gateway_bridge import enrolling, spreading
 from gateway_bridge.enrolling import Wanted
 from gateway_bridge.group_keys import Keyring, with_keys
 from gateway_bridge.network_server import GroupSpec, NetworkServer
@@ -36,6 +30,7 @@ from gateway_bridge.towns import Town
 
 EVERY = timedelta(seconds=5)  # between two looks at a town's groups, while anything is missing
 AT_LEAST_EVERY = timedelta(seconds=60)
+SLICE = 1500  # members that are looked at in one look of the steering loop
 CALLS = 20  # of the API in one look of the steering loop
 KEYS_AT_ONCE = 8  # lamps of one gateway that are being told keys: each frame is long
 KEY_LASTS = timedelta(hours=2)
@@ -49,14 +44,21 @@ _log = logging.getLogger(__name__)
 @dataclass(slots=True)
 class _Town:
     """One town's groups. `enlisted`: whom the network server knows as members, None until it was asked. `written`: members
-    as they are in the database. `settled_for`: what was wanted when nothing was missing any more."""
+    as they are in the database. `queue`: groups that this round has still to look at; `places`: slots of devices that have a
+    group; `largest`: by whose size a lamp reports; `asked`: how many lamps of a gateway are being told keys; `restless`:
+    something was missing in this round; `settled_for`: what was wanted when nothing was."""
 
     groups: dict[str, RadioGroup]
     members: dict[str, dict[DevEui, Member]]
     wanted: dict[str, Wanted] = field(default_factory=dict)
     enlisted: dict[str, set[DevEui] | None] = field(default_factory=dict)
     tried: dict[tuple[DevEui, str], datetime] = field(default_factory=dict)
-    written: dict[tuple[str, DevEui], Member] = field(default_factory=dict)
+    written: dict[str, dict[DevEui, Member]] = field(default_factory=dict)
+    queue: list[str] = field(default_factory=list)
+    places: set[tuple[int, DevEui]] = field(default_factory=set)
+    largest: dict[DevEui, str] = field(default_factory=dict)
+    asked: "Counter[GatewayId | None]" = field(default_factory=Counter)
+    restless: bool = False
     looked_at: datetime | None = None
     nets: Sequence[Net] | None = None
     settled_for: tuple[Sequence[GroupWish], Groups] | None = None
@@ -90,7 +92,7 @@ class Multicast:
         for member in own.radio_members():
             members[member.group][member.device] = member
         town = _Town({group.id: group for group in own.radio_groups()}, dict(members))
-        town.written = _flat(members)
+        town.written = {name: dict(some) for name, some in members.items()}
         self._towns[own.tenant.id] = town
 
     def nets(self, tenant: TenantId) -> Sequence[Net]:
@@ -109,12 +111,15 @@ class Multicast:
 
     def kept(self, changes: AirChanges) -> None:
         """These are in the database."""
-        for tenant, member in (*changes.left, *changes.members):
+        for tenant, member in changes.left:
             if (mine := self._towns.get(tenant)) is not None:
-                mine.written.pop((member.group, member.device), None)
+                mine.written.get(member.group, {}).pop(member.device, None)
         for tenant, member in changes.members:
             if (mine := self._towns.get(tenant)) is not None:
-                mine.written[member.group, member.device] = member
+                mine.written.setdefault(member.group, {})[member.device] = member
+        for tenant, name in changes.gone:
+            if (mine := self._towns.get(tenant)) is not None:
+                mine.written.pop(name, None)
 
     def lost(self, tenant: TenantId, group: str, why: str, now: datetime) -> AirChanges:
         """The network server has the group no more: it is made again."""
@@ -147,22 +152,42 @@ class Multicast:
         mine = self._towns.get(town.tenant.id)
         if mine is None or self._keyring is None or not self._is_time(mine, town, now):
             return [], AirChanges()
-        mine.looked_at = now
-        found = enrolling.wanted(town.tenant.id, town.group_wishes, town.programming.groups, lamps(), self._keyring,
-                                 dr=self._dr, had=mine.groups.keys())
-        mine.wanted = {item.group.id: item for item in found}
-        changes = [self._shape(mine, item, known, now) for item in found]
-        commands = self._enrol(mine, known, now)
-        changed = joined([AirChanges(groups=tuple(group for group in changes if group is not None),
-                                     gone=self._gone(mine, town.tenant.id)), _unwritten(mine, town.tenant.id)])
-        if changed:
+        if not mine.queue:
+            self._begin(mine, town, lamps(), now)
+        commands: list[Command] = []
+        changed: list[AirChanges] = []
+        looked = 0
+        while mine.queue and looked < SLICE:
+            name = mine.queue.pop()
+            item = mine.wanted[name]
+            looked += len(item.devices)
+            if (group := self._shape(mine, item, known, now)) is not None:
+                changed.append(AirChanges(groups=(group,)))
+            commands += self._enrol(mine, item, known, now)
+            changed.append(_unwritten(mine, town.tenant.id, name))
+        whole = joined(changed)
+        if whole:
             mine.nets = None
-        busy = commands or changed or mine.groups.keys() != mine.wanted.keys() \
-            or any(one.state is not Membership.CONFIRMED for some in mine.members.values() for one in some.values())
-        mine.settled_for = None if busy else (town.group_wishes, town.programming.groups)
-        return commands, changed
+        mine.restless = mine.restless or bool(commands) or bool(whole)
+        if not mine.queue and not mine.restless:
+            mine.settled_for = (town.group_wishes, town.programming.groups)
+        return commands, whole
+
+    def _begin(self, mine: _Town, town: Town, lamps: Sequence[Known], now: datetime) -> None:
+        """A new round over all groups: which there shall be, of whom, and who is being told keys."""
+        mine.looked_at, mine.settled_for = now, None
+        found = enrolling.wanted(town.tenant.id, town.group_wishes, town.programming.groups, lamps, self._keyring,
+                                 dr=self._dr, had=mine.groups.keys()) if self._keyring is not None else []
+        mine.wanted = {item.group.id: item for item in found}
+        mine.queue = sorted(mine.wanted, reverse=True)
+        mine.places = {(item.group.slot, device) for item in found for device in item.devices}
+        mine.largest = {device: item.group.id for item in sorted(found, key=_weight) for device in item.devices}
+        mine.asked = Counter(one.state.gateway for one in lamps if any(each.origin == ORIGIN for each in one.live))
+        mine.restless = mine.groups.keys() != mine.wanted.keys()
 
     def _is_time(self, mine: _Town, town: Town, now: datetime) -> bool:
+        if mine.queue:
+            return True
         if not town.group_wishes and not mine.groups:
             return False
         every = AT_LEAST_EVERY if mine.settled_for == (town.group_wishes, town.programming.groups) else EVERY
@@ -186,62 +211,35 @@ class Multicast:
         mine.groups[new.id] = new
         return new
 
-    def _enrol(self, mine: _Town, known: Knows, now: datetime) -> list[Command]:
-        """Orders that tell keys and notices; members are as they are known to be now."""
-        commands: list[Command] = []
-        places = {(item.group.slot, device) for item in mine.wanted.values() for device in item.devices}
-        busy = Counter(found.state.gateway for some in mine.members.values() for device in some
-                       if (found := known(device)) is not None and any(one.origin == ORIGIN for one in found.live))
+    def _enrol(self, mine: _Town, item: Wanted, known: Knows, now: datetime) -> list[Command]:
+        """Orders that tell keys and notices; the group's members are as they are known to be now."""
         if self._keyring is None:
-            return commands
-        for name, item in sorted(mine.wanted.items()):
-            before = mine.members.get(name, {})
-            enrolled = enrolling.enrolled(item, before, known, self._keyring, now)
-            after = dict(enrolled.members)
-            for device, order in sorted(enrolled.orders.items()):
-                if after[device].state is Membership.LEAVING and (item.group.slot, device) in places:
-                    continue  # another group's keys will take the place
-                made = self._order(mine, known(device), order, busy, now)
-                if made is not None:
-                    commands += made
-                    after[device] = _told(after[device], now)
-            commands += self._notices(item, after, known, now)
-            mine.members[name] = after
-        return commands
+            return []
+        commands: list[Command] = []
+        enrolled = enrolling.enrolled(item, mine.members.get(item.group.id, {}), known, self._keyring, now)
+        after = dict(enrolled.members)
+        for device, order in sorted(enrolled.orders.items()):
+            mine.restless = True
+            if after[device].state is Membership.LEAVING and (item.group.slot, device) in mine.places:
+                continue  # another group's keys will take the place
+            made = self._order(mine, known(device), order, now)
+            if made is not None:
+                commands.append(made)
+                after[device] = _told(after[device], now)
+        mine.members[item.group.id] = after
+        return commands + _notices(mine, item, after, known, now)
 
-    def _order(self, mine: _Town, found: Known | None, order: MulticastGroup, busy: "Counter[GatewayId | None]",
-               now: datetime) -> list[Command] | None:
+    def _order(self, mine: _Town, found: Known | None, order: MulticastGroup, now: datetime) -> Command | None:
         """The command that tells a lamp its keys; None where it has to wait."""
-        if found is None or any(one.origin == ORIGIN for one in found.live) or busy[found.state.gateway] >= KEYS_AT_ONCE:
+        if found is None or any(one.origin == ORIGIN for one in found.live) or mine.asked[found.state.gateway] >= KEYS_AT_ONCE:
             return None
         key = found.device.dev_eui, order.dev_addr
         tried = mine.tried.get(key)
         if tried is not None and now - tried < TRY_AGAIN:
             return None
         mine.tried[key] = now
-        busy[found.state.gateway] += 1
-        return [_command(found, order, now)]
-
-    def _notices(self, item: Wanted, members: Mapping[DevEui, Member], known: Knows, now: datetime) -> list[Command]:
-        """Lamps that are told together must not all report at once: members of a group that is ready are told within how much
-        time, unless they have confirmed about that."""
-        there = [found for device, member in members.items() if member.state is Membership.CONFIRMED
-                 and (found := known(device)) is not None]
-        notice = _notice(there)
-        if notice is None or encoded(catalog()[item.group.model], notice) is None:
-            return []
-        wrong = [found for found in there if not any(one.origin == ORIGIN for one in found.live)
-                 and not _suits(found.state.config.get(_NOTICE), notice)]
-        return [_command(found, notice, now) for found in wrong[:KEYS_AT_ONCE]]
-
-    def _gone(self, mine: _Town, tenant: TenantId) -> tuple[tuple[TenantId, str], ...]:
-        """Groups that nobody wants any more, once the network server has them no more."""
-        gone = [group.id for group in mine.groups.values() if group.id not in mine.wanted and not group.network_id]
-        for name in gone:
-            del mine.groups[name]
-            mine.members.pop(name, None)
-            mine.enlisted.pop(name, None)
-        return tuple((tenant, name) for name in gone)
+        mine.asked[found.state.gateway] += 1
+        return _command(found, order, now)
 
     # -- at the network server
 
@@ -282,11 +280,16 @@ class Multicast:
             return 0
         item = mine.wanted.get(group.id)
         if item is None:
-            if group.network_id and mine.looked_at is not None:
+            if mine.looked_at is None:
+                return 0
+            if group.network_id:
                 await network.remove_group(group.network_id)
-                self._put(mine, replace(group, network_id="", ready=False, changed_at=now), changed)
-                return 1
-            return 0
+            del mine.groups[group.id]
+            for parts in (mine.members, mine.enlisted):
+                parts.pop(group.id, None)
+            mine.nets, mine.settled_for = None, None
+            changed.append(AirChanges(gone=((group.tenant, group.id),)))
+            return 1
         if not group.ready:
             keys = keyring.of(group.tenant, group.id, group.generation)
             made = await network.make_group(GroupSpec(
@@ -318,7 +321,7 @@ class Multicast:
                                   else replace(member, enlisted=device in there)
                                   for device, member in mine.members.get(group.id, {}).items()}
         if calls:
-            changed.append(_unwritten(mine, group.tenant))
+            changed.append(_unwritten(mine, group.tenant, group.id))
         return calls
 
     def _put(self, mine: _Town, group: RadioGroup, changed: list[AirChanges]) -> None:
@@ -337,16 +340,28 @@ def joined(parts: Iterable[AirChanges]) -> AirChanges:
                            members=_last(whole.members))
 
 
-def _unwritten(mine: _Town, tenant: TenantId) -> AirChanges:
-    """What of the members is not in the database as it is."""
-    now = _flat(mine.members)
-    changed = tuple((tenant, member) for key, member in now.items() if mine.written.get(key) != member)
-    left = tuple((tenant, member) for key, member in mine.written.items() if key not in now)
-    return AirChanges(members=changed, left=left)
+def _unwritten(mine: _Town, tenant: TenantId, name: str) -> AirChanges:
+    """What of a group's members is not in the database as it is."""
+    now, written = mine.members.get(name, {}), mine.written.get(name, {})
+    return AirChanges(members=tuple((tenant, member) for device, member in now.items() if written.get(device) != member),
+                      left=tuple((tenant, member) for device, member in written.items() if device not in now))
 
 
-def _flat(members: Mapping[str, Mapping[DevEui, Member]]) -> dict[tuple[str, DevEui], Member]:
-    return {(name, device): member for name, some in members.items() for device, member in some.items()}
+def _weight(item: Wanted) -> tuple[bool, int]:
+    """The group by whose size a lamp reports is the largest one but the town's, which is hardly ever told as a whole."""
+    return item.group.target.kind != "town", len(item.devices)
+
+
+def _notices(mine: _Town, item: Wanted, members: Mapping[DevEui, Member], known: Knows, now: datetime) -> list[Command]:
+    """Lamps that are told together must not all report at once: confirmed members are told within how much time, unless
+    they have confirmed about that."""
+    there = [found for device, member in members.items() if member.state is Membership.CONFIRMED
+             and mine.largest.get(device) == item.group.id and (found := known(device)) is not None]
+    told = spreading.to_be_told(there, item.group.model)
+    if told is None:
+        return []
+    wrong = [found for found in told[1] if not any(one.origin == ORIGIN for one in found.live)]
+    return [_command(found, told[0], now) for found in wrong[:KEYS_AT_ONCE]]
 
 
 def _last(members: Iterable[tuple[TenantId, Member]]) -> tuple[tuple[TenantId, Member], ...]:
@@ -358,33 +373,6 @@ def _last(members: Iterable[tuple[TenantId, Member]]) -> tuple[tuple[TenantId, M
 def _command(found: Known, order: Setting, now: datetime) -> Command:
     return command(tenant=found.tenant.id, device=found.device.dev_eui, asset=found.asset.id, order=order, origin=ORIGIN,
                    priority=Priority.CONFIG, now=now, expires_at=now + KEY_LASTS)
-
-
-def _notice(members: Sequence[Known]) -> LevelNotice | None:
-    """Within how much time the members of a group should report, by how they are heard."""
-    if not members:
-        return None
-    heard = sum(len(gateways_of(found.state)) for found in members) / len(members)
-    rates = Counter(12 - dr for found in members if isinstance(dr := found.state.value(RADIO_DR), int) and 0 <= dr <= 5)
-    return notice_for(len(members), gateways=max(round(heard), 1), rates=rates or RATES)
-
-
-def _suits(kept: str | None, wanted: LevelNotice) -> bool:
-    """Whether what a lamp has confirmed is near enough: nobody is told anew for a few seconds."""
-    seconds = _seconds(kept) if kept is not None else None
-    return seconds is not None and 0.7 * wanted.random_seconds <= seconds <= 1.5 * wanted.random_seconds
-
-
-@lru_cache(maxsize=256)
-def _seconds(kept: str) -> int | None:
-    try:
-        order = from_json(kept)
-    except Invalid:
-        return None
-    return order.random_seconds if isinstance(order, LevelNotice) else None
-
-
-_NOTICE = kept_as(LevelNotice(0, 0))
 
 
 def _told(member: Member, now: datetime) -> Member:
