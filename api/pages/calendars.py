@@ -21,7 +21,8 @@ from api.pages.calendar_form import CalendarForm
 from api.pages.console import may
 from api.pages.contexts import Problem
 from api.pages.curves import Drawing, drawing
-from api.pages.program_contexts import AssignPage, CalendarPage, Day, Judged, Month, NightsPage, Option, Question
+from api.pages.judging import Look
+from api.pages.program_contexts import AssignPage, CalendarPage, Day, Judged, Month, NightsPage, Option, Question, Said
 from api.pages.programs import answered, asked, digest, evening_of, meant, overtaken
 from api.pages.render import PageRoute, back, html, page_of
 from city import guards
@@ -204,7 +205,7 @@ def _editor(request: Request, town: TenantStore, who: Actor, at: datetime, kept:
         _legend(programming, calendar, Night.of(tonight, programming.site)) if calendar else (),
         [words.rule(language, rule) for rule in calendar.rules] if calendar else (),
         [names.of(one.target) for one in programming.assignments if kept is not None and one.calendar == kept.id],
-        _judged(language, town, programming, kept, calendar, at), may(who, Role.ENGINEER), saved, question, problems),
+        _judged(Look.of(request, town, at), programming, kept, calendar), may(who, Role.ENGINEER), saved, question, problems),
         status=422 if problems and not request.headers.get("hx-request") else 200)
 
 
@@ -236,23 +237,21 @@ def _legend(programming: Programming, calendar: Calendar, night: Night) -> list[
     return [(number, program, drawing(curve(program, night), night)) for number, program in enumerate(found, start=1)]
 
 
-def _judged(language: str, town: TenantStore, programming: Programming, kept: Calendar | None, calendar: Calendar | None,
-            at: datetime) -> Judged | None:
+def _judged(look: Look, programming: Programming, kept: Calendar | None, calendar: Calendar | None) -> Judged | None:
     """What comes of the calendar for the lamps that it holds for; None where there are none yet."""
-    lamps = _obeying(town, programming, kept.id) if kept is not None else []
+    lamps = _obeying(look.town, programming, kept.id) if kept is not None else []
     if not lamps or calendar is None:
         return None
     after = judging.with_calendar(programming, calendar)
-    return _comes(language, town, programming, after, calendar, lamps, translate(language, _("all that obey it")), at)
+    found = forecast.findings_for(look.language, judging.under(after, calendar), lamps, _named(after, calendar), look.now)
+    return _comes(look, programming, after, lamps, translate(look.language, _("all that obey it")), found)
 
 
-def _comes(language: str, town: TenantStore, before: Programming, after: Programming, calendar: Calendar,
-           lamps: Sequence[Luminaire], name: str, at: datetime) -> Judged:
-    named = _named(after, calendar)
-    first = forecast.tonight(at, after.site)
-    return Judged(len(lamps), name, forecast.findings_for(language, judging.under(after, calendar), lamps, named, at),
-                  judging.saving(town, lamps, before, after, at), judging.held(language, town, lamps, after, at),
-                  forecast.nights_as_programmed(after, lamps, first, language))
+def _comes(look: Look, before: Programming, after: Programming, lamps: Sequence[Luminaire], name: str,
+           findings: Sequence[Said]) -> Judged:
+    first = forecast.tonight(look.now, after.site)
+    return Judged(len(lamps), name, findings, look.saving(lamps, before, after), look.held(lamps, after),
+                  forecast.nights_as_programmed(after, lamps, first, look.language))
 
 
 def _named(programming: Programming, calendar: Calendar) -> list[Program]:
@@ -271,7 +270,7 @@ def _assigning(request: Request, town: TenantStore, who: Actor, at: datetime, ta
     judged, question = None, None
     if target and calendar:
         try:
-            judged = _preview(language, town, programming, lamps, Target.parse(target), calendar, at)
+            judged = _preview(Look.of(request, town, at), programming, lamps, Target.parse(target), calendar)
             question = asked(judged.lamps, target, calendar)
         except Refused as error:
             problems = problems or (Problem("target", explain(language, error)),)
@@ -283,16 +282,13 @@ def _assigning(request: Request, town: TenantStore, who: Actor, at: datetime, ta
         question if judged and not judged.refused else None, problems), status=422 if problems else 200)
 
 
-def _preview(language: str, town: TenantStore, programming: Programming, every: Sequence[Luminaire], target: Target,
-             calendar: str, at: datetime) -> Judged:
+def _preview(look: Look, programming: Programming, every: Sequence[Luminaire], target: Target, calendar: str) -> Judged:
     chosen = CalendarId(calendar) if calendar != "-" else None
-    lamps = forecast.lamps_of(town, programming, target, every)
-    found = changes.preview_assignment(town, target, chosen, lamps, at)
-    after = judging.assigned(programming, target, chosen, at)
-    name = words.TargetNames(language, town, programming).of(target)
-    return Judged(len(lamps), name, forecast.said(language, found), judging.saving(town, lamps, programming, after, at),
-                  judging.held(language, town, lamps, after, at),
-                  forecast.nights_as_programmed(after, lamps, forecast.tonight(at, after.site), language))
+    lamps = forecast.lamps_of(look.town, programming, target, every)
+    found = changes.preview_assignment(look.town, target, chosen, lamps, look.now)
+    after = judging.assigned(programming, target, chosen, look.now)
+    name = words.TargetNames(look.language, look.town, programming).of(target)
+    return _comes(look, programming, after, lamps, name, forecast.said(look.language, found))
 
 
 def _kept(town: TenantStore, calendar: str) -> Calendar:

@@ -25,6 +25,7 @@ from api.pages.addresses import address, paths
 from api.pages.console import may
 from api.pages.contexts import Problem
 from api.pages.curves import Handle, drawing, handle, turns
+from api.pages.judging import Look
 from api.pages.program_contexts import (
     CalendarRow,
     Judged,
@@ -208,7 +209,8 @@ def _save(request: Request, town: TenantStore, who: Actor, at: datetime, kept: P
         if question is not None:
             yes, problems = answered(language, question, do, form.seen, form.confirm)
             if not yes:
-                price = judging.saving(town, obeying, programming, forecast.with_program(programming, program), at)
+                look = Look.of(request, town, at)
+                price = look.saving(obeying, programming, forecast.with_program(programming, program))
                 return _editor(request, town, who, at, kept, form, question=question, price=price, problems=problems)
         changes.keep_program(town, program, who, at)
     except Refused as error:
@@ -230,7 +232,7 @@ def _editor(request: Request, town: TenantStore, who: Actor, at: datetime, kept:
     changes_of = curve(program, night) if program is not None else ()
     chosen, judged = form.target, None
     if program is not None:
-        chosen, judged = _judged(language, town, programming, program, form, night, at)
+        chosen, judged = _judged(Look.of(request, town, at), programming, program, form, night)
     place = {"tenant": town.tenant.id}
     action = address(language, "program", program=kept.id, **place) if kept else address(language, "program-new", **place)
     bases = {row.key: row.base for row in rows}
@@ -252,18 +254,18 @@ def _handles(form: ProgramForm, night: Night) -> list[Handle]:
     return found
 
 
-def _judged(language: str, town: TenantStore, programming: Programming, program: Program, form: ProgramForm, night: Night,
-            at: datetime) -> tuple[str, Judged]:
+def _judged(look: Look, programming: Programming, program: Program, form: ProgramForm, night: Night) -> tuple[str, Judged]:
     """What comes of it for the lamps that obey it, under their calendars; or for a target, as if it held there every night."""
-    every, names = town.luminaires(), words.TargetNames(language, town, programming)
+    language, every = look.language, look.town.luminaires()
     lamps: Sequence[Luminaire] = forecast.obeying(programming, every, program.id)
     chosen, name, after = OBEYING, translate(language, _OBEYING), forecast.with_program(programming, program)
     if not lamps or form.target not in ("", OBEYING):
-        target, lamps = _target(town, programming, form.target, every)
-        chosen, name, after = str(target), names.of(target), judging.only(programming, program)
+        target, lamps = _target(look.town, programming, form.target, every)
+        name = words.TargetNames(language, look.town, programming).of(target)
+        chosen, after = str(target), judging.only(programming, program)
     return chosen, Judged(
-        len(lamps), name, forecast.findings_for(language, after, lamps, [program], at),
-        judging.saving(town, lamps, programming, after, at), judging.held(language, town, lamps, after, at),
+        len(lamps), name, forecast.findings_for(language, after, lamps, [program], look.now),
+        look.saving(lamps, programming, after), look.held(lamps, after),
         forecast.nights_of(program, lamps, night.evening, programming.site, language))
 
 
