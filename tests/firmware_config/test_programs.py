@@ -116,7 +116,7 @@ def test_a_program_that_compiles_exactly_gives_the_programmed_night_in_any_seaso
 
 
 @given(EXACT, EXACT, st.sets(st.integers(1, 7), min_size=1, max_size=6), EVENINGS, st.sampled_from(MODELS))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_simulated_controller_does_in_the_night_what_is_said_of_it(
         usual: Program, other: Program, days: set[int], evening: date, model: str) -> None:
     second = Program(ProgramId("q"), "q", other.on, other.steps, other.off)

@@ -87,6 +87,15 @@ def test_a_step_that_the_sun_does_not_reach_is_skipped() -> None:
     assert "dusk-1" in december
 
 
+def test_a_calendar_that_clamps_lets_no_profile_light_by_day() -> None:
+    table = Timetable(Sky(PLACE), PLACE.longitude)
+    calendar = SunCalendar(PLACE.latitude, PLACE.longitude, (SunStep(90.83, 0),), (SunStep(90.83, 80),), clamps_profiles=True)
+    table.keep(Profile(0, EVERY_DAY, (ProfileStep(0, 40), ProfileStep(300, 100))))
+    for clamps, levels in ((True, [40, 80, 0]), (False, [40, 100, 100])):
+        table.calendar = SunCalendar(calendar.latitude, calendar.longitude, calendar.sunrise, calendar.sunset, clamps)
+        assert [table.wanted(at(2026, 11, 23, hour))[0] for hour in (2, 5, 12)] == levels
+
+
 def task(number: int, begin: DayTime, end: DayTime, level: int, *, priority: int = 1, replaces: bool = False,
          days: Literal["daily", "odd", "even", "cycle"] = "daily", days_off: tuple[int, ...] = (), cycle: int = 0,
          last_day: date | None = None) -> DimTask:
