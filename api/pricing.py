@@ -8,15 +8,15 @@ from api.library import codecs_for
 from city.airtime import DATA_RATES, Estimate
 from city.budget import USED_SHARE
 from city.casting import Air, Net, cover, priced
-from city.errors import Unsupported
+from city.errors import Refused, Unsupported
 from city.ids import AssetId, DevEui, GatewayId
 from city.multicast import RadioGroup, nets_of
-from city.orders import SetLevel
+from city.orders import LevelNotice, Order, SetLevel
 from city.places import Device, Luminaire
 from city.quantities import RADIO_DOWNLINK_SF
 from city.reach import gateways_of
 from city.readings import DeviceState
-from city.reporting import silence_after_s, spread_for
+from city.reporting import reports_within_s, silence_after_s
 from city.store.ports import TenantStore
 from decoders.codec import Codec
 
@@ -30,7 +30,7 @@ def price(town: TenantStore, lamps: Iterable[Luminaire], level: int | None = Non
     air = _Air.of(town, lamps)
     if not air.devices:
         raise Unsupported("No lamp here has a controller that can dim it.", field="level", rule="can dim")
-    spread = spread_for(len(air.devices), gateways=air.heard_by)
+    spread = air.report_s
     return priced(cover(air.devices, air.nets), air.reach_of,
                   Air(air.payload(level), air.sf, share, verify_s=silence_after_s(spread), report_s=spread))
 
@@ -69,10 +69,13 @@ class _Air:
         return RX2_SF
 
     @property
-    def heard_by(self) -> int:
-        """How many gateways hear one of them, on average."""
+    def report_s(self) -> float:
+        """Within how many seconds the last of them reports."""
         heard = [len(reach) for reach in self.reach_of.values()]
-        return max(round(sum(heard) / len(heard)), 1) if heard else 1
+        gateways = max(round(sum(heard) / len(heard)), 1) if heard else 1
+        notices = all(_says(codec, LevelNotice(60, 60)) for codec in self.codecs)
+        configs = [state.config for device in self.devices if (state := self.states.get(device)) is not None] or [{}]
+        return max(reports_within_s(config, len(self.devices), notices=notices, gateways=gateways) for config in configs)
 
     @property
     def reach_of(self) -> Mapping[DevEui, Sequence[GatewayId]]:
@@ -90,6 +93,14 @@ def _size(codec: Codec, level: int) -> int:
         except Unsupported:
             continue
     return SCRIPT_ORDER
+
+
+def _says(codec: Codec, order: Order) -> bool:
+    try:
+        codec.encode_downlink(order)
+    except Refused:
+        return False
+    return True
 
 
 def _dimming(devices: Mapping[AssetId, Device], lamp: AssetId, codecs: Mapping[str, Codec]) -> Device | None:

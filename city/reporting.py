@@ -14,11 +14,13 @@ from collections.abc import Mapping
 from math import ceil, exp, sqrt
 
 from city.airtime import CHANNELS, time_on_air
-from city.orders import LevelNotice
+from city.errors import Invalid
+from city.orders import LevelNotice, Order, StatusInterval, from_json, kept_as
 
 REPORT = 22  # bytes of a lamp's status: NAS UL20xx firmware 1.1, FPort 23
 LOST = 0.02  # of the reports that answer one order: those lamps are asked once more
 FATAL = 0.4  # of overlapping frames, at a single gateway
+UNKNOWN_INTERVAL_S = 3600.0  # between two reports of a lamp that gives no notice, where nobody has set it
 STEP_S = 5  # NAS UL20xx order 0x2A counts in steps of 5 s, 254 of them at most
 LEAST_S, MOST_S = 20, 254 * STEP_S  # 20 s is how it leaves the factory
 ANSWERED_S = 15.0  # from the end of the random time until the platform has a report that was heard at all
@@ -55,6 +57,24 @@ def answers_per_s(*, gateways: int = 2, rates: Mapping[int, float] = RATES, repo
 def silence_after_s(spread: float) -> float:
     """Seconds after which silence means something: the lamp's random time is over, and its report would be here."""
     return spread + ANSWERED_S
+
+
+def reports_within_s(config: Mapping[str, str], lamps: int, *, notices: bool, gateways: int = 2) -> float:
+    """Within how many seconds a lamp that is told something together with so many others reports its new level: by its
+    notice, as it has confirmed it in `config` or as it should have it; a model that gives no `notices` by its next status."""
+    if notices:
+        notice = _confirmed(config, LevelNotice(0, 0))
+        return float(notice.random_seconds) if isinstance(notice, LevelNotice) else float(spread_for(lamps, gateways=gateways))
+    interval = _confirmed(config, StatusInterval(60))
+    return float(interval.seconds) if isinstance(interval, StatusInterval) else UNKNOWN_INTERVAL_S
+
+
+def _confirmed(config: Mapping[str, str], like: Order) -> Order | None:
+    said = config.get(kept_as(like))
+    try:
+        return None if said is None else from_json(said)
+    except Invalid:
+        return None
 
 
 def _fatal(gateways: int) -> float:

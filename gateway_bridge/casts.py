@@ -15,14 +15,12 @@ from city.airtime import DATA_RATES, SCHEDULER_S, Estimate, time_on_air
 from city.budget import Spent
 from city.casting import MARGIN_S, REPEATS, Air, Cast, Cover, cover, priced
 from city.commands import Command, Event, Priority, State, advance, cast
-from city.errors import Invalid
 from city.ids import DevEui, GatewayId, TenantId
 from city.multicast import CastRun, RadioGroup, after_round, measured
-from city.orders import LevelNotice, Order, Resume, SetLevel, StatusInterval, from_json, kept_as
+from city.orders import LevelNotice, Order, Resume, SetLevel
 from city.places import Luminaire
 from city.reach import gateways_of
-from city.readings import DeviceState
-from city.reporting import silence_after_s, spread_for
+from city.reporting import reports_within_s, silence_after_s
 from city.store.port_air import AirChanges
 from city.store.ports import Known, TenantStore
 from decoders.catalog import catalog
@@ -275,21 +273,10 @@ def _silent(known: Known, lamps: int, heard: datetime) -> datetime:
 
 
 def report_within_s(known: Known, lamps: int) -> float:
-    """Within how many seconds the lamp reports a change of its level: by its notice, as it has confirmed it or as such a
-    number of lamps should have it; a model that has none, with its next status."""
-    codec, state = catalog().get(known.device.model), known.state
-    if codec is not None and encoded(codec, LevelNotice(60, 60)) is not None:
-        notice = _kept(state, kept_as(LevelNotice(0, 0)))
-        return float(notice.random_seconds) if isinstance(notice, LevelNotice) else float(spread_for(lamps))
-    interval = _kept(state, kept_as(StatusInterval(60)))
-    return float(interval.seconds) if isinstance(interval, StatusInterval) else 3600.0
-
-
-def _kept(state: DeviceState, name: str) -> Order | None:
-    try:
-        return from_json(state.config[name]) if name in state.config else None
-    except Invalid:
-        return None
+    """Within how many seconds the lamp reports a change of its level."""
+    codec = catalog().get(known.device.model)
+    return reports_within_s(known.state.config, lamps, gateways=len(gateways_of(known.state)),
+                            notices=codec is not None and encoded(codec, LevelNotice(60, 60)) is not None)
 
 
 def _estimate(one: Cast, some: Mapping[DevEui, tuple[Known, Command]], air: Air) -> Estimate:
