@@ -162,7 +162,7 @@ def report(month: date, by: By, sums: Sequence[NightSum], places: Places, factor
             column.add(one, *rates[one.night])
     keys = sorted(groups, key=lambda key: (not key[0], key[1].casefold(), key[0]))
     parts = _shared([groups[key] for key in keys])
-    lines = tuple(Line(*key, groups[key].lamps(), **part) for key, part in zip(keys, parts, strict=True))
+    lines = tuple(Line(key[0], key[1], groups[key].lamps(), **part) for key, part in zip(keys, parts, strict=True))
     total = Line("", "", _together(groups.values()).lamps(),
                  **{name: sum(part[name] for part in parts) for name in _AMOUNTS})
     evenings = sorted(nights)
