@@ -14,6 +14,7 @@ pytestmark = pytest.mark.wire
 
 AXE = Path(os.environ.get("STADTFUNK_AXE", "/nonexistent"))  # axe.min.js, where a person has installed it
 WIDE = {"width": 1440, "height": 900}
+expect.set_options(timeout=60_000)  # a machine that does much else is slow, not wrong
 CONFIRMED = re.compile(r"(\d+) von \1 Leuchten brennen wie gewollt|1 von 1 Leuchten brennt wie gewollt")
 
 
