@@ -8,7 +8,8 @@ from city.groups import Group
 from city.ids import AssetId, CircuitId, DevEui, GroupId, ZoneId
 from city.imports import ImportRow
 from city.places import Restriction, Site
-from city.readings import to_ns
+from city.quantities import LAMP_LEVEL
+from city.readings import Entry, Place, Reading, to_ns
 from tests.pages.conftest import NOW, csrf, sign_in
 from tests.pages.test_console import dim, only_override
 from tests.pages.test_public import text
@@ -49,14 +50,14 @@ async def test_more_than_a_thousand_wait_for_another_person_than_the_one_who_ask
     page = (await operator.get(where)).text
     assert "wartet auf eine zweite Person" in text(page)
     assert "eingriff/freigeben" not in page
-    id = where.partition("id=")[2]
-    alone = await operator.post("/stadt/betrieb/eingriff/freigeben", data={"csrf": csrf(page), "id": id})
+    wish = where.partition("id=")[2]
+    alone = await operator.post("/stadt/betrieb/eingriff/freigeben", data={"csrf": csrf(page), "id": wish})
     assert alone.status_code == 403
     await sign_in(operator, "chief")
     assert "1 wartet auf eine zweite Person" in text((await operator.get("/stadt/betrieb")).text)
     second = (await operator.get(where)).text
     assert "olga bittet um deine Zustimmung" in text(second)
-    await operator.post("/stadt/betrieb/eingriff/freigeben", data={"csrf": csrf(second), "id": id})
+    await operator.post("/stadt/betrieb/eingriff/freigeben", data={"csrf": csrf(second), "id": wish})
     assert only_override(world).approved_by == "chief"
     assert "freigegeben von chief" in text((await operator.get(where)).text)
 
@@ -106,7 +107,8 @@ async def test_a_choice_of_any_length_comes_in_one_field(operator, world):
     assert len(only_override(world).targets) == 190
 
 
-@pytest.mark.parametrize(("target", "name"), [("circuit:K1", "Stromkreis K1"), ("group:alle", "Alle Linden"), ("town", "Musterstadt")])
+@pytest.mark.parametrize(("target", "name"), [("circuit:K1", "Stromkreis K1"), ("group:alle", "Alle Linden"),
+                                              ("town", "Musterstadt")])
 async def test_circuits_groups_and_the_town_have_their_names(operator, world, target, name):
     world.lamp("L1")
     world.town.put_group(Group(world.town.tenant.id, GroupId("alle"), "Alle Linden", frozenset({AssetId("L1")})))
@@ -148,9 +150,6 @@ async def test_the_price_of_nonsense_is_a_sentence(operator, world):
 
 
 async def test_a_lamp_explains_its_last_frames_byte_by_byte(operator, world):
-    from city.quantities import LAMP_LEVEL
-    from city.readings import Entry, Place, Reading
-
     eui = world.lamp("L1")
     place = Place(world.town.tenant.id, AssetId("L1"), "lamp", ZoneId("markt"), None, eui)
     data = bytes.fromhex("01F37F205E80003209160000FEFD4600")

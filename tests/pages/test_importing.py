@@ -50,7 +50,7 @@ async def test_what_was_checked_is_what_is_imported(chief, world):
     assert [lamp.id for lamp in world.town.luminaires()] == ["L1", "L3"]
 
 
-async def test_no_file_and_no_list_are_said_at_the_field(chief, world):
+async def test_no_file_and_no_list_are_said_at_the_field(chief):
     page = (await chief.get(PATH)).text
     nothing = await chief.post(PATH, data={"csrf": csrf(page)}, files={"file": ("", b"")})
     assert "Wähle zuerst eine Datei" in nothing.text
@@ -96,5 +96,5 @@ def test_a_packed_file_that_is_damaged_is_refused(text):
         unpacked(text)
 
 
-def test_a_packed_file_that_grows_too_large_is_cut(monkeypatch):
+def test_a_packed_file_that_grows_too_large_is_cut():
     assert len(unpacked(packed_of(bytes(20 * 2**20)).encode())) == 16 * 2**20 + 1

@@ -5,11 +5,13 @@ from datetime import timedelta
 
 import pytest
 
+from api import intents
 from api.auth import Actor
 from api.pole import FLASH, FLASHES, PAUSE, blink, flash_level, repair_of
 from api.views import luminaire
 from city.alarms import AlarmKind, begin
 from city.errors import Conflict, Invalid, Unsupported
+from city.groups import Target
 from city.ids import AssetId
 from city.places import Restriction
 from city.store.ports import Facts, Role
@@ -55,9 +57,6 @@ def test_a_lamp_blinks_three_times_within_the_law_and_ends_by_itself(world):
 
 def test_blinking_leaves_the_overrides_of_others_as_they_are(world):
     world.lamp("L1")
-    from api import intents
-    from city.groups import Target
-
     intents.place(world.town, [Target("lamp", "L1")], intents.Wish(70, minutes=120), who=OLGA, now=NOW)
     blink(world.town, view(world), reason="x", who=OLGA, now=NOW + timedelta(seconds=1))
     assert wanted(world, NOW + timedelta(minutes=10)) == 70
@@ -133,4 +132,5 @@ def test_a_repair_of_two_faults_waits_for_both(world):
                      for kind in kinds)
     ended = replace(first, ended_at=NOW + timedelta(minutes=3))
     assert repair_of(view(world), [ended, second]).shown_at is None
-    assert repair_of(view(world), [ended, replace(second, ended_at=NOW + timedelta(minutes=9))]).shown_at == NOW + timedelta(minutes=9)
+    later = NOW + timedelta(minutes=9)
+    assert repair_of(view(world), [ended, replace(second, ended_at=later)]).shown_at == later
