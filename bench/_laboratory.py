@@ -20,7 +20,7 @@ from city.ids import AssetId, CircuitId, DevEui, GatewayId, TenantId, ZoneId
 from city.incidents import Incident
 from city.inspecting import Found, Inspected, inspect
 from city.nights import Night
-from city.orders import Profile, ProfileStep
+from city.orders import Profile, ProfileStep, StatusInterval, to_json
 from city.places import Device, Luminaire, Restriction, Site, Tenant
 from city.programs import Programming
 from city.readings import DeviceState, from_ns, to_ns
@@ -40,7 +40,7 @@ TOWN, SITE = TenantId("labor"), Site(50.99, 8.11)
 MODELS = (("nas/ul20xx", 0.8), ("stadtfunk/lamp", 0.2))
 POWERS = (25.0, 40.0, 64.0)
 GATEWAYS = tuple(GatewayId(f"{number:016x}") for number in range(1, 5))
-PER_CIRCUIT, NIGHT_FED = 40, 0.3
+PER_CIRCUIT, NIGHT_FED = 40, 3  # lamps; every third circuit
 LOOK = timedelta(minutes=5)
 _HALBNACHT = (ProfileStep(0, 50), ProfileStep(4 * 60, None), ProfileStep(21 * 60, 50))
 LOSS = 0.05  # of a frame at each gateway
@@ -88,6 +88,7 @@ class Laboratory:
     def __init__(self, lamps: int, start: datetime, seed: int = 1, interval_s: int = 3600) -> None:
         self.rng, self.engine = Random(seed), Engine(to_ns(start))
         self.start, self.now, self.interval_s = start, start, interval_s
+        self.config = {"StatusInterval": to_json(StatusInterval(interval_s)).decode()}  # as the lamps have confirmed it
         self.down: set[GatewayId] = set()
         self.cut: dict[CircuitId, int] = defaultdict(int)
         self.tenant = Tenant(TOWN, "Labor", SITE)
@@ -103,8 +104,7 @@ class Laboratory:
         self._seen = lamps_of([one.known for one in self.lamps.values()])
         for one in self.lamps.values():
             self.circuits[CircuitId(str(one.asset.circuit))].append(one)
-        self.night_fed = frozenset(name for number, name in enumerate(sorted(self.circuits))
-                                   if number % 10 < round(10 * NIGHT_FED))
+        self.night_fed = frozenset(sorted(self.circuits)[2::NIGHT_FED])
         for one in self.lamps.values():
             self.engine.after(self.rng.uniform(0, 3000), self._begin, one)
         for name in sorted(self.night_fed):
@@ -184,7 +184,7 @@ class Laboratory:
                           restriction=Restriction.CROSSWALK if number % 97 == 0 else Restriction.NONE)
         device = Device(DevEui(f"{number:016x}"), TOWN, asset.id, model)
         one = LabLamp(asset, (GATEWAYS[home], *others), Known(Registered.of(self.tenant, device, asset),
-                                                              DeviceState(device.dev_eui)), self)
+                                                              DeviceState(device.dev_eui, config=self.config)), self)
         setup = Devices(status_interval_s=self.interval_s, usage_interval_s=self.interval_s)
         one.lamp = Lamp(asset, codec_of(model), setup, engine=self.engine, sky=sky, rng=Random(number), radio=one)
         return one

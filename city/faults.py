@@ -29,6 +29,7 @@ UNMOVED = 0.04  # of the full power: so little has changed although the level di
 OFF_TARGET = 5  # per cent of level
 CLOCK_START = 1_262_304_000  # 2010: a clock below it has never been set
 KEPT = 12  # samples
+LONGEST_GAP = 6 * HOUR
 FLICKER, FLICKER_LEAST = 0.15, 6
 TALQ_PF = ((0, 0.65), (10, 0.60), (20, 0.70), (30, 0.75), (40, 0.80), (50, 0.85), (60, 0.87), (70, 0.89), (80, 0.90),
            (90, 0.95), (100, 0.98))  # TALQ's example of powerFactorThresholdDimmingCurve
@@ -95,6 +96,7 @@ class Track(msgspec.Struct, frozen=True, array_like=True, gc=False):
     alone: float = 0.0  # share of its frames that one gateway alone has heard
     heard: int = 0
     lit: int = 0  # since when its level is above 0, without a restart
+    gap: int = 0  # how long it is mostly silent between two reports
     marks: dict[str, Mark] = {}
 
 

@@ -20,6 +20,7 @@ from city.places import Luminaire, Restriction, Site
 from city.readings import NS, DeviceState, from_ns, to_ns
 from city.sun import between
 
+HOURLY = 3600 * NS
 SILENT_INTERVALS, SILENT_LONG = 3.3, 24 * 3600 * NS
 GAP = timedelta(minutes=15)  # without a look: then we were not listening either
 HIGH, LOW = 3.0, -3.0  # degrees of the sun: surely day, surely night
@@ -31,7 +32,8 @@ _TOGETHER = {AlarmKind.DAY_BURNER: "circuit_by_day", AlarmKind.NIGHT_OFF: "circu
 
 @dataclass(frozen=True, slots=True)
 class Lamp:
-    """One lamp as it is known now. `interval_ns`: how often it reports; `obeys`: it can be told a level."""
+    """One lamp as it is known now. `interval_ns`: how often it reports, 0 where it has not confirmed that; `obeys`: it can be
+    told a level."""
 
     lamp: Luminaire
     state: DeviceState
@@ -131,7 +133,7 @@ class _Look:
 
     def _vital(self, lamp: Lamp, track: Track, since: int) -> Vital:
         asset, state, marked = lamp.lamp, lamp.state, bool(track.marks)
-        return Vital(asset.id, str(asset.circuit or ""), str(state.gateway or ""), state.heard_ns, lamp.interval_ns,
+        return Vital(asset.id, str(asset.circuit or ""), str(state.gateway or ""), state.heard_ns, self._interval(lamp),
                      since if state.heard_ns else 0, track.alone >= 0.7,
                      self._told(lamp, track, AlarmKind.DAY_BURNER, self.sky.day_ns, marked=marked),
                      self._told(lamp, track, AlarmKind.NIGHT_OFF, self.sky.dark_ns, marked=marked))
@@ -139,7 +141,7 @@ class _Look:
     def alarms(self, lamp: Lamp, explained: Mapping[AlarmKind, frozenset[AssetId]]) -> Iterator[Alarm]:
         """The lamp's alarms that begin, end or change now."""
         asset, track = lamp.lamp.id, self.memory.tracks.get(lamp.lamp.id)
-        if self.now_ns - lamp.state.heard_ns > SILENT_INTERVALS * lamp.interval_ns:
+        if self.now_ns - lamp.state.heard_ns > SILENT_INTERVALS * (lamp.interval_ns or HOURLY):
             yield from self._silence(lamp, explained)
         if track is None or not (track.marks or lamp.alarms):
             return
@@ -172,7 +174,12 @@ class _Look:
     def _sight(self, lamp: Lamp) -> Sight:
         asset, learnt = lamp.lamp, self.memory.learnt
         return Sight(lamp.state, self.want(asset), lambda level: expected_power(asset, level, learnt), asset.power_w or 0.0,
-                     asset.min_level, lamp.interval_ns, self.sky.day_ns, self.sky.dark_ns, lamp.obeys)
+                     asset.min_level, self._interval(lamp), self.sky.day_ns, self.sky.dark_ns, lamp.obeys)
+
+    def _interval(self, lamp: Lamp) -> int:
+        """How often it reports: as it has confirmed, else as it has shown, and hourly to begin with."""
+        track = self.memory.tracks.get(lamp.lamp.id)
+        return lamp.interval_ns or max(HOURLY, track.gap if track is not None else 0)
 
     def _since(self, asset: Luminaire) -> int:
         """From when its silence counts."""
@@ -210,11 +217,12 @@ class _Look:
         quiet = self.now_ns - max(lamp.state.heard_ns, since)
         if lamp.lamp.circuit in self.night_fed and lamp.state.heard_ns >= self.memory.listening_ns:
             quiet += max(self.sky.cut_ns - lamp.state.heard_ns, 0)  # of last night
-        if quiet <= SILENT_INTERVALS * lamp.interval_ns:
+        interval = self._interval(lamp)
+        if quiet <= SILENT_INTERVALS * interval:
             return
         running = next((one for one in lamp.alarms if one.open and one.kind is AlarmKind.DEVICE_SILENT), None)
         facts: Facts = {RULE: AlarmKind.DEVICE_SILENT.value, "minutes": round((self.now_ns - lamp.state.heard_ns) / (60 * NS)),
-                 "interval": round(lamp.interval_ns / (60 * NS))}
+                 "interval": round(interval / (60 * NS))}
         worse = int(self.now_ns - lamp.state.heard_ns > SILENT_LONG)
         grave = severity(AlarmKind.DEVICE_SILENT, Mark(worse=worse), crosswalk=lamp.lamp.restriction is Restriction.CROSSWALK)
         if running is None:

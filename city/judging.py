@@ -19,6 +19,7 @@ from city.faults import (
     HOUR,
     KEPT,
     LIT_W,
+    LONGEST_GAP,
     MINUTE,
     OFF_TARGET,
     PF_FROM,
@@ -94,7 +95,7 @@ class _Work:
         if state.heard_ns > self.track.heard and (count := state.last.value(RADIO_GATEWAYS.name)) is not None:
             alone = 0.8 * alone + 0.2 * (count == 1) if self.track.heard else float(count == 1)
         return Track(self.power_at, tuple(self.waiting), self.samples, self.energy, self.burnt, self.starts, self.tilt,
-                     self.boots, tuple(self.seen), alone, max(state.heard_ns, self.track.heard), self.lit, marks)
+                     self.boots, tuple(self.seen), alone, max(state.heard_ns, self.track.heard), self.lit, self._gap(), marks)
 
     def _lit_since(self) -> int:
         """Since when its level is above 0; a restart may follow a time without power."""
@@ -102,6 +103,14 @@ class _Work:
             return 0
         boot = self.last.get(DEVICE_BOOT.name)
         return max(self.track.lit or self.level.since_ns, boot.at_ns if boot is not None else 0)
+
+    def _gap(self) -> int:
+        """How long it is mostly silent: soon longer, slowly shorter, for what it reports in between comes as it will. A day
+        without power says nothing."""
+        now, known = self.sight.state.heard_ns - self.track.heard, self.track.gap
+        if not self.track.heard or not 0 < now <= LONGEST_GAP:
+            return known
+        return known + round((0.3 if now > known else 0.02) * (now - known))
 
     # -- power
 
@@ -223,7 +232,8 @@ class _Work:
         new = [one.at_ns for one in (level, power) if one is not None and one.at_ns >= since and one.at_ns > self.track.heard]
         if not new:
             return
-        says = level is not None and level.at_ns >= since and float(level.value) > 0
+        dark = power is not None and float(power.value) <= LIT_W and (level is None or power.at_ns > level.at_ns)
+        says = level is not None and level.at_ns >= since and float(level.value) > 0 and not dark
         draws = power is not None and power.at_ns >= since and float(power.value) > LIT_W and (
             level is None or power.at_ns >= level.since_ns)  # else the level has changed since it was measured
         facts: Facts = {"measured": round(float(power.value), 1)} if power is not None and power.at_ns >= since else {}

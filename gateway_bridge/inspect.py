@@ -30,7 +30,6 @@ from gateway_bridge.memory import Memory
 from gateway_bridge.waiting import unbroken
 
 EVERY_S = 300.0
-HOURLY_S = 3600  # between reports of a lamp that has confirmed nothing else
 SAVE_EVERY = timedelta(minutes=15)
 LARGEST = 256 * 2**20  # bytes of a memory when it is unpacked
 OTHERS = 10_000  # open alarms of assets that are no lamps, at most
@@ -136,7 +135,7 @@ def wanted(wants: Wants, lamp: Luminaire) -> Want:
 
 
 def interval_ns(config: Mapping[str, str]) -> int:
-    """How often a lamp reports: as it has confirmed, or else hourly."""
+    """How often a lamp reports, as it has confirmed; 0 where it has not."""
     return _interval_s(config.get(StatusInterval.__name__, "")) * NS
 
 
@@ -145,8 +144,8 @@ def _interval_s(confirmed: str) -> int:
     try:
         interval = order_from_json(confirmed)
     except (Invalid, msgspec.DecodeError):
-        return HOURLY_S
-    return interval.seconds if isinstance(interval, StatusInterval) else HOURLY_S
+        return 0
+    return interval.seconds if isinstance(interval, StatusInterval) else 0
 
 
 def _inflated(body: bytes) -> bytes:

@@ -11,7 +11,7 @@ from city.ids import TenantId
 from city.incidents import Cause
 from city.readings import NS
 from city.store.ports import Lease
-from gateway_bridge.inspect import HOURLY_S, Inspector, interval_ns
+from gateway_bridge.inspect import Inspector, interval_ns
 from gateway_bridge.memory import Memory
 from tests.gateway_bridge.samples import up
 from tests.gateway_bridge.town import LAMP, Town, small_town
@@ -113,7 +113,7 @@ async def test_an_alarm_of_a_sensor_is_an_incident_too(town: Town) -> None:
     assert [one.kinds for one in town.own.incidents()] == [(AlarmKind.LAMP_FAILURE,)]
 
 
-def test_the_interval_is_the_confirmed_one_or_an_hour() -> None:
-    assert interval_ns({}) == HOURLY_S * NS
+def test_the_interval_is_the_confirmed_one_or_not_known() -> None:
+    assert interval_ns({}) == 0
     assert interval_ns({"StatusInterval": '{"type":"StatusInterval","seconds":900}'}) == 900 * NS
-    assert interval_ns({"StatusInterval": "nonsense"}) == HOURLY_S * NS
+    assert interval_ns({"StatusInterval": "nonsense"}) == 0

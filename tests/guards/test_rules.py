@@ -19,7 +19,8 @@ LONG = {"api/schemas.py": 450}  # one table of everything that goes over the wir
 # Who may use what waits: only the doors that docs/architecture.md names.
 DOORS = {
     "socket": ("simulator/broker.py", "gateway_bridge/sockets.py", "city/store/influx.py",
-               "city/store/influx_queries.py"),  # … whose waits another thread may end,
+               "city/store/influx_queries.py", "gateway_bridge/post.py"),  # … whose waits another thread may end,
+    "smtplib": ("gateway_bridge/post.py",),
     "sqlalchemy": ("city/store/",),
     "sqlite3": ("city/store/",),
     "paho": ("gateway_bridge/client.py", "gateway_bridge/connection.py", "simulator/link.py", "simulator/broker.py",
