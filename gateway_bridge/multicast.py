@@ -357,7 +357,7 @@ def _notices(mine: _Town, item: Wanted, members: Mapping[DevEui, Member], known:
     they have confirmed about that."""
     there = [found for device, member in members.items() if member.state is Membership.CONFIRMED
              and mine.largest.get(device) == item.group.id and (found := known(device)) is not None]
-    told = spreading.to_be_told(there, item.group.model)
+    told = spreading.to_be_told(there, item.group.model, len(item.devices))
     if told is None:
         return []
     wrong = [found for found in told[1] if not any(one.origin == ORIGIN for one in found.live)]

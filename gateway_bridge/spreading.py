@@ -16,28 +16,28 @@ from gateway_bridge.confirm import encoded
 _NOTICE = kept_as(LevelNotice(0, 0))
 
 
-def to_be_told(members: Sequence[Known], model: str) -> tuple[LevelNotice, list[Known]] | None:
-    """The notice that members of a group should have, and those that have confirmed another one, or none; None for a model
-    without one."""
-    notice = _notice(members)
+def to_be_told(members: Sequence[Known], model: str, size: int) -> tuple[LevelNotice, list[Known]] | None:
+    """The notice that members of a group should have that will have `size` of them, and those that have confirmed another
+    one, or none; None for a model without one."""
+    notice = _notice(members, size)
     if notice is None or encoded(catalog()[model], notice) is None:
         return None
     return notice, [found for found in members if not _suits(found.state.config.get(_NOTICE), notice)]
 
 
-def _notice(members: Sequence[Known]) -> LevelNotice | None:
+def _notice(members: Sequence[Known], size: int) -> LevelNotice | None:
     """Within how much time the members of a group should report, by how they are heard."""
     if not members:
         return None
     heard = sum(len(gateways_of(found.state)) for found in members) / len(members)
     rates = Counter(12 - dr for found in members if isinstance(dr := found.state.value(RADIO_DR), int) and 0 <= dr <= 5)
-    return notice_for(len(members), gateways=max(round(heard), 1), rates=rates or RATES)
+    return notice_for(size, gateways=max(round(heard), 1), rates=rates or RATES)
 
 
 def _suits(kept: str | None, wanted: LevelNotice) -> bool:
-    """Whether what a lamp has confirmed is near enough: nobody is told anew for a few seconds."""
+    """Whether what a lamp has confirmed is near enough: telling it anew costs more than a few seconds."""
     seconds = _seconds(kept) if kept is not None else None
-    return seconds is not None and 0.7 * wanted.random_seconds <= seconds <= 1.5 * wanted.random_seconds
+    return seconds is not None and 0.75 * wanted.random_seconds <= seconds <= 3 * wanted.random_seconds
 
 
 @lru_cache(maxsize=256)
