@@ -18,7 +18,7 @@ from statistics import median
 from time import process_time
 
 from bench._laboratory import GATEWAYS, SITE, Laboratory, first_noon
-from bench._page import measured, put
+from bench._page import measured
 from city.alarms import Alarm, AlarmKind
 from city.ids import AssetId, CircuitId, GatewayId
 from city.incidents import Cause, Incident
@@ -65,6 +65,7 @@ KINDS = (
     Kind("restarts", (AlarmKind.RESTARTS,), "fed", 0),
     Kind("silent", (AlarmKind.DEVICE_SILENT,), "fed", 5),
 )
+BEGIN, END = "<!-- faults -->", "<!-- end of faults -->"
 RESTARTS_H = 12.0
 COLLECTIVE = {"cabinet outage": Cause.CIRCUIT_OUT, "gateway outage": Cause.GATEWAY_DOWN, "contactor stuck": Cause.CIRCUIT_BY_DAY,
               "circuit dark": Cause.CIRCUIT_DARK}
@@ -161,6 +162,13 @@ def table(result: Result) -> list[str]:
             "", _circumstances(result)]
 
 
+def _put(path: Path, text: str) -> None:
+    """Into the page, in the place of the former table."""
+    page = path.read_text(encoding="utf-8")
+    before, after = page.index(BEGIN) + len(BEGIN), page.index(END)
+    path.write_text(f"{page[:before]}\n{text}\n{page[after:]}", encoding="utf-8")
+
+
 def _circumstances(result: Result) -> str:
     return (f"{result.lamps:,} lamps, {result.nights} nights, a status and a meter reading every {result.interval_s // 60} min, "
             f"5 % of frames lost at each gateway, {result.uplinks:,} uplinks, {result.incidents} incidents; "
@@ -185,7 +193,7 @@ def main() -> None:
     lines = table(result)
     print("\n".join(lines))
     if options.write:
-        put(options.write, "faults", "\n".join(["## Fault laboratory (`bench.faults`)", "", measured(), "", *lines]))
+        _put(options.write, "\n".join(["## Fault laboratory (`bench.faults`)", "", measured(), "", *lines]))
 
 
 # -- what is injected
