@@ -224,11 +224,13 @@ def _others_under_way(wanted: Wanted) -> list[Command]:
 
 
 def _is_to_be_asked(wanted: Wanted, now: datetime) -> bool:
-    """Whether an order was received but nothing tells its effect: a lamp reports a *change* of level by itself at best."""
+    """Whether an order was received but nothing tells its effect: a lamp reports a *change* of level by itself at best. Who
+    was told again is asked soon, crowd or not: it may have done so long ago, and then there is no change to report."""
     if not wanted.abilities.reports_on_demand or any(isinstance(live.order, ReadStatus) for live in wanted.live):
         return False
     return any(live.state is State.ACKED and isinstance(live.order, SetLevel | Resume)
-               and now - (live.changed_at or now) >= wanted.abilities.ask_after for live in wanted.live)
+               and now - (live.changed_at or now) >= (ASK_AFTER if live.attempts > 1 else wanted.abilities.ask_after)
+               for live in wanted.live)
 
 
 def _question(wanted: Wanted, now: datetime) -> Command:

@@ -128,6 +128,17 @@ def test_a_lamp_that_confirmed_receipt_but_does_not_report_is_asked_once():
     assert plan([wanted(override_to(100), live=(acked, question))], later).commands == ()
 
 
+def test_a_lamp_of_a_crowd_is_asked_late_but_soon_once_it_was_told_alone():
+    crowd = replace(NAS, ask_after=timedelta(minutes=10))
+    (order,) = plan([wanted(override_to(100))], NOW).commands
+    acked = advance(sent(order), Event.ACK, NOW)
+    again = advance(sent(advance(acked, Event.LOSE, NOW)), Event.ACK, NOW)
+    later = NOW + timedelta(seconds=40)
+    assert plan([wanted(override_to(100), live=(acked,), abilities=crowd)], later).commands == ()
+    (question,) = plan([wanted(override_to(100), live=(again,), abilities=crowd)], later).commands
+    assert question.order == ReadStatus()
+
+
 def test_a_command_that_nobody_sent_in_time_expires():
     (command,) = plan([wanted(override_to(40))], NOW).commands
     assert follow_up(command, NAS, command.expires_at).state is State.EXPIRED
