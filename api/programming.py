@@ -25,8 +25,8 @@ def keep_program(town: TenantStore, program: Program, who: Actor, now: datetime)
     before = town.programming()
     after = replace(before, programs=MappingProxyType({**before.programs, program.id: program}))
     guards.refuse(findings(after, town.luminaires(), [program], now))
-    town.put_program(program)
     record(town, who, now, "program", program.id, program.name)
+    town.put_program(program)
     return program
 
 
@@ -36,8 +36,8 @@ def keep_calendar(town: TenantStore, calendar: Calendar, who: Actor, now: dateti
     named = _programs(before, calendar)
     after = replace(before, calendars=MappingProxyType({**before.calendars, calendar.id: calendar}))
     guards.refuse(findings(after, town.luminaires(), named, now))
-    town.put_calendar(calendar)
     record(town, who, now, "calendar", calendar.id, calendar.name)
+    town.put_calendar(calendar)
     return calendar
 
 
@@ -46,8 +46,8 @@ def assign(town: TenantStore, target: Target, calendar: CalendarId | None, who: 
     lamps = intents.lamps_of(town, [target])
     found = preview_assignment(town, target, calendar, lamps, now)
     guards.refuse(found)
-    town.assign(target, calendar, who.name, now)
     record(town, who, now, "assign calendar", str(target), calendar or "none of its own")
+    town.assign(target, calendar, who.name, now)
     return found
 
 
@@ -70,8 +70,8 @@ def keep_group(town: TenantStore, group: Group, who: Actor, now: datetime) -> Gr
     before = town.programming()
     after = replace(before, groups=MappingProxyType({**before.groups, group.id: group}))
     guards.refuse(findings(after, [lamp for lamp in town.luminaires() if group.covers(lamp)], after.programs.values(), now))
-    town.put_group(group)
     record(town, who, now, "group", group.id, group.name)
+    town.put_group(group)
     return group
 
 

@@ -107,7 +107,8 @@ def _curve(program: Program, night: Night) -> tuple[Change, ...]:
     changes = {night.noon: Change(night.noon, 0)}
     if on < off:
         changes[on] = Change(on, program.on.level, program.on.fade_s)  # of steps at the same moment the last holds
-        for at, step in sorted(((min(max(night.moment(step.at), on), off), step) for step in program.steps), key=_FIRST):
+        for moment, step in sorted(((night.moment(step.at), step) for step in program.steps), key=_FIRST):
+            at = min(max(moment, on), off)
             changes[at] = Change(at, step.level, step.fade_s)
         changes[off] = Change(off, 0, program.off.fade_s)
     ordered = sorted((one for one in changes.values() if one.at < night.next_noon), key=_AT)

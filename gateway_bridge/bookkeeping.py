@@ -33,7 +33,9 @@ FILE = "books.json"
 MAX_BYTES = 8 * 2**20
 MAX_LATE = 5000  # lamps of one night that are booked again one by one; more, and all are
 ROWS = 20_000
-LIVE, REST = timedelta(minutes=15), 30  # how often the running night is booked; a pause is so many times the work
+SOON, LIVE, REST = timedelta(minutes=1), timedelta(minutes=15), 30
+# how often the running night is booked: at first soon, for a log may have much to catch up with; a pause is so many times the
+# work at least
 DAY = timedelta(days=1)
 
 _log = logging.getLogger(__name__)
@@ -77,12 +79,12 @@ class Bookkeeper:
         self._store, self._log, self._clock = store, log, clock
         self._path, self._keep_days = directory / FILE, keep_days
         self._progress: Progress | None = None
-        self._live_due = datetime.min.replace(tzinfo=UTC)
+        self._live_due, self._pause = datetime.min.replace(tzinfo=UTC), SOON
 
     def step(self) -> bool:
         """Do one thing that is due; False where nothing is. Raises StoreDown: nothing is lost."""
         now = self._clock.now()
-        progress = self._progress or self._begin(now)
+        progress = self._progress or self._begin()
         followed = self._follow(progress, now)
         self._live(now)
         worked = self._finish(progress, now) or self._correct(progress, now)
@@ -122,7 +124,8 @@ class Bookkeeper:
         nights = [tonight - DAY, tonight] if now < _noon(tonight) + MARGIN + GRACE else [tonight]
         for evening in nights:
             self._book(evening, None, now, None)
-        self._live_due = now + max(LIVE, timedelta(seconds=REST * (perf_counter() - begun)))
+        self._live_due = now + max(self._pause, timedelta(seconds=REST * (perf_counter() - begun)))
+        self._pause = min(2 * self._pause, LIVE)
 
     def _next(self, progress: Progress, now: datetime) -> date:
         oldest = self._log.oldest_ns()
@@ -195,7 +198,7 @@ class Bookkeeper:
 
     # -- what has been done
 
-    def _begin(self, now: datetime) -> Progress:
+    def _begin(self) -> Progress:
         found = self._saved()
         if found is None:
             found = Progress(position=self._log.head())  # each night is read whole: nothing before is late

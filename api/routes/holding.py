@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from api import holding
-from api.deps import Here, Now, Viewing
+from api.deps import Here, Now, Operating, Viewing
 from api.i18n import language_of, translate
 from api.lighting_schemas import CalendarIn, ChangeOut, ProgramIn
 from api.problems import RESPONSES
@@ -73,14 +73,14 @@ def program_held(request: Request, here: Here, town: Viewing, now: Now, asset: s
 
 
 @router.post("/programs/{id}/kept", summary="What controllers could not hold of a program, before it is saved")
-def program_kept(request: Request, here: Here, town: Viewing, now: Now, id: str, body: ProgramIn) -> list[KeptOut]:
+def program_kept(request: Request, here: Here, town: Operating, now: Now, id: str, body: ProgramIn) -> list[KeptOut]:
     """By model; as if it held every night in the whole town."""
     found = holding.kept_of_program(town, body.program(id), now, local=holding.local_models(here.settings.bridge))
     return [KeptOut.of(one, language_of(request)) for one in found]
 
 
 @router.post("/calendars/{id}/kept", summary="What controllers could not hold of a calendar, before it is saved")
-def calendar_kept(request: Request, here: Here, town: Viewing, now: Now, id: str, body: CalendarIn) -> list[KeptOut]:
+def calendar_kept(request: Request, here: Here, town: Operating, now: Now, id: str, body: CalendarIn) -> list[KeptOut]:
     """By model; as if it held in the whole town."""
     found = holding.kept(town, town.programming(), body.calendar(id), now, local=holding.local_models(here.settings.bridge))
     return [KeptOut.of(one, language_of(request)) for one in found]

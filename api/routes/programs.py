@@ -54,8 +54,8 @@ def put_program(request: Request, town: Engineering, who: Acting, now: Now, id: 
 @router.delete("/programs/{id}", status_code=204, summary="Remove a program")
 def remove_program(town: Engineering, who: Acting, now: Now, id: str) -> None:
     """A shipped one comes back as it was shipped."""
-    town.remove_program(ProgramId(id))
     record(town, who, now, "remove program", id)
+    town.remove_program(ProgramId(id))
 
 
 @router.get("/calendars", summary="Calendars")
@@ -75,8 +75,8 @@ def put_calendar(town: Engineering, who: Acting, now: Now, id: str, body: Calend
 @router.delete("/calendars/{id}", status_code=204, summary="Remove a calendar")
 def remove_calendar(town: Engineering, who: Acting, now: Now, id: str) -> None:
     """Not while it is assigned."""
-    town.remove_calendar(CalendarId(id))
     record(town, who, now, "remove calendar", id)
+    town.remove_calendar(CalendarId(id))
 
 
 @router.get("/assignments", summary="Where calendars apply")
@@ -110,8 +110,8 @@ def put_group(town: Engineering, who: Acting, now: Now, id: str, body: GroupIn) 
 @router.delete("/groups/{id}", status_code=204, summary="Remove a group")
 def remove_group(town: Engineering, who: Acting, now: Now, id: str) -> None:
     """Not while a calendar is assigned to it."""
-    town.remove_group(GroupId(id))
     record(town, who, now, "remove group", id)
+    town.remove_group(GroupId(id))
 
 
 @router.get("/luminaires/{asset}/nights", summary="What is programmed for a lamp in the next nights")

@@ -62,6 +62,11 @@ def test_in_june_the_morning_step_after_sunrise_does_not_light_the_day():
     assert shown(SHIPPED[HALBNACHT], date(2026, 6, 21), north)[-2:] == [("22:08", 50), ("04:49", 0)]
 
 
+def test_of_steps_before_the_lamps_are_lit_the_last_in_time_holds():
+    early = Program(ProgramId("p"), "p", Step(Moment(Anchor.SUNSET), 100), (Step(clock(15), 60), Step(clock(13), 30)))
+    assert shown(early, date(2026, 6, 21))[1] == ("21:45", 60)
+
+
 @given(programs, evenings, sites)
 @settings(max_examples=300, deadline=None)
 def test_a_curve_is_in_order_inside_its_night_and_each_change_changes_something(program, evening, site):

@@ -77,7 +77,7 @@ async def test_a_lamp_told_to_burn_as_it_does_already_confirms_it_too(platform):
 
 
 async def test_lost_downlinks_are_sent_again_until_the_lamps_obey(platform):
-    p = platform(downlink_loss=0.5)
+    p = platform(lamps=48, downlink_loss=0.3)
     await p.run(700, step=20)
     zone, lamps = zone_with_dimmable_lamps(p)
     async with p.browser() as browser:
