@@ -40,8 +40,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING)
     lamps, losses = (QUICK, [0.05]) if options.quick else (options.lamps, options.loss)
     ways = (True,) if options.multicast_only else (True, False)
-    towns = [[Case(lamps, loss, groups, options.sf, options.seed, pause_s=_pause_s(groups, first=index == 0))
-              for index, loss in enumerate(losses)] for groups in ways]
+    both = [[Case(lamps, loss, groups, options.sf, options.seed) for loss in losses] for groups in ways]
+    towns = [both[0], *([case] for cases in both[1:] for case in cases)]  # telling a thousand lamps alone uses up the hour
     found = run(towns, options.jobs)
     text = f"{_head(found)}\n\n{page(found)}"
     print(text)
@@ -68,11 +68,6 @@ def put(path: Path, text: str) -> None:
 
 def _measured(cases: Sequence[Case]) -> list[Dimmed]:
     return inline.run(measure(cases))
-
-
-def _pause_s(groups: bool, *, first: bool) -> float:
-    """Telling a thousand lamps alone uses up much of the hour before."""
-    return 900.0 if groups or first else 3600.0
 
 
 def _head(found: Sequence[Dimmed]) -> str:
