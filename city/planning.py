@@ -240,7 +240,8 @@ def _question(wanted: Wanted, now: datetime) -> Command:
 
 def _addressed(wanted: Wanted, order: Order, now: datetime) -> Command:
     want = wanted.setpoint
-    priority = Priority.OVERRIDE if want.reason == "override" else Priority.PROGRAM
+    brighter = want.level > (100 if wanted.level is None else wanted.level)  # the way back to the light waits for nobody
+    priority = Priority.OVERRIDE if want.reason == "override" or brighter else Priority.PROGRAM
     expires = now + max(EXPIRES_AFTER, wanted.abilities.answer_within)
     if isinstance(order, SetLevel):
         expires = min(expires, want.until)

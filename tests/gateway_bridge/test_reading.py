@@ -35,6 +35,7 @@ from gateway_bridge.mend import Mender
 from gateway_bridge.pipeline import Arrival, handle_all
 from gateway_bridge.reading import AT_FIRST, AT_MOST, Reader
 from tests.gateway_bridge.samples import encode, other, topic, up
+from tests.gateway_bridge.test_inspect import inspector
 from tests.gateway_bridge.town import NOW, Instead, Town, small_town
 
 MODEL, TOWN = "acme/x1", TenantId("musterstadt")
@@ -596,6 +597,8 @@ async def test_a_lamp_that_nothing_speaks_to_is_told_nothing(town: Town, sandbox
 
 async def test_a_silent_device_with_a_script_raises_the_alarm(town: Town, sandbox: FakeSandbox) -> None:
     await _reported(town, sandbox, 100)
+    looking = inspector(town)
+    await looking.step()
     town.clock.advance(3 * 86_400)
-    await town.steerer.tick()
+    await looking.step()
     assert (LAMP, AlarmKind.DEVICE_SILENT) in [(alarm.asset, alarm.kind) for alarm in town.own.alarms()]
