@@ -1,7 +1,7 @@
 """What an order to some lamps costs before it is given: frames, lamps, seconds until the last one obeys, and the same by
 single messages. By multicast groups where confirmed ones fit exactly, else one by one."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from api.library import codecs_for
@@ -12,9 +12,9 @@ from city.errors import Refused, Unsupported
 from city.ids import AssetId, DevEui, GatewayId
 from city.multicast import RadioGroup, nets_of
 from city.orders import LevelNotice, Order, SetLevel
-from city.places import Device, Luminaire
+from city.places import Device, Luminaire, Site
 from city.quantities import RADIO_DOWNLINK_SF
-from city.reach import gateways_of
+from city.reach import by_neighbours, gateways_of
 from city.readings import DeviceState
 from city.reporting import reports_within_s, silence_after_s
 from city.store.ports import TenantStore
@@ -27,12 +27,14 @@ SCRIPT_ORDER = 8  # bytes that an order by a town's own script is taken to have
 def price(town: TenantStore, lamps: Iterable[Luminaire], level: int | None = None, *, share: float = USED_SHARE) -> Estimate:
     """What it costs to tell these lamps a level (None: as programmed) now. `share`: of the lawful time on air that orders
     may use. Raises Unsupported where none of them has a controller that dims."""
-    air = _Air.of(town, lamps)
+    chosen = list(lamps)
+    air = _Air.of(town, chosen)
     if not air.devices:
         raise Unsupported("No lamp here has a controller that can dim it.", field="level", rule="can dim")
     spread = air.report_s
-    return priced(cover(air.devices, air.nets), air.reach_of,
-                  Air(air.payload(level), air.sf, share, verify_s=silence_after_s(spread), report_s=spread))
+    reach = air.reach_of
+    frames = Air(air.payload(level), air.sf, share, verify_s=silence_after_s(spread), report_s=spread)
+    return priced(cover(air.devices, air.nets), reach, frames, hears=by_neighbours(reach, air.sites))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +44,17 @@ class _Air:
     states: Mapping[DevEui, DeviceState]
     groups: Sequence[RadioGroup]
     nets: Sequence[Net]
+    sites: Mapping[DevEui, Site]
 
     @classmethod
-    def of(cls, town: TenantStore, lamps: Iterable[Luminaire]) -> "_Air":
+    def of(cls, town: TenantStore, lamps: Collection[Luminaire]) -> "_Air":
         by_asset = {device.asset: device for device in town.devices()}
         codecs = codecs_for(town, by_asset.values())
         able = [device for lamp in lamps if (device := _dimming(by_asset, lamp.id, codecs)) is not None]
         groups = town.radio_groups()
         nets = nets_of(groups, town.radio_members()) if groups else []
         return cls(frozenset(device.dev_eui for device in able), [codecs[model] for model in {one.model for one in able}],
-                   town.states(), groups, nets)
+                   town.states(), groups, nets, {by_asset[lamp.id].dev_eui: lamp.site for lamp in lamps if lamp.id in by_asset})
 
     def payload(self, level: int | None) -> int:
         """Bytes of the longest order among the models."""

@@ -51,4 +51,4 @@ class OverrideCommandIn(_In):
 
     addresses: Annotated[list[ReferenceIn], Field(min_length=1, max_length=MAX_TARGETS)]
     target_command: CommandIn | None = None
-    own: OwnIn = Field(default_factory=OwnIn, alias="x-stadtfunk")
+    own: Annotated[OwnIn, Field(alias="x-stadtfunk")] = OwnIn(confirm=None, emergency=False)

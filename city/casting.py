@@ -94,12 +94,14 @@ def cover(target: Collection[DevEui], nets: Iterable[Net], fits: Callable[[DevEu
     return Cover(tuple(casts), left)
 
 
-def priced(found: Cover, reach_of: Mapping[DevEui, Sequence[GatewayId]], air: Air) -> Estimate:
+def priced(found: Cover, reach_of: Mapping[DevEui, Sequence[GatewayId]], air: Air, *,
+           hears: Mapping[DevEui, Sequence[GatewayId]] | None = None) -> Estimate:
     """What the casts and single messages cost, and the same by single messages alone. `reach_of`: the gateways that reach a
-    lamp, the one that sends to it alone first; of a lamp that is missing nothing is known. The last lamp obeys with the
+    lamp, the one that sends to it alone first; of a lamp that is missing nothing is known. `hears`: those
+    that it probably hears, where that is known to be more. The last lamp obeys with the
     frame after which probably none is left; whoever misses all frames is told alone once silence has shown it."""
     lamps = [device for cast in found.casts for device in cast.lamps] + list(found.single)
-    ends = [_cast_s(cast, reach_of, air) for cast in found.casts]
+    ends = [_cast_s(cast, hears or reach_of, air) for cast in found.casts]
     times = [seconds for seconds, _ in ends]
     missed = ceil(sum(left for _, left in ends) - 0.5)
     if found.single:

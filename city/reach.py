@@ -1,18 +1,20 @@
 """Which gateways hear a device, learnt from its uplinks, and which few of them reach all of several devices."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
 from city.ids import DevEui, GatewayId
+from city.places import Site
 
 EARS = 6  # that are remembered of a device
 REFRESH_NS = 600 * 1_000_000_000  # what a known gateway hears is counted so often at most: it hardly changes
 FORGET_NS = 14 * 86_400 * 1_000_000_000
 WEIGHT = 4  # a new reception counts one fourth
 ABSURD_DB = 300.0
+NEAR_M = 250.0
 
 
 class Ear(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -57,6 +59,19 @@ def gateways_of(state: Heard) -> tuple[GatewayId, ...]:
     return tuple(ear.gateway for ear in state.reach)
 
 
+def by_neighbours(own: Mapping[DevEui, Sequence[GatewayId]], sites: Mapping[DevEui, Site]) -> dict[DevEui, tuple[GatewayId, ...]]:
+    """Which gateways a device probably *hears*: its own, then those that hear devices near it. A gateway sends with up to 29
+    dBm EIRP, while ADR makes devices as quiet as their best gateway allows: what only that one hears, they hear from others."""
+    squares: dict[tuple[int, int], dict[GatewayId, None]] = {}
+    for device, gateways in own.items():
+        if (site := sites.get(device)) is not None:
+            squares.setdefault(_square(site), {}).update(dict.fromkeys(gateways))
+    near = {at: dict.fromkeys(gateway for i in (-1, 0, 1) for j in (-1, 0, 1)
+                              for gateway in squares.get((at[0] + i, at[1] + j), ())) for at in squares}
+    return {device: tuple(dict.fromkeys([*gateways, *(near[_square(sites[device])] if device in sites else ())]))
+            for device, gateways in own.items()}
+
+
 def covering(reaches: Mapping[DevEui, Collection[GatewayId]]) -> tuple[GatewayId, ...]:
     """Few gateways that together reach all of these devices that any reaches: at each step the one that adds most."""
     left = {device: set(gateways) for device, gateways in reaches.items() if gateways}
@@ -66,6 +81,11 @@ def covering(reaches: Mapping[DevEui, Collection[GatewayId]]) -> tuple[GatewayId
         chosen.append(best)
         left = {device: gateways for device, gateways in left.items() if best not in gateways}
     return tuple(chosen)
+
+
+def _square(site: Site) -> tuple[int, int]:
+    """Squares of about NEAR_M; longitudes as they are in the middle of Europe."""
+    return int(site.latitude * 111_195 // NEAR_M), int(site.longitude * 71_000 // NEAR_M)
 
 
 def _busiest(reaches: Iterable[Iterable[GatewayId]]) -> GatewayId:

@@ -19,7 +19,7 @@ from city.ids import DevEui, GatewayId, TenantId
 from city.multicast import CastRun, RadioGroup, after_round, measured
 from city.orders import LevelNotice, Order, Resume, SetLevel
 from city.places import Luminaire
-from city.reach import gateways_of
+from city.reach import by_neighbours, gateways_of
 from city.reporting import reports_within_s, silence_after_s
 from city.store.port_air import AirChanges
 from city.store.ports import Known, TenantStore
@@ -281,7 +281,8 @@ def report_within_s(known: Known, lamps: int) -> float:
 
 def _estimate(one: Cast, some: Mapping[DevEui, tuple[Known, Command]], air: Air) -> Estimate:
     reach: dict[DevEui, Sequence[GatewayId]] = {device: gateways_of(some[device][0].state) for device in one.lamps}
-    return priced(Cover((one,), frozenset()), reach, air)
+    sites = {device: some[device][0].asset.site for device in one.lamps}
+    return priced(Cover((one,), frozenset()), reach, air, hears=by_neighbours(reach, sites))
 
 
 def _live(run: CastRun, group: RadioGroup | None, groups: Multicast, knows: Knows) -> list[Command]:
