@@ -84,6 +84,7 @@ async def test_an_operator_dims_a_zone_and_sees_every_lamp_confirm_it(demo):
     address, password = demo
     async with browser_page(address, viewport={"width": 1440, "height": 900}) as page:
         await sign_in(page, address, password)
+        await page.wait_for_selector("#list[data-ready]")  # the filters act by themselves from then on
         await page.get_by_label("Zone", exact=True).select_option("Altstadt")
         await page.get_by_role("link", name=re.compile(r"Leuchten? dimmen")).first.click()
         await page.get_by_role("spinbutton", name=re.compile("Stufe")).fill("60")
