@@ -133,7 +133,8 @@ def test_f28_a_deaf_lamp_and_a_dead_broker_end_in_a_state_with_a_reason(make_rig
 def test_f28_a_whole_zone_at_sunset_is_told_in_an_orderly_way(make_rig: MakeRig) -> None:
     lamps, at_once = 60, 15
     rig = make_rig(fleet=Fleet(lamps, datetime.now(UTC)))
-    bridge = rig.bridge(bridge_frames_per_tick=at_once)
+    # nobody tells when one has been sent
+    bridge = rig.bridge(bridge_frames_per_tick=at_once, chirpstack_rx2_dr=5, bridge_outstanding=lamps)
     rig.publisher.publish(lamps)
     rig.wait_stored(bridge, lamps)
     with listener(rig.broker.port, DOWN) as downs:
