@@ -99,12 +99,21 @@ class Case:
         """The times in the core of a night at which something else begins to be wished while the wish holds: whatever holds
         between them holds at one of them."""
         wish = self.wish
-        turns = {wish.start, *(at for other in self.others for at in (other.start, other.end) if wish.start < at < wish.end)}
+        turns = {wish.start, *(at for other in self.holding() for at in (other.start, other.end) if wish.start < at < wish.end)}
         found: set[datetime] = set()
         for night in self.nights():
             begin, end = (max(core(night)[0], wish.start), min(core(night)[1], wish.end))
             found |= {max(at, begin) for at in turns if at < end} if begin < end else set()
-        return sorted(found)[:MOST_MOMENTS]
+        return sorted(found)
+
+    def holding(self) -> list[Override]:
+        """The others that have to be reckoned with: darkness may still be approved, light that nobody has approved is none."""
+        return [one for one in self.others if not one.pending or is_dark(one)]
+
+
+def is_dark(wish: Override) -> bool:
+    """Whether nobody would see the light that is wished for."""
+    return wish.level is not None and wish.level < DARK_BELOW
 
 
 def check(case: Case, limits: Limits = STANDARD) -> tuple[Finding, ...]:
@@ -116,7 +125,7 @@ def check(case: Case, limits: Limits = STANDARD) -> tuple[Finding, ...]:
     if wish.emergency or wish.level is None:
         return tuple(found)
     found += _crosswalk(case)
-    found += _floor(case) if wish.level >= DARK_BELOW else _dark(case, limits)
+    found += _dark(case, limits) if is_dark(wish) else _floor(case)
     found += _many(case, limits)
     return tuple(found)
 
@@ -135,7 +144,7 @@ def left_wrong(town: Sequence[Luminaire], programming: Programming, wishes: Iter
     kept = [wish for wish in wishes if wish.ended_at is None and wish.end > now]
     ending: list[Override] = []
     for wish in sorted(kept, key=lambda one: one.age, reverse=True):
-        if wish.level is None or wish.level >= DARK_BELOW or wish.emergency:
+        if not is_dark(wish):
             continue
         others = [one for one in kept if one is not wish and one not in ending]
         lamps = resolve(wish.targets, town, programming.groups)
@@ -197,8 +206,12 @@ def _dark(case: Case, limits: Limits) -> Iterator[Finding]:
     if unmarked:
         yield Finding(Weight.REFUSED, "StVO 394", "level", "Lamp {lamp} has no Laternenring: it may not be put out at night.",
                       {"lamp": unmarked[0].name, "lamps": len(unmarked)})
+    if len(moments) > MOST_MOMENTS:
+        yield Finding(Weight.REFUSED, f"≤ {MOST_MOMENTS} changes", "until",
+                      "Other overrides begin or end more than {most} times meanwhile: end some of them, or shorten this one.",
+                      {"most": MOST_MOMENTS})
     findings: dict[str, Finding] = {}
-    for at in moments:
+    for at in moments[:MOST_MOMENTS]:
         picture = _Picture(case, at)
         for finding in (*_alternating(case, picture), *_blackout(case, picture, limits)):
             findings.setdefault(finding.rule, finding)
@@ -207,10 +220,10 @@ def _dark(case: Case, limits: Limits) -> Iterator[Finding]:
 
 
 class _Picture:
-    """What the lamps of the town would do at a time if the wish held and every other were approved."""
+    """What the lamps of the town would do at a time if the wish held, and the others that have to be reckoned with."""
 
     def __init__(self, case: Case, at: datetime) -> None:
-        wishes = [replace(one, needs_second=False) for one in (*case.others, case.wish)]
+        wishes = [replace(one, needs_second=False) for one in (*case.holding(), case.wish)]
         wants = Wants(case.programming, wishes, at)
         self.level: dict[AssetId, int] = {}
         self.wished: set[AssetId] = set()

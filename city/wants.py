@@ -6,7 +6,7 @@ The sun is asked once for all lamps of one program and one floor, so that twenty
 from collections.abc import Iterable
 from datetime import datetime
 
-from city.floors import FloorKey, floor_at, floor_key, lawful
+from city.floors import DARK_BELOW, EARLY, LATE, FloorKey, core, floor_at, floor_key, lawful
 from city.groups import Cover
 from city.ids import ProgramId
 from city.lighting import Override, Setpoint
@@ -27,6 +27,10 @@ class Wants:
         self._programmed: dict[tuple[ProgramId, FloorKey], Setpoint] = {}
         self._programs: dict[object, ProgramId] = {}
         self._by_place = not any(one.target.kind in ("lamp", "group") for one in programming.assignments)
+        begin, end = core(self.night)
+        self._core = begin <= now < end
+        borders = (self.night.sunset, begin, self.night.clock(LATE), self.night.clock(EARLY), end, self.night.sunrise)
+        self._border = min((at for at in borders if at > now), default=self.night.next_noon)
 
     @property
     def overridden(self) -> bool:
@@ -35,8 +39,9 @@ class Wants:
 
     @property
     def until(self) -> datetime:
-        """Until when programs want of the lamps asked about what they want now."""
-        return min((want.until for want in self._programmed.values()), default=self.night.next_noon)
+        """Until when programs want of the lamps asked about what they want now, and the law of those that a wish covers."""
+        programs = min((want.until for want in self._programmed.values()), default=self.night.next_noon)
+        return min(programs, self._border) if self._wishes else programs
 
     def of(self, lamp: Luminaire) -> Setpoint:
         """The one level that is wanted of the lamp, which is of the town, and its one reason."""
@@ -47,8 +52,8 @@ class Wants:
         programmed = self.programmed(lamp)
         if wish is None or wish.level is None:
             return programmed
-        return Setpoint(self._lawful(wish.level, lamp), "override", f"override:{wish.id}", wish.start, wish.end,
-                        programmed.program)
+        return Setpoint(self._lawful(wish.level, lamp, programmed.level), "override", f"override:{wish.id}", wish.start,
+                        wish.end, programmed.program)
 
     def override_of(self, lamp: Luminaire) -> Override | None:
         """The override that wins at this lamp: the newest; None where there is none."""
@@ -71,8 +76,11 @@ class Wants:
             found = self._programs[place] = self.programming.program_of(lamp, self.night.evening).id
         return found
 
-    def _lawful(self, level: int, lamp: Luminaire) -> int:
-        """A wish that was lawful may have become less than the law: the lamp's data have changed since."""
+    def _lawful(self, level: int, lamp: Luminaire, programmed: int) -> int:
+        """A wish that was lawful may have become less than the law: the lamp's data or a group have changed since. Without a
+        Laternenring the lamp then burns as programmed."""
+        if level < DARK_BELOW and self._core and not lamp.lantern_ring:
+            return programmed
         dark = self.night.sunset <= self.now < self.night.sunrise
         return max(level, floor_at(lamp, self.night, self.now)) if level and dark else level
 

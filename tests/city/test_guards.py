@@ -141,6 +141,36 @@ def test_what_would_be_left_dark_alone_ends_with_the_wish_that_has_ended():
     assert guards.left_wrong(town, TOWN, [one, replace(two, ended_at=now)], now) == [one]
 
 
+def test_a_lamp_that_comes_under_a_dark_wish_later_and_has_no_ring_burns_as_programmed():
+    """A group that grew, a lamp that was moved into the zone or has lost its ring: no guard-rail has seen it."""
+    dark, late = approved(wish(0, hours=8)), LATE
+    wants = Wants(TOWN, [dark], late)
+    found = wants.of(lamp(1))
+    assert (found.level, found.reason, found.origin) == (50, "override", "override:o1")
+    assert wants.of(lamp(2, **RINGED)).level == 0
+    assert Wants(TOWN, [replace(dark, start=NOON)], NOON).of(lamp(1)).level == 0  # by day nobody needs it
+    assert wants.until <= Night.around(late, SITE).clock(5 * 60)  # then the law asks something else
+
+
+def test_light_that_nobody_has_approved_hides_no_darkness():
+    town = street(8, **RINGED)
+    left, right = (tuple(f"lamp:L{n}" for n in range(4)), tuple(f"lamp:L{n}" for n in range(4, 8)))
+    dark = approved(wish(0, *left, id="a"))
+    lit = wish(100, "zone:markt", id="b", now=EVENING + timedelta(seconds=1), needs_second=True)
+    more = wish(0, *right, id="c", now=EVENING + timedelta(seconds=2), hours=1)
+    assert weights(check(case(more, town, [dark, lit])))["blackout protection"] is Weight.REFUSED
+    assert "blackout protection" not in weights(check(case(more, town, [dark, approved(lit)])))
+
+
+def test_many_small_wishes_do_not_hide_a_dark_hour_behind_them():
+    town = street(8, **RINGED)
+    small = [wish(100, "lamp:L0", id=f"s{n:03}", start=EVENING + timedelta(minutes=n), hours=(n + 0.5) / 60) for n in range(60)]
+    dark = approved(wish(0, *(f"lamp:L{n}" for n in range(4)), id="d", start=EVENING + timedelta(hours=3), hours=5))
+    more = wish(0, *(f"lamp:L{n}" for n in range(4, 8)), id="e", hours=5)
+    assert Weight.REFUSED in weights(check(case(more, town, [*small, dark]))).values()
+    assert Weight.REFUSED in weights(check(case(more, town, [dark]))).values()
+
+
 intents = st.lists(st.tuples(st.sets(st.integers(0, 9), min_size=1, max_size=10), st.sampled_from([None, 0, 3, 30, 60, 100]),
                              st.integers(0, 300), st.integers(10, 600)), max_size=8)
 
