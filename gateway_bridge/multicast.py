@@ -271,6 +271,9 @@ class Multicast:
                 left -= await self._one(mine, group, left, changed, now)
             except NotFound as error:  # somebody has removed it there
                 changed.append(self.lost(group.tenant, group.id, str(error), now))
+            except NetworkServerDown:
+                mine.enlisted.pop(group.id, None)  # what has come of the call, nobody knows
+                raise
         return left
 
     async def _one(self, mine: _Town, group: RadioGroup, left: int, changed: list[AirChanges], now: datetime) -> int:

@@ -1,7 +1,8 @@
 """ChirpStack's gRPC API, as far as MQTT does not reach: empty a device's queue, so that a new order replaces an old one;
 multicast groups, and the frames that are sent to them."""
 
-from collections.abc import Collection
+import asyncio
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -12,8 +13,11 @@ from city.settings import Chirpstack
 from decoders.codec import Frame
 
 TIMEOUT_S = 5.0
+BUSY = ("INTERNAL", "ABORTED")  # on SQLite it says so ("database is locked") while it takes an uplink in
+AGAIN_S = (0.05, 0.2, 0.8)  # after such an answer
 PAGE = 500  # rows of a list in one answer, well below gRPC's 4 MB
 MAX_ROWS = 50_000
+MOST_WORDS = 120
 CLASS_C, DELAY, GPS_TIME = 0, 0, 1
 EU868 = 0
 
@@ -104,7 +108,7 @@ class ChirpstackApi:
     async def cast(self, group: str, frame: Frame, expires_at: datetime) -> None:
         item = self._api.MulticastGroupQueueItem(multicast_group_id=group, f_port=frame.port, data=frame.data)
         item.expires_at.FromDatetime(expires_at.replace(tzinfo=None))
-        await self._ask(self._groups.Enqueue, self._api.EnqueueMulticastGroupQueueItemRequest(queue_item=item), group)
+        await self._ask(self._groups.Enqueue, self._api.EnqueueMulticastGroupQueueItemRequest(queue_item=item), group, again=())
 
     async def drop_casts(self, group: str) -> None:
         request = self._api.FlushMulticastGroupQueueRequest(multicast_group_id=group)
@@ -173,8 +177,9 @@ class ChirpstackApi:
                 break
         return rows
 
-    async def _ask(self, call: Any, request: Any, what: str, *, done: str = "") -> Any:  # noqa: ANN401
-        """`done` is the status that says that it is so already."""
+    async def _ask(self, call: Any, request: Any, what: str, *, done: str = "",  # noqa: ANN401
+                   again: Sequence[float] = AGAIN_S) -> Any:  # noqa: ANN401
+        """`done` is the status that says that it is so already; `again`: seconds after which a busy server is asked again."""
         try:
             return await call(request, metadata=self._metadata, timeout=TIMEOUT_S)
         except self._failed as error:
@@ -183,8 +188,11 @@ class ChirpstackApi:
                 return None
             if code == "NOT_FOUND":
                 raise NotFound("ChirpStack does not have {thing} any more.", field="group", rule="exists", thing=what) from error
-            raise NetworkServerDown("ChirpStack's API does not do what concerns {thing}: {what}", thing=what,
-                                    what=code) from error
+            if code not in BUSY or not again:
+                raise NetworkServerDown("ChirpStack's API does not do what concerns {thing}: {what}", thing=what,
+                                        what=f"{code} {_words(error)}".strip()) from error
+        await asyncio.sleep(again[0])
+        return await self._ask(call, request, what, done=done, again=again[1:])
 
 
 def target(url: str) -> tuple[str, bool]:
@@ -195,3 +203,9 @@ def target(url: str) -> tuple[str, bool]:
         raise Invalid("ChirpStack's address must look like host:port or https://host:port.", field="chirpstack.url",
                       rule="host:port")
     return where, scheme == "https" and bool(separator)
+
+
+def _words(error: Exception) -> str:
+    """What the server says beside its status."""
+    said = getattr(error, "details", lambda: "")()
+    return said[:MOST_WORDS] if isinstance(said, str) else ""

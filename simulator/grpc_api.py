@@ -3,6 +3,7 @@
 Every call is answered at the town's present. Calls that are not imitated answer UNIMPLEMENTED; there is no gRPC-web. Status
 codes are those of a real ChirpStack (4.20.0-test.1 on SQLite), call for call: it leaves duplicates and things that are named
 but do not exist to its database, and answers INTERNAL with the database's words, although its code knows ALREADY_EXISTS.
+So it does where its database is locked, because an uplink is being written: what it was asked for has then not been done.
 """
 
 import re
@@ -44,6 +45,7 @@ CODES: tuple[tuple[type[CityError], grpc.StatusCode], ...] = (
     (Unsupported, grpc.StatusCode.UNIMPLEMENTED), (Invalid, grpc.StatusCode.INVALID_ARGUMENT),
     (BadInput, grpc.StatusCode.INVALID_ARGUMENT))
 WORDS = {RIGHTS: "", UNIQUE: "UNIQUE constraint failed", FOREIGN: "FOREIGN KEY constraint failed"}  # by an error's rule
+LOCKED = "database is locked"
 Answerer = Callable[[Caller, Proto], Proto]
 
 
@@ -54,6 +56,7 @@ class GrpcApi:
         self._town, self._secret = town, secret
         self._gatekeeper = Gatekeeper(town.registry, secret, clock)
         self._server: grpc.aio.Server | None = None
+        self.locked = 0  # so many of the calls to come find the database locked
 
     async def start(self, address: str) -> int:
         """Listen on host:port; the port (another, where 0 was asked for). Raises Unavailable where it cannot be had."""
@@ -98,6 +101,9 @@ class GrpcApi:
         gatekeeper = self._gatekeeper
 
         async def call(_: object, request: Proto, context: Proto) -> Proto:
+            if self.locked:
+                self.locked -= 1
+                return await context.abort(grpc.StatusCode.INTERNAL, LOCKED)
             try:
                 said = dict(context.invocation_metadata() or ()).get("authorization")
                 return answer(gatekeeper.caller(said), request)

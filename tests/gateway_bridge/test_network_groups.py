@@ -27,13 +27,18 @@ def server() -> ChirpStack:
 
 
 @pytest.fixture
-async def network(server: ChirpStack) -> AsyncIterator[ChirpstackApi]:
+async def api(server: ChirpStack) -> AsyncIterator[GrpcApi]:
     api = GrpcApi(server, Secret("x" * 40), ManualClock(NOW))
+    yield api
+    await api.stop()
+
+
+@pytest.fixture
+async def network(api: GrpcApi) -> AsyncIterator[ChirpstackApi]:
     port = await api.start("127.0.0.1:0")
     connected = ChirpstackApi(Chirpstack(f"127.0.0.1:{port}", Secret(api.admin_token())))
     yield connected
     await connected.close()
-    await api.stop()
 
 
 @pytest.fixture
@@ -85,6 +90,22 @@ async def test_what_is_gone_is_said_and_removing_it_again_is_no_harm(network, sp
     for ask in (network.cast(made, Frame(60, b"x"), NOW), network.set_gateways(made, ["b" * 16])):
         with pytest.raises((NotFound, NetworkServerDown)):
             await ask
+
+
+async def test_a_server_whose_database_is_locked_for_a_moment_is_asked_again(network, server, api, spec) -> None:
+    made = await network.make_group(spec)
+    lamp = DevEui(server.scenario.lamps[0].dev_eui)
+    api.locked = 2
+    await network.enlist(made, lamp)
+    assert set(await network.members(made, spec.application_id)) == {lamp}
+
+
+async def test_a_frame_for_a_group_is_never_queued_a_second_time_by_itself(network, api, spec) -> None:
+    made = await network.make_group(spec)
+    api.locked = 1
+    with pytest.raises(NetworkServerDown, match="database is locked"):
+        await network.cast(made, Frame(60, b"\x01\xff"), NOW + timedelta(minutes=5))
+    assert api.locked == 0
 
 
 def test_keys_are_not_shown(spec) -> None:
