@@ -115,7 +115,7 @@ class _Look:
         if memory.judged.get(asset) is lamp.state or not lamp.state.heard_ns:
             return
         memory.judged[asset] = lamp.state
-        track, good = judge(memory.tracks.get(asset) or Track(), self._sight(lamp), self.now_ns)
+        track, good = judge(recalled(memory.tracks.get(asset) or Track(), lamp.alarms), self._sight(lamp), self.now_ns)
         memory.tracks[asset] = track
         for level, watts in good:
             memory.lesson.add(lamp.lamp, int(level), watts)
@@ -159,11 +159,15 @@ class _Look:
                 if changed is not None:
                     yield changed
 
-    def learnt(self, lamps: Iterable[Lamp]) -> Learnt | None:
-        """What is known after the night, if one has just ended."""
+    def learnt(self, lamps: Sequence[Lamp]) -> Learnt | None:
+        """What is known after the night, if one has just ended; lamps that are gone are forgotten with it."""
         memory = self.memory
         if self.before is None or evening_of(self.before) == evening_of(self.now):
             return None
+        here = {lamp.lamp.id for lamp in lamps}
+        memory.tracks = {asset: track for asset, track in memory.tracks.items() if asset in here}
+        memory.judged = {asset: state for asset, state in memory.judged.items() if asset in here}
+        memory.vitals = {asset: known for asset, known in memory.vitals.items() if asset in here}
         suspects = {one.lamp.id for one in lamps if any(alarm.open for alarm in one.alarms)}
         suspects |= {asset for asset, track in memory.tracks.items() if track.marks}
         memory.learnt, memory.lesson = learn(memory.learnt, memory.lesson, suspects), Lesson()
@@ -241,8 +245,10 @@ def packed(memory: Inspected) -> bytes:
 def unpacked(body: bytes, learnt: Learnt) -> Inspected:
     """The memory of such bytes; an empty one of those that another version has written."""
     try:
-        _, looked, listening, tracks, lesson = _PACKED.decode(body)
+        version, looked, listening, tracks, lesson = _PACKED.decode(body)
     except msgspec.DecodeError:
+        return Inspected(learnt=learnt)
+    if version != VERSION:
         return Inspected(learnt=learnt)
     seen = {(kind, level): lamps for kind, level, lamps in lesson}
     return Inspected(tracks, learnt, Lesson(seen), from_ns(int(looked * NS)) if looked else None, listening)
@@ -254,6 +260,15 @@ _PACKED = msgspec.msgpack.Decoder(tuple[str, float, int, dict[AssetId, Track], _
 _NOTHING = Track()
 _KINDS = {kind.value: kind for kind in AlarmKind}
 _BY_ITSELF = {AlarmKind.DEVICE_SILENT.value}  # judged of what was not said
+
+
+def recalled(track: Track, alarms: Iterable[Alarm]) -> Track:
+    """The track, with a mark for each fault that stands: where the memory of it was lost (a crash, another version), the
+    alarm itself is the evidence, and good news can end it."""
+    lost = {alarm.kind.value: Mark(RULES[alarm.kind].bad, to_ns(alarm.began_at), facts=dict(alarm.facts)) for alarm in alarms
+            if alarm.open and alarm.judged and alarm.kind in RULES and alarm.kind.value not in track.marks
+            and alarm.kind.value not in _BY_ITSELF}
+    return msgspec.structs.replace(track, marks={**track.marks, **lost}) if lost else track
 
 
 def _just_over(known: Iterable[Incident], now: datetime) -> list[Collective]:
