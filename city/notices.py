@@ -139,6 +139,11 @@ def after_attempt(item: Delivery, now: datetime, *, error: str = "") -> Delivery
     return _changed(item, Sent.WAITING, attempts, now + RETRIES[attempts - 1], error)
 
 
+def dropped(item: Delivery, why: str) -> Delivery:
+    """The message, which nobody is to be told any more."""
+    return _changed(item, Sent.FAILED, item.attempts, None, why)
+
+
 def signature(secret: str, timestamp: int, body: bytes) -> str:
     """What proves to the receiver of a webhook who wrote it and when: HMAC-SHA256 over "timestamp.body", as hex."""
     return hmac.new(secret.encode(), str(timestamp).encode() + b"." + body, hashlib.sha256).hexdigest()

@@ -1,8 +1,8 @@
 """The loop that tells people of incidents: what is to be written is decided (city.notices), kept, sent, and kept as sent.
 
 A message is stored before it is sent and again after, so that a crash in between sends it once more rather than never; its
-id lets the receiver notice. A receiver that does not answer is asked ever more slowly, and holds nobody else up for longer
-than its few seconds. Of several bridges the one that steers tells.
+id lets the receiver notice. A receiver that does not answer is asked ever more slowly, and once in a step, so that it holds
+nobody else up for longer than its few seconds. Of several bridges the one that steers tells.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from city.errors import Invalid, LeaseLost, NotFound, Undelivered
 from city.ids import AssetId
 from city.incidents import Cause, Incident
 from city.notice_text import Told, letter, payload, subject
-from city.notices import Channel, Delivery, Way, after_attempt, tell, trial
+from city.notices import About, Channel, Delivery, Way, after_attempt, dropped, tell, trial
 from city.places import Tenant
 from city.store.ports import Lease, Store, TenantStore
 from gateway_bridge.post import Post
@@ -58,14 +58,23 @@ class Notifier:
             return 0
         before = store.deliveries(since=now - REMEMBERED, limit=MOST_TOLD)
         incidents = store.incidents(limit=MOST_TOLD)
-        known = {one.id: one for one in incidents}
         written = self._written(store, list(channels.values()), incidents, before, now)
         self._store.put_deliveries(town.id, written, lease=lease)
         due = [one for one in (*written, *before) if one.live and (one.next_at is None or one.next_at <= now)]
-        for item in sorted(due, key=lambda one: one.at)[:MOST_AT_ONCE]:
-            after = self._sent(store, item, channels.get(item.channel), known, now)
+        return self._send(town, store, sorted(due, key=lambda one: one.at), channels, {one.id: one for one in incidents}, lease)
+
+    def _send(self, town: Tenant, store: TenantStore, due: Sequence[Delivery], channels: Mapping[str, Channel],
+              known: Mapping[str, Incident], lease: Lease | None) -> int:
+        done, refusing = 0, set[str]()
+        for item in due:
+            if item.channel in refusing or done == MOST_AT_ONCE:
+                continue
+            after = self._sent(store, item, channels.get(item.channel), known, self._clock.now())
             self._store.put_deliveries(town.id, [after], lease=lease)
-        return min(len(due), MOST_AT_ONCE)
+            done += 1
+            if after.live:
+                refusing.add(item.channel)
+        return done
 
     def _written(self, store: TenantStore, channels: Sequence[Channel], incidents: Sequence[Incident],
                  before: Sequence[Delivery], now: datetime) -> list[Delivery]:
@@ -82,8 +91,8 @@ class Notifier:
 
     def _sent(self, store: TenantStore, item: Delivery, channel: Channel | None, known: Mapping[str, Incident],
               now: datetime) -> Delivery:
-        if channel is None:
-            return after_attempt(item, now, error="")
+        if channel is None or (channel.off and item.about is not About.TRIAL):
+            return dropped(item, "The channel is switched off.")
         told = [_named(store, known.get(name) or store.incident(name)) for name, _ in item.incidents[:100]]
         page = f"{self._url}/{item.tenant}/betrieb/stoerungen" if self._url else ""
         try:

@@ -3,19 +3,22 @@ itself, who calls decides on another attempt.
 
 A webhook's address comes from a town's people, and this process stands inside the network. So only https to public addresses
 is served: the name is resolved once, every address it has must be public, and the connection goes to the address that was
-looked at. Redirects are not followed, and little of the answer is read.
+looked at. Redirects are not followed, little of the answer is read, and none of it for long: who drips it byte by byte must not
+keep others waiting.
 """
 
 import ipaddress
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from threading import Timer
 from typing import Protocol
 from urllib.parse import SplitResult
 
@@ -23,7 +26,8 @@ from city.errors import Undelivered
 from city.notices import checked_url, signature
 from city.settings import Notices
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 10.0  # of silence
+WITHIN_S = 20.0  # all of a webhook, once its name is resolved
 MOST_ANSWER = 65_536
 MOST_BODY = 1_000_000
 _UNICAST = ipaddress.IPv6Network("2000::/3")
@@ -45,8 +49,8 @@ class Post(Protocol):
 class Postman:
     """Over the network, as the settings say."""
 
-    def __init__(self, settings: Notices, resolve: Resolve | None = None) -> None:
-        self._settings, self._resolve = settings, resolve or addresses_of
+    def __init__(self, settings: Notices, resolve: Resolve | None = None, *, within_s: float = WITHIN_S) -> None:
+        self._settings, self._resolve, self._within_s = settings, resolve or addresses_of, within_s
 
     def mail(self, to: str, subject: str, text: str, *, id: str, at: datetime) -> None:
         settings = self._settings
@@ -72,9 +76,10 @@ class Postman:
         parts = checked_url(url, private=self._settings.allow_private)
         connection = self._connection(parts)
         try:
-            connection.request("POST", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), body, headers)
-            answer = connection.getresponse()
-            answer.read(MOST_ANSWER)
+            with _cut_after(self._within_s, connection):
+                connection.request("POST", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), body, headers)
+                answer = connection.getresponse()
+                answer.read(MOST_ANSWER)
         except (OSError, HTTPException, ValueError) as error:
             raise Undelivered("The receiver cannot be reached: {what}", what=_said(error)) from error
         finally:
@@ -91,7 +96,7 @@ class Postman:
             server.starttls(context=context)
         return server
 
-    def _connection(self, parts: SplitResult) -> HTTPConnection:
+    def _connection(self, parts: SplitResult) -> "_Plain | _Secure":
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         try:
             addresses = self._resolve(host, port)
@@ -109,16 +114,20 @@ class Postman:
 class _Plain(HTTPConnection):
     """To one address, whatever its name may resolve to by now."""
 
+    wire: socket.socket | None = None
+
     def __init__(self, host: str, port: int, address: str) -> None:
         super().__init__(host, port, timeout=TIMEOUT_S)
         self._address = address
 
     def connect(self) -> None:
-        self.sock = socket.create_connection((self._address, self.port), TIMEOUT_S)
+        self.wire = self.sock = socket.create_connection((self._address, self.port), TIMEOUT_S)
 
 
 class _Secure(HTTPSConnection):
     """As _Plain; the certificate must be the name's."""
+
+    wire: socket.socket | None = None
 
     def __init__(self, host: str, port: int, address: str) -> None:
         self._checks = ssl.create_default_context()
@@ -128,10 +137,29 @@ class _Secure(HTTPSConnection):
     def connect(self) -> None:
         plain = socket.create_connection((self._address, self.port), TIMEOUT_S)
         try:
-            self.sock = self._checks.wrap_socket(plain, server_hostname=self.host)
+            self.wire = self.sock = self._checks.wrap_socket(plain, server_hostname=self.host, do_handshake_on_connect=False)
+            self.sock.do_handshake()
         except OSError:
             plain.close()
             raise
+
+
+@contextmanager
+def _cut_after(seconds: float, connection: _Plain | _Secure) -> Iterator[None]:
+    """Whatever still goes on over the connection then fails with an OSError or HTTPException."""
+    timer = Timer(seconds, _cut, [connection])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _cut(connection: _Plain | _Secure) -> None:
+    if connection.wire is not None:
+        with suppress(OSError):
+            socket.socket.shutdown(connection.wire, socket.SHUT_RDWR)  # not TLS's own, which is not for two threads
 
 
 def is_public(address: str) -> bool:

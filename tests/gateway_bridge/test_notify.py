@@ -4,6 +4,8 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -113,6 +115,37 @@ async def test_a_trial_is_sent_when_somebody_asks(town: Town) -> None:
     assert [subject for _, subject, _ in post.mails] == ["[Musterstadt] Probe"]
 
 
+async def test_a_receiver_that_does_not_answer_is_asked_once_in_a_step(town: Town) -> None:
+    post = Letterbox()
+    post.broken = True
+    town.own.put_channel(channel())
+    town.own.put_channel(channel(Way.WEBHOOK, "https://hook.example/x"))
+    town.store.put_incidents(T, [failure(f"lamp-{number}") for number in range(5)])
+    await notifier(town, post).step()
+    assert [item.attempts for item in town.own.deliveries() if item.channel == "to-mail"].count(1) == 1
+    assert len(post.hooks) == 5
+    post.broken = False
+    for _ in range(4):
+        town.clock.advance(15)
+        await notifier(town, post).step()
+    assert len(post.mails) == 5
+
+
+async def test_a_channel_that_is_switched_off_is_not_told_what_was_waiting(town: Town) -> None:
+    post = Letterbox()
+    post.broken = True
+    town.own.put_channel(channel())
+    town.store.put_incidents(T, [failure()])
+    await notifier(town, post).step()
+    post.broken = False
+    town.own.put_channel(replace(channel(), off=True))
+    for _ in range(3):
+        town.clock.advance(60)
+        await notifier(town, post).step()
+    assert post.mails == []
+    assert [item.state for item in town.own.deliveries()] == [Sent.FAILED]
+
+
 # -- over the network
 
 class Receiver(BaseHTTPRequestHandler):
@@ -157,6 +190,28 @@ def test_a_redirect_is_not_followed_and_a_refusal_is_one(receiver: Any, status: 
     with pytest.raises(Undelivered, match=str(status)):
         hook(Postman(Notices(allow_private=True)), f"http://127.0.0.1:{receiver.server_port}/")
     assert len(receiver.got) == 1
+
+
+def test_who_drips_his_answer_byte_by_byte_keeps_nobody_waiting() -> None:
+    over, done = threading.Event(), threading.Event()
+
+    def drip(listening: socket.socket) -> None:
+        wire, _ = listening.accept()
+        with wire, suppress(OSError):
+            wire.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            for _ in range(400):
+                if over.wait(0.01):
+                    return
+                wire.sendall(b"x")
+            done.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=drip, args=[listening], daemon=True)
+        thread.start()
+        hook(Postman(Notices(allow_private=True), within_s=0.1), f"http://127.0.0.1:{listening.getsockname()[1]}/")
+        assert not done.is_set()  # that it has taken the message was said before
+        over.set()
+        thread.join()
 
 
 @pytest.mark.parametrize("address", [
