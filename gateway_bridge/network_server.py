@@ -13,7 +13,8 @@ from city.settings import Chirpstack
 from decoders.codec import Frame
 
 TIMEOUT_S = 5.0
-BUSY = ("INTERNAL", "ABORTED")  # on SQLite it says so ("database is locked") while it takes an uplink in
+BUSY = ("INTERNAL", "ABORTED")  # on SQLite it says so while it takes an uplink in
+LOCKED = "database is locked"  # and nothing of the call has been done
 AGAIN_S = (0.05, 0.2, 0.8)  # after such an answer
 PAGE = 500  # rows of a list in one answer, well below gRPC's 4 MB
 MAX_ROWS = 50_000
@@ -108,7 +109,7 @@ class ChirpstackApi:
     async def cast(self, group: str, frame: Frame, expires_at: datetime) -> None:
         item = self._api.MulticastGroupQueueItem(multicast_group_id=group, f_port=frame.port, data=frame.data)
         item.expires_at.FromDatetime(expires_at.replace(tzinfo=None))
-        await self._ask(self._groups.Enqueue, self._api.EnqueueMulticastGroupQueueItemRequest(queue_item=item), group, again=())
+        await self._ask(self._groups.Enqueue, self._api.EnqueueMulticastGroupQueueItemRequest(queue_item=item), group, once=True)
 
     async def drop_casts(self, group: str) -> None:
         request = self._api.FlushMulticastGroupQueueRequest(multicast_group_id=group)
@@ -177,22 +178,23 @@ class ChirpstackApi:
                 break
         return rows
 
-    async def _ask(self, call: Any, request: Any, what: str, *, done: str = "",  # noqa: ANN401
+    async def _ask(self, call: Any, request: Any, what: str, *, done: str = "", once: bool = False,  # noqa: ANN401
                    again: Sequence[float] = AGAIN_S) -> Any:  # noqa: ANN401
-        """`done` is the status that says that it is so already; `again`: seconds after which a busy server is asked again."""
+        """`done` is the status that says that it is so already; `again`: seconds after which a busy server is asked again,
+        where it must be done `once` only if it has certainly not been."""
         try:
             return await call(request, metadata=self._metadata, timeout=TIMEOUT_S)
         except self._failed as error:
-            code = getattr(getattr(error, "code", lambda: None)(), "name", "?")
+            code, words = getattr(getattr(error, "code", lambda: None)(), "name", "?"), _words(error)
             if code == done:
                 return None
             if code == "NOT_FOUND":
                 raise NotFound("ChirpStack does not have {thing} any more.", field="group", rule="exists", thing=what) from error
-            if code not in BUSY or not again:
+            if code not in BUSY or not again or (once and LOCKED not in words):
                 raise NetworkServerDown("ChirpStack's API does not do what concerns {thing}: {what}", thing=what,
-                                        what=f"{code} {_words(error)}".strip()) from error
+                                        what=f"{code} {words}".strip()) from error
         await asyncio.sleep(again[0])
-        return await self._ask(call, request, what, done=done, again=again[1:])
+        return await self._ask(call, request, what, done=done, once=once, again=again[1:])
 
 
 def target(url: str) -> tuple[str, bool]:
