@@ -93,7 +93,7 @@ def _size(codec: Codec, level: int) -> int:
     for order in (SetLevel(level, 60), SetLevel(level), SetLevel(100)):
         try:
             return len(codec.encode_downlink(order).data)
-        except Unsupported:
+        except Refused:
             continue
     return SCRIPT_ORDER
 
