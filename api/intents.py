@@ -11,7 +11,7 @@ from api.audit import record
 from api.auth import Actor
 from city import guards, lighting
 from city.airtime import Estimate
-from city.errors import Invalid, Refused
+from city.errors import Forbidden, Invalid, Refused
 from city.groups import Target, resolve
 from city.guards import Case, Finding, Limits, Weight
 from city.ids import OverrideId
@@ -98,13 +98,18 @@ def place(town: TenantStore, targets: Collection[Target], wish: Wish, *, who: Ac
 
 
 def approve(town: TenantStore, id: OverrideId, *, who: Actor, now: datetime, limits: Limits = guards.STANDARD) -> Override:
-    """A second person agrees: what was allowed when it was asked for must still be. Raises NotFound, Forbidden, Conflict,
-    Invalid."""
+    """A second person agrees: what was allowed when it was asked for must still be. Raises NotFound, Forbidden (also for an
+    API token, which is nobody's second pair of eyes), Conflict, Invalid."""
+    if who.by != "session":
+        raise Forbidden("A second person must approve this, signed in: an API token is no person.", field="actor",
+                        rule="two persons")
     seen = town.intents_seen()
     override = town.override(id)
     guards.refuse(guards.check(_case(town, override, "admin", now), limits))
     approved = town.approve_override(id, who.name, now, seen=seen)
     record(town, who, now, "approve override", str(id), _described(override))
+    for old in _outlived(town, approved, now):
+        town.end_override(old.id, now)
     return approved
 
 
@@ -128,8 +133,9 @@ def end_overrides(town: TenantStore, targets: Collection[Target], *, who: Actor,
 
 def lamps_of(town: TenantStore, targets: Collection[Target]) -> list[Luminaire]:
     """The lamps that targets name. Raises NotFound for what the town does not have."""
-    _known(town, targets)
-    return resolve(targets, town.luminaires(), town.programming().groups)
+    lamps, groups = town.luminaires(), town.programming().groups
+    known_targets(targets, _existing(town, lamps, targets, groups))
+    return resolve(targets, lamps, groups)
 
 
 def _end_what_is_left_wrong(town: TenantStore, who: Actor, now: datetime, limits: Limits) -> None:
@@ -179,7 +185,8 @@ def _check_typed(proposal: Proposal, wish: Wish) -> None:
 
 def _outlived(town: TenantStore, new: Override, now: datetime) -> list[Override]:
     """The older wishes for the same lamps that would come back after the new one: they have to end."""
-    return [old for old in town.overrides(now) if old.targets == new.targets and old.end > new.end]
+    return [old for old in town.overrides(now) if old.targets == new.targets and old.end > new.end
+            and old.created_at <= new.created_at]
 
 
 def _named(targets: Collection[Target]) -> str:

@@ -10,7 +10,7 @@ from api import intents
 from api.audit import record
 from api.auth import Actor
 from city import guards
-from city.errors import NotFound
+from city.errors import Conflict, NotFound
 from city.groups import Group, Target
 from city.guards import Finding
 from city.ids import CalendarId, ProgramId
@@ -65,14 +65,27 @@ def preview_assignment(town: TenantStore, target: Target, calendar: CalendarId |
 
 def keep_group(town: TenantStore, group: Group, who: Actor, now: datetime) -> Group:
     """Add or change a group. Raises NotFound for a lamp that the town does not have, Invalid where a calendar that is
-    assigned to it must not be obeyed by a lamp that is new in it."""
+    assigned to it must not be obeyed by a lamp that is new in it, Conflict where a lamp would come under a wish that nobody
+    has weighed for it."""
     intents.lamps_of(town, [Target("lamp", member) for member in group.members])
-    before = town.programming()
+    before, lamps = town.programming(), town.luminaires()
     after = replace(before, groups=MappingProxyType({**before.groups, group.id: group}))
-    guards.refuse(findings(after, [lamp for lamp in town.luminaires() if group.covers(lamp)], after.programs.values(), now))
+    _not_while_dimmed(town, before.groups.get(group.id), group, lamps, now)
+    guards.refuse(findings(after, [lamp for lamp in lamps if group.covers(lamp)], after.programs.values(), now))
     record(town, who, now, "group", group.id, group.name)
     town.put_group(group)
     return group
+
+
+def _not_while_dimmed(town: TenantStore, before: Group | None, after: Group, lamps: Iterable[Luminaire],
+                      now: datetime) -> None:
+    """The guard-rails, the typed number and the second person saw the lamps that were in the group then."""
+    target = Target("group", after.id)
+    dims = any(target in wish.targets and wish.level not in (None, 100) and wish.ended_at is None
+               for wish in town.overrides_from(now))
+    if dims and any(after.covers(lamp) and (before is None or not before.covers(lamp)) for lamp in lamps):
+        raise Conflict("People dim the group “{group}” just now, or will: no lamp can join it before that has ended.",
+                       field="members", rule="not dimmed", group=after.id)
 
 
 def findings(programming: Programming, lamps: Iterable[Luminaire], programs: Iterable[Program],

@@ -188,9 +188,9 @@ def approve(request: Request, town: Operating, who: Acting, at: Now, rails: Rail
 
 @router.post(paths("end")[0])
 @router.post(paths("end")[1])
-def end_now(request: Request, town: Operating, who: Acting, at: Now, id: FormWord = "") -> Response:
+def end_now(request: Request, town: Operating, who: Acting, at: Now, rails: Rails, id: FormWord = "") -> Response:
     """Back to the program now; a wish that waits for a second person is withdrawn or declined."""
-    wish = intents.end(town, OverrideId(id), who=who, now=at)
+    wish = intents.end(town, OverrideId(id), who=who, now=at, limits=rails)
     return back(address(language_of(request), "progress", [("id", str(wish.id))], tenant=town.tenant.id))
 
 

@@ -63,9 +63,9 @@ def override_zone(town: Operating, who: Acting, now: Now, rails: Rails, response
 
 
 @router.delete("/zones/{zone}/override", summary="Back to the program in a zone")
-def end_zone(town: Operating, who: Acting, now: Now, zone: str) -> EndedOut:
+def end_zone(town: Operating, who: Acting, now: Now, rails: Rails, zone: str) -> EndedOut:
     """Ends what was wished for exactly this zone."""
-    return EndedOut(ended=intents.end_overrides(town, [Target("zone", zone)], who=who, now=now))
+    return EndedOut(ended=intents.end_overrides(town, [Target("zone", zone)], who=who, now=now, limits=rails))
 
 
 @router.put("/luminaires/{asset}/override", status_code=202, summary="Dim one lamp until a time")
@@ -77,10 +77,10 @@ def override_lamp(town: Operating, who: Acting, now: Now, rails: Rails, response
 
 
 @router.delete("/luminaires/{asset}/override", summary="Back to the program at one lamp")
-def end_lamp(town: Operating, who: Acting, now: Now, asset: str) -> EndedOut:
+def end_lamp(town: Operating, who: Acting, now: Now, rails: Rails, asset: str) -> EndedOut:
     """Ends what was wished for exactly this lamp."""
     views.lamp_of(town, AssetId(asset))
-    return EndedOut(ended=intents.end_overrides(town, [Target("lamp", asset)], who=who, now=now))
+    return EndedOut(ended=intents.end_overrides(town, [Target("lamp", asset)], who=who, now=now, limits=rails))
 
 
 @router.get("/overrides", summary="Overrides")
@@ -119,9 +119,9 @@ def approve_override(town: Operating, who: Acting, now: Now, rails: Rails, id: s
 
 
 @router.delete("/overrides/{id}", summary="End one override")
-def end_override(town: Operating, who: Acting, now: Now, id: str) -> OverrideOut:
+def end_override(town: Operating, who: Acting, now: Now, rails: Rails, id: str) -> OverrideOut:
     """Back to the program; what waits for a second person is withdrawn or declined."""
-    return OverrideOut.of(intents.end(town, OverrideId(id), who=who, now=now))
+    return OverrideOut.of(intents.end(town, OverrideId(id), who=who, now=now, limits=rails))
 
 
 def _wish(body: OverrideIn) -> Wish:

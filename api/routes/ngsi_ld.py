@@ -16,7 +16,7 @@ from city.exports import ngsi_ld
 from city.exports.ngsi_ld import TYPES, Entity
 from city.exports.seen import Members, TownSeen
 from city.groups import Target
-from city.ids import AssetId
+from city.ids import AssetId, CircuitId
 from city.places import Luminaire
 from city.store.ports import TenantStore
 
@@ -76,7 +76,7 @@ def entities(request: Request, town: Viewing, now: Now, form: Annotated[Form, De
     """Streetlight, StreetlightGroup, StreetlightControlCabinet, StreetlightModel, a page at a time; by `type`, by `id`, or both.
     `Accept: application/ld+json` has the context in each entity, `application/json` in the Link header."""
     seen = town_seen(town, now)
-    names = _names(seen, [word for word in type.split(",") if word], [word for word in id.split(",") if word])
+    names = _names(seen, _words(type), _words(id))
     found = [form.of(entity) for entity in _entities(town, seen, names[offset:offset + limit])]
     headers = {**_linked(form, page_links(request, offset, limit, len(names))), "NGSILD-Results-Count": str(len(names))}
     return sent(request, found, media_type=form.media_type, headers=headers)
@@ -99,7 +99,13 @@ def _names(seen: TownSeen, types: Sequence[str], ids: Sequence[str]) -> list[Nam
     if unknown := [one for one in types if one not in TYPES]:
         raise Invalid("There are no entities of type “{type}”.", field="type", rule=", ".join(TYPES), type=unknown[0][:80])
     names = [name for one in types or TYPES for name in _known(seen, one)]
-    return [name for name in names if ngsi_ld.urn(name[0], seen.tenant.id, name[1]) in set(ids)] if ids else names
+    wanted = set(ids)
+    return [name for name in names if ngsi_ld.urn(name[0], seen.tenant.id, name[1]) in wanted] if wanted else names
+
+
+def _words(text: str) -> list[str]:
+    """Each once: an entity is answered once, however often it is named."""
+    return [word for word in dict.fromkeys(text.split(",")) if word]
 
 
 def _known(seen: TownSeen, kind: str) -> list[Name]:
@@ -125,6 +131,7 @@ def _entities(town: TenantStore, seen: TownSeen, names: Sequence[Name]) -> Itera
                       rule=f"≤ {MOST_MEMBERS} lamps", most=MOST_MEMBERS)
     needed = {lamp.id: lamp for lamps in members.values() for lamp in lamps}
     lit = {one.lamp.id: one for one in lamps_seen(town, seen, needed.values())}
+    circuits = {one.id: one for one in seen.circuits}
     for kind, name in names:
         lamps = members[kind, name]
         match kind:
@@ -133,7 +140,7 @@ def _entities(town: TenantStore, seen: TownSeen, names: Sequence[Name]) -> Itera
             case "StreetlightGroup":
                 yield ngsi_ld.streetlight_group(seen, name, [lit[lamp.id] for lamp in lamps])
             case "StreetlightControlCabinet":
-                yield ngsi_ld.control_cabinet(seen, next(one for one in seen.circuits if one.id == name), lamps)
+                yield ngsi_ld.control_cabinet(seen, circuits[CircuitId(name)], lamps)
             case "StreetlightModel":
                 yield ngsi_ld.streetlight_model(seen, name, lamps)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Query, Request, Response
 
 from api import intents, programming
-from api.deps import Acting, Engineering, Now, Operating, Viewing
+from api.deps import Acting, Engineering, Now, Operating, Rails, Viewing
 from api.exporting import lamps_seen, sent, town_seen
 from api.intents import Wish
 from api.library import codecs_for
@@ -127,12 +127,14 @@ def override_commands(request: Request, town: Viewing, now: Now) -> Response:
 
 
 @writing.post("/override-commands", status_code=202, summary="Dim until a time, or end what was wished")
-def post_override(town: Operating, who: Acting, now: Now, response: Response, body: OverrideCommandIn) -> dict[str, Any]:
+def post_override(town: Operating, who: Acting, now: Now, rails: Rails, response: Response,
+                  body: OverrideCommandIn) -> dict[str, Any]:
     """Goes the way of every wish: guard-rails, estimate, audit. `expiration` is mandatory."""
     targets = _targets(town, body.addresses)
     if body.target_command is None:
-        return {"ended": intents.end_overrides(town, targets, who=who, now=now)}
-    override, estimate = intents.place(town, targets, _wish(body.target_command, body.own), who=who, now=now)
+        return {"ended": intents.end_overrides(town, targets, who=who, now=now, limits=rails)}
+    wish = _wish(body.target_command, body.own)
+    override, estimate = intents.place(town, targets, wish, who=who, now=now, limits=rails)
     response.headers["Location"] = f"{TENANT.format(tenant=town.tenant.id)}/overrides/{override.id}"
     told = talq.override_command(town.tenant.id, override)
     told[talq.OWN] |= {"frames": estimate.frames, "lastLampAfterSeconds": round(estimate.last_s, 1)}

@@ -150,3 +150,16 @@ def hears(store: Store, town: TenantStore) -> Callable[..., None]:
         says(store, town, asset, at, **values)
 
     return say
+
+
+@pytest.fixture
+def person(app: FastAPI) -> Callable[[str], TestClient]:
+    """A client of somebody who has signed in at a browser."""
+
+    def signed_in(name: str) -> TestClient:
+        client = TestClient(app, headers={"Accept-Language": "en"})
+        session = client.post("/api/v1/session", json={"name": name, "password": PASSWORD}).json()
+        client.headers["X-CSRF-Token"] = session["csrf"]
+        return client
+
+    return signed_in

@@ -11,10 +11,14 @@ from urllib.parse import quote
 import pytest
 from fastapi.testclient import TestClient
 
+from api.app import create_app
 from city.alarms import AlarmKind, begin
+from city.clock import ManualClock
 from city.exports import talq
 from city.ids import AssetId, TenantId
+from city.settings import Guards, Settings
 from city.store.ports import Facts, Role, Store, TenantStore
+from city.store.readings import LocalLog
 from tests.api.conftest import NIGHT, says
 
 BASE = "/api/v1/tenants/alt"
@@ -42,6 +46,13 @@ def test_entities_come_page_by_page_until_the_last(viewer: TestClient) -> None:
     rest = viewer.get(link.partition("<")[2].partition(">")[0], headers=LD)
     assert [one["id"][-2:] for one in rest.json()] == ["U1", "X1"]
     assert "next" not in rest.headers["link"]
+
+
+def test_an_entity_comes_once_however_often_it_is_named(viewer: TestClient) -> None:
+    every = viewer.get(ENTITIES, params={"type": ",".join(["Streetlight"] * 160)})
+    assert every.headers["ngsild-results-count"] == "6"
+    twice = "urn:ngsi-ld:Streetlight:alt:L1,urn:ngsi-ld:Streetlight:alt:L1"
+    assert [one["id"][-2:] for one in viewer.get(ENTITIES, params={"id": twice}).json()] == ["L1"]
 
 
 def test_the_context_stands_in_the_entity_or_in_the_link(viewer: TestClient) -> None:
@@ -173,6 +184,17 @@ def test_every_device_has_a_class_that_is_announced(viewer: TestClient) -> None:
 @pytest.mark.parametrize("path", ["groups", "calendars", "control-programs", "assign-commands", "override-commands"])
 def test_lists_are_lists(viewer: TestClient, path: str) -> None:
     assert isinstance(viewer.get(f"{TALQ}/{path}").json(), list)
+
+
+def test_a_wish_in_talqs_words_obeys_the_guard_rails_as_they_are_set(store: Store, log: LocalLog, clock: ManualClock,
+                                                                     token: Callable[..., str]) -> None:
+    app = create_app(store, log, clock, Settings(guards=Guards(typed_above=2, operator_hours=1)))
+    client = TestClient(app, headers={"Authorization": f"Bearer {token('alt', Role.OPERATOR)}"})
+    zone = client.post(f"{TALQ}/override-commands", json=override(command(), "zone:markt"))
+    assert (zone.status_code, zone.json()["field"]) == (422, "confirm")
+    late = command() | {"expiration": (NIGHT + timedelta(hours=2)).isoformat()}
+    refused = client.post(f"{TALQ}/override-commands", json=override(late, talq.address(ALT, AssetId("L1"))))
+    assert refused.json()["rule"] == "≤ 1 h"
 
 
 def test_a_wish_in_talqs_words_is_an_override_like_any_other(operator: TestClient) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from city.imports import ImportRow, LampData
 from city.store.ports import Role
+from tests.api.conftest import NIGHT
 
 BASE = "/api/v1/tenants/alt"
 PROGRAM = {"name": "Sparsam", "on": {"at": {"anchor": "dusk", "minutes": -10}, "level": 90},
@@ -89,19 +90,56 @@ def test_a_wish_may_begin_later_and_resume_one_lamp(operator, clock):
     assert operator.get(f"{BASE}/luminaires/L1").json()["target"]["reason"] == "program"
 
 
-def test_a_dark_wish_waits_for_a_second_person(town, as_role):
+def test_a_dark_wish_waits_for_a_second_person(town, as_role, person):
     ring(town)
-    one, other = as_role(Role.OPERATOR), as_role(Role.ENGINEER)
+    one, other = as_role(Role.OPERATOR), person("alt-engineer")
     body = {"targets": ["lamp:L1"], "level": 0, "minutes": 60}
     assert one.post(f"{BASE}/overrides/check", json=body).json()["needs_second"] is True
     made = one.post(f"{BASE}/overrides", json=body).json()
     assert made["override"]["pending"] is True
     assert one.get(f"{BASE}/luminaires/L1").json()["target"]["reason"] == "program"
     assert one.post(f"{made['href']}/approve").status_code == 403
-    assert other.post(f"{made['href']}/approve").json()["approved_by"] == "token:alt engineer"
+    assert other.post(f"{made['href']}/approve").json()["approved_by"] == "alt-engineer"
     assert one.get(f"{BASE}/luminaires/L1").json()["target"]["level"] == 0
     assert other.post(f"{made['href']}/approve").status_code == 409
     assert [line.action for line in town.audit_lines()][:2] == ["approve override", "override"]
+
+
+def test_nobody_agrees_to_the_own_wish_by_a_token_or_another_session(town, as_role, person):
+    ring(town)
+    made = person("alt-operator").post(f"{BASE}/overrides", json={"targets": ["lamp:L1"], "level": 0, "minutes": 60}).json()
+    for same in (as_role(Role.OPERATOR), as_role(Role.ADMIN), person("alt-operator")):
+        answer = same.post(f"{made['href']}/approve")
+        assert (answer.status_code, answer.json()["rule"]) == (403, "two persons")
+    assert person("alt-viewer").post(f"{made['href']}/approve").json()["rule"] == "role"
+    assert town.overrides(NIGHT) == []
+
+
+def test_what_a_second_person_lets_hold_replaces_what_was_wished_before(town, operator, person, clock):
+    ring(town)
+    operator.post(f"{BASE}/overrides", json={"targets": ["lamp:L1"], "level": 60, "minutes": 120})
+    clock.advance(1)
+    made = operator.post(f"{BASE}/overrides", json={"targets": ["lamp:L1"], "level": 0, "minutes": 60}).json()
+    clock.advance(1)
+    operator.post(f"{BASE}/overrides", json={"targets": ["zone:markt"], "level": 90, "minutes": 240})
+    person("alt-engineer").post(f"{made['href']}/approve")
+    assert [wish.level for wish in town.overrides(clock.now())] == [90, 0]
+    operator.delete(f"{BASE}/zones/markt/override")
+    clock.advance(3600)
+    assert operator.get(f"{BASE}/luminaires/L1").json()["target"]["reason"] == "program"
+
+
+def test_no_lamp_joins_a_group_that_is_dimmed(town, engineer, operator, person):
+    ring(town)
+    engineer.put(f"{BASE}/groups/eins", json={"name": "Eins", "members": ["L1"]})
+    made = operator.post(f"{BASE}/overrides", json={"targets": ["group:eins"], "level": 0, "minutes": 60}).json()
+    person("alt-engineer").post(f"{made['href']}/approve")
+    for more in ({"members": ["L1", "L2", "L3", "L4"]}, {"filter": {"zones": ["markt"]}}):
+        answer = engineer.put(f"{BASE}/groups/eins", json={"name": "Eins", **more})
+        assert (answer.status_code, answer.json()["field"], answer.json()["rule"]) == (409, "members", "not dimmed")
+    assert engineer.put(f"{BASE}/groups/eins", json={"name": "Keine", "members": []}).status_code == 200
+    operator.delete(made["href"])
+    assert engineer.put(f"{BASE}/groups/eins", json={"name": "Eins", "members": ["L1", "L2"]}).status_code == 200
 
 
 def test_an_emergency_lights_everything_at_once(operator):
