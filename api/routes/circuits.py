@@ -1,5 +1,6 @@
 """Circuits: what they are called, at which delivery point they are counted, and when they have power."""
 
+from collections import Counter
 from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter
@@ -38,8 +39,8 @@ class CircuitOut(CircuitIn):
 @router.get("/circuits", summary="Circuits")
 def circuits(town: Viewing) -> list[CircuitOut]:
     """All that lamps are fed by."""
-    lamps = [lamp.circuit for lamp in town.luminaires()]
-    return [CircuitOut.of(one, lamps.count(one.id)) for one in town.circuits()]
+    lamps = Counter(lamp.circuit for lamp in town.luminaires())
+    return [CircuitOut.of(one, lamps[one.id]) for one in town.circuits()]
 
 
 @router.put("/circuits/{id}", summary="Say more of a circuit")

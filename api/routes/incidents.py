@@ -1,7 +1,7 @@
 """Incidents, what people do about them, and the channels that are told of them."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
@@ -18,6 +18,7 @@ from city.incidents import Act, Deed
 from city.notices import Channel, Delivery
 
 router = APIRouter(prefix=TENANT, tags=["incidents"], responses=RESPONSES)
+SeverityWord = Literal["info", "warning", "major", "critical"]
 Facts = Annotated[dict[str, float | str], Field(description="the proof: what was measured, expected, by which rule")]
 
 
@@ -144,10 +145,10 @@ class TypicalOut(BaseModel):
 
 
 @router.get("/incidents", summary="Incidents: what nobody has seen first, then the gravest")
-def incidents(town: Viewing, severity: Annotated[str | None, Query(max_length=20)] = None, closed: bool = False,
+def incidents(town: Viewing, severity: SeverityWord | None = None, closed: bool = False,
               limit: Annotated[int, Query(ge=1, le=2000)] = 500) -> list[IncidentOut]:
     """From a severity on (info, warning, major, critical); those to be looked at, or the closed ones."""
-    least = SEVERITY_NAMES.get(severity) if severity else None
+    least = SEVERITY_NAMES[severity] if severity else None
     return [IncidentOut.of(view) for view in inbox(town, severity=least, show_closed=closed)[:limit]]
 
 

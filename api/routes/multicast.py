@@ -10,14 +10,15 @@ from pydantic import BaseModel, Field
 
 from api.audit import record
 from api.deps import Acting, Engineering, Here, Now, Operating, Viewing
+from api.intents import lamps_of
 from api.pricing import price
 from api.problems import RESPONSES
 from api.routes.common import TENANT
 from api.schemas import EstimateOut
 from city.budget import down_band, lawful_s
 from city.errors import Invalid, NotFound
-from city.groups import Target, resolve
-from city.ids import AssetId, GroupId, ZoneId
+from city.groups import Target
+from city.ids import GroupId, ZoneId
 from city.multicast import SLOT_OF, CastRun, GroupWish, Member, Membership, RadioGroup
 from city.orders import SetLevel
 from city.store.ports import TenantStore
@@ -184,8 +185,7 @@ def unwant(town: Engineering, who: Acting, now: Now, target: Annotated[str, Fiel
 @router.post("/estimate", summary="What an order would cost")
 def estimate(town: Operating, body: PriceIn) -> EstimateOut:
     """Frames, lamps, seconds until the last one obeys, and the same by single messages. Changes nothing."""
-    targets = {checked(town, text, lamps=True) for text in body.targets}
-    lamps = resolve(targets, town.luminaires(), town.programming().groups)
+    lamps = lamps_of(town, {Target.parse(text) for text in body.targets})
     return EstimateOut.of(price(town, lamps, body.level))
 
 
@@ -214,8 +214,8 @@ def airtime(town: Viewing, now: Now, hours: Annotated[int, Query(ge=1, le=MOST_H
             for (hour, gateway, band), (seconds, frames) in sorted(sums.items(), reverse=True)]
 
 
-def checked(town: TenantStore, text: str, *, lamps: bool = False) -> Target:
-    """The target, which the town has. Raises Invalid and NotFound. Groups of radio are not made for single `lamps`."""
+def checked(town: TenantStore, text: str) -> Target:
+    """The target, which the town has. Raises Invalid and NotFound. Groups of radio are not made for single lamps."""
     target = Target.parse(text)
     match target.kind:
         case "zone":
@@ -224,8 +224,6 @@ def checked(town: TenantStore, text: str, *, lamps: bool = False) -> Target:
             raise _no_group(town)
         case "group" if GroupId(target.id) not in town.programming().groups:
             raise _no_group(town)
-        case "lamp" if lamps:
-            town.asset(AssetId(target.id))
         case "lamp":
             raise Invalid("There are groups of radio for the town, zones, circuits and groups only.", field="targets",
                           rule=", ".join(SLOT_OF))

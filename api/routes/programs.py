@@ -97,7 +97,10 @@ def put_assignment(request: Request, town: Engineering, who: Acting, now: Now, b
 @router.get("/groups", summary="Groups of lamps")
 def groups(town: Viewing) -> list[GroupOut]:
     """They may overlap."""
-    return [_group(town, one.id) for one in town.programming().groups.values()]
+    lamps = town.luminaires()
+    ids = {lamp.id for lamp in lamps}
+    return [GroupOut.of(one, len(one.members & ids) if one.filter is None else sum(map(one.covers, lamps)))
+            for one in town.programming().groups.values()]
 
 
 @router.put("/groups/{id}", summary="Add or change a group")

@@ -3,13 +3,14 @@
 from datetime import timedelta
 
 from fastapi.testclient import TestClient
+from sqlalchemy import Engine, event
 
 from city.airtime import Estimate
 from city.budget import Spent
 from city.clock import ManualClock
 from city.commands import Priority
-from city.groups import Target
-from city.ids import AssetId, DevEui, GatewayId, TenantId
+from city.groups import Group, Target
+from city.ids import AssetId, DevEui, GatewayId, GroupId, TenantId
 from city.multicast import CastRun, Measured, Member, Membership, RadioGroup
 from city.orders import SetLevel
 from city.store.port_air import AirChanges
@@ -96,6 +97,27 @@ def test_a_price_knows_the_group_that_fits_exactly(store: Store, town: TenantSto
     assert (part["frames"], part["casts"]) == (3, 0)  # the fourth must not hear it
     assert operator.post(f"{BASE}/estimate", json={"targets": ["lamp:U1"]}).status_code == 422
     assert operator.post(f"{BASE}/estimate", json={"targets": ["lamp:none"]}).status_code == 404
+
+
+def test_a_price_for_a_long_list_asks_the_store_no_more_than_for_a_short_one(town: TenantStore, operator: TestClient) -> None:
+    town.put_group(Group(TenantId("alt"), GroupId("eins"), "Eins", frozenset({AssetId("L1")})))
+    seen: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        seen.append(statement)
+
+    def asked(times: int) -> int:
+        seen.clear()
+        answer = operator.post(f"{BASE}/estimate", json={"targets": ["group:eins", "lamp:L1", "circuit:K1"] * times, "level": 40})
+        assert answer.json()["lamps"] == 5  # the crossing too
+        return len(seen)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        few = asked(1)
+        assert asked(300) <= few
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
 
 
 def test_a_cast_tells_what_was_estimated_and_what_was_measured(store: Store, operator: TestClient, clock: ManualClock) -> None:

@@ -99,3 +99,9 @@ def test_a_bays_sensor_is_configured_too(engineer, operator):
     assert engineer.put(f"{BASE}/bays/B1/config", json={"status_interval_s": 900}).status_code == 202
     assert operator.get(f"{BASE}/bays/B1/config").json()["wanted"] == {"status_interval_s": 900}
     assert engineer.put(f"{BASE}/bays/L1/config", json={"status_interval_s": 900}).status_code == 404
+
+
+def test_a_severity_that_does_not_exist_is_refused_and_not_taken_for_any(operator):
+    answer = operator.get(f"{BASE}/incidents", params={"severity": "hoch"})
+    assert (answer.status_code, answer.json()["field"]) == (422, "severity")
+    assert operator.get(f"{BASE}/incidents", params={"severity": "major"}).status_code == 200
