@@ -30,7 +30,7 @@ OUR_WORDS = frozenset({"state", "event", "kind"})
 
 
 def translate(language: str, template: str, /, **facts: object) -> str:
-    """The sentence in `language` with its facts filled in; numbers among them are written as one writes them there.
+    """The sentence in `language` with its facts filled in; numbers and days among them are written as one writes them there.
     A sentence without a translation stays English. Facts that are our own words (state, event, kind) are translated."""
     sentence = _messages(language).get(template, template)
     return sentence.format(**_written(language, facts)) if facts else sentence
@@ -155,6 +155,8 @@ def _fact(language: str, name: str, value: object) -> object:
         return number(language, value, 6)
     if isinstance(value, int) and not isinstance(value, bool):
         return number(language, value)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return format_date(value, "long", locale=_locale(language))
     return _messages(language).get(value, value) if isinstance(value, str) and name in OUR_WORDS else value
 
 

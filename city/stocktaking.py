@@ -35,7 +35,7 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """An asset whose device says otherwise than the registry: `rule` is "model", "position" or "power"."""
+    """An asset whose device says otherwise than the registry: `rule` is "position" or "power"."""
 
     asset: AssetId
     name: str
@@ -85,18 +85,15 @@ def differences(row: ImportRow, asset: Asset, device: Device | None) -> Iterator
         yield Difference("position", _place(asset.site), f"{_place(row.site)} ({moved:.0f} m)")
 
 
-def mismatches(assets: Iterable[Asset], devices: Mapping[AssetId, Device], states: Mapping[DevEui, DeviceState],
-               heard_models: Mapping[DevEui, str] | None = None) -> Iterator[Mismatch]:
-    """Where devices say otherwise than the registry. `heard_models`: which codec reads what a device sends, where that is
-    known to be another than the registered one."""
+def mismatches(assets: Iterable[Asset], devices: Mapping[AssetId, Device],
+               states: Mapping[DevEui, DeviceState]) -> Iterator[Mismatch]:
+    """Where devices say otherwise than the registry. Of which model a device is, it does not say: frames that its registered
+    model cannot have sent are kept as dead letters."""
     for asset in assets:
         device = devices.get(asset.id)
         state = states.get(device.dev_eui) if device else None
         if device is None or state is None:
             continue
-        other = (heard_models or {}).get(device.dev_eui)
-        if other and other != device.model:
-            yield Mismatch(asset.id, asset.name, "model", device.model, other)
         yield from _elsewhere(asset, state)
         if isinstance(asset, Luminaire):
             yield from _other_power(asset, state)

@@ -6,7 +6,7 @@ come, beside what is programmed.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 
 from city.nights import Change, Night, evening_of, level_at
@@ -70,12 +70,12 @@ def measured(what: Compiled, programming: Programming, lamp: Luminaire, model: s
     if kind is None or not what.holds:
         return ()
     tables, tonight = tables_of(confirmed_by(what.config)), evening_of(now)
-    odd, most = list[str](), timedelta()
+    odd, most = list[date](), timedelta()
     for ahead in range(NIGHTS):
         night = Night.of(tonight + timedelta(days=ahead), programming.site)
         late = difference(by_itself(tables, kind, night), curve_of(lamp, programming, night), night)
         if late is None:
-            odd.append(night.evening.isoformat())
+            odd.append(night.evening)
         else:
             most = max(most, late)
     for turn in SEASONS:

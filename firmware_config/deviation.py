@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """`message` with `facts` is the sentence."""
+    """`message` with `facts` is the sentence; days among them are dates, so that readers get them as they write them."""
 
     message: str
     facts: Mapping[str, object] = field(default_factory=dict, hash=False)

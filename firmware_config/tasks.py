@@ -59,7 +59,7 @@ def tasks(pattern: Pattern, courses: Mapping[ProgramId, Course], family: Family,
         else:
             kept += more
     said = [Deviation("{count} single nights to come, {first} the next of them, do not fit into the controller's list: "
-                      "the platform drives them live.", {"count": len(left), "first": left[0].isoformat()})] if left else []
+                      "the platform drives them live.", {"count": len(left), "first": left[0]})] if left else []
     return DeviceConfig(tasks=(*usual, *sorted(kept[len(usual):], key=lambda one: one.task))), said
 
 

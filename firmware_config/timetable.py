@@ -196,7 +196,7 @@ def _said_of(told: Sequence[date], left: Sequence[date], after: bool) -> list[De
     said = []
     if left:
         said.append(Deviation("{count} single nights to come, {first} the next of them, do not fit into the controller's list: "
-                              "the platform drives them live.", {"count": len(left), "first": left[0].isoformat()}))
+                              "the platform drives them live.", {"count": len(left), "first": left[0]}))
     if after and told:
         said.append(Deviation("The controller ends a holiday at midnight: the hours after it the platform drives live."))
     return said

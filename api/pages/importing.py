@@ -44,7 +44,7 @@ def _(text: str) -> str:
     return text
 
 
-RULES = {"model": _("model"), "position": _("position"), "power": _("power")}
+RULES = {"position": _("position"), "power": _("power")}
 
 
 @dataclass(frozen=True, slots=True)

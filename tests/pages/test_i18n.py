@@ -1,6 +1,6 @@
 """Numbers, times and plurals as one writes them here and there."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -57,3 +57,10 @@ def test_what_has_no_translation_stays_english():
                                                   ("fr,en;q=0.5,de;q=0.4", "en"), ("*;q=x", "de"), ("ja", "de")])
 def test_preferred_language(header, language):
     assert preferred(header) == language
+
+
+@pytest.mark.parametrize(("language", "written"), [("de", "zuerst am 24. Dezember 2026,"), ("en", "first on 24 December 2026,")])
+def test_a_day_in_a_sentence_is_written_as_its_readers_write_days(language, written):
+    sentence = ("In {count} of the next 14 nights, first on {first}, the controller would do otherwise: the platform drives these "
+                "live.")
+    assert written in translate(language, sentence, count=2, first=date(2026, 12, 24))
