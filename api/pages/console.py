@@ -51,7 +51,7 @@ def console(request: Request, here: Here, town: Viewing, who: Asking, at: Now) -
         singles(lamps, search.zone), oldest_power(lamps, search.zone), search, options(language, town, lamps, groups, search),
         lamp_list(language, town, search.found(lamps, groups), bool(lamps), search),
         {name: address(language, name, tenant=town.tenant.id) for name in ("lamps", "streets", "dim", "dim-draft")},
-        may(who, Role.OPERATOR), troubles(language, here.store.beats(), at))
+        may(who, Role.OPERATOR), may(who, Role.ENGINEER), troubles(language, here.store.beats(), at))
     return html(request, context)
 
 

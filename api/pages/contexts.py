@@ -154,6 +154,7 @@ class ConsolePage:
     lamps: LampList
     feeds: Mapping[str, str]
     may_dim: bool
+    may_group: bool
     troubles: Sequence[str]
 
     @property
@@ -197,8 +198,8 @@ class Rail:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What the wish costs and when it ends; `problem` where it cannot be had. `unicast_s`: how long single messages would
-    take, where groups are told instead."""
+    """What the wish costs and when it ends; `problem` where it cannot be had. `loss`: the share of radio messages that is
+    reckoned to be lost, 0 to 1. `unicast_s`: how long single messages would take, where groups are told instead."""
 
     lamps: int
     frames: int = 0
@@ -210,6 +211,7 @@ class Price:
     problem: str = ""
     rails: tuple[Rail, ...] = ()
     unicast_s: float = 0.0
+    loss: float = 0.0
     needs_second: bool = False
 
 

@@ -111,6 +111,8 @@ def _done(request: Request, town: TenantStore, who: Actor, at: datetime, kept: G
         case "add-all":
             chosen = [str(lamp.id) for lamp in _finds(town, form, lamps)]
             return _editor(request, town, who, kept, group_form.with_lamps(form, lamps, chosen, lamps))
+        case "choose":  # lamps that were chosen elsewhere, by their numbers, and too many for an address
+            return _editor(request, town, who, kept, group_form.with_lamps(replace(form, members=""), lamps, form.lines, lamps))
         case "save":
             return _save(request, town, who, at, kept, form)
     return _editor(request, town, who, kept, form)

@@ -48,7 +48,10 @@ DONE = {
 
 @dataclass(frozen=True, slots=True)
 class MastPage:
+    """The only page that may use the camera: to read the label of a pole."""
+
     template: ClassVar[str] = "mast.html"
+    permissions: ClassVar[str] = "geolocation=(), camera=(self), microphone=()"
     page: Page
     number: str
     view: LuminaireView | None

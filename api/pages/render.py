@@ -39,8 +39,8 @@ from city.places import Tenant
 
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
           "font-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
-HEADERS = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin",
-           "Permissions-Policy": "geolocation=(), camera=(), microphone=()"}
+PERMISSIONS = "geolocation=(), camera=(), microphone=()"
+HEADERS = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
 _log = logging.getLogger(__name__)
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -65,7 +65,7 @@ def html(request: Request, context: PageContext, *, status: int = 200, private: 
     fragments: Mapping[str, str] = getattr(context, "fragments", {}) if request.headers.get("hx-request") else {}
     part = fragments.get(request.headers.get("hx-target", ""), context.template)
     text = rendered(request, context, part)
-    headers = {**HEADERS, "Vary": "HX-Request, HX-Target"}
+    headers = {**HEADERS, "Permissions-Policy": getattr(context, "permissions", PERMISSIONS), "Vary": "HX-Request, HX-Target"}
     if private or status != 200:
         return HTMLResponse(text, status_code=status, headers={**headers, "Cache-Control": "no-store"})
     return unless_known(request, text.encode(), "text/html; charset=utf-8", headers)

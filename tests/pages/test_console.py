@@ -320,3 +320,15 @@ async def test_the_card_of_a_zone_that_is_not_there_is_empty(operator):
 
 async def test_no_address_leads_to_another_host_by_another_language(anybody):
     assert 'href="//' not in (await anybody.get("/en//operations/lamp/x")).text
+
+
+async def test_a_lamp_leads_to_its_next_nights(operator, world):
+    world.lamp("L1")
+    href = re.search(r'href="(/stadt/naechte[^"]+)"', (await operator.get("/stadt/betrieb/leuchte/L1")).text)
+    assert "Nächste Nächte: Lampe L1" in text((await operator.get(href[1])).text)
+
+
+async def test_only_who_may_keep_groups_is_offered_one_of_the_selection(operator, anybody, world):
+    world.lamp("L1")
+    assert "data-group>" not in (await operator.get("/stadt/betrieb")).text
+    assert "data-group>" in (await (await sign_in(anybody, "chief")).get("/stadt/betrieb")).text

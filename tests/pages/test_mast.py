@@ -1,5 +1,6 @@
 """The page for whoever stands at a pole."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -134,3 +135,14 @@ def test_a_repair_of_two_faults_waits_for_both(world):
     assert repair_of(view(world), [ended, second]).shown_at is None
     later = NOW + timedelta(minutes=9)
     assert repair_of(view(world), [ended, replace(second, ended_at=later)]).shown_at == later
+
+
+async def test_only_the_page_at_the_pole_may_use_the_camera(operator, world):
+    world.lamp("L1")
+    assert "camera=(self)" in (await operator.get("/stadt/mast?nr=L1")).headers["Permissions-Policy"]
+    for path in ("/stadt/betrieb", "/stadt/betrieb/leuchte/L1", "/", "/stadt/parken"):
+        assert "camera=()" in (await operator.get(path)).headers["Permissions-Policy"], path
+
+
+async def test_scanning_is_not_offered_before_the_browser_shows_that_it_can(operator):
+    assert re.search(r'<div id="scan"[^>]* hidden>', (await operator.get("/stadt/mast")).text)

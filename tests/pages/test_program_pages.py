@@ -14,7 +14,7 @@ from city.groups import TOWN, Filter, Group, Target
 from city.ids import AssetId, CalendarId, DevEui, GroupId, ProgramId, TenantId
 from city.places import Restriction
 from city.programs import SHIPPED, Anchor, Calendar, Moment, Program, Rule, Step, clock
-from city.settings import Settings
+from city.settings import Bridge, Settings
 from city.store.ports import Account, Role
 from tests.pages.conftest import HASH, HOSTILE, csrf, sign_in
 from tests.pages.test_public import text
@@ -375,3 +375,25 @@ async def test_programs_of_another_town_are_none_of_ones_business(engineer, worl
     assert (await engineer.get("/leer/programme")).status_code == 404
     assert (await engineer.get("/stadt/programme/geheim")).status_code == 404
     assert (await engineer.get("/stadt/gruppen/keine")).status_code == 404
+
+
+async def test_lamps_chosen_in_the_console_become_a_group_however_many_they_are(engineer, world):
+    for number in range(3):
+        world.lamp(f"L{number}")
+    page = (await engineer.get(f"{GROUPS}/neu?lamp=L0&lamp=L2&lamp=strange")).text
+    assert "2 Leuchten Lampe L0, Lampe L2" in text(page)
+    data = {"do": "choose", "way": "members", "members": "L0\r\nL2\r\nstrange", "csrf": csrf(page)}
+    posted = await engineer.post(f"{GROUPS}/neu", data=data)
+    assert posted.status_code == 200
+    assert "2 Leuchten Lampe L0, Lampe L2" in text(posted.text)
+    assert "strange" not in posted.text
+
+
+@pytest.mark.parametrize(("clocks", "said"), [("", True), ("milesight/ws558, nas/ul20xx", False)])
+async def test_what_lamps_cannot_hold_is_judged_by_the_clocks_that_the_bridge_reckons_with(world, clocks, said):
+    world.lamp("L1")
+    world.store.put_account(Account("erna", Role.ENGINEER, TenantId("stadt"), HASH))
+    app = create_app(world.store, world.log, world.clock, Settings(bridge=Bridge(local_clocks=clocks)))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://town.test") as client:
+        page = text((await (await sign_in(client, "erna")).get(HALF)).text)
+    assert ("Es kennt keine Sommerzeit" in page) == said

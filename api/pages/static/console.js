@@ -1,5 +1,5 @@
 // The console's life: one search and one selection for list and map, the drawer, and what the town says while one looks.
-import { ready } from "./form.js";
+import { ready, touched } from "./form.js";
 import { LampList } from "./lamp-list.js";
 import { LampStore } from "./lamp-store.js";
 
@@ -107,6 +107,19 @@ function dim(from, more = {}) {
   open(at.draft, from, { ...meant, ...more, back: location.pathname + location.search, csrf: document.querySelector("input[name=csrf]")?.value ?? "" });
 }
 
+// A new group of the chosen lamps: in the address while that is short, else as a form that is already filled in.
+const ADDRESS_MOST = 1800;
+function group() {
+  const query = new URLSearchParams([...store.chosen].map((id) => ["lamp", id]));
+  const url = `${at.group}?${query}`;
+  if (url.length <= ADDRESS_MOST) return location.assign(url);
+  const form = Object.assign(document.createElement("form"), { method: "post", action: at.group, hidden: true });
+  const fields = { do: "choose", way: "members", members: [...store.chosen].join("\n"), csrf: document.querySelector("input[name=csrf]").value };
+  for (const [name, value] of Object.entries(fields)) form.append(Object.assign(document.createElement("textarea"), { name, value }));
+  document.body.append(form);
+  form.submit();
+}
+
 function close() {
   drawer.replaceChildren();
   drawer.hidden = true;
@@ -120,6 +133,7 @@ body.addEventListener("click", (event) => {
   if (link.matches("[data-drawer]")) { event.preventDefault(); open(link.href, link); }
   else if (link.matches("#drawer [data-close]")) { event.preventDefault(); close(); }
   else if (link.matches("[data-clear]")) { store.clear(); close(); }
+  else if (link.matches("[data-group]")) group();
   else if (link.matches("[data-dim]")) dim(link);
   else if (link.matches("[data-emergency]")) dim(link, { emergency: "yes", level: "100" });
   else if (link.id === "choose-found") { store.chooseFound(); announceChosen(); }
@@ -184,15 +198,17 @@ async function start() {
   const feed = await fetch(at.lamps).then((answer) => answer.json());
   if (!feed.id.length) return;
   store = new LampStore(feed);
+  const ticked = [...document.querySelectorAll("#choose input:checked")].map((one) => one.value);
   document.getElementById("lamps")?.remove();
   const box = document.getElementById("list");
   box.hidden = false;
   document.getElementById("choosing").hidden = false;
   zoneShown = new URLSearchParams(location.search).get("zone") ?? "";
-  look(false);
+  look(touched(find).length > 0);
   new LampList(box, store, { ...texts, ahead: feed.now - Date.now() / 1000, page: at.page });
   store.addEventListener("chosen", selected);
   store.addEventListener("found", counted);
+  if (ticked.length) store.choose(ticked);
   box.dataset.ready = "yes";
   if (!at.map) return;
   const [streets, { LampMap }] = await Promise.all([fetch(at.streets).then((answer) => answer.json()), import("./lamp-map.js")]);

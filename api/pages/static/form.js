@@ -1,4 +1,5 @@
-// A dialog's comforts: focus goes to what is wrong, and the slider and the number say the same.
+// A dialog's comforts: focus goes to what is wrong, and the slider and the number say the same. What a person has changed
+// before the scripts were there counts too.
 export function ready(scope = document) {
   scope.querySelector("[data-focus]")?.focus();
   const level = scope.querySelector("#level");
@@ -12,5 +13,17 @@ export function ready(scope = document) {
   time?.addEventListener("input", () => { scope.querySelector('input[name="end"][value="time"]').checked = true; });
 }
 
+// The fields that do not stand as the server has sent them.
+export function touched(scope) {
+  const other = (field) => field.type === "checkbox" || field.type === "radio" ? field.checked !== field.defaultChecked
+    : field instanceof HTMLSelectElement ? [...field.options].some((one) => one.defaultSelected)
+      ? [...field.options].some((one) => one.selected !== one.defaultSelected) : field.selectedIndex > 0
+      : field.type !== "hidden" && field.type !== "file" && field.value !== field.defaultValue;
+  return [...scope.querySelectorAll("input, select, textarea")].filter(other);
+}
+
 ready();
 document.body.addEventListener("htmx:afterSettle", (event) => ready(event.target));
+addEventListener("load", () => {  // by now every script listens: they are told as if it were changed now
+  for (const field of touched(document)) for (const type of ["input", "change"]) field.dispatchEvent(new Event(type, { bubbles: true }));
+});
