@@ -61,6 +61,6 @@ def test_preferred_language(header, language):
 
 @pytest.mark.parametrize(("language", "written"), [("de", "zuerst am 24. Dezember 2026,"), ("en", "first on 24 December 2026,")])
 def test_a_day_in_a_sentence_is_written_as_its_readers_write_days(language, written):
-    sentence = ("In {count} of the next 14 nights, first on {first}, the controller would do otherwise: the platform drives these "
-                "live.")
+    sentence = ("In {count} of the next 14 nights, first on {first}, the controller would do otherwise: the platform drives "
+                "these live.")
     assert written in translate(language, sentence, count=2, first=date(2026, 12, 24))
