@@ -37,6 +37,9 @@ def between(site: Site, evening: date, altitude: float) -> tuple[datetime, datet
     try:
         falls = time_at_elevation(observer, altitude, evening, SunDirection.SETTING)
         rises = time_at_elevation(observer, altitude, evening + _DAY, SunDirection.RISING)
+        if rises - falls >= _DAY:  # in the shortest nights it rises before midnight UTC, and astral takes one a calendar day
+            early = time_at_elevation(observer, altitude, evening, SunDirection.RISING)
+            rises = early if early > falls else rises - _DAY
     except ValueError:
         return _without(site, evening, altitude)
     return (falls, rises) if falls <= rises else _without(site, evening, altitude)

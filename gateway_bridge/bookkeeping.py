@@ -12,7 +12,7 @@ import logging
 import os
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from time import perf_counter
@@ -156,7 +156,8 @@ class Bookkeeper:
         book = NightBook(known, Night.of(evening, known.programming.site), now)
         before, after = self._store.counter_ends(tenant, evening)
         written = self._store.lines_of(tenant, evening, assets)
-        for lines, slept in self._lines(tenant, book, lamps, before, after):
+        for made, slept in self._lines(tenant, book, lamps, before, after):
+            lines = made if progress is None else [_where_it_stood(line, written.get(line.asset)) for line in made]
             self._store.book_nights(tenant, [line for line in lines if written.get(line.asset) != line], now)
             for asset, since in slept.items() if progress is not None else ():
                 for number in range((evening - since).days):
@@ -249,6 +250,11 @@ class _Noons:
         for at in {bisect_right(self._firsts, at_ns + self._margin), bisect_right(self._firsts, at_ns - self._margin)}:
             if 0 < at <= len(self._evenings):
                 yield self._evenings[at - 1]
+
+
+def _where_it_stood(line: LampNight, before: LampNight | None) -> LampNight:
+    """A night that is over keeps its place: a lamp that has been moved since was elsewhere then."""
+    return line if before is None else replace(line, zone=before.zone, circuit=before.circuit)
 
 
 def _known(town: TenantStore) -> Known:

@@ -16,6 +16,7 @@ from city.store.database import Database, plain
 from city.store.port_energy import Booked
 from city.store.rows import R
 from city.store.scope import Scope
+from city.store.tables import tenants as tenant_rows
 
 RECALL = timedelta(days=31)  # how long a counter's last reading is gone on from
 _SUMS = ("metered_wh", "estimated_wh", "undimmed_wh", "burn_s", "missing_s")
@@ -126,11 +127,18 @@ class BridgeEnergy:
                 self._nearest(tenant, night + timedelta(days=1), night + RECALL, last=False))
 
     def drop_nights(self, before: date, limit: int = 10_000) -> int:
-        """Forget at most so many lines of nights before that day, the oldest first; returns how many."""
-        keys = (_NIGHTS.tenant, _NIGHTS.night, _NIGHTS.asset)
-        oldest = select(*keys).where(_NIGHTS.night < before).order_by(_NIGHTS.night).limit(limit)
+        """Forget at most so many lines of each town's nights before that day, the oldest first; returns how many."""
+        with self._database.read() as connection:
+            tenants = connection.execute(select(tenant_rows.c.id)).scalars().all()
+        return sum(self._drop(tenant, before, limit) for tenant in tenants)
+
+    def _drop(self, tenant: TenantId, before: date, limit: int) -> int:
+        """By the key's order: a look at every line of a book of years would hold up whoever writes."""
+        oldest = select(_NIGHTS.night, _NIGHTS.asset).where(_NIGHTS.tenant == tenant, _NIGHTS.night < before).order_by(
+            _NIGHTS.night, _NIGHTS.asset).limit(limit)
+        gone = delete(tables.energy_nights).where(_NIGHTS.tenant == tenant, tuple_(_NIGHTS.night, _NIGHTS.asset).in_(oldest))
         with self._database.write() as connection:
-            return connection.execute(delete(tables.energy_nights).where(tuple_(*keys).in_(oldest))).rowcount
+            return connection.execute(gone).rowcount
 
     def _nearest(self, tenant: TenantId, first: date, until: date, *, last: bool) -> dict[AssetId, tuple[date, Ends]]:
         nearest = select(_NIGHTS.asset, (func.max if last else func.min)(_NIGHTS.night).label("night")).where(

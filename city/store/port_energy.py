@@ -55,7 +55,7 @@ class EnergyBook(Protocol):
         after it, within 31 nights; with those nights."""
         ...
     def drop_nights(self, before: date, limit: int = 10_000) -> int:
-        """Forget at most so many lines of nights before that day, the oldest first; returns how many."""
+        """Forget at most so many lines of each town's nights before that day, the oldest first; returns how many."""
         ...
     def lines_of(self, tenant: TenantId, night: date, assets: Collection[AssetId] | None = None) -> Mapping[AssetId, LampNight]:
         """The lines of a night, of these lamps or of all."""

@@ -21,6 +21,7 @@ from tests.stores import new_store
 TOWN = TenantId("ahausen")
 SITE = Site(50.94, 6.96)
 FIRST = date(2026, 11, 10)
+DAY = timedelta(days=1)
 ASSETS = (b"asset,kind,name,latitude,longitude,zone,circuit,dev_eui,model,power_w\n"
           b"L1,lamp,Eins,50.94,6.96,markt,K1,70b3d5e75e000001,nas/ul20xx,40\n"
           b"L2,lamp,Zwei,50.94,6.96,markt,K1,70b3d5e75e000002,nas/ul20xx,40\n"
@@ -112,6 +113,18 @@ def test_what_comes_late_corrects_its_night_and_no_other(books: Books):
     assert books.wh(2) == (80, 0)
     assert books.wh(1) == (480, 0)
     assert end > 1000
+
+
+def test_a_lamp_that_was_moved_stays_where_it_was_in_the_nights_before(books: Books):
+    books.counts(1, noon(FIRST), noon(FIRST + DAY))
+    books.run(noon(FIRST + DAY) + timedelta(hours=3))
+    moved, _ = parse(ASSETS.replace(b"L1,lamp,Eins,50.94,6.96,markt,K1", b"L1,lamp,Eins,50.94,6.96,hafen,K2"), set(catalog()))
+    books.store.tenant(TOWN).import_rows(moved)
+    books.says(1, noon(FIRST) + timedelta(hours=3, minutes=10), LAMP_ENERGY, 1063.0)
+    books.run(noon(FIRST + DAY) + timedelta(hours=4))
+    (line,) = [one for one in books.store.tenant(TOWN).lamp_nights(FIRST, FIRST) if one.asset == "L1"]
+    assert (line.zone, line.circuit) == ("markt", "K1")
+    assert line.words == 49  # what came late is in it
 
 
 def test_a_counter_that_went_on_in_silence_fills_the_nights_before(books: Books):

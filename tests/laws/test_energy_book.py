@@ -93,6 +93,13 @@ def test_the_oldest_nights_are_forgotten_some_at_a_time(store: Store):
     assert store.tenant(B).booked() is None
 
 
+def test_each_town_forgets_its_own_share(store: Store):
+    for town in (A, B):
+        store.book_nights(town, [line(night=NIGHT - timedelta(days=number)) for number in range(3)], NOW)
+    assert store.drop_nights(NIGHT, limit=1) == 2
+    assert [len(store.tenant(town).lamp_nights(date.min, NIGHT)) for town in (A, B)] == [2, 2]
+
+
 def test_figures_of_a_town(store: Store):
     town = store.tenant(A)
     assert town.factors().at(FactorKind.PRICE, NIGHT) in SHIPPED
