@@ -81,7 +81,7 @@ Now = Annotated[datetime, Depends(now)]
 
 def rails(here: Here) -> Limits:
     """The guard-rails of wishes for light, as they are set."""
-    return Limits.of(here.settings.guards)
+    return Limits.of(here.settings.guards, here.settings.chirpstack.rx2_dr)
 
 
 Rails = Annotated[Limits, Depends(rails)]

@@ -76,7 +76,8 @@ def propose(town: TenantStore, targets: Collection[Target], wish: Wish, *, who: 
     case = _case(town, override, who.role.value, now)
     findings = guards.check(case, limits)
     needs_second = any(finding.weight is Weight.SECOND for finding in findings)
-    return Proposal(replace(override, needs_second=needs_second), case.lamps, findings, _estimate(town, case.lamps))
+    return Proposal(replace(override, needs_second=needs_second), case.lamps, findings,
+                    _estimate(town, case.lamps, limits.rx2_dr))
 
 
 def place(town: TenantStore, targets: Collection[Target], wish: Wish, *, who: Actor, now: datetime,
@@ -87,7 +88,7 @@ def place(town: TenantStore, targets: Collection[Target], wish: Wish, *, who: Ac
     proposal = propose(town, targets, wish, who=who, now=now, limits=limits)
     guards.refuse(proposal.findings)
     _check_typed(proposal, wish)
-    estimate = proposal.estimate or views.estimate_for(town, proposal.lamps)
+    estimate = proposal.estimate or views.estimate_for(town, proposal.lamps, limits.rx2_dr)
     override = proposal.override
     record(town, who, now, "override", _named(override.targets), _described(override))
     ending = _outlived(town, override, now) if not override.needs_second else []
@@ -170,9 +171,9 @@ def _existing(town: TenantStore, lamps: Iterable[Luminaire], targets: Collection
     return found
 
 
-def _estimate(town: TenantStore, lamps: Sequence[Luminaire]) -> Estimate | None:
+def _estimate(town: TenantStore, lamps: Sequence[Luminaire], rx2_dr: int) -> Estimate | None:
     try:
-        return views.estimate_for(town, lamps)
+        return views.estimate_for(town, lamps, rx2_dr)
     except Refused:
         return None
 

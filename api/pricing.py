@@ -5,11 +5,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from api.library import codecs_for
-from city.airtime import DATA_RATES, Estimate
+from city.airtime import DATA_RATES, RX2_DR, Estimate
 from city.budget import USED_SHARE
 from city.casting import Air, Net, cover, priced
 from city.errors import Refused, Unsupported
 from city.ids import AssetId, DevEui, GatewayId
+from city.losses import learnt
 from city.multicast import RadioGroup, nets_of
 from city.orders import LevelNotice, Order, SetLevel
 from city.places import Device, Luminaire, Site
@@ -20,20 +21,21 @@ from city.reporting import reports_within_s, silence_after_s
 from city.store.ports import TenantStore
 from decoders.codec import Codec
 
-RX2_SF = 12  # ChirpStack's EU868 default for class C downlinks is RX2 at DR0; assumed until a gateway has sent one
 SCRIPT_ORDER = 8  # bytes that an order by a town's own script is taken to have
 
 
-def price(town: TenantStore, lamps: Iterable[Luminaire], level: int | None = None, *, share: float = USED_SHARE) -> Estimate:
+def price(town: TenantStore, lamps: Iterable[Luminaire], level: int | None = None, *, share: float = USED_SHARE,
+          rx2_dr: int = RX2_DR) -> Estimate:
     """What it costs to tell these lamps a level (None: as programmed) now. `share`: of the lawful time on air that orders
-    may use. Raises Unsupported where none of them has a controller that dims."""
+    may use; `rx2_dr`: the data rate of class C where nothing was sent yet. How much of it is lost is learnt from what was told
+    before (city.losses). Raises Unsupported where none of them has a controller that dims."""
     chosen = list(lamps)
-    air = _Air.of(town, chosen)
+    air = _Air.of(town, chosen, rx2_dr)
     if not air.devices:
         raise Unsupported("No lamp here has a controller that can dim it.", field="level", rule="can dim")
     spread = air.report_s
     reach = air.reach_of
-    frames = Air(air.payload(level), air.sf, share, verify_s=silence_after_s(spread), report_s=spread)
+    frames = Air(air.payload(level), air.sf, share, learnt(town.tried()), verify_s=silence_after_s(spread), report_s=spread)
     return priced(cover(air.devices, air.nets), reach, frames, hears=by_neighbours(reach, air.sites))
 
 
@@ -45,16 +47,18 @@ class _Air:
     groups: Sequence[RadioGroup]
     nets: Sequence[Net]
     sites: Mapping[DevEui, Site]
+    rx2_dr: int
 
     @classmethod
-    def of(cls, town: TenantStore, lamps: Collection[Luminaire]) -> "_Air":
+    def of(cls, town: TenantStore, lamps: Collection[Luminaire], rx2_dr: int) -> "_Air":
         by_asset = {device.asset: device for device in town.devices()}
         codecs = codecs_for(town, by_asset.values())
         able = [device for lamp in lamps if (device := _dimming(by_asset, lamp.id, codecs)) is not None]
         groups = town.radio_groups()
         nets = nets_of(groups, town.radio_members()) if groups else []
         return cls(frozenset(device.dev_eui for device in able), [codecs[model] for model in {one.model for one in able}],
-                   town.states(), groups, nets, {by_asset[lamp.id].dev_eui: lamp.site for lamp in lamps if lamp.id in by_asset})
+                   town.states(), groups, nets, {by_asset[lamp.id].dev_eui: lamp.site for lamp in lamps if lamp.id in by_asset},
+                   rx2_dr)
 
     def payload(self, level: int | None) -> int:
         """Bytes of the longest order among the models."""
@@ -62,14 +66,15 @@ class _Air:
 
     @property
     def sf(self) -> int:
-        """The slowest spreading factor that is used for them; else for any device of the town, since all share RX2's."""
+        """The slowest spreading factor that is used for them; else for any device of the town, since all share RX2's; else
+        RX2's as the network server is set."""
         own = [state for device in self.devices if (state := self.states.get(device)) is not None]
         for states in (own, self.states.values()):
             used = [factor for state in states if isinstance(factor := state.value(RADIO_DOWNLINK_SF), int)]
             used += [DATA_RATES[group.dr].sf for group in self.groups if group.dr < len(DATA_RATES)]
             if used:
                 return max(used)
-        return RX2_SF
+        return DATA_RATES[min(max(self.rx2_dr, 0), 5)].sf
 
     @property
     def report_s(self) -> float:
@@ -78,7 +83,8 @@ class _Air:
         gateways = max(round(sum(heard) / len(heard)), 1) if heard else 1
         notices = all(_says(codec, LevelNotice(60, 60)) for codec in self.codecs)
         configs = [state.config for device in self.devices if (state := self.states.get(device)) is not None] or [{}]
-        return max(reports_within_s(config, len(self.devices), notices=notices, gateways=gateways) for config in configs)
+        alike = {frozenset(config.items()): config for config in configs}  # of ten thousand lamps, few differ
+        return max(reports_within_s(config, len(self.devices), notices=notices, gateways=gateways) for config in alike.values())
 
     @property
     def reach_of(self) -> Mapping[DevEui, Sequence[GatewayId]]:

@@ -61,7 +61,8 @@ class TownOut(BaseModel):
 
 class EstimateOut(BaseModel):
     """What a dim costs. `last_s`: seconds until the last lamp obeys, `known_s`: until it has said so; `unicast_frames` and
-    `unicast_last_s`: the same by single messages; `casts`: multicast groups that are told."""
+    `unicast_last_s`: the same by single messages; `casts`: multicast groups that are told;
+    `loss`: the share of downlinks, 0 to 1, that is reckoned to be lost, as this town's were lately."""
 
     lamps: int
     frames: int
@@ -72,13 +73,14 @@ class EstimateOut(BaseModel):
     casts: int
     gateways: int
     known_s: float
+    loss: float
 
     @classmethod
     def of(cls, estimate: Estimate) -> Self:
         return cls(lamps=estimate.lamps, frames=estimate.frames, airtime_s=round(estimate.airtime_s, 3),
                    last_s=round(estimate.last_s, 1), unicast_frames=estimate.unicast_frames,
                    unicast_last_s=round(estimate.unicast_last_s, 1), casts=estimate.casts, gateways=estimate.gateways,
-                   known_s=round(estimate.known_s, 1))
+                   known_s=round(estimate.known_s, 1), loss=round(estimate.loss, 4))
 
 
 class ProgressOut(BaseModel):

@@ -12,7 +12,7 @@ from enum import Enum
 
 from api.library import codecs_for
 from api.pricing import price
-from city.airtime import Estimate
+from city.airtime import RX2_DR, Estimate
 from city.alarms import Alarm, AlarmKind
 from city.commands import Command, State
 from city.errors import NotFound
@@ -226,9 +226,10 @@ def _of_zone(overrides: Iterable[Override], zone: ZoneId) -> Override | None:
     return next((wish for wish in overrides if Target("zone", zone) in wish.targets), None)
 
 
-def estimate_for(town: TenantStore, lamps: Iterable[Luminaire]) -> Estimate:
-    """What one order to these lamps costs. Raises Unsupported where none of them has a controller that dims."""
-    return price(town, lamps)
+def estimate_for(town: TenantStore, lamps: Iterable[Luminaire], rx2_dr: int = RX2_DR) -> Estimate:
+    """What one order to these lamps costs, at that data rate where nothing was sent yet. Raises Unsupported where none of
+    them has a controller that dims."""
+    return price(town, lamps, rx2_dr=rx2_dr)
 
 
 def dimmable(town: TenantStore) -> set[AssetId]:

@@ -62,6 +62,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.ACKED, Event.TXACK): State.ACKED,  # events of ChirpStack have no order among them
     (State.ACKED, Event.ACK): State.ACKED,
     **{(state, Event.CONFIRM): State.APPLIED for state in (State.SENT, State.SCHEDULED, State.ACKED)},
+    (State.PLANNED, Event.CONFIRM): State.APPLIED,  # to be sent again, but an earlier attempt has been heard
     **{(state, Event.DEVIATE): State.PLANNED for state in (State.SENT, State.SCHEDULED, State.ACKED)},
     **{(state, Event.LOSE): State.PLANNED for state in (State.SENT, State.SCHEDULED, State.ACKED)},
     **{(state, Event.REJECT): State.FAILED for state in (State.SENT, State.SCHEDULED, State.ACKED)},
@@ -108,6 +109,11 @@ class Command:
     note: str = ""
     cast: str = ""
     quiet_until: datetime | None = None
+
+    @property
+    def alone(self) -> int:
+        """How often the device was told it alone."""
+        return self.attempts - bool(self.cast) if self.attempts else 0
 
     @property
     def queue_id(self) -> str:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from math import cos, hypot, radians
 
+from city.airtime import RX2_DR
 from city.errors import Invalid
 from city.floors import DARK_BELOW, EARLY, LATE, core, dark_in_core, floor_key, lamp_floor, lawful
 from city.groups import resolve
@@ -51,20 +52,23 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The numbers of a town's guard-rails. `hours`: how long a wish of each role may last."""
+    """The numbers of a town's guard-rails. `hours`: how long a wish of each role may last. `rx2_dr`: the data rate of class C,
+    by which a wish is priced where nothing was sent yet."""
 
     typed_above: int = 200
     second_above: int = 1000
     dark_share: float = 0.5
     dark_least: int = 4
     hours: Mapping[str, int] = made(default_factory=lambda: {"operator": 24, "engineer": 7 * 24, "admin": 31 * 24})
+    rx2_dr: int = RX2_DR
 
 
     @classmethod
-    def of(cls, settings: Guards) -> "Limits":
+    def of(cls, settings: Guards, rx2_dr: int = RX2_DR) -> "Limits":
         """As they are set."""
         return cls(settings.typed_above, settings.second_above, settings.dark_percent / 100, hours={
-            "operator": settings.operator_hours, "engineer": settings.engineer_hours, "admin": settings.admin_hours})
+            "operator": settings.operator_hours, "engineer": settings.engineer_hours, "admin": settings.admin_hours},
+                   rx2_dr=rx2_dr)
 
 
 STANDARD = Limits()

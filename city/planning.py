@@ -18,8 +18,9 @@ from city.places import Luminaire
 
 RENEW_AHEAD = timedelta(minutes=10)  # a timed order that ends sooner is renewed
 OWN_CALENDAR_GRACE = timedelta(minutes=25)  # lamps switch on and off by themselves; they get this long to say so
-EXPIRES_AFTER = timedelta(minutes=5)
-MAX_ATTEMPTS = 3
+EXPIRES_AFTER = timedelta(minutes=15)  # of an order for light: a thousand lamps are told one by one within it, lost ones again
+ASKED_WITHIN = timedelta(minutes=5)  # … of a question what a lamp does
+MAX_ATTEMPTS = 3  # to tell a lamp alone; what a group was told before does not count
 ASK_AFTER = timedelta(seconds=30)  # a lamp that confirmed receipt but has not reported since is asked what it does
 VERIFY = "verify"  # origin of such a question
 TELL_AGAIN = timedelta(hours=1)  # a lamp that nobody hears the level of may have gone on with its own program meanwhile
@@ -64,7 +65,8 @@ class Obeyed(Protocol):
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """One lamp for the planner: its device, what is wanted, what it last reported, what it was last made to do; and `own`,
-    the level that it burns at now by the program that it has confirmed to hold, None where nobody knows of one."""
+    the level that it burns at now by the program that it has confirmed to hold, None where nobody knows of one. `by_hand`: it
+    last said that an order holds it; None where it gives no reasons."""
 
     lamp: Luminaire
     device: DevEui
@@ -75,6 +77,7 @@ class Wanted:
     last_applied: Obeyed | None
     live: tuple[Command, ...]
     own: int | None = None
+    by_hand: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ def follow_up(live: Command, abilities: Abilities, now: datetime) -> Command:
     within = abilities.report_within if live.state is State.ACKED else abilities.answer_within
     if now - (live.changed_at or live.sent_at) <= within:
         return live
-    if live.attempts >= MAX_ATTEMPTS:
+    if live.alone >= MAX_ATTEMPTS:
         return advance(live, Event.GIVE_UP, now, f"no answer to {live.attempts} attempts")
     return advance(live, Event.LOSE, now, "no answer in time")
 
@@ -144,17 +147,27 @@ def _needed(wanted: Wanted, now: datetime) -> Order | None:
 def _own_calendar(wanted: Wanted, held: datetime | None, now: datetime) -> Order | None:
     """What it does by itself is the lamp's own doing: release it if it is held, correct it only if it fails to."""
     want, last = wanted.setpoint, wanted.last_applied
-    if held is not None and last is not None and isinstance(last.order, SetLevel) and last.order.level != want.level:
+    if held is not None and last is not None and isinstance(last.order, SetLevel) and last.order.level != want.level \
+            and not _has_let_go(wanted, last):
         return _released(wanted, now)
     if any(isinstance(live.order, SetLevel) and live.order.level != want.level for live in _others_under_way(wanted)):
         return _released(wanted, now)
     reported = wanted.level is not None and wanted.level_at is not None and wanted.level_at >= want.since
-    if not reported or round(wanted.level or 0) == want.level or now - want.since < OWN_CALENDAR_GRACE:
+    if not reported or round(wanted.level or 0) == want.level:
         return None
     if last is not None and isinstance(last.order, Resume) and last.changed_at is not None \
             and (wanted.level_at or now) <= last.changed_at + wanted.abilities.report_within:
         return None  # released a moment ago, its report is still to come
-    return SetLevel(want.level, _minutes(wanted, now))
+    if wanted.by_hand:
+        return _released(wanted, now)  # an order that nobody saw it obey; it will not come to its own program
+    return SetLevel(want.level, _minutes(wanted, now)) if now - want.since >= OWN_CALENDAR_GRACE else None
+
+
+def _has_let_go(wanted: Wanted, last: Obeyed) -> bool:
+    """Whether the lamp, which that order made burn otherwise, has reported since that it burns as wanted, and not by hand."""
+    return (wanted.abilities.reports_level and wanted.level is not None and round(wanted.level) == wanted.setpoint.level
+            and wanted.level_at is not None and last.changed_at is not None and wanted.level_at > last.changed_at
+            and not wanted.by_hand)
 
 
 def _held_until(wanted: Wanted, now: datetime) -> datetime | None:
@@ -235,7 +248,7 @@ def _is_to_be_asked(wanted: Wanted, now: datetime) -> bool:
 
 def _question(wanted: Wanted, now: datetime) -> Command:
     return command(tenant=wanted.lamp.tenant, device=wanted.device, asset=wanted.lamp.id, order=ReadStatus(),
-                   origin=VERIFY, priority=Priority.OVERRIDE, now=now, expires_at=now + EXPIRES_AFTER)
+                   origin=VERIFY, priority=Priority.OVERRIDE, now=now, expires_at=now + ASKED_WITHIN)
 
 
 def _addressed(wanted: Wanted, order: Order, now: datetime) -> Command:

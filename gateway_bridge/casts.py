@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 
 from city.airtime import DATA_RATES, SCHEDULER_S, Estimate, time_on_air
 from city.budget import Spent
-from city.casting import MARGIN_S, REPEATS, Air, Cast, Cover, cover, priced
+from city.casting import LOSS, MARGIN_S, REPEATS, Air, Cast, Cover, cover, priced
 from city.commands import Command, Event, Priority, State, advance, cast
 from city.ids import DevEui, GatewayId, TenantId
+from city.losses import learnt
 from city.multicast import CastRun, RadioGroup, after_round, measured
 from city.orders import LevelNotice, Order, Resume, SetLevel
 from city.places import Luminaire
@@ -32,6 +33,7 @@ from gateway_bridge.towns import Town
 
 PATIENCE = timedelta(seconds=30)  # for the network server to take a cast's first round; then its lamps are told alone
 TRY_AGAIN = timedelta(seconds=5)
+LEARN_EVERY = timedelta(minutes=10)  # what share of downlinks a town loses
 MEASURED_AFTER = timedelta(minutes=30)  # a cast's outcome, whatever is still under way
 MOST_COMMANDS = 100_000
 Knows = Callable[[DevEui], Known | None]
@@ -79,12 +81,14 @@ class Casts:
     def __init__(self, groups: Multicast, pace: Pace, together: bool) -> None:
         self._groups, self._pace, self._together = groups, pace, together
         self._runs: dict[TenantId, dict[str, CastRun]] = {}
+        self._losses: dict[TenantId, tuple[datetime, float]] = {}  # what a town loses, as was learnt then
         self._busy: dict[str, datetime] = {}  # until when a group's queue has something, by the group's id
 
     def forget(self) -> None:
         """Another process steers."""
         self._runs.clear()
         self._busy.clear()
+        self._losses.clear()
 
     def read(self, own: TenantStore) -> None:
         """The casts that were under way when this process began to steer. Raises StoreDown."""
@@ -128,6 +132,8 @@ class Casts:
 
     def go_on(self, town: Town, own: Callable[[], TenantStore], knows: Knows, now: datetime) -> Move:
         """The next rounds of a town's casts, and the ends of those that are over."""
+        if self._groups.nets(town.tenant.id):
+            self._learn(town.tenant.id, own, now)
         runs = self._runs.get(town.tenant.id, {})
         moves = [self._next(town, run, own, knows, now) for run in list(runs.values()) if now >= run.next_at]
         return joined(move for move in moves if move is not None)
@@ -139,6 +145,11 @@ class Casts:
             return self._given_up(run, knows, now, why)
         self._runs.setdefault(run.tenant, {})[run.id] = run
         return Move(changes=AirChanges(casts=(run,)))
+
+    def _learn(self, tenant: TenantId, own: Callable[[], TenantStore], now: datetime) -> None:
+        known = self._losses.get(tenant)
+        if known is None or not timedelta() <= now - known[0] < LEARN_EVERY:
+            self._losses[tenant] = now, learnt(own().tried())
 
     # -- one cast
 
@@ -153,7 +164,8 @@ class Casts:
         if not self._pace.fits(group.gateways, seconds, key.priority, now):
             return None
         within = max(report_within_s(some[device][0], len(one.lamps)) for device in one.lamps)
-        air = Air(len(frame.data), DATA_RATES[group.dr].sf, together=self._together, verify_s=silence_after_s(within),
+        _, loss = self._losses.get(tenant, (now, LOSS))
+        air = Air(len(frame.data), DATA_RATES[group.dr].sf, loss=loss, together=self._together, verify_s=silence_after_s(within),
                   report_s=within)
         heard = now + timedelta(seconds=SCHEDULER_S + len(group.gateways) * MARGIN_S)  # by nearly all, with the first round
         name = str(uuid.uuid5(_NAMESPACE, f"{tenant}|{group.id}|{key}|{now.isoformat()}"))

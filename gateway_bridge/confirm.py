@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from city.commands import Command, Event, State, advance, can
 from city.errors import Refused
+from city.losses import ANSWER_LOST
 from city.orders import MulticastGroup, Order, ReadStatus, ReadTask, Reboot, Resume, SetLevel, Setting
 from city.planning import MAX_ATTEMPTS, is_applied
 from city.quantities import (
@@ -46,11 +47,12 @@ class Said:
 
 
 def after_uplink(live: Iterable[Command], codec: Codec, at_ns: int, measurements: Sequence[Measurement],
-                 now: datetime) -> tuple[Command, ...]:
+                 now: datetime, *, holes: int = 0) -> tuple[Command, ...]:
     """The commands that the uplink moved on. A level or a reason counts only if it was heard after the sending. A codec
-    that cannot say the order here (a town's script, whose encoder runs elsewhere) recognises no echo of it."""
+    that cannot say the order here (a town's script, whose encoder runs elsewhere) recognises no echo of it. `holes`: which of
+    the frames before this one nobody has heard (city.counters)."""
     said = Said(from_ns(at_ns), tuple(measurements))
-    return _changed(live, lambda command: _after_uplink(command, codec, said, now))
+    return _changed(live, lambda command: _explained(command, _after_uplink(command, codec, said, now), holes))
 
 
 def after_txack(live: Iterable[Command], queue_id: str, now: datetime) -> tuple[Command, ...]:
@@ -121,10 +123,10 @@ def encoded(codec: Codec, order: Order) -> Frame | None:
 
 def _after_uplink(command: Command, codec: Codec, said: Said, now: datetime) -> Command:
     sent_at = command.sent_at
-    if sent_at is None or command.state is State.PLANNED:
+    if sent_at is None or said.at < sent_at - CLOCKS_DIFFER:
         return command
-    if said.at < sent_at - CLOCKS_DIFFER:
-        return command
+    if command.state is State.PLANNED:
+        return _obeyed_late(command, said, now)
     echo = _echo(codec, command.order)
     if echo:
         command = _answered(command, echo, said, now)
@@ -136,6 +138,21 @@ def _after_uplink(command: Command, codec: Codec, said: Said, now: datetime) -> 
     if obeyed is False and _had_time(command, codec, said.at):
         return _setback(command, Event.DEVIATE, now, "the device reports another state")
     return command
+
+
+def _explained(before: Command, after: Command, holes: int) -> Command:
+    """Whether the attempts before went unanswered because the answer was lost, not the order: then frames are missing just
+    before this one, about two to an attempt (the answer, and a report of the new level)."""
+    answered = before.state in (State.SENT, State.SCHEDULED) and after.state in (State.ACKED, State.APPLIED)
+    just_before = (1 << 2 * max(before.alone - 1, 0)) - 1 << 1
+    return replace(after, note=ANSWER_LOST) if answered and before.alone > 1 and holes & just_before else after
+
+
+def _obeyed_late(command: Command, said: Said, now: datetime) -> Command:
+    """It waits to be sent again, but the device reports that it has heard an earlier attempt. Not of an order that holds for
+    a while: the level that it asks for may be that of the former one, whose time it was to prolong."""
+    late = command.attempts and command.holds_until is None and command.sent_at is not None and said.at > command.sent_at
+    return _step(command, Event.CONFIRM, now, "it was heard after all") if late and _obeyed(command, said) else command
 
 
 def _echo(codec: Codec, order: Order) -> str:
@@ -194,7 +211,7 @@ def _step(command: Command, event: Event, now: datetime, note: str = "") -> Comm
 def _setback(command: Command, event: Event, now: datetime, note: str) -> Command:
     if not can(command, event):
         return command
-    if command.attempts >= MAX_ATTEMPTS:
+    if command.alone >= MAX_ATTEMPTS:
         return advance(command, Event.GIVE_UP, now, f"{note}, after {command.attempts} attempts")
     return advance(command, event, now, note)
 

@@ -253,7 +253,7 @@ def _uplink(up: Uplink, known: Known, now: datetime, read: Read | None) -> Handl
     handled = _entered(known, state, up.at_ns, key, [*said, *_radio(up)], now, f_port=up.f_port, data=data)
     if not known.alarms and not known.live:
         return handled
-    commands = confirm.after_uplink(known.live, codec, up.at_ns, said, now) if known.live else ()
+    commands = confirm.after_uplink(known.live, codec, up.at_ns, said, now, holes=handled.known.state.holes) if known.live else ()
     return _with_commands(_readable_again(handled, up.at_ns) if known.alarms else handled, commands, now)
 
 

@@ -11,12 +11,13 @@ from city.alarms import Alarm, AlarmKind, begin, watch_silence
 from city.commands import Command, Event, Priority, State, advance, command
 from city.errors import Invalid
 from city.ids import AssetId, CommandId, DevEui, TenantId
-from city.orders import Order, ReadStatus, SetLevel, StatusInterval
+from city.orders import LevelNotice, Order, ReadStatus, SetLevel, StatusInterval
 from city.orders import from_json as order_from_json
 from city.parking import sign_of_life
 from city.places import Luminaire
 from city.planning import (
     ASK_AFTER,
+    ASKED_WITHIN,
     OWN_CALENDAR_GRACE,
     RENEW_AHEAD,
     TELL_AGAIN,
@@ -27,14 +28,15 @@ from city.planning import (
     is_its_own,
     plan,
 )
-from city.quantities import DEVICE_BOOT, LAMP_LEVEL
+from city.quantities import DEVICE_BOOT, LAMP_LEVEL, LAMP_REASON
 from city.readings import DeviceState, from_ns
+from city.reporting import reports_within_s, silence_after_s
 from city.store.ports import Known
 from decoders.catalog import catalog
 from decoders.codec import Codec
 from gateway_bridge.configuring import AFTER_HEARTBEAT, configuring, hold_off, missing
 from gateway_bridge.configuring import configs as configs
-from gateway_bridge.confirm import encoded
+from gateway_bridge.confirm import BY_HAND, encoded
 from gateway_bridge.reading import Key, Own
 from gateway_bridge.towns import Applied, Essence, Town, essence, was_never_sent
 
@@ -45,6 +47,10 @@ STARTING = timedelta(minutes=10)  # a lamp that has restarted burns at its fallb
 CROWD_ASKED = timedelta(minutes=10)  # after an order was received, where so many have one that their reports take long
 HORIZON = timedelta(minutes=5)  # every device is looked at more often than this
 JUST_AFTER = timedelta(microseconds=1)
+CROWDED = 1000  # lamps that are taken to report at once where nobody knows how long each takes
+BACK_TO_LIGHT = timedelta(minutes=3)  # after a lamp that is darker than its program could not be told, until the next try
+PROGRAM = "program"  # origin of what nobody wished otherwise
+_MUTE = Abilities(dims=False, max_minutes=None)
 ASKED, ASKED_FOR = "ask", timedelta(minutes=5)  # after that nobody waits for the answer any more
 
 
@@ -104,7 +110,8 @@ def decide_in_full(town: Town, item: Served | None, known: Known, now: datetime)
     new = [_hurried(one, town) for one in asked if _may_try(one, town.failed, known.state, now)]
     ended = [*planned.superseded, *unwanted]
     live |= {command.id: command for command in (*new, *ended)}
-    moved = followed_up([command for command in live.values() if command.state.live], item, now)
+    abilities = _patient(town, item, known.state, now) if item else _MUTE
+    moved = followed_up([command for command in live.values() if command.state.live], abilities, now)
     live |= {command.id: command for command in moved}
     alarms = failure_alarms(moved, known.alarms, now)
     if lamp is not None:
@@ -112,8 +119,8 @@ def decide_in_full(town: Town, item: Served | None, known: Known, now: datetime)
     if item is not None:
         alarms += silence_alarms(town.tenant.id, item, known, now)
     tried = {one.id for one in new}
-    held_off = [town.failed[essence(one)] + hold_off(one.origin) for one in asked if one.id not in tried]
-    times = [*held_off, *(at for one in live.values() if one.state.live for at in _deadlines(one, item)),
+    held_off = [town.failed[essence(one)] + _pause(one) for one in asked if one.id not in tried]
+    times = [*held_off, *(at for one in live.values() if one.state.live for at in _deadlines(one, abilities)),
              *(_turns(lamp, known.state) if lamp is not None else ())]
     return Decision(new, ended, moved, alarms, min((at for at in times if at > now), default=None))
 
@@ -152,17 +159,16 @@ def wanted(town: Town, item: Served, known: Known, now: datetime) -> Wanted | No
     if item.lamp is None or not state.application_id or not item.can_dim:
         return None
     want = town.setpoint(item.lamp, now)
-    abilities = patience(item.codec)
-    if town.crowded_until is not None and now < town.crowded_until:
-        abilities = replace(abilities, ask_after=CROWD_ASKED)
+    abilities = _patient(town, item, state, now)
     own = town.own_level(state.config, item.codec.model, want, now)
     return Wanted(item.lamp, item.device, abilities, want, _level(state, now, is_its_own(want, own)), state.at(LAMP_LEVEL),
-                  _remembered(town.applied.get(item.device), state), known.live, own)
+    reason = state.value(LAMP_REASON)
+                  _remembered(town.applied.get(item.device), state), known.live, own,
+                  by_hand=None if reason is None else reason == BY_HAND)
 
 
-def followed_up(live: Iterable[Command], item: Served | None, now: datetime) -> list[Command]:
+def followed_up(live: Iterable[Command], abilities: Abilities, now: datetime) -> list[Command]:
     """The live commands that time alone has moved on: expired, to be sent again, or given up."""
-    abilities = patience(item.codec) if item else Abilities(dims=False, max_minutes=None)
     pairs = [(before, follow_up(before, abilities, now)) for before in live if not is_quiet(before, now)]
     return [after for before, after in pairs if after is not before]
 
@@ -281,17 +287,27 @@ def _burns_on_its_own(town: Town, item: Served, lamp: Luminaire, state: DeviceSt
                                           and applied.holds_until - now > RENEW_AHEAD + HORIZON)
 
 
-def _deadlines(item: Command, served: Served | None) -> Iterator[datetime]:
+def _patient(town: Town, item: Served, state: DeviceState, now: datetime) -> Abilities:
+    """The model's patience; in a crowd a lamp gets the random time of its notice before it is asked, and nobody tells it again
+    what it has acknowledged until that question had its time: both would only crowd the air."""
+    abilities = patience(item.codec)
+    if town.crowded_until is None or now >= town.crowded_until:
+        return abilities
+    says = reports_within_s(state.config, CROWDED, notices=item.takes(LevelNotice(60, 60)))
+    ask_after = min(timedelta(seconds=silence_after_s(says)), CROWD_ASKED)
+    return replace(abilities, ask_after=ask_after, report_within=max(abilities.report_within, ask_after + ASKED_WITHIN))
+
+
+def _deadlines(item: Command, abilities: Abilities) -> Iterator[datetime]:
     """When time alone may move the command on."""
     if item.state is not State.ACKED:
         yield item.expires_at
     if item.sent_at is not None and item.state is not State.PLANNED:
-        abilities = patience(served.codec) if served else Abilities(dims=False, max_minutes=None)
         since = item.changed_at or item.sent_at
         if item.quiet_until is not None:
             yield item.quiet_until
         yield since + (abilities.report_within if item.state is State.ACKED else abilities.answer_within) + JUST_AFTER
-        yield since + ASK_AFTER
+        yield since + (ASK_AFTER if item.attempts > 1 else abilities.ask_after)
 
 
 def _turns(lamp: Wanted, state: DeviceState) -> Iterator[datetime]:
@@ -332,10 +348,16 @@ def _hurried(item: Command, town: Town) -> Command:
 
 
 def _may_try(item: Command, failed: Mapping[Essence, datetime], state: DeviceState, now: datetime) -> bool:
+def _pause(item: Command) -> timedelta:
+    """How long after an order has failed its like is not tried again; what makes a lamp as bright as its program cannot wait."""
+    back = item.origin == PROGRAM and item.priority in (Priority.SAFETY, Priority.OVERRIDE)
+    return BACK_TO_LIGHT if back else hold_off(item.origin)
+
+
     """Whether its like has not failed a moment ago; a device that has restarted since is tried at once, and so is one that
     was never told because no broker was there, or no time."""
     failed_at = failed.get(essence(item))
-    if failed_at is None or now - failed_at >= hold_off(item.origin):
+    if failed_at is None or now - failed_at >= _pause(item):
         return True
     restarted = state.at(DEVICE_BOOT)
     return restarted is not None and restarted > failed_at

@@ -77,7 +77,7 @@ _NUMBERED = {
     "light": _("light sensor, step {n}"),
 }
 _NOTES = (_("a newer order takes its place"), _("its time ran out"), _("no answer in time"),
-          _("no answer to {n} attempts"))
+          _("no answer to {n} attempts"), _("it was heard after all"), _("an earlier answer of the device was lost"))
 _ATTEMPTS = re.compile(r"no answer to (\d+) attempts\Z")
 
 

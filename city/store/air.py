@@ -1,18 +1,20 @@
 """Groups of radio, casts and time on air: a tenant's half, and what the bridge commits."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Table, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Table, case, delete, func, or_, select
 
 from city.airtime import Estimate
 from city.budget import Spent
-from city.commands import Priority
+from city.commands import Priority, State
 from city.errors import Conflict, NotFound
 from city.groups import Target
-from city.ids import GatewayId, TenantId
+from city.ids import DevEui, GatewayId, TenantId
+from city.losses import ANSWER_LOST, Tried
 from city.multicast import MAX_GROUPS, CastRun, GroupWish, Measured, Member, Membership, RadioGroup
 from city.orders import from_json, to_json
 from city.store import tables_air as tables
@@ -20,6 +22,11 @@ from city.store.database import Database, plain
 from city.store.port_air import AirChanges
 from city.store.rows import R
 from city.store.scope import Scope
+from city.store.tables import assets, commands
+from city.store.tables_steps import command_steps
+
+LOOKED_AT, MOST_TRIED = 10_000, 2_000  # of the newest orders that were obeyed; of those that were told alone
+_ANSWERED = (State.ACKED.value, State.APPLIED.value)
 
 
 class AirPart:
@@ -75,6 +82,26 @@ class AirPart:
         """Raises NotFound."""
         with self._scope.database.read() as connection:
             return _cast(self._scope.one(connection, tables.casts, "cast", tables.casts.c.id == id))
+
+    def tried(self) -> Sequence[Tried]:
+        """See AirStore. A cast's lamps count where they were told alone afterwards."""
+        orders, scope = commands.c, self._scope
+        lamps = scope.select(assets, assets.c.kind == "lamp").with_only_columns(assets.c.id)
+        obeyed = scope.select(commands, orders.state == State.APPLIED.value, orders.asset.in_(lamps)).with_only_columns(
+            orders.id, orders.device, orders.cast, orders.attempts, orders.created_at).order_by(
+            orders.created_at.desc()).limit(LOOKED_AT).subquery().c
+        alone = select(obeyed.id, obeyed.device, case((obeyed.cast == "", 1), else_=2).label("first")).where(
+            or_(obeyed.cast == "", obeyed.attempts > 1)).order_by(obeyed.created_at.desc()).limit(MOST_TRIED).subquery().c
+        steps = scope.select(command_steps, command_steps.c.state.in_(_ANSWERED)).subquery().c
+        explained = func.max(case((steps.note == ANSWER_LOST, 1), else_=0)).label("answer_lost")
+        query = select(alone.device, alone.first, func.min(steps.attempts).label("heard"), explained).where(
+            steps.command == alone.id, steps.attempts >= alone.first).group_by(alone.id, alone.device, alone.first)
+        told, lost = Counter[DevEui](), Counter[DevEui]()
+        with scope.database.read() as connection:
+            for row in connection.execute(query):
+                told[row.device] += 1
+                lost[row.device] += row.heard > row.first and not row.answer_lost
+        return [Tried(device, count, lost[device]) for device, count in sorted(told.items())]
 
     def spent(self, since: datetime) -> Sequence[Spent]:
         """Time on air of this town's orders since then, summed by gateway, sub-band and minute."""

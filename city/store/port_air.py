@@ -9,6 +9,7 @@ import msgspec
 from city.budget import Spent
 from city.groups import Target
 from city.ids import TenantId
+from city.losses import Tried
 from city.multicast import CastRun, GroupWish, Member, RadioGroup
 
 
@@ -54,6 +55,9 @@ class AirStore(Protocol):
         ...
     def cast(self, id: str) -> CastRun:
         """Raises NotFound."""
+        ...
+    def tried(self) -> Sequence[Tried]:
+        """How lately lamps heard what they were told alone: the newest orders that were obeyed, a few thousand at most."""
         ...
     def spent(self, since: datetime) -> Sequence[Spent]:
         """Time on air of this town's orders since then, summed by gateway, sub-band and minute."""

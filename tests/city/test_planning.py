@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from city.commands import Event, State, advance
+from city.commands import Event, Priority, State, advance, cast
 from city.ids import AssetId, DevEui, TenantId, ZoneId
 from city.lighting import Setpoint
 from city.orders import ReadStatus, Resume, SetLevel
@@ -189,3 +189,43 @@ def test_a_lamp_that_holds_its_program_is_released_after_an_override():
     assert not plan([by_own_program(50, level=20.0, last=held, live=(release,))], NOW).commands
     (live,) = plan([by_own_program(None, level=20.0, last=held)], NOW).commands
     assert live.order == SetLevel(50, 180)
+
+
+def held_at(level, minutes=240):
+    """An order that the lamp has obeyed half an hour ago."""
+    begun = NOW - timedelta(minutes=30)
+    want = Setpoint(level, "override", "override:o", begun, begun + timedelta(minutes=minutes))
+    (order,) = plan([wanted(want)], begun).commands
+    return applied(order, begun)
+
+
+def test_a_lamp_that_reports_to_burn_as_programmed_is_released_no_more():
+    done = held_at(40)
+    told = wanted(program_of(100, since=NOW), level=40.0, last=done, live=())
+    assert [one.order for one in plan([told], NOW).commands] == [Resume()]
+    again = replace(told, level=100.0, level_at=NOW - timedelta(minutes=1), by_hand=False)
+    assert plan([again], NOW).commands == ()
+    assert plan([replace(again, by_hand=None)], NOW).commands == ()  # a model that gives no reasons
+
+
+def test_a_lamp_that_burns_so_by_hand_is_released_all_the_same():
+    told = wanted(program_of(100, since=NOW), level=100.0, level_at=NOW - timedelta(minutes=1), last=held_at(40))
+    assert [one.order for one in plan([replace(told, by_hand=True)], NOW).commands] == [Resume()]
+
+
+def test_a_lamp_that_an_unseen_order_holds_dark_is_released_at_once_and_before_programs():
+    told = wanted(program_of(100, since=NOW - timedelta(minutes=2)), level=40.0, level_at=NOW - timedelta(minutes=1))
+    assert plan([told], NOW).commands == ()  # it may be about to switch by itself
+    (order,) = plan([replace(told, by_hand=True)], NOW).commands
+    assert (order.order, order.priority) == (Resume(), Priority.OVERRIDE)
+
+
+def test_what_a_group_was_told_is_no_attempt_to_tell_the_lamp_alone():
+    (order,) = plan([wanted(override_to(40))], NOW).commands
+    told = cast(order, "c1", NOW, quiet_until=NOW, order=order.order)
+    for minute in (1, 2, 3):
+        told = follow_up(told, NAS, NOW + timedelta(minutes=minute))
+        assert told.state is State.PLANNED
+        told = sent(told, NOW + timedelta(minutes=minute))
+    over = follow_up(told, NAS, NOW + timedelta(minutes=4))
+    assert (over.state, over.attempts, over.alone) == (State.FAILED, 4, 3)

@@ -7,6 +7,7 @@ import pytest
 
 from city.commands import Event, Priority, State, advance, command
 from city.ids import AssetId, DevEui, TenantId
+from city.losses import ANSWER_LOST
 from city.orders import FallbackLevel, ReadStatus, Resume, SetLevel
 from city.quantities import DEVICE_ECHO, DEVICE_REJECTED, LAMP_LEVEL, LAMP_POWER, LAMP_REASON
 from city.readings import to_ns
@@ -93,3 +94,28 @@ def test_a_refusal_names_the_port_and_an_error_of_the_makers():
 def test_a_question_is_answered_by_a_level_and_not_by_a_meter():
     assert state_after(told(ReadStatus()), LAMP_POWER(30)) is State.SENT
     assert state_after(told(ReadStatus()), LAMP_LEVEL(100)) is State.APPLIED
+
+
+def test_a_lamp_that_is_to_be_told_again_but_reports_that_it_was_released_has_heard_it():
+    waits = told(Resume(), Event.SEND, Event.LOSE)
+    assert state_after(waits, LAMP_REASON("profile-1")) is State.APPLIED
+    assert state_after(waits, LAMP_REASON("manual")) is State.PLANNED
+    assert state_after(waits, LAMP_REASON("profile-1"), seconds=-1) is State.PLANNED
+    assert state_after(told(Resume(), Event.SUPERSEDE), LAMP_REASON("profile-1")) is State.SUPERSEDED
+
+
+def test_the_level_of_an_order_that_holds_for_a_while_proves_nothing_while_it_waits_to_be_said_again():
+    assert state_after(told(SetLevel(40, 60), Event.SEND, Event.LOSE), LAMP_LEVEL(40)) is State.PLANNED
+
+
+@pytest.mark.parametrize(("events", "holes", "note"), [
+    ((Event.SEND, Event.LOSE, Event.SEND), 0b010, ANSWER_LOST),
+    ((Event.SEND, Event.LOSE, Event.SEND), 0b100, ANSWER_LOST),
+    ((Event.SEND, Event.LOSE, Event.SEND), 0b1000, ""),  # long before it was told
+    ((Event.SEND, Event.LOSE, Event.SEND), 0, ""),
+    ((Event.SEND,), 0b010, "")])
+def test_whether_an_order_or_its_answer_was_lost_shows_in_the_frames_that_are_missing(events, holes, note):
+    order = SetLevel(40, 60)
+    at = NOW + timedelta(seconds=60)
+    (after,) = after_uplink([told(order, *events)], NAS, to_ns(at), [echo_of(order)], at, holes=holes)
+    assert (after.state, after.note) == (State.ACKED, note)

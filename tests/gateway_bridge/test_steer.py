@@ -81,7 +81,7 @@ async def test_a_dim_goes_out_once_and_is_confirmed_by_the_lamps_own_word(town: 
     assert topic == f"application/{APPLICATION}/device/{EUI}/command/down"
     assert {key: down[key] for key in ("devEui", "confirmed", "fPort")} == {"devEui": EUI, "confirmed": False, "fPort": 60}
     assert base64.b64decode(down["data"]) == bytes.fromhex("09FE283C")
-    assert down["expiresAt"] == "2026-07-18T09:40:11.000Z"
+    assert down["expiresAt"] == "2026-07-18T09:50:11.000Z"
     assert down["id"] == only(town).id
     assert only(town).state is State.SENT
     await tick(town)
@@ -216,7 +216,7 @@ async def test_an_order_that_waited_for_the_broker_until_it_expired_is_no_alarm_
     await lamp.report(0, PROFILE)
     town.wish(40)
     town.link.connected = False
-    for _ in range(8):
+    for _ in range(18):
         await tick(town, 60)
     assert State.EXPIRED in {command.state for command in town.commands()}
     assert list(town.own.alarms()) == []

@@ -8,13 +8,15 @@ import pytest
 
 from city.airtime import Estimate
 from city.budget import Spent
-from city.commands import Priority, cast, command
+from city.commands import Command, Event, Priority, advance, cast, command
 from city.errors import Conflict, NotFound
 from city.groups import TOWN, Target
-from city.ids import AssetId, DevEui, GatewayId, TenantId
+from city.ids import AssetId, DevEui, GatewayId, TenantId, ZoneId
+from city.imports import ImportRow
+from city.losses import ANSWER_LOST, Tried
 from city.multicast import MAX_GROUPS, CastRun, GroupWish, Measured, Member, Membership, RadioGroup
 from city.orders import SetLevel
-from city.places import Site, Tenant
+from city.places import Restriction, Site, Tenant
 from city.store.port_air import AirChanges
 from city.store.ports import Facts, Store, TenantStore
 from tests.stores import new_store
@@ -110,3 +112,38 @@ def test_a_command_that_went_by_a_cast_comes_back_with_it(store: Store, town: Te
     kept = town.command(made.id)
     assert (kept.cast, kept.quiet_until, kept.order, kept.attempts) == ("c1", sent.quiet_until, SetLevel(40, 60), 1)
     assert kept.expires_at == sent.quiet_until + timedelta(minutes=5)
+
+
+def lit(store: Store, device: DevEui, *steps: tuple[Event, str], minute: int = 0, by: str = "", asset: str = "L1") -> None:
+    """An order to a lamp, step by step."""
+    now = NOW + timedelta(minutes=minute)
+    made: Command = command(tenant=TOWN_ID, device=device, asset=AssetId(asset), order=SetLevel(40, 60),
+                            origin=f"override:{minute}", priority=Priority.OVERRIDE, now=now,
+                            expires_at=now + timedelta(minutes=5))
+    store.commit(Facts(commands=(made,)))
+    if by:
+        made = cast(made, by, now, quiet_until=now, order=made.order)
+        store.commit(Facts(commands=(made,)))
+    for number, (event, note) in enumerate(steps):
+        made = advance(made, event, now + timedelta(seconds=number), note)
+        store.commit(Facts(commands=(made,)))
+
+
+SEND, ACK, CONFIRM, LOSE = (Event.SEND, ""), (Event.ACK, ""), (Event.CONFIRM, ""), (Event.LOSE, "no answer in time")
+
+
+def test_what_was_told_alone_and_whether_the_first_try_was_heard_is_known_by_lamp(store: Store, town: TenantStore) -> None:
+    town.import_rows([ImportRow(2 + line, AssetId(asset), kind, asset, Site(51.0, 8.1), ZoneId("markt"), None, None, "", None,
+                                "P4" if kind == "lamp" else "", Restriction.NONE)
+                      for line, (asset, kind) in enumerate((("L1", "lamp"), ("B1", "bay")))])
+    one, two, three, sensor = (DevEui(letter * 16) for letter in "abcd")
+    lit(store, one, SEND, ACK, CONFIRM)
+    lit(store, one, SEND, LOSE, SEND, CONFIRM, minute=1)  # lost
+    lit(store, one, SEND, ACK, LOSE, SEND, ACK, CONFIRM, minute=2)  # heard, but not reported
+    lit(store, two, SEND, LOSE, SEND, (Event.ACK, ANSWER_LOST), CONFIRM, minute=3)
+    lit(store, two, SEND, LOSE, SEND, LOSE, SEND, (Event.GIVE_UP, ""), minute=4)  # who never obeyed teaches nothing
+    lit(store, three, CONFIRM, minute=5, by="c1")  # nobody acknowledges a multicast
+    lit(store, three, LOSE, SEND, CONFIRM, minute=6, by="c2")
+    lit(store, three, LOSE, SEND, LOSE, SEND, CONFIRM, minute=7, by="c3")  # lost
+    lit(store, sensor, SEND, LOSE, SEND, CONFIRM, minute=8, asset="B1")
+    assert list(town.tried()) == [Tried(one, 3, 1), Tried(two, 1, 0), Tried(three, 2, 1)]
