@@ -260,6 +260,8 @@ def step_of(override: Override, active: bool, device: Device | None, states: Map
         return "applied"
     if not orders:
         return "waiting" if override.ended_at is None else "superseded"
+    if level is None and orders[0].state is State.APPLIED:
+        return "applied"  # it reports no level that could deviate
     return _STEP_OF[orders[0].state]
 
 

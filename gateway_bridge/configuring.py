@@ -36,7 +36,7 @@ PROGRAM = SunCalendar | Holidays | Profile | DimTask | RemoveTask
 def configuring(town: Town, item: "Served", known: Known, now: datetime, *,
                 reachable: bool = True) -> tuple[list[Command], list[Command]]:
     """Commands for settings that the device has not confirmed yet, and live ones that nobody wants any more. A program is told
-    to nobody who has been silent for too long, or has no power now: it would be lost."""
+    to nobody who has been silent for too long, or has no power now: it would be lost; nor to all at once."""
     state = known.state
     under_way = [command for command in known.live if _is_setting(command)]
     if not state.application_id:
@@ -46,7 +46,7 @@ def configuring(town: Town, item: "Served", known: Known, now: datetime, *,
                   if all(plain(command.order) != plain(order) for order in wanted)]
     due = [_config_command(town, item, order, now) for order in wanted
            if all(plain(command.order) != plain(order) for command in under_way)]
-    if not (reachable and _has_power(town, item, now)):
+    if not (reachable and _has_power(town, item, now) and _has_turn(town, item, now)):
         due = [one for one in due if one.origin != TABLES]
     return one_of_the_program(due, under_way, town.failed), superseded
 
@@ -75,7 +75,10 @@ def missing(town: Town, state: DeviceState, item: "Served", now: datetime) -> li
     else:
         config = town.configs.get(item.device)
         told = () if config is None else _delta(config, tuple(state.config.items()))
-    return [order for order in told if item.takes(order)]
+    orders = [order for order in told if item.takes(order)]
+    if item.codec.device_class != "A":  # which is told after its own uplinks, in other sub-bands: that is spread by itself
+        town.untold.note(item.device, state.gateway, sum(isinstance(order, PROGRAM) for order in orders))
+    return orders
 
 
 def configs(wishes: Mapping[DevEui, ConfigWish]) -> dict[DevEui, DeviceConfig]:
@@ -116,6 +119,13 @@ def _has_power(town: Town, item: "Served", now: datetime) -> bool:
         return True
     night = Night.around(now, town.programming.site)
     return night.sunset + FEEDER <= now < night.sunrise - FEEDER
+
+
+def _has_turn(town: Town, item: "Served", now: datetime) -> bool:
+    """Whether a program may be told to the device now. Where many lamps are being dimmed, that goes first."""
+    if town.crowded_until is not None and now < town.crowded_until:
+        return False
+    return item.codec.device_class == "A" or town.untold.has_turn(item.device, now)
 
 
 def _config_command(town: Town, item: "Served", order: Setting, now: datetime) -> Command:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
+from math import inf
 from time import perf_counter
 
 from city.commands import Command, Priority, State
@@ -68,10 +69,11 @@ class Mirror:
     """`read` may be called at any time; the other methods while nobody else changes the memory."""
 
     def __init__(self, store: Store, memory: Memory, *, least: int = LEAST, timer: Callable[[], float] = perf_counter,
-                 readers: Sequence[Callable[[TenantStore], None]] = (), local: Collection[str] = ()) -> None:
-        """`readers` are told of each town whose devices are read. `local`: models whose own programs run in local time."""
+                 readers: Sequence[Callable[[TenantStore], None]] = (), local: Collection[str] = (),
+                 each: float = inf) -> None:
+        """`readers` are told of each town whose devices are read. `local` and `each`: as of Town."""
         self._store, self._memory, self._news = store, memory, memory.follow()
-        self._readers, self._local = readers, local
+        self._readers, self._local, self._each = readers, local, each
         self._least, self._timer = least, timer
         self._pages: dict[TenantId, _Page] = {}
         self._registry = -1
@@ -198,8 +200,8 @@ class Mirror:
         return found
 
     def waiting_orders(self, tenant: TenantId) -> int:
-        """How many orders of the town wait to be sent."""
-        return sum(map(len, self._pages[tenant].planned.values()))
+        """How many orders of the town that somebody may be waiting for are still to be sent."""
+        return sum(at[0] < Priority.CONFIG.value for heap in self._pages[tenant].planned.values() for at, _ in heap)
 
     def lamps(self, tenant: TenantId) -> list[Known]:
         """What is known of the town's devices that serve a lamp."""
@@ -221,7 +223,7 @@ class Mirror:
     def _enrol(self) -> None:
         tenants = self._store.tenants()
         for tenant in tenants:
-            page = self._pages.setdefault(tenant.id, _Page(Town.of(tenant, self._local)))
+            page = self._pages.setdefault(tenant.id, _Page(Town.of(tenant, self._local, self._each)))
             if page.town.tenant != tenant:
                 page.town.tenant = tenant
                 page.urgent = True
@@ -267,6 +269,8 @@ class Mirror:
         page.devices = [self._shared(device.dev_eui) for device in own.devices()]
         if page.read_at is not None:  # at first all have their turn, since the program begins
             self._later.extend(page.devices if page.urgent else (one for one in page.devices if one not in before))
+        if set(page.devices) != before:
+            town.untold.begin(page.devices, now)
         town.applied = {self._shared(device): Applied.of(command)
                         for device, command in self._store.last_applied(town.tenant.id).items()}
         town.night_feeders = frozenset(one.id for one in own.circuits() if one.supply is Supply.NIGHT)

@@ -10,6 +10,7 @@ from city.budget import Budget, Spent, down_band
 from city.commands import Command, Priority, State
 from city.ids import DevEui, GatewayId
 from city.quantities import RADIO_DOWNLINK_SF
+from city.rationing import per_slot
 from city.readings import DeviceState
 from city.settings import Bridge, Chirpstack
 from city.store.ports import Known
@@ -32,13 +33,19 @@ class Pace:
     it is answered in other sub-bands, by the way. So does one of which no gateway is known."""
 
     def __init__(self, settings: Bridge, chirpstack: Chirpstack, spent: Iterable[Spent] = ()) -> None:
-        self._budget = Budget(min(settings.airtime_percent / 100, 1.0), spent)
+        self._share = min(settings.airtime_percent / 100, 1.0)
+        self._budget = Budget(self._share, spent)
         self._most = settings.outstanding
         self._sf = DATA_RATES[min(chirpstack.rx2_dr, len(DATA_RATES) - 1)].sf
         self._band = down_band()
         self._out: dict[DevEui, _Out] = {}
         self._counts: dict[GatewayId, int] = {}
         self._turns = Turns()
+
+    @property
+    def per_slot(self) -> float:
+        """Frames of lamps' programs that one gateway may send in a slot of their circle (city.rationing)."""
+        return per_slot(self._share, self._sf)
 
     def begin(self, known: Callable[[DevEui], Known | None], now: datetime) -> None:
         """A new look: what a gateway has sent, or nobody has heard of for a while, is not under way any more."""

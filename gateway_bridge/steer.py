@@ -151,7 +151,8 @@ class Steerer:
             self._radio = self._new_radio(self._store.all_spent(self._clock.now() - WINDOW))
             self._mirror = Mirror(self._store, self._memory, least=self._least,
                                   readers=(self._groups.read, self._radio[1].read),
-                                  local=frozenset(self._settings.local_clocks.replace(" ", "").split(",")))
+                                  local=frozenset(self._settings.local_clocks.replace(" ", "").split(",")),
+                                  each=self._radio[0].per_slot)
         self._looks += 1
         self._mirror.read(self._reader.scripts(), self._clock.now())
         self._begun = False

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 from sys import intern
 
 import msgspec
@@ -21,6 +22,7 @@ from firmware_config.compile import does
 from firmware_config.families import family
 from firmware_config.holding import Wish, Wishes
 from firmware_config.profile import DeviceConfig
+from gateway_bridge.telling import Untold
 
 Essence = tuple[DevEui, str, bytes]
 
@@ -42,7 +44,8 @@ class Applied(msgspec.Struct, frozen=True, gc=False):
 class Town:
     """What people want of one tenant, what its devices were last made to do, and what has failed a moment ago. `active` and
     `wants` are as of the time to which `moved_on` has brought it. `crowded_until`: until then so many lamps have something
-    to report that none is asked. `night_feeders`: circuits that have no power by day."""
+    to report that none is asked. `night_feeders`: circuits that have no power by day. `untold`: who lacks
+    parts of a program of its own."""
 
     tenant: Tenant
     programming: Programming
@@ -58,11 +61,13 @@ class Town:
     local: Collection[str] = ()
     night_feeders: Collection[CircuitId | None] = ()
     holding: Wishes | None = None
+    untold: Untold = field(default_factory=Untold)
 
     @classmethod
-    def of(cls, tenant: Tenant, local: Collection[str] = ()) -> "Town":
-        """A town of which nothing is known yet but where it is. `local`: models whose own programs run in local time."""
-        return cls(tenant, Programming(tenant.site, tenant.land), local=local)
+    def of(cls, tenant: Tenant, local: Collection[str] = (), each: float = inf) -> "Town":
+        """A town of which nothing is known yet but where it is. `local`: models whose own programs run in local time. `each`:
+        frames of such programs that one gateway may send in a slot (city.rationing)."""
+        return cls(tenant, Programming(tenant.site, tenant.land), local=local, untold=Untold(each))
 
     def setpoint(self, lamp: Luminaire, now: datetime) -> Setpoint:
         """What is wanted of the lamp at `now`, and why."""
@@ -78,6 +83,7 @@ class Town:
         """All that a lamp's controller is to be configured as, its program for this night included; None: nothing."""
         if self.holding is None or self.holding.evening != evening_of(now):
             self.holding = Wishes(self.programming, now, self.local)
+            self.untold.again(now)
         return self.holding.wish(lamp, model, self.configs.get(device))
 
     def own_level(self, confirmed: Mapping[str, str], model: str, want: Setpoint, now: datetime) -> int | None:

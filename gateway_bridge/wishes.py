@@ -94,6 +94,7 @@ NOTHING = Decision()
 
 def decide(town: Town, item: Served | None, known: Known, now: datetime) -> Decision:
     """What is to be done about one device, its town having been brought to `now`. `item` None: nobody can speak to it."""
+    town.untold.looked(known.device.dev_eui)
     if item is not None and quiet(town, item, known, now):
         return NOTHING
     return decide_in_full(town, item, known, now)

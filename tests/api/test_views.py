@@ -1,6 +1,7 @@
 """What people are shown of a lamp: one word, and setpoints that agree with city.lighting for every lamp."""
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from api import views
 from api.schemas import LuminaireOut
 from api.views import LampWord
 from city.alarms import AlarmKind, begin
-from city.commands import Command, Priority, command
+from city.commands import Command, Priority, State, command
 from city.groups import Target
 from city.ids import AssetId, DevEui, GatewayId, OverrideId, TenantId, ZoneId
 from city.lighting import Override, Setpoint
@@ -121,3 +122,15 @@ def test_twenty_thousand_lamps_are_shown_within_bounds():
     shown = [LuminaireOut.of(picture.view(lamp)) for lamp in lamps]
     assert time.process_time() - began < 3
     assert {view.state for view in shown} == {"ok"}
+
+
+def test_a_lamp_that_reports_no_level_has_applied_what_it_acknowledged() -> None:
+    wish = Override(OverrideId("o"), ALT, 40, NOW, NOW + timedelta(hours=1), "", "ada", NOW, (Target("lamp", AssetId("L1")),))
+    device = Device(DevEui("a" * 16), ALT, AssetId("L1"), "zenosmart/lcc")
+    order = command(tenant=ALT, device=device.dev_eui, asset=device.asset, order=SetLevel(40), origin="override:o",
+                    priority=Priority.OVERRIDE, now=NOW, expires_at=NOW + timedelta(hours=1))
+    applied = replace(order, state=State.APPLIED, attempts=1)
+    told = {device.dev_eui: DeviceState(device.dev_eui)}
+    assert views.step_of(wish, True, device, told, [applied]) == "applied"
+    says = Lasts.of({LAMP_LEVEL.name: Last(100.0, to_ns(NOW), to_ns(NOW))})
+    assert views.step_of(wish, True, device, {device.dev_eui: DeviceState(device.dev_eui, last=says)}, [applied]) == "deviating"
