@@ -32,6 +32,8 @@ _STATUS: tuple[tuple[type[CityError], int, str], ...] = (
     (errors.Unavailable, 503, "Out of reach for now"),
 )
 _TITLES = {404: "Not found", 405: "Not possible here", 413: "Too large", 415: "Not readable"}
+_BROKEN = {400: ("body", "readable"), 404: ("path", "exists"), 405: ("method", "allowed"), 413: ("body", "size"),
+           415: ("Content-Type", "readable")}  # by the framework itself
 _log = logging.getLogger(__name__)
 
 
@@ -149,8 +151,9 @@ async def _http_error(request: Request, error: Exception) -> Response:
             return page
     detail = {404: "There is nothing at this address.", 405: "This cannot be done at this address.",
               413: "The request is too large."}.get(error.status_code, "The request cannot be read.")
-    return _answer(request, title.title().replace(" ", ""), error.status_code, title, translate(language, detail), {},
-                   dict(error.headers or {}))
+    field, rule = _BROKEN.get(error.status_code, ("", ""))
+    return _answer(request, title.title().replace(" ", ""), error.status_code, title, translate(language, detail),
+                   {"field": field, "rule": rule}, dict(error.headers or {}))
 
 
 def _page(request: Request, error: CityError) -> Response | None:

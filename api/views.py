@@ -142,6 +142,11 @@ def luminaires(town: TenantStore, now: datetime, zone: ZoneId | None = None) -> 
     return _lamp_views(town, town.luminaires(zone), now)
 
 
+def luminaires_of(town: TenantStore, lamps: Sequence[Luminaire], now: datetime) -> list[LuminaireView]:
+    """These lamps of the town, in their order."""
+    return _lamp_views(town, lamps, now)
+
+
 def luminaire(town: TenantStore, asset: AssetId, now: datetime) -> LuminaireView:
     """One lamp; raises NotFound."""
     return _lamp_views(town, (lamp_of(town, asset),), now)[0]
@@ -151,7 +156,7 @@ def lamp_of(town: TenantStore, asset: AssetId) -> Luminaire:
     """The lamp of that number; raises NotFound also for a bay."""
     found = town.asset(asset)
     if not isinstance(found, Luminaire):
-        raise NotFound("There is no lamp “{asset}”.", field="asset", rule="exists", asset=asset)
+        raise NotFound("There is no lamp “{asset}”.", field="asset", rule="exists", asset=asset[:64])
     return found
 
 

@@ -81,7 +81,8 @@ def override(*, id: OverrideId, tenant: TenantId, targets: Collection[Target], l
     """An override of sound shape, from `start` (None: now) `until` then; what it may do to lamps is city.guards' to say.
 
     Raises Invalid, naming field and rule: level outside 0-100, an emergency that is not 100 %, no targets or too many, an
-    end that is past, before the start or more than 31 days away, a reason of more than 200 characters.
+    end that is past, before the start or more than 31 days away, a reason of more than 200 characters or with some that no one
+    sees, which could turn round what a second person reads.
     """
     begin = now if start is None else max(start, now)
     if level is not None and not 0 <= level <= 100:
@@ -99,5 +100,7 @@ def override(*, id: OverrideId, tenant: TenantId, targets: Collection[Target], l
         raise Invalid("An override ends within {days} days.", field="until", rule=f"≤ {LONGEST.days} d", days=LONGEST.days)
     if len(reason) > MAX_REASON:
         raise Invalid("A reason has at most {most} characters.", field="reason", rule="≤ 200", most=MAX_REASON)
+    if not reason.strip().isprintable():
+        raise Invalid("A reason has printable characters only, in one line.", field="reason", rule="printable")
     return Override(id, tenant, level, begin, until, reason.strip(), actor, now, tuple(sorted(set(targets))),
                     emergency=emergency, needs_second=needs_second)

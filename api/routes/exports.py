@@ -1,7 +1,7 @@
 """Tables for a spreadsheet: lamps with their three states, commands, alarms, overrides."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
@@ -16,6 +16,7 @@ from city.ids import ZoneId
 from city.store.ports import TenantStore
 
 MOST = 100_000
+FIRST = datetime(2000, 1, 1, tzinfo=UTC)  # no town of ours is older
 Chosen = Annotated[Variant, Query(description="rfc: RFC 4180, UTC; de: semicolons, decimal commas, local time")]
 Rows = Annotated[int, Query(ge=1, le=MOST)]
 Since = Annotated[AwareDatetime | None, Query(description="with its offset from UTC")]
@@ -38,6 +39,7 @@ def lamps(request: Request, town: Viewing, now: Now, zone: Annotated[str | None,
 def commands(request: Request, town: Viewing, now: Now, since: Since = None, limit: Rows = 10_000,
              variant: Chosen = "rfc") -> Response:
     """The newest first; those that changed since a time, or any. Keys and settings are not among it."""
+    since = None if since is None else max(since, FIRST)  # year 1 has no UTC to tell in the east
     return _table(request, town, "commands", COMMANDS, town.commands(changed_since=since, limit=limit), variant, now)
 
 

@@ -34,12 +34,13 @@ def luminaires(request: Request, town: Viewing, now: Now, zone: Annotated[str | 
                state: LampWord | None = None, limit: Annotated[int, Query(ge=1, le=MOST)] = 1000,
                cursor: Annotated[str, Query(max_length=64)] = "") -> Response:
     """Lamps by number, filtered and a page at a time."""
-    some = views.luminaires(town, now, ZoneId(zone) if zone else None)
-    matching = sorted((view for view in some if state is None or view.word is state), key=lambda view: view.lamp.id)
-    rest = [view for view in matching if view.lamp.id > cursor]
-    page = rest[:limit]
+    lamps = sorted(town.luminaires(ZoneId(zone) if zone else None), key=lambda lamp: lamp.id)
+    if state is not None:  # each lamp must be looked at to know which are meant
+        lamps = [view.lamp for view in views.luminaires_of(town, lamps, now) if view.word is state]
+    rest = [lamp for lamp in lamps if lamp.id > cursor]
+    page = views.luminaires_of(town, rest[:limit], now)
     return tagged(request, LuminairesOut(
-        luminaires=[LuminaireOut.of(view) for view in page], total=len(matching),
+        luminaires=[LuminaireOut.of(view) for view in page], total=len(lamps),
         cursor=page[-1].lamp.id if len(rest) > limit else None))
 
 

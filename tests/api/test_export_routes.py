@@ -265,3 +265,8 @@ def test_every_export_is_json_that_says_nothing_of_the_other_town(viewer: TestCl
         said = json.dumps(viewer.get(path).json())
         assert "b00000000000000" not in said
         assert ":neu:" not in said
+
+
+def test_any_time_may_be_asked_for_however_far_away(viewer: TestClient) -> None:
+    for since in ("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"):
+        assert viewer.get(f"{BASE}/exports/commands.csv", params={"since": since}).status_code == 200

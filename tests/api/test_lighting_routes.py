@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from api import views
 from city.commands import Event, Priority, advance, command
 from city.ids import ZoneId
 from city.orders import SetLevel
@@ -183,3 +184,18 @@ def test_viewers_look_and_do_not_touch(as_role):
 def test_an_end_at_the_edge_of_time_is_refused(operator, until):
     answer = operator.put("/api/v1/tenants/alt/zones/markt/override", json={"level": 40, "until": until})
     assert (answer.status_code, answer.json()["field"]) == (422, "until")
+
+
+@pytest.mark.parametrize("reason", ["Fest\N{RIGHT-TO-LEFT OVERRIDE}tseF", "Fest\nneu", "\x00", "a\x1b[2Jb"])
+def test_a_reason_cannot_hide_what_it_says(operator, reason):
+    answer = operator.put(f"{BASE}/luminaires/L1/override", json={"level": 60, "minutes": 5, "reason": reason})
+    assert (answer.status_code, answer.json()["field"], answer.json()["rule"]) == (422, "reason", "printable")
+
+
+def test_a_page_of_lamps_looks_at_those_on_it_only(operator, monkeypatch):
+    looked = []
+    view = views.Picture.view
+    monkeypatch.setattr(views.Picture, "view", lambda self, lamp: looked.append(lamp.id) or view(self, lamp))
+    page = operator.get(f"{BASE}/luminaires", params={"limit": 2, "cursor": "L2"}).json()
+    assert ([one["id"] for one in page["luminaires"]], page["total"], page["cursor"]) == (["L3", "L4"], 6, "L4")
+    assert looked == ["L3", "L4"]

@@ -97,6 +97,13 @@ def test_what_the_framework_refuses_is_a_problem_too(anonymous, method, path, st
     assert answer.status_code == status
     assert answer.headers["content-type"] == PROBLEM
     assert answer.json()["detail"]
+    assert (answer.json()["field"], answer.json()["rule"]) == {404: ("path", "exists"), 405: ("method", "allowed")}[status]
+
+
+def test_a_body_that_no_parser_gets_through_is_named(operator):
+    answer = operator.post("/api/v1/tenants/alt/talq/control-programs", content=b"[" * 50_000, headers={
+        "Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["field"], answer.json()["rule"]) == (400, "body", "readable")
 
 
 def test_a_body_that_is_too_large_is_refused(operator):
