@@ -93,8 +93,7 @@ def place(town: TenantStore, targets: Collection[Target], wish: Wish, *, who: Ac
     record(town, who, now, "override", _named(override.targets), _described(override))
     ending = _outlived(town, override, now) if not override.needs_second else []
     town.add_override(override, seen=seen)
-    for old in ending:
-        town.end_override(old.id, now)
+    _end_all(town, ending, who, now, limits)
     return override, estimate
 
 
@@ -109,8 +108,7 @@ def approve(town: TenantStore, id: OverrideId, *, who: Actor, now: datetime, lim
     guards.refuse(guards.check(_case(town, override, "admin", now), limits))
     approved = town.approve_override(id, who.name, now, seen=seen)
     record(town, who, now, "approve override", str(id), _described(override))
-    for old in _outlived(town, approved, now):
-        town.end_override(old.id, now)
+    _end_all(town, _outlived(town, approved, now), who, now, limits)
     return approved
 
 
@@ -137,6 +135,13 @@ def lamps_of(town: TenantStore, targets: Collection[Target]) -> list[Luminaire]:
     lamps, groups = town.luminaires(), town.programming().groups
     known_targets(targets, _existing(town, lamps, targets, groups))
     return resolve(targets, lamps, groups)
+
+
+def _end_all(town: TenantStore, wishes: Sequence[Override], who: Actor, now: datetime, limits: Limits) -> None:
+    for wish in wishes:
+        town.end_override(wish.id, now)
+    if wishes:
+        _end_what_is_left_wrong(town, who, now, limits)
 
 
 def _end_what_is_left_wrong(town: TenantStore, who: Actor, now: datetime, limits: Limits) -> None:

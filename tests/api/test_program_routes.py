@@ -129,6 +129,25 @@ def test_what_a_second_person_lets_hold_replaces_what_was_wished_before(town, op
     assert operator.get(f"{BASE}/luminaires/L1").json()["target"]["reason"] == "program"
 
 
+def test_light_that_is_replaced_by_shorter_light_leaves_no_circuit_dark(town, operator, person, clock):
+    ring(town)
+
+    def wishes(level: int, minutes: int, *lamps: str) -> None:
+        made = operator.post(f"{BASE}/overrides", json={"targets": [f"lamp:{one}" for one in lamps], "level": level,
+                                                        "minutes": minutes}).json()
+        if made["override"]["pending"]:
+            assert person("alt-engineer").post(f"{made['href']}/approve").status_code == 200
+        clock.advance(1)
+
+    wishes(0, 120, "L1", "L2")
+    wishes(100, 120, "L1", "L2")
+    wishes(0, 60, "L3", "L4")  # lawful: the others are lit for longer
+    wishes(100, 10, "L1", "L2")
+    clock.advance(15 * 60)
+    levels = [operator.get(f"{BASE}/luminaires/L{n}").json()["target"]["level"] for n in (1, 2, 3, 4)]
+    assert levels.count(0) <= 2
+
+
 def test_no_lamp_joins_a_group_that_is_dimmed(town, engineer, operator, person):
     ring(town)
     engineer.put(f"{BASE}/groups/eins", json={"name": "Eins", "members": ["L1"]})
