@@ -13,12 +13,13 @@ from city.commands import Command, Event, Priority, advance, command
 from city.errors import Invalid
 from city.ids import DevEui
 from city.nights import Night
-from city.orders import DimTask, Holidays, Profile, RemoveTask, Setting, SunCalendar
+from city.orders import DimTask, Holidays, Profile, ReadTask, RemoveTask, Setting, SunCalendar
 from city.readings import DeviceState
 from city.store.ports import ConfigWish, Known
 from firmware_config.delta import delta, plain
 from firmware_config.profile import DeviceConfig
 from firmware_config.profile import from_json as config_from_json
+from gateway_bridge.asking import READ_BACK, UNANSWERED, held, question, to_be_asked
 from gateway_bridge.towns import Essence, Town, essence
 
 if TYPE_CHECKING:
@@ -47,13 +48,15 @@ def configuring(town: Town, item: "Served", known: Known, now: datetime, *,
     due = [_config_command(town, item, order, now) for order in wanted
            if all(plain(command.order) != plain(order) for command in under_way)]
     if not (reachable and _has_power(town, item, now) and _has_turn(town, item, now)):
-        due = [one for one in due if one.origin != TABLES]
+        return [one for one in due if one.origin != TABLES], superseded
+    if not wanted and not under_way:
+        due = _questions(town, item, known, now)
     return one_of_the_program(due, under_way, town.failed), superseded
 
 
 def hold_off(origin: str) -> timedelta:
     """How long after an order of that origin has failed the same is not tried again."""
-    return TABLES_HOLD_OFF if origin == TABLES else HOLD_OFF
+    return {TABLES: TABLES_HOLD_OFF, READ_BACK: UNANSWERED}.get(origin, HOLD_OFF)
 
 
 def one_of_the_program(due: Sequence[Command], under_way: Iterable[Command], failed: Mapping[Essence, datetime]) -> list[Command]:
@@ -71,7 +74,7 @@ def missing(town: Town, state: DeviceState, item: "Served", now: datetime) -> li
     """The settings still to be told; what the model cannot be told is not asked of it."""
     if item.lamp is not None:
         wish = town.wish(item.device, item.lamp, item.codec.model, now)
-        told: Iterable[Setting] = () if wish is None else wish.missing(state.config)
+        told: Iterable[Setting] = () if wish is None else wish.missing(held(state, town.failed, item.device, now))
     else:
         config = town.configs.get(item.device)
         told = () if config is None else _delta(config, tuple(state.config.items()))
@@ -121,6 +124,14 @@ def _has_power(town: Town, item: "Served", now: datetime) -> bool:
     return night.sunset + FEEDER <= now < night.sunrise - FEEDER
 
 
+def _questions(town: Town, item: "Served", known: Known, now: datetime) -> list[Command]:
+    """What is asked of a device of which nothing is wanted any more: what it holds of a program that it was told."""
+    order = to_be_asked(town, item.device, known.state, now)
+    if order is None or not item.takes(order) or any(isinstance(one.order, ReadTask) for one in known.live):
+        return []
+    return [question(town, item.device, item.asset, order, now, _lasts(item))]
+
+
 def _has_turn(town: Town, item: "Served", now: datetime) -> bool:
     """Whether a program may be told to the device now. Where many lamps are being dimmed, that goes first."""
     if town.crowded_until is not None and now < town.crowded_until:
@@ -129,7 +140,10 @@ def _has_turn(town: Town, item: "Served", now: datetime) -> bool:
 
 
 def _config_command(town: Town, item: "Served", order: Setting, now: datetime) -> Command:
-    lasts = CONFIG_EXPIRES if item.codec.device_class != "A" else 2 * (item.codec.heartbeat + AFTER_HEARTBEAT)
     origin = TABLES if isinstance(order, PROGRAM) else CONFIG
     return command(tenant=town.tenant.id, device=item.device, asset=item.asset, order=order, origin=origin,
-                   priority=Priority.CONFIG, now=now, expires_at=now + lasts)
+                   priority=Priority.CONFIG, now=now, expires_at=now + _lasts(item))
+
+
+def _lasts(item: "Served") -> timedelta:
+    return CONFIG_EXPIRES if item.codec.device_class != "A" else 2 * (item.codec.heartbeat + AFTER_HEARTBEAT)

@@ -21,6 +21,7 @@ from city.lighting import Override
 from city.places import Luminaire, Supply
 from city.store.ports import Known, Store, TenantStore
 from gateway_bridge import wishes
+from gateway_bridge.asking import READ_BACK
 from gateway_bridge.configuring import TABLES, hold_off
 from gateway_bridge.memory import Memory
 from gateway_bridge.pace import Gate
@@ -274,7 +275,7 @@ class Mirror:
         town.applied = {self._shared(device): Applied.of(command)
                         for device, command in self._store.last_applied(town.tenant.id).items()}
         town.night_feeders = frozenset(one.id for one in own.circuits() if one.supply is Supply.NIGHT)
-        for origin in (None, TABLES):
+        for origin in (None, TABLES, READ_BACK):
             for command in own.commands(states=(State.FAILED, State.EXPIRED), changed_since=now - hold_off(origin or ""),
                                         origin=origin, limit=MOST_COMMANDS):
                 town.told(command)

@@ -34,6 +34,7 @@ from city.reporting import reports_within_s, silence_after_s
 from city.store.ports import Known
 from decoders.catalog import catalog
 from decoders.codec import Codec
+from gateway_bridge.asking import READ_BACK
 from gateway_bridge.configuring import AFTER_HEARTBEAT, configuring, hold_off, missing
 from gateway_bridge.configuring import configs as configs
 from gateway_bridge.confirm import BY_HAND, encoded
@@ -200,10 +201,10 @@ def urgency(item: Command) -> tuple[int, datetime, CommandId]:
 
 def failure_alarms(commands: Iterable[Command], open_alarms: Iterable[Alarm], now: datetime) -> list[Alarm]:
     """A COMMAND_FAILED alarm for each asset whose order came to nothing and that has none open. An order that waited
-    for the broker until it expired says nothing of the asset."""
+    for the broker until it expired says nothing of the asset, and a slot without a task has no answer."""
     running = {alarm.asset for alarm in open_alarms if alarm.open and alarm.kind is AlarmKind.COMMAND_FAILED}
     failed = {item.asset: item for item in commands if item.state in (State.FAILED, State.EXPIRED)
-              and not was_never_sent(item)}
+              and not was_never_sent(item) and item.origin != READ_BACK}
     return [begin(item.tenant, asset, AlarmKind.COMMAND_FAILED, now) for asset, item in sorted(failed.items())
             if asset not in running]
 
