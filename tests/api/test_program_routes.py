@@ -140,9 +140,9 @@ def test_light_that_is_replaced_by_shorter_light_leaves_no_circuit_dark(town, op
         clock.advance(1)
 
     wishes(0, 120, "L1", "L2")
-    wishes(100, 120, "L1", "L2")
+    wishes(100, 120, "L1", "L2", "X1")
     wishes(0, 60, "L3", "L4")  # lawful: the others are lit for longer
-    wishes(100, 10, "L1", "L2")
+    wishes(100, 10, "L1", "L2", "X1")
     clock.advance(15 * 60)
     levels = [operator.get(f"{BASE}/luminaires/L{n}").json()["target"]["level"] for n in (1, 2, 3, 4)]
     assert levels.count(0) <= 2
