@@ -10,6 +10,7 @@ from api.pages.contexts import Link, Page, Problem
 from api.pages.curves import Drawing, Handle
 from api.pages.group_form import GroupForm
 from api.pages.program_form import ProgramForm
+from api.told import Told
 from city.factors import Factor
 from city.groups import Group
 from city.programs import Calendar, Program
@@ -157,7 +158,8 @@ class ProgramsPage:
     groups: int
     land: str
     may_edit: bool
-    said: str = ""
+    said: str
+    told: Told
 
 
 @dataclass(frozen=True, slots=True)

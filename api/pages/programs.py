@@ -17,7 +17,8 @@ from starlette.concurrency import run_in_threadpool
 from api import programming as changes
 from api.audit import record
 from api.auth import Actor
-from api.deps import MAX_FIELDS, Acting, Asking, Engineering, Now, Viewing
+from api.deps import MAX_FIELDS, Acting, Asking, Engineering, Here, Now, Viewing
+from api.holding import local_models
 from api.i18n import explain, language_of, translate
 from api.pages import forecast, judging, program_form
 from api.pages import program_words as words
@@ -40,6 +41,7 @@ from api.pages.program_contexts import (
 )
 from api.pages.program_form import ProgramForm
 from api.pages.render import PageRoute, back, html, page_of
+from api.told import told
 from city import guards
 from city.errors import Invalid, NotFound, Refused
 from city.groups import TOWN, Group, Target, resolve
@@ -69,7 +71,7 @@ _OBEYING = _("lamps that obey it now")
 
 @router.get(paths("programs")[0])
 @router.get(paths("programs")[1])
-def programs(request: Request, town: Viewing, who: Asking, at: Now, said: Word = "") -> Response:
+def programs(request: Request, here: Here, town: Viewing, who: Asking, at: Now, said: Word = "") -> Response:
     """Which calendar holds where, and what programs and calendars there are."""
     language, programming = language_of(request), town.programming()
     lamps = town.luminaires()
@@ -82,7 +84,8 @@ def programs(request: Request, town: Viewing, who: Asking, at: Now, said: Word =
         [CalendarRow(one, programming.program(one.on(night.evening, programming.land)), numbers.get(one.id, 0),
                      sum(place.calendar == one.id for place in programming.assignments),
                      SHIPPED_CALENDARS.get(one.id) == one) for one in programming.calendars.values()],
-        len(programming.groups), words.LAENDER.get(programming.land, ""), may(who, Role.ENGINEER), said[:20]))
+        len(programming.groups), words.LAENDER.get(programming.land, ""), may(who, Role.ENGINEER), said[:20],
+        told(town, here.store.config_wishes(town.tenant.id), here.settings, at, local=local_models(here.settings.bridge))))
 
 
 @router.get(paths("program-new")[0])

@@ -13,6 +13,7 @@ from api.i18n import language_of, translate
 from api.lighting_schemas import CalendarIn, ChangeOut, ProgramIn
 from api.problems import RESPONSES
 from api.routes.common import TENANT
+from api.told import Told, told
 from city.ids import AssetId
 from firmware_config.deviation import Deviation
 
@@ -57,6 +58,22 @@ class KeptOut(BaseModel):
         return cls(model=kept.model, lamps=kept.lamps, deviations=said(kept.deviations, language))
 
 
+class ToldOut(BaseModel):
+    """Lamps whose controllers hold their own programs, by what they have confirmed."""
+
+    lamps: int
+    hold: int = Field(description="Lamps that have confirmed all of it")
+    begun: int = Field(description="Lamps that have confirmed some of it")
+    waiting: int = Field(description="Lamps that have confirmed nothing of it")
+    frames: int = Field(description="Settings still to be told")
+    left_s: float = Field(description="How long that takes if all goes well, of lamps that listen all the time")
+
+    @classmethod
+    def of(cls, found: Told) -> Self:
+        return cls(lamps=found.lamps, hold=found.hold, begun=found.begun, waiting=found.waiting, frames=found.frames,
+                   left_s=found.left.total_seconds())
+
+
 @router.get("/luminaires/{asset}/program", summary="What a lamp holds of its program, and what it does if the network dies")
 def program_held(request: Request, here: Here, town: Viewing, now: Now, asset: str) -> HoldingOut:
     """By what its controller has confirmed, not by what it was told."""
@@ -70,6 +87,13 @@ def program_held(request: Request, here: Here, town: Viewing, now: Now, asset: s
         alone=AloneOut(changes=[ChangeOut.of(one) for one in found.alone.changes],
                        sentences=said(found.alone.sentences, language)),
         apart_s=None if found.apart is None else found.apart.total_seconds())
+
+
+@router.get("/programs/told", summary="How far the lamps have been told the programs that they hold themselves")
+def programs_told(here: Here, town: Viewing, now: Now) -> ToldOut:
+    """They are told through the day, a few by a few, so that whoever dims has the air; a few lamps at once."""
+    return ToldOut.of(told(town, here.store.config_wishes(town.tenant.id), here.settings, now,
+                           local=holding.local_models(here.settings.bridge)))
 
 
 @router.post("/programs/{id}/kept", summary="What controllers could not hold of a program, before it is saved")
