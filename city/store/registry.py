@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, or_, select
 
 from city.errors import Conflict
 from city.ids import AssetId, CircuitId, ZoneId
@@ -10,10 +10,10 @@ from city.imports import ImportRow
 from city.places import Asset, Circuit, Device, Luminaire, ParkingBay, Street, Supply, Zone
 from city.store import rows, tables
 from city.store.database import Database, count_up, plain
+from city.store.roll import REGISTRY as REGISTRY
+from city.store.roll import WHOLE as WHOLE
+from city.store.roll import Roll
 from city.store.scope import Scope
-
-WHOLE = ""  # the counter of the registry of all towns: bridges compare it with what they remember
-REGISTRY = "registry"
 
 
 def registry_changed(database: Database, connection: Connection) -> None:
@@ -25,6 +25,7 @@ class RegistryPart:
     """The registry half of a TenantStore."""
 
     _scope: Scope
+    _roll: Roll
 
     def zones(self) -> Sequence[Zone]:
         query = self._scope.select(tables.zones).order_by(tables.zones.c.id)
@@ -52,13 +53,18 @@ class RegistryPart:
 
     def luminaires(self, zone: ZoneId | None = None, circuit: CircuitId | None = None) -> Sequence[Luminaire]:
         found = [tables.assets.c.kind == "lamp"]
+        if zone is None and circuit is None:
+            return self._roll.of(self._scope, "lamps", lambda connection: self._lamps(connection, found))
         if zone is not None:
             found.append(tables.assets.c.zone == zone)
         if circuit is not None:
             found.append(tables.assets.c.circuit == circuit)
-        query = self._scope.select(tables.assets, *found).order_by(tables.assets.c.id)
         with self._scope.database.read() as connection:
-            return [rows.luminaire(row) for row in connection.execute(query)]
+            return self._lamps(connection, found)
+
+    def _lamps(self, connection: Connection, found: Sequence[ColumnElement[bool]]) -> list[Luminaire]:
+        query = self._scope.select(tables.assets, *found).order_by(tables.assets.c.id)
+        return [rows.luminaire(row) for row in connection.execute(query)]
 
     def bays(self, zone: ZoneId | None = None) -> Sequence[ParkingBay]:
         found = [tables.assets.c.kind == "bay"]
@@ -74,8 +80,8 @@ class RegistryPart:
 
     def devices(self) -> Sequence[Device]:
         query = self._scope.select(tables.devices).order_by(tables.devices.c.dev_eui)
-        with self._scope.database.read() as connection:
-            return [rows.device(row) for row in connection.execute(query)]
+        return self._roll.of(self._scope, "devices",
+                             lambda connection: [rows.device(row) for row in connection.execute(query)])
 
     def device_of(self, asset: AssetId) -> Device:
         with self._scope.database.read() as connection:

@@ -31,6 +31,7 @@ from city.store.ports import ConfigWish, DeadLetter, Facts, Lease, Registered, T
 from city.store.programmed import ProgrammedPart
 from city.store.registry import REGISTRY, WHOLE, RegistryPart, registry_changed
 from city.store.remembered import States
+from city.store.roll import Roll
 from city.store.scope import REVISION, Scope
 from city.store.scripts import ScriptsPart, all_scripts, scripts_revision
 from city.store.shapes import Shapes
@@ -41,9 +42,9 @@ class SqlTenantStore(RegistryPart, ScriptsPart, ProgrammedPart, OverridesPart, A
                      FaultsPart, EnergyPart, AskPart):
     """One tenant's half of the database; see city.store.ports.TenantStore."""
 
-    def __init__(self, scope: Scope, states: States) -> None:
+    def __init__(self, scope: Scope, states: States, roll: Roll) -> None:
         self._scope = scope
-        self._states = states
+        self._states, self._roll = states, roll
 
     @property
     def tenant(self) -> Tenant:
@@ -57,7 +58,7 @@ class SqlStore(Accounts, BridgeFaults, BridgeEnergy):
         super().__init__(database)
         shapes = Shapes(database)
         self._commits = Commits(database, shapes)
-        self._states = States(shapes)
+        self._states, self._roll = States(shapes), Roll()
         self._leases = Leases(database)
         self._beats = Beats(database)
 
@@ -70,7 +71,7 @@ class SqlStore(Accounts, BridgeFaults, BridgeEnergy):
             row = connection.execute(select(tables.tenants).where(tables.tenants.c.id == id)).first()
         if row is None:
             raise NotFound("There is no town “{tenant}”.", field="tenant", rule="exists", tenant=id[:64])
-        return SqlTenantStore(Scope(self._database, rows.tenant(row)), self._states)
+        return SqlTenantStore(Scope(self._database, rows.tenant(row)), self._states, self._roll)
 
     def put_tenant(self, tenant: Tenant) -> None:
         """Raises Invalid for an id that cannot be the first word of the town's addresses."""

@@ -243,6 +243,23 @@ def test_the_bridge_knows_which_device_serves_what(store, town):
         D1: (A, "nas/ul20xx", "L1"), D3: (A, "acme/x1", "L7")}
 
 
+def test_what_is_remembered_of_lamps_and_devices_is_never_older_than_the_registry(url, store, town):
+    other = open_store(url)  # another process on the same database
+    try:
+        elsewhere = other.tenant(A)
+        before = [len(elsewhere.luminaires()), len(elsewhere.devices()), len(town.luminaires())]
+        for number, eui in enumerate((D3, DevEui("00000000000000ff"))):
+            town.import_rows([row(f"L{7 + number}", eui)])
+            now = [len(elsewhere.luminaires()), len(elsewhere.devices()), len(town.luminaires())]
+            assert now == [one + number + 1 for one in before]
+        town.luminaires().clear()  # what somebody does to a list is nobody else's
+        assert len(town.luminaires()) == before[2] + 2
+        assert [lamp.id for lamp in store.tenant(B).luminaires()] == [lamp.id for lamp in other.tenant(B).luminaires()]
+        assert {lamp.tenant for lamp in store.tenant(B).luminaires()} <= {B}
+    finally:
+        other.close()
+
+
 # towns and registry
 
 def test_a_town_that_is_not_there_is_not_found(store):
