@@ -4,6 +4,10 @@ import logging
 
 import pytest
 
+from tests.examples import profiles
+
+profiles()
+
 
 def pytest_addoption(parser):
     """The full form of tests that are short in everyday runs."""

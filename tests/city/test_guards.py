@@ -17,6 +17,7 @@ from city.programs import GANZNACHT, HALBNACHT, SHIPPED, TEILNACHT
 from city.wants import Wants
 from tests.city.lighted import EVENING, LATE, NOON, SITE, TOWN, approved, case, lamp, street, wish
 from tests.city.test_programs import evenings, programs, sites
+from tests.examples import examples
 
 RINGED = {"lantern_ring": True}
 
@@ -46,7 +47,7 @@ lamps = st.builds(lamp, st.integers(0, 99), crossing=st.booleans(), min_level=st
 
 
 @given(programs, evenings, sites, lamps, st.integers(0, 1499))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_no_program_takes_a_lamp_below_its_floor_or_unlawfully_into_the_dark(program, evening, site, one, minute):
     night = Night.of(evening, site)
     at = min(night.noon + timedelta(minutes=minute), night.next_noon - timedelta(seconds=1))
@@ -176,7 +177,7 @@ intents = st.lists(st.tuples(st.sets(st.integers(0, 9), min_size=1, max_size=10)
 
 
 @given(intents, st.integers(0, 700), st.sampled_from([0, 1, 2]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_no_sequence_of_wishes_gets_round_the_guard_rails(asked, minute, ends):
     """Whatever passes the rails one by one, together it never darkens more of a circuit than may be, never every second
     lamp, no lamp without its ring, none below its floor; also where wishes are ended in between."""
@@ -208,7 +209,7 @@ def test_no_sequence_of_wishes_gets_round_the_guard_rails(asked, minute, ends):
 
 
 @given(intents, st.integers(-60, 1500))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_a_setpoint_always_has_exactly_one_reason(asked, minute):
     kept = [wish(level, *(f"lamp:L{n}" for n in chosen), id=f"o{number}", now=EVENING + timedelta(seconds=number),
                  hours=(start + minutes) / 60, start=EVENING + timedelta(minutes=start))

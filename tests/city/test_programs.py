@@ -32,6 +32,7 @@ from city.programs import (
 )
 from city.sun import altitude
 from tests.city.lighted import EVENING, SITE, T, lamp
+from tests.examples import examples
 
 TROMSO = Site(69.65, 18.96)
 moments = st.one_of(
@@ -68,7 +69,7 @@ def test_of_steps_before_the_lamps_are_lit_the_last_in_time_holds():
 
 
 @given(programs, evenings, sites)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_a_curve_is_in_order_inside_its_night_and_each_change_changes_something(program, evening, site):
     night = Night.of(evening, site)
     changes = curve(program, night)
@@ -80,7 +81,7 @@ def test_a_curve_is_in_order_inside_its_night_and_each_change_changes_something(
 
 
 @given(st.datetimes(datetime(2024, 1, 1), datetime(2032, 12, 31)), sites)  # noqa: DTZ001 - hypothesis wants naive bounds
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_every_moment_belongs_to_exactly_one_night(naive, site):
     now = naive.replace(tzinfo=UTC)
     night = Night.around(now, site)
@@ -177,3 +178,8 @@ def test_a_lamp_obeys_its_own_calendar_then_its_group_its_circuit_its_zone_the_t
 def test_the_evening_is_the_day_before_until_noon():
     assert evening_of(datetime(2026, 11, 22, 10, 59, tzinfo=UTC)) == date(2026, 11, 21)
     assert evening_of(datetime(2026, 11, 22, 11, 0, tzinfo=UTC)) == date(2026, 11, 22)
+
+
+def test_a_filter_of_no_power_at_all_is_no_filter_for_any_power():
+    none = Filter(max_power_w=0)
+    assert [none.keeps(replace(lamp(1), power_w=watts)) for watts in (0.0, 40.0, None)] == [True, False, False]

@@ -28,6 +28,7 @@ from city.programs import (
     clock,
 )
 from city.whatif import NIGHTS, Terms, always, compare, with_program, year_of
+from tests.examples import examples
 
 SITE = Site(50.94, 6.96)
 FIRST = date(2026, 11, 22)
@@ -61,7 +62,7 @@ lamps = st.builds(lamp, lighting_class=st.sampled_from(["", "M4", "P4"]), lighti
                   min_level=st.sampled_from([0, 20]), restriction=st.sampled_from([Restriction.NONE, Restriction.CROSSWALK]))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(programs, lamps)
 def test_a_year_is_what_its_nights_are_within_the_law(program: Program, one: Luminaire):
     found = year_of(always(Programming(SITE), program), [one], TERMS)

@@ -13,6 +13,7 @@ from city.readings import Entry, Place, Quality, Reading, to_ns
 from city.settings import Influx
 from city.store.aggregates import DAY_NS, HOUR_NS, settings_of, spans, summed
 from city.store.readings import LocalLog
+from tests.examples import examples
 
 START = datetime(2026, 11, 22, 6, tzinfo=UTC)
 AT = to_ns(START)
@@ -86,7 +87,7 @@ values = st.lists(st.tuples(st.integers(0, 5), st.integers(-HOUR_NS, 2 * HOUR_NS
 
 
 @given(values, st.integers(1, 4))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_it_is_what_the_readings_say_whatever_their_order_and_however_many_places_at_once(tmp_path_factory, said, at_once):
     log = LocalLog(tmp_path_factory.mktemp("log"))
     log.append([entry(AT + after, (LAMP_POWER, value), where=place(number), key=f"up:{index}")

@@ -29,6 +29,7 @@ from city.store.local_queries import LocalQueries, answer
 from city.store.opening import open_store
 from city.store.queries import Question
 from city.store.readings import LocalLog
+from tests.examples import examples
 
 START = datetime(2026, 1, 10, 22, tzinfo=UTC)
 TOWN = TenantId("aheim")
@@ -76,7 +77,7 @@ def total(queries: LocalQueries, hours: float = 48, **more: object) -> list[obje
     return [row.value for row in queries.series(question)]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.lists(STEP, max_size=12), st.integers(1, 60), st.sampled_from(["", "zone"]))
 def test_sums_answer_as_the_rows_do(steps, hours, by):
     with TemporaryDirectory() as directory:

@@ -64,10 +64,10 @@ def test_every_text_comes_back_and_none_starts_a_formula(names: list[str], varia
     assert not any(row[0].startswith(FORMULA) for row in rows)
 
 
-def test_twenty_thousand_lamps_are_sent_in_pieces() -> None:
+def test_thousands_of_lamps_are_sent_in_pieces() -> None:
     one = seen(level=50.0, power=18.0)
-    pieces = list(table(LAMPS, (one for _ in range(20_000)), "rfc"))
-    assert len(pieces) == 1 + 20_000 / ROWS_AT_ONCE
+    pieces = list(table(LAMPS, (one for _ in range(4_000)), "rfc"))
+    assert len(pieces) == 1 + 4_000 / ROWS_AT_ONCE
     assert max(map(len, pieces)) < 200_000
 
 

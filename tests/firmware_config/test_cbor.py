@@ -11,6 +11,7 @@ from city.errors import DecodeError, OutOfRange, UnknownVersion
 from city.orders import AlarmLimits, Position
 from firmware_config.cbor import MAX_BYTES, decode, encode
 from firmware_config.profile import DeviceConfig
+from tests.examples import examples
 from tests.firmware_config.strategies import configs, programs
 
 
@@ -30,14 +31,14 @@ def test_the_largest_fits_the_smallest_frame():
 
 
 @given(programs)
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=examples(50), suppress_health_check=[HealthCheck.too_slow])
 def test_decoding_undoes_encoding_with_a_program_too(config):
     assert decode(encode(config)) == config
     assert encode(config)[1:3] == bytes([0, 2 if config.programs else 1])
 
 
 @given(programs.map(encode), st.data())
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=examples(50), suppress_health_check=[HealthCheck.too_slow])
 def test_a_program_with_one_flipped_bit_is_another_one_or_refused(data, draw):
     bit = draw.draw(st.integers(0, len(data) * 8 - 1))
     other = bytearray(data)

@@ -7,6 +7,7 @@ from city.orders import FallbackLevel, StatusInterval, UsageInterval
 from firmware_config.alone import tables_of
 from firmware_config.delta import SILENT, confirm, delta
 from firmware_config.profile import DeviceConfig, from_json, to_json
+from tests.examples import examples
 from tests.firmware_config.strategies import configs, programs
 
 
@@ -26,7 +27,7 @@ def test_a_device_that_never_said_anything_is_told_everything(wanted):
 
 
 @given(programs, programs)
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=examples(50), suppress_health_check=[HealthCheck.too_slow])
 def test_of_a_program_too_and_what_is_not_wanted_any_more_is_gone(before, wanted):
     reported = {}
     for config in (before, wanted):
@@ -41,7 +42,7 @@ def test_of_a_program_too_and_what_is_not_wanted_any_more_is_gone(before, wanted
 
 
 @given(programs)
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=examples(50), suppress_health_check=[HealthCheck.too_slow])
 def test_json_and_back_is_the_same(config):
     assert from_json(to_json(config)) == config
 

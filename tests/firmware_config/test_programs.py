@@ -23,6 +23,7 @@ from firmware_config.families import FAMILIES, family
 from firmware_config.profile import DeviceConfig
 from simulator.tasks import Tasks
 from simulator.timetable import Sky, Timetable
+from tests.examples import examples
 
 PLACE = Site(50.99, 8.11)
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -105,7 +106,7 @@ LAMPS = st.builds(lamp, min_level=st.sampled_from([0, 0, 30]), lighting_class=st
 
 
 @given(EXACT, EVENINGS, LAMPS, st.sampled_from(TOLD_THE_SUN))
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(120), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_program_that_compiles_exactly_gives_the_programmed_night_in_any_season(
         wanted: Program, evening: date, one: Luminaire, model: str) -> None:
     night, programming = Night.of(evening, PLACE), town(wanted)
@@ -116,7 +117,7 @@ def test_a_program_that_compiles_exactly_gives_the_programmed_night_in_any_seaso
 
 
 @given(EXACT, EXACT, st.sets(st.integers(1, 7), min_size=1, max_size=6), EVENINGS, st.sampled_from(MODELS))
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_simulated_controller_does_in_the_night_what_is_said_of_it(
         usual: Program, other: Program, days: set[int], evening: date, model: str) -> None:
     second = Program(ProgramId("q"), "q", other.on, other.steps, other.off)
@@ -128,7 +129,7 @@ def test_a_simulated_controller_does_in_the_night_what_is_said_of_it(
 
 
 @given(EXACT, EXACT, st.sets(st.integers(1, 7), min_size=1, max_size=6), EVENINGS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_each_weekday_has_its_own_night_though_a_device_s_day_ends_at_its_midnight(
         usual: Program, other: Program, days: set[int], evening: date) -> None:
     second = Program(ProgramId("q"), "q", other.on, other.steps, other.off)

@@ -28,6 +28,7 @@ from gateway_bridge.events import (
     parse_time,
 )
 from gateway_bridge.objects import object_of
+from tests.examples import examples
 from tests.gateway_bridge.samples import APPLICATION, EUI, STATUS_HEX, TENANT, TIME, TIME_NS, encode, other, topic, up
 
 KINDS = ["up", "txack", "ack", "join", "status", "log", "location", "integration"]
@@ -254,7 +255,7 @@ def test_a_topic_of_another_form_is_read_by_its_last_word() -> None:
     assert device_of("nonsense") is None
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.sampled_from(KINDS), st.binary(max_size=300))
 def test_any_bytes_give_an_event_or_malformed_event(kind: str, payload: bytes) -> None:
     with contextlib.suppress(MalformedEvent):
@@ -266,7 +267,7 @@ _JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | s
                      max_leaves=8)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.sampled_from(KINDS), st.dictionaries(st.sampled_from(
     [*up(), *other(), "margin", "batteryLevel", "level", "code", "context", "location", "queueItemId"]), _JSON))
 def test_an_event_with_any_fields_is_read_or_malformed(kind: str, fields: dict[str, Any]) -> None:
@@ -276,7 +277,7 @@ def test_an_event_with_any_fields_is_read_or_malformed(kind: str, fields: dict[s
         assert msgspec.json.encode(event.device)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.data())
 def test_a_damaged_protobuf_event_is_read_or_malformed(data: st.DataObject) -> None:
     message = integration.UplinkEvent(dev_addr="00189440", f_cnt=1, f_port=1, data=b"123")

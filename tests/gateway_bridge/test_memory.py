@@ -13,6 +13,7 @@ from city.readings import entered, to_ns
 from city.store.opening import open_store
 from city.store.ports import Facts
 from gateway_bridge.memory import AT_ONCE, CURSOR, MET_AT_ONCE, Allowance, Memory
+from tests.examples import examples
 from tests.gateway_bridge.town import NOW, Instead, Town
 
 LAMPS = [DevEui(f"70b3d57ed000a{number:03x}") for number in range(6)]
@@ -121,7 +122,7 @@ class Life:
             assert states[device].last.value(name) == value, (device, name)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(examples(20)))
 def test_whatever_happens_the_database_ends_with_the_newest_states(town: Town, seed: int) -> None:
     life = Life(with_lamps(town), seed)
     steps = [life.say] * 6 + [life.write] * 3 + [life.mark, life.refresh, life.crash, life.break_or_mend, life.another]

@@ -23,6 +23,7 @@ from gateway_bridge.rewind import Rewind, Rewinds
 from gateway_bridge.ship import Shipper, cursor_name, run_ship
 from gateway_bridge.sift import Line, sift
 from tests.city_store.standin import AFTER_STORING, GARBAGE, HANG_UP, standin
+from tests.examples import examples
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SETTINGS = Influx(url="http://influx:8086", batch=10)
@@ -322,7 +323,8 @@ ANSWERS = st.sampled_from([(204, {}, b""), (500, {}, b""), (503, {"Retry-After":
 def test_whatever_influxdb_answers_each_line_is_stored_once_or_a_letter_and_the_counters_balance(version):
     with standin(version={"X-Influxdb-Version": version}) as server:
         @given(st.lists(ANSWERS, max_size=20), st.sets(st.integers(0, 15)), st.integers(1, 24))
-        @settings(max_examples=30, deadline=None, database=None, derandomize=True, phases=(Phase.explicit, Phase.generate))
+        @settings(max_examples=examples(30), deadline=None, database=None, derandomize=True,
+                  phases=(Phase.explicit, Phase.generate))
         def law(answers, bad, batch):
             log, letters = ListLog([entry(n) for n in range(8)]), []
             every = [line for one in log.entries for line in lines(one)]

@@ -15,6 +15,7 @@ from gateway_bridge import sockets
 from gateway_bridge.client import Client
 from gateway_bridge.link import Message
 from gateway_bridge.sockets import LARGEST, PacketSocket
+from tests.examples import examples
 
 PINGRESP, TOPIC = b"\xd0\x00", "application/a/device/b/event/up"
 
@@ -76,7 +77,7 @@ def chunks(data: bytes, sizes: Iterator[int]) -> list[bytes]:
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(version5=st.booleans(), sizes=st.lists(st.integers(1, 600), min_size=1, max_size=8),
        items=st.lists(st.tuples(st.integers(0, 300), st.sampled_from([0, 1, 2, 3, 4, 10, 12]), st.integers(0, 200)), max_size=20))
 def test_however_the_bytes_are_cut_every_event_is_a_message_and_every_other_packet_paho_s(

@@ -22,6 +22,7 @@ from city.store.ports import ConfigWish
 from gateway_bridge.mirror import Mirror
 from gateway_bridge.steer import Steerer
 from gateway_bridge.wishes import Decision
+from tests.examples import examples
 from tests.gateway_bridge.samples import EUI, other
 from tests.gateway_bridge.test_steer import MANUAL, PROFILE, Lamp, tick
 from tests.gateway_bridge.town import LAMP, Town, small_town
@@ -94,7 +95,7 @@ STEPS = st.one_of(
 
 
 @given(st.lists(STEPS, max_size=10), st.sampled_from([0, 14]))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 def test_whatever_happens_both_come_to_the_same_commands(steps: list[tuple[str, int]], hours: int) -> None:
     async def lived(life: Life) -> list[tuple[bytes, str, str]]:
         life.town.clock.advance(hours * 3600)

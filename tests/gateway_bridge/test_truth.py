@@ -33,6 +33,7 @@ from decoders.catalog import catalog
 from gateway_bridge.metrics import Metrics
 from gateway_bridge.steer import Steerer
 from gateway_bridge.wishes import patience
+from tests.examples import examples
 from tests.gateway_bridge.samples import EUI, other, up
 from tests.gateway_bridge.town import LAMP, NOW, Instead, Town, small_town
 
@@ -227,7 +228,7 @@ ACTIONS = ("tick", "tick", "tick", "wait", "answer", "answer", "report", "txack"
            "broker on", "restart", "crash before publish", "crash after publish", "crash before commit", "crash after commit")
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=examples(20))
 @given(st.lists(st.sampled_from(ACTIONS), max_size=25))
 def test_whatever_breaks_when_nothing_goes_out_twice_and_the_lamp_obeys_in_the_end(actions: list[str]) -> None:
     with tempfile.TemporaryDirectory() as directory, small_town(Path(directory)) as town:

@@ -3,9 +3,8 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("api", "city", "dashboards", "decoders", "firmware_config", "gateway_bridge", "simulator")
@@ -51,32 +50,43 @@ def where(path):
     return path.relative_to(ROOT).as_posix()
 
 
+@cache
 def parsed(path):
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=where)
-def test_only_the_clock_asks_for_the_time(path):
-    calls = [node.func for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
-    asked = {(func.value.id, func.attr) for func in calls if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name)}
-    if where(path) in WAITS_FOR_ANOTHER_PROCESS:
-        asked.discard(("time", "sleep"))
-    assert where(path) == "city/clock.py" or not asked & CLOCK_CALLS
+@cache
+def called(path):
+    """(module, function) of each call that is written so."""
+    funcs = [node.func for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
+    return {(func.value.id, func.attr) for func in funcs if isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name)}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=where)
-def test_what_waits_is_touched_only_behind_its_door(path):
+def imported(path):
     for node in ast.walk(parsed(path)):
-        names = ([alias.name for alias in node.names] if isinstance(node, ast.Import)
-                 else [node.module or ""] if isinstance(node, ast.ImportFrom) else [])
-        for name in names:
-            doors = DOORS.get(name.partition(".")[0])
-            assert doors is None or where(path).startswith(doors), f"{where(path)} imports {name}"
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=where)
-def test_a_file_stays_small_enough_to_be_read(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONG.get(where(path), 400)
+def test_only_the_clock_asks_for_the_time():
+    asked = {where(path): called(path) & CLOCK_CALLS for path in SOURCES if where(path) != "city/clock.py"}
+    for name in WAITS_FOR_ANOTHER_PROCESS:
+        asked[name] -= {("time", "sleep")}
+    assert {name: calls for name, calls in asked.items() if calls} == {}
+
+
+def test_what_waits_is_touched_only_behind_its_door():
+    anywhere = ("",)
+    beside = [f"{where(path)} imports {name}" for path in SOURCES for name in imported(path)
+              if not where(path).startswith(DOORS.get(name.partition(".")[0], anywhere))]
+    assert beside == []
+
+
+def test_a_file_stays_small_enough_to_be_read():
+    lines = {where(path): len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
+    assert {name: count for name, count in lines.items() if count > LONG.get(name, 400)} == {}
 
 
 def test_every_module_says_what_it_is():

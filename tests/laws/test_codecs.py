@@ -16,6 +16,7 @@ from city.readings import NO_LASTS, Quality
 from decoders import laws, vectors
 from decoders.catalog import catalog, vectors_path
 from decoders.codec import ANY_PORT, Codec, Frame, TracedFrame
+from tests.examples import examples
 
 MODELS = sorted(catalog())
 ANY_FRAME = st.builds(Frame, st.integers(0, 255), st.binary(max_size=60))
@@ -141,7 +142,7 @@ def test_any_bytes_on_any_port_raise_only_decode_errors(model, frame):
 
 @pytest.mark.parametrize("model", MODELS)
 @given(data=st.data())
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=examples(120))
 def test_damaged_frames_raise_only_decode_errors_and_are_never_silently_good(model, data):
     codec, frame = catalog()[model], data.draw(mutants(model))
     assert laws.only_decode_errors(codec, frame) is None
@@ -160,7 +161,7 @@ def test_damaged_frames_raise_only_decode_errors_and_are_never_silently_good(mod
 
 @pytest.mark.parametrize("model", MODELS)
 @given(data=st.data())
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=examples(80))
 def test_explaining_reads_the_same_and_accounts_for_every_byte(model, data):
     codec, frame = catalog()[model], data.draw(mutants(model))
     for decode in (codec.decode_uplink, codec.decode_downlink):
@@ -174,7 +175,7 @@ def test_explaining_reads_the_same_and_accounts_for_every_byte(model, data):
 
 @pytest.mark.parametrize(("model", "kind"), SUPPORTED, ids=[f"{model} {kind.__name__}" for model, kind in SUPPORTED])
 @given(data=st.data())
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 def test_an_order_survives_its_frame(model, kind, data):
     codec, order = catalog()[model], data.draw(strategy(model, kind))
     try:
@@ -188,7 +189,7 @@ def test_an_order_survives_its_frame(model, kind, data):
 
 @pytest.mark.parametrize("model", MODELS)
 @given(data=st.data())
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 def test_orders_without_a_vector_are_unsupported(model, data):
     missing = [kind for kind in ORDERS if (model, kind) not in SUPPORTED]
     if not missing:

@@ -5,9 +5,11 @@ Driven from the application's own routes and the port's own methods, so that a n
 
 import inspect
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,7 @@ from city.programs import GANZNACHT, SHIPPED, STANDARD
 from city.readings import DeviceState, to_ns
 from city.scripts import LeafMapping, Rule, Script
 from city.settings import Settings
+from city.store.opening import open_store
 from city.store.port_air import AirChanges
 from city.store.ports import Account, AuditLine, ConfigWish, DeadLetter, Facts, Role, Store, TenantStore
 from city.store.readings import LocalLog
@@ -70,10 +73,14 @@ class World:
     """Two towns; everything in Neustadt has a name that Altstadt must never read."""
 
     store: Store
-    app: FastAPI
+    log: LocalLog
     override: Override
     order: Command
     alarm: str
+
+    @cached_property
+    def app(self) -> FastAPI:
+        return create_app(self.store, self.log, ManualClock(NOW), Settings())
 
 
 def _populate(store: Store, id: TenantId, seed: str, mark: str) -> tuple[Override, Command, str]:
@@ -125,13 +132,23 @@ def _script(tenant: TenantId, mark: str) -> Script:
         rules=(Rule(leaf=mark, quantity="lamp.power"),)), changed_by=mark)
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    store, log = new_store(tmp_path / "city.db"), LocalLog(tmp_path / "log")
+@pytest.fixture(scope="module")
+def populated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[Override, Command, str]]:
+    """A database with both towns, made once and copied for each test, and what Neustadt has in it."""
+    file = tmp_path_factory.mktemp("towns") / "city.db"
+    store = new_store(file)
     _populate(store, MINE, "a", "OWN")
-    override, order, alarm = _populate(store, OTHER, "b", "SECRET")
-    app = create_app(store, log, ManualClock(NOW), Settings())
-    yield World(store, app, override, order, alarm)
+    theirs = _populate(store, OTHER, "b", "SECRET")
+    store.close()
+    return file, theirs
+
+
+@pytest.fixture
+def world(populated: tuple[Path, tuple[Override, Command, str]], tmp_path: Path) -> Iterator[World]:
+    template, theirs = populated
+    shutil.copy(template, tmp_path / "city.db")
+    store, log = open_store(f"sqlite:///{tmp_path}/city.db"), LocalLog(tmp_path / "log")
+    yield World(store, log, *theirs)
     log.close()
     store.close()
 
