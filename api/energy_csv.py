@@ -9,9 +9,8 @@ from api.energy import BY, LABEL, name_of
 from api.i18n import translate
 from city.energy import LampNight
 from city.energy_report import Line, Report
+from city.exports.csv_tables import FORMULA
 from city.factors import FactorKind
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def _(text: str) -> str:

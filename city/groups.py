@@ -69,7 +69,8 @@ class Filter:
             return False
         if self.min_power_w is None and self.max_power_w is None:
             return True
-        return lamp.power_w is not None and (self.min_power_w or 0) <= lamp.power_w <= (self.max_power_w or float("inf"))
+        most = float("inf") if self.max_power_w is None else self.max_power_w
+        return lamp.power_w is not None and (self.min_power_w or 0) <= lamp.power_w <= most
 
 
 @dataclass(frozen=True, slots=True)

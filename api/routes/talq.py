@@ -11,7 +11,7 @@ from fastapi import APIRouter, Body, Query, Request, Response
 
 from api import intents, programming
 from api.deps import Acting, Engineering, Now, Operating, Rails, Viewing
-from api.exporting import lamps_seen, sent, town_seen
+from api.exporting import lamps_seen, page_links, sent, town_seen
 from api.intents import Wish
 from api.library import codecs_for
 from api.problems import RESPONSES
@@ -40,8 +40,10 @@ def devices(request: Request, town: Viewing, now: Now, offset: Offset = 0, limit
     """A page by number, with BasicFunction, CommunicationFunction, LampActuatorFunction (targetLightCommand,
     feedbackLightCommand, actualLightState) and LampMonitorFunction."""
     seen = town_seen(town, now)
-    lamps = sorted(seen.lamps, key=lambda lamp: lamp.id)[offset:offset + limit]
-    return sent(request, [talq.device(one) for one in lamps_seen(town, seen, lamps)])
+    lamps = sorted(seen.lamps, key=lambda lamp: lamp.id)
+    links = page_links(request, offset, limit, len(lamps))
+    return sent(request, [talq.device(one) for one in lamps_seen(town, seen, lamps[offset:offset + limit])],
+                headers={"Link": ", ".join(links)} if links else {})
 
 
 @router.get("/devices/count", response_class=Response, summary="How many devices there are")
@@ -82,9 +84,12 @@ def device_classes(request: Request, town: Viewing) -> Response:
 
 
 @router.get("/groups", response_class=Response, summary="Groups: the town, zones, circuits, and those of people")
-def groups(request: Request, town: Viewing, now: Now) -> Response:
-    """With their members."""
-    return sent(request, talq.groups(town_seen(town, now)))
+def groups(request: Request, town: Viewing, now: Now, offset: Offset = 0, limit: Limit = 100) -> Response:
+    """A page of them with their members: first the town, then zones and circuits."""
+    seen = town_seen(town, now)
+    named = talq.group_names(seen)
+    links = page_links(request, offset, limit, len(named))
+    return sent(request, talq.groups(seen, named[offset:offset + limit]), headers={"Link": ", ".join(links)} if links else {})
 
 
 @router.get("/calendars", response_class=Response, summary="Calendars")

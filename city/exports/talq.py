@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from city.alarms import SENTENCES, Alarm, AlarmKind
+from city.errors import Invalid
 from city.exports.seen import LampSeen, Members, Said, TownSeen
 from city.groups import TOWN, Target
 from city.ids import AssetId, TenantId
@@ -34,6 +35,7 @@ from city.quantities import (
 Json = dict[str, Any]
 OWNER = "stadtfunk"  # of groups, calendars and programs: the CMS that keeps them
 OWN = "x-stadtfunk"
+MOST_MEMBERS = 100_000  # lamps in the groups of one answer; a town may have 500 groups of 20,000
 NO_CONTROLLER = "no-controller"
 LoggerName = Literal["events", "light-states"]
 EVENTS: Mapping[AlarmKind, str] = {  # TALQ's event for each of our alarms; functionError where it has none
@@ -92,13 +94,21 @@ def device_class(model: str, *, dims: bool) -> Json:
     return {"name": class_name(model), "functions": functions, OWN: {"model": model, "dims": dims}}
 
 
-def groups(town: TownSeen) -> list[Json]:
-    """The town, its zones and circuits, and the groups that people have made."""
-    named = [(TOWN, town.tenant.name), *((Target("zone", zone.id), zone.name) for zone in town.zones),
+def group_names(town: TownSeen) -> list[tuple[Target, str]]:
+    """All groups and what people call them: the town, its zones and circuits, and the groups that people have made."""
+    return [(TOWN, town.tenant.name), *((Target("zone", zone.id), zone.name) for zone in town.zones),
              *((Target("circuit", circuit.id), circuit.name or circuit.id) for circuit in town.circuits),
              *((Target("group", group.id), group.name) for group in town.programming.groups.values())]
+
+
+def groups(town: TownSeen, named: Sequence[tuple[Target, str]]) -> list[Json]:
+    """These groups with their members. Raises Invalid where that would be too many lamps for one answer."""
     members = Members(town.lamps, town.programming.groups)
-    return [_group(town.tenant.id, target, name, members.of(target)) for target, name in named]
+    found = [(target, name, members.of(target)) for target, name in named]
+    if sum(len(lamps) for _, _, lamps in found) > MOST_MEMBERS:
+        raise Invalid("These groups have more than {most} lamps together: ask for fewer at once.", field="limit",
+                      rule=f"≤ {MOST_MEMBERS} lamps", most=MOST_MEMBERS)
+    return [_group(town.tenant.id, target, name, lamps) for target, name, lamps in found]
 
 
 def _group(tenant: TenantId, target: Target, name: str, members: Iterable[Luminaire]) -> Json:

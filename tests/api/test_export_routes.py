@@ -270,3 +270,15 @@ def test_every_export_is_json_that_says_nothing_of_the_other_town(viewer: TestCl
 def test_any_time_may_be_asked_for_however_far_away(viewer: TestClient) -> None:
     for since in ("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"):
         assert viewer.get(f"{BASE}/exports/commands.csv", params={"since": since}).status_code == 200
+
+
+def test_talqs_groups_and_devices_come_page_by_page(viewer: TestClient) -> None:
+    for path, ids in (("groups", ["town", "zone:hof", "zone:markt"]), ("devices", None)):
+        first = viewer.get(f"{TALQ}/{path}", params={"limit": 3})
+        link = first.headers["link"]
+        assert 'rel="next"' in link
+        rest = viewer.get(link.partition("<")[2].partition(">")[0]).json()
+        found = [one["address"] for one in first.json()]
+        assert ids is None or found == ids
+        assert rest
+        assert not {one["address"] for one in rest} & set(found)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from city.alarms import AlarmKind
+from city.errors import Invalid
 from city.exports import talq
 from city.groups import Target
 from city.ids import AssetId, TenantId
@@ -149,12 +150,21 @@ def test_light_states_are_logged_with_their_own_times() -> None:
 
 def test_groups_are_the_town_its_zones_its_circuits_and_those_of_people() -> None:
     here = town(lamp(1), lamp(2, luminaire_type="Beta"))
-    found = {group["address"]: group for group in talq.groups(here)}
+    found = {group["address"]: group for group in talq.groups(here, talq.group_names(here))}
     assert set(found) == {"town", "zone:markt", "circuit:K1", "group:alpha"}
     assert found["group:alpha"]["members"] == [{"resource": "devices", "address": talq.address(TOWN, AssetId("L1"))}]
     for group in found.values():
         assert {"address", "members", "ownerCMS"} <= set(group)
         assert group["purpose"] in ("unknown", "override", "calendar", "loggerConfig")
+
+
+def test_an_answer_with_too_many_members_is_refused_before_it_is_made() -> None:
+    here = town(lamp(1), lamp(2))
+    many = [(Target("town"), "all")] * (talq.MOST_MEMBERS // 2 + 1)
+    assert len(talq.groups(here, many[:1])) == 1
+    with pytest.raises(Invalid) as refused:
+        talq.groups(here, many)
+    assert (refused.value.field, refused.value.rule) == ("limit", "≤ 100000 lamps")
 
 
 def test_where_a_calendar_holds_is_an_assign_command() -> None:
