@@ -69,11 +69,11 @@ class LabLamp:
             self.lab.uplink(self, frame, heard)
 
     def rejoin(self) -> None:
-        """Its radio joins anew, a little later; without a gateway it tries on."""
+        """Its radio joins anew, a little later; without a gateway, or with a dead radio, it tries on."""
         self.lab.engine.after(self.lab.rng.uniform(5, 90), self.join)
 
     def join(self) -> None:
-        if all(gateway in self.lab.down for gateway in self.gateways):
+        if self.lamp.fault == "silent" or all(gateway in self.lab.down for gateway in self.gateways):
             self.lab.engine.after(self.lab.rng.uniform(60, 600), self.join)
             return
         if self.lamp.powered:

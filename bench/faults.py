@@ -81,7 +81,7 @@ class Case:
     end: datetime
     deadline: datetime
     told: datetime | None = None
-    extra: int = 0  # alarms that should have been suppressed
+    extra: list[str] = field(default_factory=list)  # alarms that should have been suppressed
 
 
 @dataclass
@@ -154,11 +154,11 @@ def table(result: Result) -> list[str]:
         lines.append(f"| {name} | {len(cases)} | {len(took)} | {len(took) / len(cases):.1%} | "
                      f"{median(took):.1f} h | {max(took):.1f} h | ≤ {rule:.0f} h |" if took else
                      f"| {name} | {len(cases)} | 0 | 0 % | – | – | ≤ {rule:.0f} h |")
-    alone = sum(case.extra for case in result.collective)
+    alone = Counter(name for case in result.collective for name in case.extra)
     return [*lines, "",
             (f"Recall {result.recall:.2%} of {len(result.cases) + len(result.collective)} faults; "
              f"{result.false_per_thousand:.2f} false alarms per 1,000 lamps and night ({_listed(result.false)}); "
-             f"lamps' own alarms during an outage of their circuit or gateway: {alone}."),
+             f"lamps' own alarms during an outage of their circuit or gateway: {_listed(alone)}."),
             "", _circumstances(result)]
 
 
@@ -205,8 +205,8 @@ def _plan(lab: Laboratory, result: Result, each: int) -> None:
     several = max(each // 6, 1)
     spoilt = rng.sample([name for name in circuits if name not in lab.night_fed], min(3 * several, len(circuits) // 3))
     for number, name in enumerate(spoilt):
-        kind = ("cabinet outage", "contactor stuck", "circuit dark")[number % 3]
-        _circuit_fault(lab, result, kind, name, rng.randrange(2, result.nights - 1))
+        fault = ("cabinet outage", "contactor stuck", "circuit dark")[number % 3]
+        _circuit_fault(lab, result, fault, name, rng.randrange(2, result.nights - 1))
         taken.update(one.asset.id for one in lab.circuits[name])
     down = GATEWAYS[:min(several, 2)]
     for gateway in down:
@@ -227,10 +227,10 @@ def _lamp_fault(lab: Laboratory, result: Result, kind: Kind, asset: AssetId, nig
     fed = one.asset.circuit in lab.night_fed
     begin = lab.start + night * DAY + lab.rng.uniform(0, 24) * HOUR
     seen = "lit" if kind.seen == "fed" and fed else kind.seen
-    first = next(_hours(begin, seen))
-    if kind.name in ("meter jump", "clock step", "restarts"):  # nothing happens to a controller without power
-        begin = max(begin, first[0] + HOUR) if seen == "lit" else begin
     hours = RESTARTS_H if kind.name == "restarts" else kind.intervals * result.interval_s / 3600 + 0.2
+    if kind.name in ("meter jump", "clock step", "restarts") and seen == "lit":
+        begin = _fed(begin, hours)
+    first = next(_hours(begin, seen))
     deadline = _after(max(begin, first[0]), seen, hours)
     end = deadline + 6 * HOUR
     at, over = to_ns(begin), to_ns(end)
@@ -241,6 +241,16 @@ def _lamp_fault(lab: Laboratory, result: Result, kind: Kind, asset: AssetId, nig
         lab.engine.at(at, one.lamp.fail, kind.name)
         lab.engine.at(over, one.lamp.fail, "")
     result.cases.append(Case(kind.name, asset, begin, end, deadline))
+
+
+def _fed(begin: datetime, hours: float) -> datetime:
+    """An hour after which a night-switched feeder has power for so long yet: nothing happens to a controller without power,
+    and one that starts anew is told the time."""
+    periods = _hours(begin, "lit")
+    first, last = next(periods)
+    if last - first < (hours + 1) * HOUR:
+        first, _ = next(periods)
+    return first + HOUR
 
 
 def _circuit_fault(lab: Laboratory, result: Result, kind: str, name: CircuitId, night: int) -> None:
@@ -310,7 +320,7 @@ def _told(result: Result, ill: dict[AssetId, list[Case]], lab: Laboratory, alarm
     for case in result.collective:
         mine = case.subject == one.asset.circuit or case.subject in one.gateways
         if mine and case.begin <= alarm.began_at <= case.end + 6 * HOUR:
-            case.extra += alarm.judged
+            case.extra += [alarm.kind.value] if alarm.judged else []
             return
     result.false[alarm.kind.value] += 1
 

@@ -4,7 +4,8 @@ Rules and thresholds: the fault table of the town's reference (TALQ 2.7.1 LampMo
 of a real operator's record: 0.75/1.30 of the nominal power at full level, 0.70/1.97 at the lowest; EN 50160 for the voltage).
 A rule gives a verdict only on new evidence: bad, good, or none where it cannot tell. Power is judged against what the lamp
 should draw at the level that it *says* it obeys, and only where that level was steady from ten minutes before the measurement
-until a report after it: a lost report of a change of level must never look like a fault.
+until a report after it, or where it is the one that the town has wanted since before it was said: a lost report of a change of
+level must never look like a fault.
 """
 
 from collections.abc import Callable, Mapping

@@ -122,11 +122,20 @@ class _Work:
         if self.level is None:
             self.waiting.clear()
             return
-        ready = [one for one in self.waiting if one[0] <= self.level.at_ns]
-        self.waiting = [one for one in self.waiting if one[0] > self.level.at_ns]
+        ready = [one for one in self.waiting if self._confirmed(one[0])]
+        self.waiting = [one for one in self.waiting if not self._confirmed(one[0])]
         for at, watts in ready:
             if at >= self.level.since_ns + SETTLED:
                 yield from self._power(float(self.level.value), watts, at)
+
+    def _confirmed(self, at: int) -> bool:
+        """Whether the level is known to have been the same at `at`: it was said again after it, or it is the one that was
+        wanted already when it was said, since the measurement before, and still is: then the program has not changed it."""
+        level, want = self.level, self.sight.want
+        if level is None or at <= level.at_ns:
+            return level is not None
+        obeyed = want.level > 0 and abs(float(level.value) - want.level) <= OFF_TARGET and want.since_ns <= level.at_ns
+        return obeyed and self.track.power_at < level.at_ns and at <= level.at_ns + self.sight.interval_ns
 
     def _power(self, level: float, watts: float, at: int) -> Iterator[Verdict]:
         full, here = self.sight.expected(100), self.sight.expected(level)
@@ -140,13 +149,14 @@ class _Work:
         facts: Facts = {"measured": round(watts, 1), "expected": round(here, 1), "level": round(level)}
         yield from self._dark(watts, here, facts)
         dark = _is_dark(watts, here)
-        stuck = not dark and self._stuck(level, watts, here, full)
+        unmoved = not dark and self._unmoved(level, watts, here, full)
+        stuck = not dark and self._stuck(level, watts, here, full, unmoved=unmoved)
         self.samples = (*self.samples, (round(level), round(watts, 1), round(share, 3)))[-KEPT:]
         self.fresh.append((round(level), watts, share))
         if dark:
             yield from self._flickers()
             return
-        if stuck or abs(level - self.sight.want.level) <= OFF_TARGET:
+        if stuck or (not unmoved and abs(level - self.sight.want.level) <= OFF_TARGET):
             yield Verdict(AlarmKind.DIMMING_FAILURE, stuck, facts)
         if not stuck:
             low = {**facts, "limit": round(lower * here, 1)}
@@ -164,13 +174,14 @@ class _Work:
             and self.last.value(LAMP_DALI_ERROR.name) is True
         yield Verdict(AlarmKind.RELAY_FAILURE, True, facts) if relay else Verdict(AlarmKind.LAMP_FAILURE, dark, facts)
 
-    def _stuck(self, level: float, watts: float, here: float, full: float) -> bool:
-        """Whether the power fits another level: that of 100 %, or what was drawn at another level before."""
+    def _stuck(self, level: float, watts: float, here: float, full: float, *, unmoved: bool) -> bool:
+        """Whether the power fits another level: that of 100 %, or what was drawn at another level before. At the level at
+        which it is stuck it fits: that is neither a bad sign nor a good one."""
         if abs(watts - here) <= max(FITS * here, GRAIN_W):
             return False
         if level <= 90 and full - here > APART * full and abs(watts - full) <= FITS * full:
             return True
-        return self._unmoved(level, watts, here, full)
+        return unmoved
 
     def _unmoved(self, level: float, watts: float, here: float, full: float) -> bool:
         """Whether the power has been what it is since before the last change of level, which should have moved it."""
@@ -312,7 +323,7 @@ class _Work:
         known, (before_at, before) = self.last.get(LAMP_BURN_TIME.name), self.burnt
         if known is None or known.at_ns <= before_at:
             return
-        if self.level is None or known.at_ns > self.level.at_ns:
+        if not self._confirmed(known.at_ns):
             return  # whether it was to burn until then is not known yet
         self.burnt = known.at_ns, float(known.value)
         gone, burnt = (known.at_ns - before_at) / NS, float(known.value) - before

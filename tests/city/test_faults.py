@@ -117,6 +117,25 @@ def test_a_driver_that_keeps_its_power_whatever_it_is_told_does_not_follow():
     assert story.due() == {AlarmKind.DIMMING_FAILURE}
 
 
+def test_a_driver_that_is_stuck_at_half_is_not_well_because_half_is_wanted_at_midnight():
+    story = Story(want=50).says(level=50, power=17).says(level=50, power=17)
+    for level in (100, 50, 50, 100):  # one steady measurement a level, two nights
+        story.want = level
+        story.says(level=level).says(level=level, power=17).says(level=level)
+    assert AlarmKind.DIMMING_FAILURE in story.due()
+
+
+def test_a_meter_that_speaks_after_the_status_is_judged_at_once_where_the_level_is_the_wanted_one():
+    story = Story()
+    for _ in range(3):
+        story.says(level=100).says(0.02, power=0.5)
+    assert story.due() == {AlarmKind.LAMP_FAILURE}
+    unwanted = Story(want=70)
+    for _ in range(3):
+        unwanted.says(level=100).says(0.02, power=0.5)
+    assert AlarmKind.LAMP_FAILURE not in unwanted.due()  # its status will tell, an interval later
+
+
 def test_a_lamp_that_says_another_level_than_is_wanted_does_not_follow():
     story = Story(want=50)
     for _ in range(5):
@@ -145,6 +164,13 @@ def test_time_burnt_that_is_too_short_is_cycling():
     story = Story().says(level=100, power=40, burn_time=0)
     for number in range(1, 5):
         story.says(level=100, power=40, burn_time=1800 * number)
+    assert story.due() == {AlarmKind.CYCLING}
+
+
+def test_time_burnt_that_is_told_after_the_status_counts_as_well():
+    story = Story()
+    for number in range(4):
+        story.says(level=100).says(0.02, power=40, burn_time=1800 * number)
     assert story.due() == {AlarmKind.CYCLING}
 
 
