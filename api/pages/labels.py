@@ -13,7 +13,31 @@ from api.views import LampWord
 from city.alarms import SENTENCES, AlarmKind
 from city.commands import Command, State
 from city.errors import CityError, ScriptBreach, ScriptError, Unsupported
-from city.orders import Order, ReadStatus, Resume, SetLevel
+from city.orders import (
+    AlarmLimits,
+    BootDelay,
+    Clock,
+    DataRate,
+    DimTask,
+    FallbackLevel,
+    Holidays,
+    LevelNotice,
+    MulticastGroup,
+    Order,
+    Parameters,
+    Position,
+    Profile,
+    ReadStatus,
+    ReadTask,
+    Reboot,
+    RemoveTask,
+    Resume,
+    SetLevel,
+    StatusInterval,
+    SunCalendar,
+    UplinkConfirmation,
+    UsageInterval,
+)
 from city.parking import Word
 from city.quantities import RAW
 from city.scripts import Rule
@@ -59,6 +83,15 @@ STATES = {
     State.EXPIRED: _("expired"),
     State.FAILED: _("failed"),
 }
+SETTINGS: Mapping[type, str] = {
+    StatusInterval: _("how often it reports"), UsageInterval: _("how often it reports its consumption"),
+    Clock: _("its clock"), BootDelay: _("the delay after power returns"), FallbackLevel: _("the level without network"),
+    AlarmLimits: _("limits of its alarms"), Position: _("its position"), SunCalendar: _("calendar by the sun"),
+    Profile: _("dimming profile"), Holidays: _("holidays"), LevelNotice: _("report each change of level"),
+    MulticastGroup: _("radio group"), UplinkConfirmation: _("whether it wants its messages confirmed"),
+    DataRate: _("data rate"), Parameters: _("parameters"), DimTask: _("dimming task"),
+    RemoveTask: _("dimming task removed"),
+}
 LAMP_REASONS = {
     "manual": _("by our order"),
     "calendar-day": _("own calendar: day"),
@@ -100,14 +133,19 @@ def order(language: str, command: Command) -> str:
             return translate(language, _("back to its own program"))
         case ReadStatus():
             return translate(language, _("report now"))
-    return translate(language, _("configure: {what}"), what=type(command.order).__name__)
+        case ReadTask(slot=slot):
+            return translate(language, _("report its dimming task {n}"), n=slot)
+        case Reboot():
+            return translate(language, _("restart"))
+    name = SETTINGS.get(type(command.order), type(command.order).__name__)
+    return translate(language, _("configure: {what}"), what=translate(language, name))
 
 
 def why(language: str, command: Command) -> str:
     """Where a command comes from."""
     origin = command.origin.partition(":")[0]
     texts = {"override": _("override"), "program": _("program"), "config": _("configuration"), "tables": _("own program"),
-             "ask": _("question"), "verify": _("check")}
+             "ask": _("question"), "verify": _("check"), "multicast": _("radio group")}
     return translate(language, texts.get(origin, origin))
 
 
