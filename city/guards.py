@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as made
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import Enum
 from math import cos, hypot, radians
 
@@ -305,7 +305,8 @@ def _many(case: Case, limits: Limits) -> Iterator[Finding]:
 def check_programs(programs: Collection[Program], lamps: Sequence[Luminaire], site: Site, now: datetime) -> tuple[Finding, ...]:
     """What lamps would run into if they were to obey these programs: at night dark only with the Laternenring, crossings
     never dimmed, and where the law wants more light than a program gives, that they will burn brighter."""
-    nights = [Night.around(now + timedelta(days=days), site) for days in (0, 91, 182, 273)]
+    around = Night.around(now, site)
+    nights = [around, *(Night.of(date(around.evening.year, month, 21), site) for month in (3, 6, 9, 12))]
     found: list[Finding] = []
     for program in programs:
         curves = [(night, curve(program, night)) for night in nights]

@@ -1,7 +1,7 @@
 """Floors and guard-rails: what the law asks of a lamp, and that no sequence of wishes gets round it."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +13,7 @@ from city.floors import core, floor_at, highest_floor, lamp_floor, lawful
 from city.groups import Target
 from city.guards import Limits, Weight, check, check_programs
 from city.nights import Night, curve, level_at
-from city.programs import GANZNACHT, HALBNACHT, SHIPPED, TEILNACHT
+from city.programs import GANZNACHT, HALBNACHT, SHIPPED, TEILNACHT, Step, clock
 from city.wants import Wants
 from tests.city.lighted import EVENING, LATE, NOON, SITE, TOWN, approved, case, lamp, street, wish
 from tests.city.test_programs import evenings, programs, sites
@@ -67,6 +67,13 @@ def test_teilnacht_puts_out_only_lamps_with_the_ring():
     assert weights(found) == {"StVO 394": Weight.REFUSED}
     assert check_programs([SHIPPED[TEILNACHT]], street(3, **RINGED), SITE, NOON) == ()
     assert check_programs([SHIPPED[GANZNACHT]], street(3), SITE, NOON) == ()
+
+
+def test_a_program_that_is_dark_at_night_only_in_the_depth_of_winter_is_refused_in_any_season():
+    early = replace(SHIPPED[GANZNACHT], off=Step(clock(7, 12), 0))
+    for month in range(1, 13):
+        now = datetime(2026, month, 5, 11, tzinfo=UTC)
+        assert weights(check_programs([early], street(2), SITE, now)) == {"StVO 394": Weight.REFUSED}, month
 
 
 def test_a_program_that_is_darker_than_the_law_is_said_to_be_raised():
