@@ -64,16 +64,6 @@ class Line:
     def saved_share(self) -> float:
         return self.saved / self.undimmed if self.undimmed else 0.0
 
-    @property
-    def metered_share(self) -> float:
-        """Of what was used."""
-        return self.metered / self.used if self.used else 0.0
-
-    @property
-    def missing_share(self) -> float:
-        """Of the hours in which lamps burnt or should have."""
-        return self.missing_h / (self.burn_h + self.missing_h) if self.missing_h else 0.0
-
 
 @dataclass(frozen=True, slots=True)
 class NightLine:

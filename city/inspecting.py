@@ -25,7 +25,6 @@ SILENT_INTERVALS, SILENT_LONG = 3.3, 24 * 3600 * NS
 GAP = timedelta(minutes=15)  # without a look: then we were not listening either
 HIGH, LOW = 3.0, -3.0  # degrees of the sun: surely day, surely night
 EDGE_NS = 15 * 60 * NS  # before and after a night-switched feeder's hours
-TEACHES_AFTER = 2  # good looks: a lamp with any suspicion teaches nothing
 _DAY = timedelta(days=1)
 _TOGETHER = {AlarmKind.DAY_BURNER: "circuit_by_day", AlarmKind.NIGHT_OFF: "circuit_dark"}
 

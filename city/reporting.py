@@ -49,11 +49,6 @@ def spoilt(lamps: int, seconds: float, *, gateways: int = 2, rates: Mapping[int,
                for sf, share in rates.items())
 
 
-def answers_per_s(*, gateways: int = 2, rates: Mapping[int, float] = RATES, report: int = REPORT, lost: float = LOST) -> float:
-    """How many lamps a second may be made to answer, one by one or otherwise, for at most that share of losses."""
-    return len(CHANNELS) * lost / (2 * _fatal(gateways) * _load(rates, report))
-
-
 def silence_after_s(spread: float) -> float:
     """Seconds after which silence means something: the lamp's random time is over, and its report would be here."""
     return spread + ANSWERED_S

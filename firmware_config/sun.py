@@ -16,7 +16,6 @@ from city.programs import Anchor, Moment
 HORIZON = 90.83  # degrees
 SEASONS = (date(2025, 3, 20), date(2025, 6, 21), date(2025, 9, 22), date(2025, 12, 21))
 EVENING = frozenset({Anchor.SUNSET, Anchor.DUSK, Anchor.FALLS})
-MORNING = frozenset({Anchor.SUNRISE, Anchor.DAWN, Anchor.RISES})
 MOST_OFFSET = 60  # minutes from sunset or sunrise that a task's window can name
 
 

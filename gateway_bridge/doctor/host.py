@@ -17,7 +17,6 @@ LOW_BYTES, LITTLE_BYTES = 500 * 2**20, 2 * 2**30
 FEW_INODES = 10_000
 FEW_DESCRIPTORS = 1024
 IN_MEMORY, OVER_NETWORK = ("tmpfs", "ramfs"), ("nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs")
-ONE_WRITER = "writer.lock"
 SYNCED = (Path("/run/systemd/timesync/synchronized"), Path("/run/chrony/chronyd.pid"), Path("/var/run/ntpd.pid"))
 
 

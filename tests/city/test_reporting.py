@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from city.orders import LevelNotice
-from city.reporting import LEAST_S, LOST, MOST_S, STEP_S, answers_per_s, notice_for, silence_after_s, spoilt, spread_for
+from city.reporting import LEAST_S, LOST, MOST_S, STEP_S, notice_for, silence_after_s, spoilt, spread_for
 from decoders.catalog import codec_of
 
 FOUR = {7: 0.93, 8: 0.04, 9: 0.02, 10: 0.01}  # by ADR, four gateways on three kilometres
@@ -43,10 +43,6 @@ def test_whatever_is_chosen_can_be_told_to_a_controller(lamps: int) -> None:
 
 def test_slow_lamps_need_more_time() -> None:
     assert spread_for(500, rates={12: 1.0}) > 5 * spread_for(500, rates={7: 1.0})
-
-
-def test_asking_one_by_one_is_no_faster_than_reporting_together() -> None:
-    assert answers_per_s(gateways=4, rates=FOUR) * spread_for(1000, gateways=4, rates=FOUR) == pytest.approx(1000, rel=0.05)
 
 
 def test_silence_means_something_only_after_the_random_time() -> None:
