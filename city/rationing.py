@@ -7,7 +7,8 @@ places of this slot are told already, a smaller circle does, and others have the
 end, whoever starts anew finds everybody's place as it was, and a town of few lamps is told at once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 from zlib import crc32
@@ -19,6 +20,7 @@ from city.ids import DevEui, GatewayId
 SLOT = timedelta(minutes=10)
 SHARE = 0.4  # of what orders may use, in every slot alike
 FRAME_BYTES = 40  # a profile, a calendar of the sun or a task, near enough
+FILLED = 0.9  # of a slot, since a device has several frames
 MOST_SLOTS = 1024  # a week
 
 
@@ -39,20 +41,42 @@ def has_turn(device: DevEui, circle: int, number: int) -> bool:
     return (number - crc32(device.encode())) % circle == 0
 
 
-def circle_for(frames: Mapping[DevEui, int], each: float, number: int) -> int:
-    """How many slots the circle has in a slot: `frames` are still to be told to these devices of one gateway, of which it may
-    send `each` in a slot. One device is always told, however much it lacks."""
-    places, found = {device: number - crc32(device.encode()) for device in frames}, 1
-    while found < MOST_SLOTS:
-        places = {device: place for device, place in places.items() if place % found == 0}
-        if len(places) <= 1 or sum(frames[device] for device in places) <= each:
-            break
-        found *= 2
-    return found
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Who may be told in a slot: those whose slot it is on a circle of so many, and `more` that fit in beside them."""
+
+    number: int
+    circle: int
+    more: frozenset[DevEui] = frozenset()
+
+    def has(self, device: DevEui) -> bool:
+        """Whether the device may be told in the slot."""
+        return device in self.more or has_turn(device, self.circle, self.number)
+
+
+def turn(frames: Mapping[DevEui, int], each: float, number: int) -> Turn:
+    """Who may be told in the slot of that number: `frames` are still to be told to these devices of one gateway, of which it
+    may send `each` in a slot. One device is always told, however much it lacks."""
+    places, circle, wider = {device: number - crc32(device.encode()) for device in frames}, 1, dict[DevEui, int]()
+    while circle < MOST_SLOTS:
+        mine = {device: place for device, place in places.items() if place % circle == 0}
+        if sum(frames[device] for device in mine) <= each:
+            return Turn(number, circle, _fitting(frames, wider, mine, each))
+        places, wider, circle = mine, mine, 2 * circle
+    return Turn(number, circle)
+
+
+def _fitting(frames: Mapping[DevEui, int], wider: Iterable[DevEui], mine: Collection[DevEui], each: float) -> frozenset[DevEui]:
+    """Of those whose slot it would be on the next smaller circle as many as the slot has room for; one, where it is empty."""
+    left, more = each - sum(frames[device] for device in mine), set[DevEui]()
+    for device in sorted(set(wider) - set(mine), key=lambda device: crc32(device.encode())):
+        if frames[device] <= left or not (mine or more):
+            left -= frames[device]
+            more.add(device)
+    return frozenset(more)
 
 
 def lasts(frames: Mapping[GatewayId | None, int], each: float) -> timedelta:
-    """How long it takes until everybody is told, as long as all goes well: as long as at the busiest gateway. Slots are full
-    between a half and the whole."""
+    """How long it takes until everybody is told, as long as all goes well: as long as at the busiest gateway."""
     busiest = max(frames.values(), default=0)
-    return timedelta() if busiest <= each else ceil(busiest / (0.75 * each)) * SLOT
+    return timedelta() if busiest <= each else ceil(busiest / (FILLED * each)) * SLOT

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from math import inf
 
 from city.ids import DevEui, GatewayId
-from city.rationing import circle_for, has_turn, number_of
+from city.rationing import Turn, number_of, turn
 
 LOOKED_WITHIN = timedelta(minutes=2)  # all devices are looked at more often than this
 
@@ -22,7 +22,7 @@ class Untold:
         self._since: datetime | None = None
         self._gateways: dict[DevEui, GatewayId | None] = {}
         self._frames: dict[GatewayId | None, dict[DevEui, int]] = defaultdict(dict)
-        self._circles: dict[GatewayId | None, tuple[int, int, int | None]] = {}
+        self._turns: dict[GatewayId | None, tuple[Turn, Turn | None]] = {}
 
     def begin(self, devices: Iterable[DevEui], now: datetime) -> None:
         """These are the town's devices; what they lack is to be counted anew."""
@@ -34,7 +34,7 @@ class Untold:
     def again(self, now: datetime) -> None:
         """What is wanted is another."""
         self._unseen, self._since = set(self._devices), now
-        self._circles.clear()
+        self._turns.clear()
 
     def looked(self, device: DevEui) -> None:
         """It has been looked at."""
@@ -52,16 +52,14 @@ class Untold:
         """Whether the device may be told now: in its own slot, and the next to come to an end in."""
         if self._unseen and self._since is not None and timedelta() <= now - self._since < LOOKED_WITHIN:
             return False
-        number = number_of(now)
-        circle, before = self._circle(self._gateways.get(device), number)
-        return has_turn(device, circle, number) or (before is not None and has_turn(device, before, number - 1))
+        present, before = self._turn(self._gateways.get(device), number_of(now))
+        return present.has(device) or (before is not None and before.has(device))
 
-    def _circle(self, gateway: GatewayId | None, number: int) -> tuple[int, int | None]:
-        """The circle of this slot, and that of the slot before, where it was asked for."""
-        known = self._circles.get(gateway)
-        if known is not None and known[0] == number:
-            return known[1], known[2]
-        before = known[1] if known is not None and known[0] == number - 1 else None
-        circle = circle_for(self._frames[gateway], self._each, number)
-        self._circles[gateway] = number, circle, before
-        return circle, before
+    def _turn(self, gateway: GatewayId | None, number: int) -> tuple[Turn, Turn | None]:
+        """The turn of this slot, and that of the slot before, where anybody asked for it."""
+        known = self._turns.get(gateway)
+        if known is not None and known[0].number == number:
+            return known
+        before = known[0] if known is not None and known[0].number == number - 1 else None
+        self._turns[gateway] = found = turn(self._frames[gateway], self._each, number), before
+        return found

@@ -12,7 +12,7 @@ from city.budget import down_band, lawful_s
 from city.ids import AssetId, DevEui, GatewayId, TenantId
 from city.orders import SunCalendar
 from city.places import Device
-from city.rationing import FRAME_BYTES, MOST_SLOTS, SHARE, SLOT, circle_for, has_turn, lasts, number_of, per_slot
+from city.rationing import FRAME_BYTES, MOST_SLOTS, SHARE, SLOT, has_turn, lasts, number_of, per_slot, turn
 from city.readings import DeviceState, to_ns
 from city.store.ports import Known, Registered
 from gateway_bridge.configuring import TABLES
@@ -49,6 +49,10 @@ def test_a_town_of_3000_lamps_is_told_through_the_day_and_no_hour_takes_more_tha
     each = per_slot(0.5, 9)
     told = campaign(each)
     assert timedelta(hours=4) < len(told) * SLOT < timedelta(hours=12)
+    slowest = campaign(per_slot(0.5, 12))
+    assert timedelta(days=1) < len(slowest) * SLOT < timedelta(days=3)
+    promised = lasts(dict.fromkeys(GATEWAYS, 1500), each) / SLOT
+    assert 0.7 < promised / len(told) < 1.3
     by_gateway = [Counter(LAMPS.index(lamp) % 4 for lamp in turn) for turn in told]
     hours = [sum(by_gateway[at:at + 6], Counter()) for at in range(len(told))]
     busiest_s = max(max(hour.values(), default=0) for hour in hours) * 2 * time_on_air(FRAME_BYTES, 9)
@@ -72,14 +76,15 @@ def test_every_device_has_its_turn_once_in_each_round_and_keeps_it_on_a_smaller_
 
 @given(st.dictionaries(st.sampled_from(LAMPS), st.integers(1, 9), max_size=200), st.floats(0.5, 50), st.integers(0, 10**6))
 def test_whoever_has_a_turn_fits_into_the_slot_or_is_alone(frames: dict[DevEui, int], each: float, number: int) -> None:
-    circle = circle_for(frames, each, number)
-    turn = [count for device, count in frames.items() if has_turn(device, circle, number)]
-    assert len(turn) <= 1 or sum(turn) <= each or circle == MOST_SLOTS
+    found = turn(frames, each, number)
+    told = [count for device, count in frames.items() if found.has(device)]
+    assert told or not frames
+    assert len(told) <= 1 or sum(told) <= each or found.circle == MOST_SLOTS
 
 
 def test_a_few_lamps_are_told_at_once() -> None:
     each = per_slot(0.5, 9)
-    assert circle_for(dict.fromkeys(LAMPS[:15], 2), each, number_of(START)) == 1
+    assert turn(dict.fromkeys(LAMPS[:15], 2), each, number_of(START)).circle == 1
     assert lasts({GATEWAYS[0]: 30}, each) == timedelta()
     assert lasts({GATEWAYS[0]: 1500, GATEWAYS[1]: 10}, each) > timedelta(hours=4)
 
