@@ -33,7 +33,7 @@ function options(series, last) {
   return {
     width: box.clientWidth, height: last ? 150 : 120, tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), "Europe/Berlin"),
     padding: [8, 16, last ? 0 : 4, 0], legend: { show: false }, cursor: { sync: { key: "lamp" }, drag: { x: true, y: false }, points: { size: 9 } },
-    scales: { x: { time: true }, y: { range: (_, low, high) => series.range ?? (low === null ? [0, 1] : [Math.min(low * 0.98, low - series.least), Math.max(high * 1.02, high + series.least)]) } },
+    scales: { x: { time: true }, y: { range: (_, low, high) => series.range ?? (low === null ? [0, 1] : [Math.max(Math.min(low * 0.98, low - series.least), low < 0 ? -Infinity : 0), Math.max(high * 1.02, high + series.least)]) } },
     series: [{}, { label: series.name, stroke: token(series.colour), width: 2, paths: step, spanGaps: true, points: { show: series.few } }],
     axes: [{ ...axis, values: ticks, show: last, size: 30 }, { ...axis, size: 56, values: (_, values) => values.map((value) => number(value, 2)) }],
     hooks: { drawClear: [dark], setScale: [(plot, key) => { if (key === "x") together(plot); }] },
