@@ -22,3 +22,12 @@ def bad_log_formats_fail(monkeypatch):
     def handle_error(_, record):
         raise AssertionError(f"bad log call: {record.msg!r} % {record.args!r}")
     monkeypatch.setattr(logging.Handler, "handleError", handle_error)
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """One PostgreSQL for all tests of a process; each call makes a new database and gives its URL."""
+    from tests.wire.postgres import postgres_cluster  # here, because most tests need no database
+
+    with postgres_cluster() as make:
+        yield make

@@ -29,17 +29,10 @@ from tests.faults.fleet import TOWN, Fleet
 from tests.faults.publisher import listener
 from tests.faults.rig import MakeRig, Rig
 from tests.faults.waiting import during, until
-from tests.wire.postgres import postgres_cluster
 from tests.wire.servers import free_port, stop
 
 pytestmark = pytest.mark.wire
 DOWN = "application/+/device/+/command/down"
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Callable[[], str]]:
-    with postgres_cluster() as make:
-        yield make
 
 
 def _wish(rig: Rig, now: datetime, kind: Kind, name: str) -> None:

@@ -9,22 +9,16 @@ from city.health import Beat, broken
 from city.store.opening import open_store
 from city.store.ports import Store
 from tests.stores import new_store
-from tests.wire.postgres import postgres_cluster
 
 NOW = datetime(2026, 7, 18, 9, 35, tzinfo=UTC)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.wire)])
 def store(request, tmp_path) -> Iterator[Store]:
-    if request.param == "sqlite":
-        opened = new_store(tmp_path / "city.db")
-        yield opened
-        opened.close()
-        return
-    with postgres_cluster() as make:
-        opened = open_store(make())
-        yield opened
-        opened.close()
+    sqlite = request.param == "sqlite"
+    opened = new_store(tmp_path / "city.db") if sqlite else open_store(request.getfixturevalue("postgres")())
+    yield opened
+    opened.close()
 
 
 def test_each_bridge_has_one_sign_of_life_the_newest_first(store: Store) -> None:

@@ -15,7 +15,6 @@ from city.places import Site, Tenant
 from city.store.opening import open_store
 from city.store.ports import Store
 from tests.stores import new_database
-from tests.wire.postgres import postgres_cluster
 
 NOW = datetime(2026, 11, 22, 13, tzinfo=UTC)
 NIGHT = date(2026, 11, 21)
@@ -28,8 +27,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     if request.param == "sqlite":
         yield from _opened(new_database(tmp_path / "city.db"))
     else:
-        with postgres_cluster() as make:
-            yield from _opened(make())
+        yield from _opened(request.getfixturevalue("postgres")())
 
 
 def _opened(url: str) -> Iterator[Store]:

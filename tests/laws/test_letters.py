@@ -1,6 +1,6 @@
 """Dead letters take so much room and no more, on SQLite and on PostgreSQL; the oldest of those that are too many go."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,17 +14,9 @@ from city.store.letters import LetterBounds
 from city.store.opening import open_store
 from city.store.ports import DeadLetter, Facts, Store
 from tests.stores import new_database
-from tests.wire.postgres import postgres_cluster
 
 A, B = TenantId("aheim"), TenantId("bheim")
 NOW = datetime(2026, 1, 10, 18, 30, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Callable[[], str]]:
-    """Each call makes a new database and gives its URL."""
-    with postgres_cluster() as make:
-        yield make
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.wire)])

@@ -1,6 +1,6 @@
 """What every Store promises, on SQLite and on PostgreSQL."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -53,19 +53,11 @@ from city.store.ports import (
 )
 from city.store.pruning import prune
 from tests.stores import new_database
-from tests.wire.postgres import postgres_cluster
 
 NOW = datetime(2026, 1, 10, 18, 30, 0, 123_456, tzinfo=UTC)
 HEARD = to_ns(NOW)
 A, B = TenantId("aheim"), TenantId("bheim")
 D1, D2, D3, BAY = (DevEui(f"000000000000000{digit}") for digit in "123b")
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Callable[[], str]]:
-    """Each call makes a new database and gives its URL."""
-    with postgres_cluster() as make:
-        yield make
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.wire)])

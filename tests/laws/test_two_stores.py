@@ -1,7 +1,7 @@
 """Two bridges and a web server write one database at once: whoever is told to try again loses nothing by it."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -22,17 +22,10 @@ from city.readings import DeviceState, to_ns
 from city.store.opening import open_store
 from city.store.ports import DeadLetter, Facts, Lease, Store
 from tests.stores import new_database
-from tests.wire.postgres import postgres_cluster
 
 TOWNS = (TenantId("aheim"), TenantId("bheim"))
 NOW = datetime(2026, 1, 10, 18, 30, tzinfo=UTC)
 LAMPS, STEPS, BRIDGES = 12, 60, 4
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Callable[[], str]]:
-    with postgres_cluster() as make:
-        yield make
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.wire)])

@@ -31,7 +31,6 @@ from city.store.readings import LocalLog
 from tests.gateway_bridge.samples import encode, topic, up
 from tests.gateway_bridge.test_steer import MANUAL, status
 from tests.wire.influxd import Influxd, influxd
-from tests.wire.postgres import postgres_cluster
 from tests.wire.servers import Mosquitto, mosquitto, stop
 
 pytestmark = pytest.mark.wire
@@ -200,12 +199,6 @@ def until(what: Callable[[], object], seconds: float = 90.0) -> None:
     while not what():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.05)
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Callable[[], str]]:
-    with postgres_cluster() as make:
-        yield make
 
 
 @pytest.fixture
