@@ -43,14 +43,14 @@ def lately(town: TenantStore, now: datetime) -> tuple[tuple[date, Used], ...]:
 
 def keep_factor(town: TenantStore, factor: Factor, who: Actor, now: datetime) -> None:
     """Add or change a figure of the town. Raises Conflict."""
-    town.put_factor(factor, who.name, now)
     record(town, who, now, "energy figure", f"{factor.kind.value} {factor.valid_from}", f"{factor.value:g} {factor.unit}")
+    town.put_factor(factor, who.name, now)
 
 
 def remove_factor(town: TenantStore, kind: FactorKind, valid_from: date, who: Actor, now: datetime) -> None:
     """Raises NotFound."""
-    town.remove_factor(kind, valid_from)
     record(town, who, now, "remove energy figure", f"{kind.value} {valid_from}")
+    town.remove_factor(kind, valid_from)
 
 
 def name_of(language: str, line: Line) -> str:

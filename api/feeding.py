@@ -18,6 +18,6 @@ def keep_circuit(town: TenantStore, circuit: Circuit, who: Actor, now: datetime)
     for field, text in (("name", kept.name), ("delivery_point", kept.delivery_point)):
         if len(text) > MAX_TEXT or (text and not text.isprintable()):
             raise Invalid("A name has 1 to {most} printable characters.", field=field, rule="name", most=MAX_TEXT)
+    record(town, who, now, "circuit", kept.id[:64], f"{kept.name}; {kept.delivery_point}; {kept.supply.value}")
     town.put_circuit(kept)
-    record(town, who, now, "circuit", kept.id, f"{kept.name}; {kept.delivery_point}; {kept.supply.value}")
     return kept

@@ -88,6 +88,7 @@ def place(town: TenantStore, targets: Collection[Target], wish: Wish, *, who: Ac
     proposal = propose(town, targets, wish, who=who, now=now, limits=limits)
     guards.refuse(proposal.findings)
     _check_typed(proposal, wish)
+    lighting.check_room(proposal.override, town.overrides_from(now))
     estimate = proposal.estimate or views.estimate_for(town, proposal.lamps, limits.rx2_dr)
     override = proposal.override
     record(town, who, now, "override", _named(override.targets), _described(override))

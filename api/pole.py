@@ -148,6 +148,7 @@ def _keep(town: TenantStore, lamp: Luminaire, wishes: Sequence[Override], action
     """Write them down, all or none. Raises Invalid by the guard-rails."""
     seen, lamps, programming, others = town.intents_seen(), town.luminaires(), town.programming(), town.overrides_from(now)
     for wish in wishes:
+        lighting.check_room(wish, others)
         guards.refuse(guards.check(Case(wish, [lamp], lamps, programming, others, who.role.value, now), limits))
     record(town, who, now, action, f"lamp {lamp.id}", f"{wishes[0].level} % until {wishes[-1].end.isoformat()}")
     for wish in wishes:

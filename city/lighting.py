@@ -3,12 +3,12 @@
 The newest override that covers a lamp wins; when it ends, the program applies again.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from city.errors import Invalid
+from city.errors import Conflict, Invalid
 from city.groups import Target
 from city.ids import OverrideId, ProgramId, TenantId
 from city.nights import BERLIN as BERLIN
@@ -17,6 +17,8 @@ from city.places import Luminaire, Restriction
 LONGEST = timedelta(days=31)  # of any override, whoever asks
 MAX_REASON = 200
 MAX_TARGETS = 20_000
+MOST_OPEN = 500  # overrides of a town that hold or are to come: every lamp's setpoint is looked for among them
+MOST_NAMED = 100_000  # their targets together
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +106,13 @@ def override(*, id: OverrideId, tenant: TenantId, targets: Collection[Target], l
         raise Invalid("A reason has printable characters only, in one line.", field="reason", rule="printable")
     return Override(id, tenant, level, begin, until, reason.strip(), actor, now, tuple(sorted(set(targets))),
                     emergency=emergency, needs_second=needs_second)
+
+
+def check_room(new: Override, others: Iterable[Override]) -> None:
+    """Raises Conflict where people of the town wish for so much at once that nobody could follow it any more; light for
+    safety's sake always has room."""
+    kept = [one for one in others if one.ended_at is None and one.end > new.created_at]
+    named = sum(len(one.targets) for one in kept) + len(new.targets)
+    if not new.emergency and (len(kept) >= MOST_OPEN or named > MOST_NAMED):
+        raise Conflict("{open} overrides hold already or are to come, for {named} lamps and zones: end some of them first.",
+                       field="targets", rule=f"≤ {MOST_OPEN}, ≤ {MOST_NAMED}", open=len(kept), named=named)

@@ -25,6 +25,7 @@ from city.store.ports import Role, TenantStore
 
 LEFT, RIGHT, TOP, BOTTOM = 16.0, 672.0, 12.0, 212.0
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
+FIELDS = frozenset({"kind", "value", "valid_from", "source"})  # of the form
 Word = Annotated[str, Query(max_length=40)]
 FormWord = Annotated[str, Form(max_length=300)]
 
@@ -129,7 +130,7 @@ def keep(request: Request, town: Engineering, who: Acting, at: Now, kind: FormWo
     try:
         keep_factor(town, _factor(form), who, at)
     except (Invalid, Conflict) as error:
-        problem = Problem(str(error.facts.get("field", "value")), explain(language, error))
+        problem = Problem(error.field if error.field in FIELDS else "value", explain(language, error))
         context = _page(request, town, who, at, first=evening_of(at).replace(day=1), by="zone", form=form, problems=(problem,))
         return html(request, context, status=422)
     return back(address(language, "energy", tenant=town.tenant.id) + "#figures")

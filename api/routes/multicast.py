@@ -165,12 +165,12 @@ def want(town: Engineering, who: Acting, now: Now, body: TargetsIn) -> list[Wish
     With `rekey` the groups get other keys."""
     known = {wish.target: wish for wish in town.group_wishes()}
     wanted = [checked(town, text) for text in body.targets] or _all_places(town)
+    record(town, who, now, "multicast", " ".join(map(str, wanted))[:200], "other keys" if body.rekey else "")
     for target in wanted:
         was = known.get(target)
         if was is None or body.rekey:  # never a generation again: somebody may still have its keys
             known[target] = GroupWish(target, who.name, now, max(int(now.timestamp()), was.generation + 1 if was else 1))
             town.put_group_wish(known[target])
-    record(town, who, now, "multicast", " ".join(map(str, wanted))[:200], "other keys" if body.rekey else "")
     return [WishOut(target=str(wish.target), actor=wish.actor, at=wish.at) for wish in map(known.__getitem__, wanted)]
 
 
@@ -178,8 +178,8 @@ def want(town: Engineering, who: Acting, now: Now, body: TargetsIn) -> list[Wish
 def unwant(town: Engineering, who: Acting, now: Now, target: Annotated[str, Field(max_length=80)]) -> None:
     """Their lamps are told one by one again."""
     found = Target.parse(target)
-    town.remove_group_wish(found)
     record(town, who, now, "multicast end", str(found))
+    town.remove_group_wish(found)
 
 
 @router.post("/estimate", summary="What an order would cost")

@@ -5,8 +5,11 @@ from datetime import timedelta
 import pytest
 
 from api import views
+from city import lighting
 from city.commands import Event, Priority, advance, command
-from city.ids import ZoneId
+from city.groups import Target
+from city.ids import OverrideId, ZoneId
+from city.lighting import MOST_OPEN
 from city.orders import SetLevel
 from city.store.ports import Facts, Role
 
@@ -199,3 +202,18 @@ def test_a_page_of_lamps_looks_at_those_on_it_only(operator, monkeypatch):
     page = operator.get(f"{BASE}/luminaires", params={"limit": 2, "cursor": "L2"}).json()
     assert ([one["id"] for one in page["luminaires"]], page["total"], page["cursor"]) == (["L3", "L4"], 6, "L4")
     assert looked == ["L3", "L4"]
+
+
+def test_a_town_has_room_for_so_many_wishes_and_always_for_an_emergency(operator, town, clock):
+    for number in range(MOST_OPEN):
+        town.add_override(lighting.override(id=OverrideId(f"o{number}"), tenant=town.tenant.id, targets=[Target("lamp", "L2")],
+                                            level=60, until=clock.now() + timedelta(hours=1), actor="x", now=clock.now()))
+    href = f"{BASE}/luminaires/L1/override"
+    refused = operator.put(href, json=WISH)
+    assert (refused.status_code, refused.json()["field"], refused.json()["rule"]) == (409, "targets", "≤ 500, ≤ 100000")
+    assert operator.put(href, json={"level": 100, "minutes": 60, "emergency": True}).status_code == 202
+    town.end_override(OverrideId("o0"), clock.now())
+    town.end_override(OverrideId("o1"), clock.now())
+    assert operator.put(href, json=WISH).status_code == 202
+    clock.advance(3601)
+    assert operator.put(href, json=WISH).status_code == 202

@@ -131,6 +131,19 @@ async def test_an_engineer_gives_the_town_its_own_price(anybody: httpx.AsyncClie
                                                                  if one["shipped"]]
 
 
+@pytest.mark.parametrize(("wrong", "field"), [({"source": " "}, "source"), ({"valid_from": "x"}, "valid_from"),
+                                              ({"value": "x"}, "value"), ({"value": "nan"}, "value"), ({"kind": "x"}, "kind")])
+async def test_what_is_wrong_with_a_figure_stands_at_its_field(anybody: httpx.AsyncClient, wrong: dict[str, str],
+                                                               field: str) -> None:
+    chief = await sign_in(anybody, "chief")
+    token = re.search(r'name="csrf" value="([^"]+)"', (await chief.get("/stadt/betrieb/energie")).text)
+    assert token is not None
+    fields = {"csrf": token[1], "kind": "price", "valid_from": "2026-11-01", "value": "0,31", "source": "Stadtwerke"}
+    answer = await chief.post("/stadt/betrieb/energie", data={**fields, **wrong})
+    assert answer.status_code == 422
+    assert set(re.findall(r'id="([a-z_]+)-wrong"', answer.text)) == {field}
+
+
 async def test_an_operator_may_not_change_figures(operator: httpx.AsyncClient):
     page = (await operator.get("/stadt/betrieb/energie")).text
     assert 'name="value"' not in page
