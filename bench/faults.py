@@ -1,6 +1,7 @@
 """Fault laboratory: a simulated town whose lamps, circuits and gateways fail, judged by the bridge's own code.
 
-    python -m bench.faults [--nights 30] [--lamps 3000] [--interval 7200] [--jobs 3] [--seed 1] [--write docs/faults.md]
+    python -m bench.faults [--nights 30] [--lamps 3000] [--interval 7200] [--jobs 3] [--seed 1] [--each N]
+                           [--write docs/faults.md]
 
 Faults of every kind begin at random lamps, last two days and are repaired. For each kind: how many were told within the time
 that its rule takes, counted in hours in which it can be seen at all (a lamp that should burn, daylight, a feeder with power).
@@ -127,11 +128,11 @@ def run(lamps: int, nights: int, interval_s: int, seed: int = 1, each: int | Non
     return result
 
 
-def run_many(lamps: int, nights: int, interval_s: int, seed: int, jobs: int) -> Result:
+def run_many(lamps: int, nights: int, interval_s: int, seed: int, jobs: int, each: int | None = None) -> Result:
     """A town of several districts, each with its gateways and in a process of its own."""
     total = Result(lamps, nights, interval_s)
     with ProcessPoolExecutor(jobs) as pool:
-        parts = [pool.submit(run, lamps // jobs, nights, interval_s, seed + number) for number in range(jobs)]
+        parts = [pool.submit(run, lamps // jobs, nights, interval_s, seed + number, each) for number in range(jobs)]
         for part in (one.result() for one in parts):
             total.cases += part.cases
             total.collective += part.collective
@@ -187,9 +188,10 @@ def main() -> None:
     parser.add_argument("--interval", type=int, default=7200, help="seconds between reports")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=3, help="districts of the town, each in a process of its own")
+    parser.add_argument("--each", type=int, help="faults of a kind in each district; one per 3,000 lamp-nights if not given")
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
-    result = run_many(options.lamps, options.nights, options.interval, options.seed, options.jobs)
+    result = run_many(options.lamps, options.nights, options.interval, options.seed, options.jobs, options.each)
     lines = table(result)
     print("\n".join(lines))
     if options.write:

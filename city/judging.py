@@ -118,7 +118,9 @@ class _Work:
         known = self.last.get(LAMP_POWER.name)
         if known is not None and known.at_ns > self.power_at:
             self.power_at = known.at_ns
-            self.waiting = [*self.waiting, (known.at_ns, float(known.value))][-3:]
+            if self.level is None or known.at_ns <= self.level.at_ns + 5 * self.sight.interval_ns // 2:
+                self.waiting = [*self.waiting, (known.at_ns, float(known.value))][-3:]
+            # else so many words were lost (a gateway was down) that it may have changed twice, and be again what it was
         if self.level is None:
             self.waiting.clear()
             return

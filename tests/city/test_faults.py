@@ -83,6 +83,12 @@ def test_a_lost_report_of_a_new_level_looks_like_no_fault():
     assert story.due() == set()
 
 
+def test_a_level_that_changed_there_and_back_while_nothing_was_heard_looks_like_no_fault():
+    story = burning()
+    story.says(6, power=17).says(level=100)  # half the light in between, and nobody heard of it
+    assert story.track.marks == {}
+
+
 def test_the_first_minutes_after_a_change_of_level_are_not_judged():
     story = burning()
     story.want = 50
