@@ -3,7 +3,8 @@
 A multicast teaches nothing: nobody acknowledges it, and after all its frames nearly everybody has heard one. A lamp that is
 told something alone answers at once. Where no answer came to the first try and one to a later one, either the order was lost
 or its answer; the latter leaves a hole in the lamp's frame counter, and the command's step says so (`ANSWER_LOST`). Orders that
-came to nothing teach nothing either: a lamp without power hears none, however good the air is.
+came to nothing teach nothing either: a lamp without power hears none, however good the air is. Nor do settings and keys: they
+go out in crowds, long ones among them, and spoil one another more than orders for light do.
 """
 
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from city.casting import LOSS
 from city.ids import DevEui
 
-PRIOR_TRIES = 40.0  # the prior weighs as much as so many tries: of a Beta distribution, LOSS times that and the rest
+PRIOR_TRIES = 20.0  # the prior weighs as much as so many tries: of a Beta distribution, LOSS times that and the rest
 MOST_OF_ONE = 8  # tries of one lamp that count: one behind a wall must not speak for the town
 MOST_LOSS = 0.5  # who loses more has another trouble than the air
 ANSWER_LOST = "an earlier answer of the device was lost"  # note of a command's step

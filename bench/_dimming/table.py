@@ -11,7 +11,7 @@ SHARES = (0.5, 0.99, 0.999, 1.0)
 
 def page(found: Sequence[Dimmed]) -> str:
     """All of it."""
-    return "\n".join([*_asked(found), *_times(found), *_cost(found), *_shares(found)])
+    return "\n".join([*_asked(found), *_times(found), *_cost(found), *_shares(found), "", *_learnt(found)])
 
 
 def failures(found: Sequence[Dimmed]) -> list[str]:
@@ -73,6 +73,17 @@ def _shares(found: Sequence[Dimmed]) -> Iterator[str]:
     for one in (one for one in found if one.case.groups):
         after = " | ".join(f"{one.share_at(at + 0.01):.2%}" for at in (one.first_s, one.round_s, one.repeats_s, one.ended_s))
         yield f"| {one.case.loss:.0%} | {after} |"
+
+
+def _learnt(found: Sequence[Dimmed]) -> Iterator[str]:
+    yield "| downlinks lost | told by groups | loss as learnt | estimate | all obey | off |"
+    yield "|---|---|---|---|---|---|"
+    for last in (one for one in found if one.case.groups):
+        for what, one in (("first dim", last.before), ("second dim", last)):
+            if one is not None:
+                off = _error(one)
+                yield (f"| {last.case.loss:.0%} | {what if last.before else 'only dim'} | {one.estimate.loss:.1%} "
+                       f"| {_time(one.estimate.last_s)} | {_time(one.within(1.0))} | {'–' if off is None else f'{off:+.0%}'} |")
 
 
 def _name(one: Dimmed) -> str:

@@ -87,7 +87,8 @@ class AirPart:
         """See AirStore. A cast's lamps count where they were told alone afterwards."""
         orders, scope = commands.c, self._scope
         lamps = scope.select(assets, assets.c.kind == "lamp").with_only_columns(assets.c.id)
-        obeyed = scope.select(commands, orders.state == State.APPLIED.value, orders.asset.in_(lamps)).with_only_columns(
+        obeyed = scope.select(commands, orders.state == State.APPLIED.value, orders.asset.in_(lamps),
+                              orders.priority < Priority.CONFIG.value).with_only_columns(
             orders.id, orders.device, orders.cast, orders.attempts, orders.created_at).order_by(
             orders.created_at.desc()).limit(LOOKED_AT).subquery().c
         alone = select(obeyed.id, obeyed.device, case((obeyed.cast == "", 1), else_=2).label("first")).where(

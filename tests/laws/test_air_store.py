@@ -114,11 +114,12 @@ def test_a_command_that_went_by_a_cast_comes_back_with_it(store: Store, town: Te
     assert kept.expires_at == sent.quiet_until + timedelta(minutes=5)
 
 
-def lit(store: Store, device: DevEui, *steps: tuple[Event, str], minute: int = 0, by: str = "", asset: str = "L1") -> None:
+def lit(store: Store, device: DevEui, *steps: tuple[Event, str], minute: int = 0, by: str = "", asset: str = "L1",
+        priority: Priority = Priority.OVERRIDE) -> None:
     """An order to a lamp, step by step."""
     now = NOW + timedelta(minutes=minute)
     made: Command = command(tenant=TOWN_ID, device=device, asset=AssetId(asset), order=SetLevel(40, 60),
-                            origin=f"override:{minute}", priority=Priority.OVERRIDE, now=now,
+                            origin=f"override:{minute}", priority=priority, now=now,
                             expires_at=now + timedelta(minutes=5))
     store.commit(Facts(commands=(made,)))
     if by:
@@ -146,4 +147,5 @@ def test_what_was_told_alone_and_whether_the_first_try_was_heard_is_known_by_lam
     lit(store, three, LOSE, SEND, CONFIRM, minute=6, by="c2")
     lit(store, three, LOSE, SEND, LOSE, SEND, CONFIRM, minute=7, by="c3")  # lost
     lit(store, sensor, SEND, LOSE, SEND, CONFIRM, minute=8, asset="B1")
+    lit(store, sensor, SEND, LOSE, SEND, CONFIRM, minute=9, priority=Priority.CONFIG)
     assert list(town.tried()) == [Tried(one, 3, 1), Tried(two, 1, 0), Tried(three, 2, 1)]
