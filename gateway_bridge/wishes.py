@@ -163,8 +163,8 @@ def wanted(town: Town, item: Served, known: Known, now: datetime) -> Wanted | No
     want = town.setpoint(item.lamp, now)
     abilities = _patient(town, item, state, now)
     own = town.own_level(state.config, item.codec.model, want, now)
-    return Wanted(item.lamp, item.device, abilities, want, _level(state, now, is_its_own(want, own)), state.at(LAMP_LEVEL),
     reason = state.value(LAMP_REASON)
+    return Wanted(item.lamp, item.device, abilities, want, _level(state, now, is_its_own(want, own)), state.at(LAMP_LEVEL),
                   _remembered(town.applied.get(item.device), state), known.live, own,
                   by_hand=None if reason is None else reason == BY_HAND)
 
@@ -187,11 +187,12 @@ def orphaned(commands: Iterable[Command], now: datetime) -> list[Command]:
 
 def next_to_send(commands: Iterable[Command], now: datetime) -> Command | None:
     """Of one device's live commands the planned one that may go now: the most urgent, then the oldest; none while another
-    is on its way."""
-    planned = [item for item in commands if item.state is State.PLANNED and item.expires_at > now]
-    if not planned or any(item.state in (State.SENT, State.SCHEDULED) for item in commands):
-        return None
-    return min(planned, key=urgency)
+    is on its way, but that nothing waits for a setting: of a device that is told after its own uplinks that may take an hour."""
+    live = list(commands)
+    under_way = [item for item in live if item.state in (State.SENT, State.SCHEDULED)]
+    planned = [item for item in live if item.state is State.PLANNED and item.expires_at > now
+               and all(one.priority is Priority.CONFIG is not item.priority for one in under_way)]
+    return min(planned, key=urgency, default=None)
 
 
 def urgency(item: Command) -> tuple[int, datetime, CommandId]:
@@ -349,13 +350,13 @@ def _hurried(item: Command, town: Town) -> Command:
     return replace(item, priority=Priority.SAFETY) if town.active and town.emergency(item.origin) else item
 
 
-def _may_try(item: Command, failed: Mapping[Essence, datetime], state: DeviceState, now: datetime) -> bool:
 def _pause(item: Command) -> timedelta:
     """How long after an order has failed its like is not tried again; what makes a lamp as bright as its program cannot wait."""
     back = item.origin == PROGRAM and item.priority in (Priority.SAFETY, Priority.OVERRIDE)
     return BACK_TO_LIGHT if back else hold_off(item.origin)
 
 
+def _may_try(item: Command, failed: Mapping[Essence, datetime], state: DeviceState, now: datetime) -> bool:
     """Whether its like has not failed a moment ago; a device that has restarted since is tried at once, and so is one that
     was never told because no broker was there, or no time."""
     failed_at = failed.get(essence(item))
