@@ -101,11 +101,10 @@ def place(town: TenantStore, targets: Collection[Target], wish: Wish, *, who: Ac
 def approve(town: TenantStore, id: OverrideId, *, who: Actor, now: datetime, limits: Limits = guards.STANDARD) -> Override:
     """A second person agrees: what was allowed when it was asked for must still be. Raises NotFound, Forbidden (also for an
     API token, which is nobody's second pair of eyes), Conflict, Invalid."""
+    seen, override = town.intents_seen(), town.override(id)
     if who.by != "session":
         raise Forbidden("A second person must approve this, signed in: an API token is no person.", field="actor",
                         rule="two persons")
-    seen = town.intents_seen()
-    override = town.override(id)
     guards.refuse(guards.check(_case(town, override, "admin", now), limits))
     approved = town.approve_override(id, who.name, now, seen=seen)
     record(town, who, now, "approve override", str(id), _described(override))
