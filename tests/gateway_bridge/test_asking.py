@@ -1,12 +1,13 @@
 """A lamp's controller is asked what tasks it holds: after it was told some, once a day, and what it lacks is told anew."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from msgspec import structs
 
-from city.commands import Event, State, advance
+from city.commands import Command, Event, Priority, State, advance, command
 from city.ids import AssetId, DevEui, GatewayId, TenantId
-from city.orders import DimTask, ReadTask, to_json
+from city.orders import DimTask, Order, ReadTask, SetLevel, to_json
 from city.places import Device
 from city.programs import Programming
 from city.quantities import DEVICE_ECHO, LAMP_TASK, Measurement
@@ -16,7 +17,7 @@ from firmware_config.compile import compiled, confirmed_by
 from firmware_config.delta import read_back
 from gateway_bridge.asking import READ_BACK, UNANSWERED
 from gateway_bridge.towns import Town
-from gateway_bridge.wishes import decide_in_full, failure_alarms, served
+from gateway_bridge.wishes import decide_in_full, failure_alarms, next_to_send, served
 from tests.gateway_bridge.test_holding import LAMP, NOON, TOLD, town
 
 EUI = DevEui("70b3d57ed0000042")
@@ -107,3 +108,23 @@ def test_a_controller_that_answers_no_question_is_asked_again_the_next_day_and_t
     later = now + UNANSWERED
     place.failed = {key: at for key, at in place.failed.items() if later - at < UNANSWERED}
     assert [one.order for one in new(place, structs.replace(told(NOON), heard_ns=to_ns(later)), later)] == [ReadTask(0)]
+
+
+def test_light_waits_for_no_answer_to_a_setting_or_a_question_and_these_wait_for_light() -> None:
+    def order(what: Order, priority: Priority, state: State) -> Command:
+        made = command(tenant=TenantId("t"), device=EUI, asset=LAMP.id, order=what, origin=str(priority), priority=priority,
+                       now=NOON, expires_at=NOON + timedelta(hours=2))
+        return as_(made, state)
+
+    setting, light = order(TASKS[0], Priority.CONFIG, State.SENT), order(SetLevel(100), Priority.SAFETY, State.PLANNED)
+    assert next_to_send([setting, light], NOON) is light
+    waits = order(ReadTask(0), Priority.CONFIG, State.PLANNED)
+    assert next_to_send([setting, waits], NOON) is None
+    assert next_to_send([as_(light, State.SCHEDULED), waits], NOON) is None
+    other = order(SetLevel(50), Priority.OVERRIDE, State.PLANNED)
+    assert next_to_send([setting, as_(light, State.SENT), other], NOON) is None
+
+
+def as_(item: Command, state: State) -> Command:
+    """The command in another state."""
+    return replace(item, state=state)
