@@ -21,7 +21,8 @@ ANSWER_LOST = "an earlier answer of the device was lost"  # note of a command's 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """How often a lamp was told something alone lately and obeyed in the end, and how often the first try was not heard."""
+    """How often a lamp was told something alone lately, with no cast before, and obeyed in the end, and how often the
+    first try was not heard."""
 
     device: DevEui
     told: int

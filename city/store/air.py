@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Table, case, delete, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Table, case, delete, func, select
 
 from city.airtime import Estimate
 from city.budget import Spent
@@ -84,24 +84,24 @@ class AirPart:
             return _cast(self._scope.one(connection, tables.casts, "cast", tables.casts.c.id == id))
 
     def tried(self) -> Sequence[Tried]:
-        """See AirStore. A cast's lamps count where they were told alone afterwards."""
+        """See AirStore. Who was told by a cast before may have heard that: what he answers when told alone teaches nothing."""
         orders, scope = commands.c, self._scope
         lamps = scope.select(assets, assets.c.kind == "lamp").with_only_columns(assets.c.id)
         obeyed = scope.select(commands, orders.state == State.APPLIED.value, orders.asset.in_(lamps),
                               orders.priority < Priority.CONFIG.value).with_only_columns(
-            orders.id, orders.device, orders.cast, orders.attempts, orders.created_at).order_by(
+            orders.id, orders.device, orders.cast, orders.created_at).order_by(
             orders.created_at.desc()).limit(LOOKED_AT).subquery().c
-        alone = select(obeyed.id, obeyed.device, case((obeyed.cast == "", 1), else_=2).label("first")).where(
-            or_(obeyed.cast == "", obeyed.attempts > 1)).order_by(obeyed.created_at.desc()).limit(MOST_TRIED).subquery().c
+        alone = select(obeyed.id, obeyed.device).where(obeyed.cast == "").order_by(
+            obeyed.created_at.desc()).limit(MOST_TRIED).subquery().c
         steps = scope.select(command_steps, command_steps.c.state.in_(_ANSWERED)).subquery().c
         explained = func.max(case((steps.note == ANSWER_LOST, 1), else_=0)).label("answer_lost")
-        query = select(alone.device, alone.first, func.min(steps.attempts).label("heard"), explained).where(
-            steps.command == alone.id, steps.attempts >= alone.first).group_by(alone.id, alone.device, alone.first)
+        query = select(alone.device, func.min(steps.attempts).label("heard"), explained).where(
+            steps.command == alone.id).group_by(alone.id, alone.device)
         told, lost = Counter[DevEui](), Counter[DevEui]()
         with scope.database.read() as connection:
             for row in connection.execute(query):
                 told[row.device] += 1
-                lost[row.device] += row.heard > row.first and not row.answer_lost
+                lost[row.device] += row.heard > 1 and not row.answer_lost
         return [Tried(device, count, lost[device]) for device, count in sorted(told.items())]
 
     def spent(self, since: datetime) -> Sequence[Spent]:
