@@ -1,21 +1,18 @@
 """The console as operators use it: lamps chosen on the map or in the list, dimmed, and seen to obey; all of it without a mouse
-too, and without a violation that axe-core would find where that is at hand."""
+too, and without a violation that axe-core finds."""
 
 import asyncio
-import os
 import re
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
 
+from tests.wire.axe import violations
 from tests.wire.test_browser import CONFIRMED_WITHIN_MS, browser_page, running_demo, sign_in
 
 pytestmark = pytest.mark.wire
 
-_FOUND = Path(os.environ.get("STADTFUNK_AXE", "axe.min.js"))  # of axe-core, where a person has installed it
-AXE = _FOUND.read_text(encoding="utf-8") if _FOUND.exists() else ""
 WIDE = {"width": 1440, "height": 900}
 expect.set_options(timeout=60_000)  # a machine that does much else is slow, not wrong
 CONFIRMED = re.compile(r"(\d+) von \1 Leuchten brennen wie gewollt|1 von 1 Leuchten brennt wie gewollt")
@@ -32,13 +29,6 @@ async def console(page, demo, query=""):
     if query:
         await page.goto(f"{demo[0]}/hilchenbach/betrieb?{query}")
     await page.wait_for_selector("#list[data-ready]")
-
-
-async def violations(page):
-    if not AXE:
-        return []
-    await page.evaluate(AXE)
-    return await page.evaluate("axe.run(document).then((found) => found.violations.map((one) => one.id))")
 
 
 async def dims_to(page, level):

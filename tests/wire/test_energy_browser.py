@@ -2,16 +2,14 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.wire.axe import violations
 from tests.wire.test_browser import browser_page, running_demo
 
 pytestmark = pytest.mark.wire
-_FILE = Path(os.environ.get("STADTFUNK_AXE", "/nonexistent"))  # axe.min.js, where a person has installed it
-AXE = _FILE.read_text() if _FILE.exists() else ""
 PATH = "/hilchenbach/betrieb/energie"
 
 
@@ -58,6 +56,4 @@ async def test_the_page_shuts_nobody_out(demo: tuple[str, str], width: int) -> N
         for path in ("energie?by=delivery", "stromkreise"):
             await page.goto(f"{demo[0]}/hilchenbach/betrieb/{path}")
             assert await page.evaluate("document.documentElement.scrollWidth") <= width
-            if AXE:
-                await page.evaluate(AXE)
-                assert await page.evaluate("axe.run(document).then((found) => found.violations.map((one) => one.id))") == []
+            assert await violations(page) == []

@@ -26,11 +26,10 @@ from city.store.ports import Account, Facts, Role, Store
 from city.store.readings import LocalLog
 from tests.pages.conftest import HASH, PASSWORD
 from tests.stores import new_store
+from tests.wire.axe import violations
 from tests.wire.test_browser import browser_page, free_port
 
 pytestmark = pytest.mark.wire
-_FILE = Path(os.environ.get("STADTFUNK_AXE", "/nonexistent"))  # axe.min.js, where a person has installed it
-AXE = _FILE.read_text() if _FILE.exists() else ""
 T = TenantId("stadt")
 INBOX = "/stadt/betrieb/stoerungen"
 
@@ -122,9 +121,7 @@ async def test_the_pages_shut_nobody_out(town: Served, width: int, scheme: str) 
             assert await page.evaluate("document.documentElement.scrollWidth") <= width, path
             if shot := os.environ.get("STADTFUNK_SHOT"):
                 await page.screenshot(path=f"{shot}-{name}-{width}-{scheme}.png", full_page=True)
-            if AXE:
-                await page.evaluate(AXE)
-                assert await page.evaluate("axe.run(document).then((found) => found.violations.map((one) => one.id))") == [], path
+            assert await violations(page) == [], path
 
 
 async def test_it_works_without_javascript(town: Served) -> None:

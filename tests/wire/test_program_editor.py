@@ -1,20 +1,17 @@
 """The program editor as people meet it: a real process and a real browser; a night is drawn by keyboard and by pointer, and
 what comes of it stands beside it before it is kept."""
 
-import os
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.wire.axe import violations
 from tests.wire.test_browser import browser_page, running_demo
 
 pytestmark = pytest.mark.wire
-_FILE = Path(os.environ.get("STADTFUNK_AXE", "/nonexistent"))  # axe.min.js, where a person has installed it
-AXE = _FILE.read_text() if _FILE.exists() else ""
 DESK = {"width": 1440, "height": 900}
 TOWN = "/hilchenbach"
 
@@ -103,9 +100,7 @@ async def test_no_page_is_wider_than_a_phone_or_shuts_anybody_out(demo: tuple[st
         for path in ("/programme", "/programme/halbnacht", "/kalender/standard", "/zuordnung", "/gruppen/neu", "/einstellungen"):
             await page.goto(f"{demo[0]}{TOWN}{path}")
             assert await page.evaluate("document.documentElement.scrollWidth") <= 360, path
-            if AXE:
-                await page.evaluate(AXE)
-                assert await page.evaluate("axe.run(document).then((found) => found.violations.map((one) => one.id))") == [], path
+            assert await violations(page) == [], path
 
 
 async def test_without_javascript_the_form_does_it_all(demo: tuple[str, str]) -> None:
