@@ -60,7 +60,8 @@ def name_of(language: str, line: Line) -> str:
 
 def decimal(language: str, value: float, digits: int) -> str:
     """1.234,5 in German: always so many digits."""
-    return format_decimal(value, format="#,##0" + ("." + "0" * digits if digits else ""),
+    return format_decimal(round(value, digits) + 0.0,  # + 0.0: there is no "-0,0"
+                          format="#,##0" + ("." + "0" * digits if digits else ""),
                           locale="de_DE" if language == "de" else "en_GB")
 
 

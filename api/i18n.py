@@ -70,7 +70,7 @@ def number(language: str, value: float, digits: int = 0) -> str:
     if not abs(value) < MOST_WRITTEN_OUT:
         return f"{Decimal(value).normalize():.6G}".replace("+", "").replace(".", "," if language == "de" else ".")
     pattern = "#,##0" + ("." + "#" * digits if digits else "")
-    return format_decimal(value, format=pattern, locale=_locale(language))
+    return format_decimal(round(value, digits) + 0.0, format=pattern, locale=_locale(language))  # + 0.0: there is no "-0"
 
 
 def clock_time(language: str, at: datetime) -> str:

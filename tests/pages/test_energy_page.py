@@ -10,6 +10,7 @@ from datetime import date, timedelta
 import httpx
 import pytest
 
+from api.energy import decimal
 from city.energy import LampNight, Used
 from city.ids import AssetId, CircuitId, ZoneId
 from city.places import Circuit
@@ -31,6 +32,11 @@ def booked(world: World) -> None:
         world.store.book_nights(world.town.tenant.id, [
             LampNight(AssetId("L-1"), night, ZoneId("markt"), CircuitId("K1"), Used(123_450, 0, 200_000, 40_000, 0)),
             LampNight(AssetId("L-2"), night, ZoneId("=hafen"), None, Used(0, 60_000, 80_000, 36_000, 3600))], NOW)
+
+
+def test_a_saving_of_nothing_has_no_sign():
+    assert decimal("de", -0.04, 1) == "0,0"
+    assert decimal("de", -0.06, 1) == "-0,1"
 
 
 async def test_the_page_says_what_was_used_saved_and_is_not_known(operator: httpx.AsyncClient):

@@ -14,6 +14,7 @@ def test_numbers_have_a_german_comma():
     assert number("de", 1214.5, 1) == "1.214,5"
     assert number("en", 1214.5, 1) == "1,214.5"
     assert number("de", 56.0, 1) == "56"
+    assert number("de", -0.04, 1) == "0"
 
 
 @pytest.mark.parametrize(("value", "german", "english"), [
