@@ -164,6 +164,53 @@ class Energy:
 
 
 @dataclass(frozen=True, slots=True)
+class Parking:
+    """Occupancy of bays and zones, what of it everybody may know, and for how long anything of it is kept."""
+
+    evaluate_s: int = _setting(5, "seconds between two looks at what sensors have said")
+    publish_s: int = _setting(60, "seconds after which a zone is evaluated anew though nothing has changed")
+    debounce_s: int = _setting(45, "a change is shown when it has held for so long (30 to 60 s hide manoeuvring)")
+    shortest_stay_s: int = _setting(180, "a shorter stay is no stay in statistics")
+    flaps: int = _setting(6, "more changes than these …")
+    flap_minutes: int = _setting(10, "… within so many minutes, and the bay is not known")
+    learning_edges: int = _setting(10, "changes after a restart until a sensor has learnt its place")
+    grace_minutes: int = _setting(60, "how much later than due a sign of life may come")
+    stale_beats: float = _setting(1.0, "signs of life that may be missing until a bay is not known …")
+    gone_beats: float = _setting(2.0, "… and until its sensor is out of service")
+    coverage_starts: int = _setting(3, "restarts a day for want of an answer that are a fault of radio coverage")
+    stuck_hours: int = _setting(72, "a bay occupied or free for longer is suspect where its zone turns over …")
+    stuck_turnover: float = _setting(1.0, "… more often than so many stays a bay and day")
+    number_percent: int = _setting(90, "share of bays that must be known for a number …")
+    range_percent: int = _setting(60, "… and for a range; below it nothing is told")
+    least_bays: int = _setting(5, "fewer comparable bays are told as a word only")
+    many_percent: int = _setting(30, "more free bays than this share are “many”")
+    full_up_to: int = _setting(1, "so many free bays and fewer are “full”")
+    word_hold_s: int = _setting(120, "how long one bay beyond its limit a class of display must be left until it changes")
+    grey_minutes: int = _setting(5, "older evaluations are shown as old …")
+    hide_minutes: int = _setting(30, "… and not at all")
+    history_minutes: int = _setting(15, "nothing public is finer than this in time")
+    forecast_weeks: int = _setting(6, "weeks of history behind a forecast")
+    forecast_least_weeks: int = _setting(3, "weeks of history without which there is none")
+    forecast_decay_minutes: int = _setting(60, "time in which the present loses weight in a forecast (to 1/e)")
+    forecast_error_percent: int = _setting(15, "forecasts that were off by more than this share of the bays are not shown")
+    raw_days: int = _setting(7, "days that single words of sensors are kept, in the log and the databases")
+    stays_days: int = _setting(30, "days that single stays are kept, without their bay")
+    sensor_days: int = _setting(90, "days that the health of single sensors is kept, a line a day")
+    doubt_days: int = _setting(90, "days that residents' doubts are kept")
+    quarter_days: int = _setting(1830, "days that a zone's quarter hours are kept; 0: for ever")
+
+
+@dataclass(frozen=True, slots=True)
+class Parkapi:
+    """Push of zones to a ParkAPI (generic source); not done where `url` is empty."""
+
+    url: str = _setting("", "address of the ParkAPI: https://…/park-api, without /api/admin")
+    sources: str = _setting("", "towns that push and their source's name: town=source, separated by commas")
+    passwords: Secret = _setting(Secret(), "passwords of the sources: source=password, separated by commas")
+    every_s: int = _setting(240, "seconds between two pushes, at most 300")
+
+
+@dataclass(frozen=True, slots=True)
 class Notices:
     """Messages about incidents, to the channels that towns have."""
 
@@ -209,6 +256,8 @@ class Settings:
     scripts: Scripts = field(default_factory=Scripts)
     guards: Guards = field(default_factory=Guards)
     energy: Energy = field(default_factory=Energy)
+    parking: Parking = field(default_factory=Parking)
+    parkapi: Parkapi = field(default_factory=Parkapi)
     notices: Notices = field(default_factory=Notices)
     api: Api = field(default_factory=Api)
 

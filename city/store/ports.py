@@ -28,6 +28,7 @@ from city.store.port_asks import AskStore
 from city.store.port_energy import EnergyBook, EnergyStore
 from city.store.port_faults import Faults, TenantFaults
 from city.store.port_lighting import LightingStore
+from city.store.port_parking import ParkingBook, ParkingStore
 from city.store.port_steps import StepStore
 
 
@@ -179,7 +180,7 @@ class Changes:
     assets: tuple[Asset, ...] = ()
 
 
-class TenantStore(LightingStore, AirStore, AskStore, TenantFaults, StepStore, EnergyStore, Protocol):
+class TenantStore(LightingStore, AirStore, AskStore, TenantFaults, StepStore, EnergyStore, ParkingStore, Protocol):
     """One tenant's registry, intents and facts. Lookups of one thing raise NotFound."""
 
     @property
@@ -240,7 +241,7 @@ class TenantStore(LightingStore, AirStore, AskStore, TenantFaults, StepStore, En
     def revision(self) -> int: ...
 
 
-class Store(Faults, EnergyBook, Protocol):
+class Store(Faults, EnergyBook, ParkingBook, Protocol):
     """The city database."""
 
     # towns and who may enter

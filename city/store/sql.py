@@ -27,6 +27,8 @@ from city.store.incidents import BridgeFaults, FaultsPart
 from city.store.intents import IntentsPart
 from city.store.leases import Leases, insist
 from city.store.overrides import OverridesPart
+from city.store.parking import ParkingPart
+from city.store.parking_found import BridgeParking
 from city.store.ports import ConfigWish, DeadLetter, Facts, Lease, Registered, TenantStore, View
 from city.store.programmed import ProgrammedPart
 from city.store.registry import REGISTRY, WHOLE, RegistryPart, registry_changed
@@ -39,7 +41,7 @@ from city.store.steps import StepsPart
 
 
 class SqlTenantStore(RegistryPart, ScriptsPart, ProgrammedPart, OverridesPart, AirPart, IntentsPart, FactsPart, StepsPart,
-                     FaultsPart, EnergyPart, AskPart):
+                     FaultsPart, EnergyPart, AskPart, ParkingPart):
     """One tenant's half of the database; see city.store.ports.TenantStore."""
 
     def __init__(self, scope: Scope, states: States, roll: Roll) -> None:
@@ -51,7 +53,7 @@ class SqlTenantStore(RegistryPart, ScriptsPart, ProgrammedPart, OverridesPart, A
         return self._scope.tenant
 
 
-class SqlStore(Accounts, BridgeFaults, BridgeEnergy):
+class SqlStore(Accounts, BridgeFaults, BridgeEnergy, BridgeParking):
     """The city database; see city.store.ports.Store. Any thread may use it."""
 
     def __init__(self, database: Database) -> None:

@@ -21,14 +21,14 @@ from sqlalchemy import (
     text,
 )
 
-from city.store import tables_air, tables_asks, tables_energy, tables_faults, tables_lighting, tables_steps
+from city.store import tables_air, tables_asks, tables_energy, tables_faults, tables_lighting, tables_parking, tables_steps
 from city.store.schema import Moment
 from city.store.schema import metadata as metadata
 from city.store.schema import revision_column as _revision
 from city.store.schema import tenant_column as _tenant
 
 # of their own subjects, same metadata
-PARTS = (tables_air, tables_asks, tables_energy, tables_faults, tables_lighting, tables_steps)
+PARTS = (tables_air, tables_asks, tables_energy, tables_faults, tables_lighting, tables_parking, tables_steps)
 
 tenants = Table(
     "tenants", metadata,

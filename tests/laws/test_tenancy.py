@@ -45,9 +45,11 @@ from city.scripts import LeafMapping, Rule, Script
 from city.settings import Settings
 from city.store.opening import open_store
 from city.store.port_air import AirChanges
+from city.store.port_parking import ParkingStore
 from city.store.ports import Account, AuditLine, ConfigWish, DeadLetter, Facts, Role, Store, TenantStore
 from city.store.readings import LocalLog
 from decoders.catalog import catalog
+from tests.laws import parked
 from tests.stores import new_store
 
 NOW = datetime(2026, 3, 2, 22, tzinfo=UTC)
@@ -115,6 +117,7 @@ def _populate(store: Store, id: TenantId, seed: str, mark: str) -> tuple[Overrid
     store.book_nights(id, [LampNight(lamp.id, NOW.date(), lamp.zone, lamp.circuit, Used(300))], NOW)
     town.put_group_wish(GroupWish(Target("zone", lamp.zone), mark, NOW))
     store.commit(Facts(air=_air(id, mark, device)))
+    parked.fill(store, id, mark, NOW)
     for role in Role:
         store.put_account(Account(f"{id}-{role.value}", role, id, HASH))
     return wish, order, alarm.id
@@ -226,7 +229,8 @@ def _fingerprint(world: World) -> object:
             list(town.alarms()), list(town.audit_lines()), town.config_wish(device), list(town.streets()),
             list(town.incidents(open_only=False)), dict(town.acts(["SECRET-fault"])), list(town.channels()),
             list(town.deliveries()), list(town.scripts()), list(town.group_wishes()), list(town.casts()),
-            list(town.radio_members()), town.factors(), list(town.lamp_nights(NOW.date(), NOW.date())))
+            list(town.radio_members()), town.factors(), list(town.lamp_nights(NOW.date(), NOW.date())),
+            parked.all_of(town, NOW))
 
 
 def _token(store: Store, role: Role) -> dict[str, str]:
@@ -328,18 +332,24 @@ def _argument(name: str, method: str, world: World) -> object:
                       "command": world.order.id, "acknowledge_alarm": world.alarm, "end_override": world.override.id,
                       "approve_override": world.override.id, "cast": "SECRET-cast",
                       "incident": "SECRET-fault", "act": "SECRET-fault",
-                      "incident_alarms": "SECRET-fault", "channel": "SECRET-channel", "remove_channel": "SECRET-channel",
+                      "incident_alarms": "SECRET-fault", "end_block": "SECRET-block", "close_doubt": "SECRET-doubt",
+                      "channel": "SECRET-channel", "remove_channel": "SECRET-channel",
                       "try_channel": "SECRET-channel"}.get(method),
                "device": device, "override": replace(world.override, id=OverrideId("c" * 8)),
                "script": theirs.script("secret/x1") if method == "put_script" else None,
                "circuit": Circuit(MINE, CircuitId("SECRET-K")) if method == "put_circuit" else None,
-               "since": NOW - timedelta(days=1) if method in ("spent", "deliveries", "asked") else 0, "ids": [world.order.id],
+               "since": NOW - timedelta(days=1) if method in DATED else 0, "ids": [world.order.id],
                "origin": world.order.origin,
                "wish": GroupWish(Target("zone", "SECRET-zone"), "me", NOW) if method == "put_group_wish"
                else ConfigWish(device, b"{}", "me", NOW)}
+    named = parked.arguments(MINE, NOW, method)
+    if name in named and method in PARKING:
+        return named[name]
     return special[name] if name in special else ARGUMENTS[name]
 
 
+DATED = ("spent", "deliveries", "asked", "bay_blocks")
+PARKING = {name for name in vars(ParkingStore) if name[0] != "_"}
 METHODS = sorted({name for part in TenantStore.__mro__ for name, member in vars(part).items()
                   if inspect.isfunction(member) and name[0] != "_"})
 

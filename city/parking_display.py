@@ -1,0 +1,103 @@
+"""From bays to what a zone shows: counts, the class of display with its hysteresis, and what of it everybody may be told. Pure.
+
+Unknown is never counted as free or as taken; a free bay for the disabled is not a free bay. Rules by number: docs/parking.md.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+import msgspec
+
+from city.bays import BayState, Occupancy
+from city.parking import Word
+from city.parking_facts import Count, ZoneFact
+from city.places import Restriction
+
+SPECIAL = (Restriction.DISABLED, Restriction.CHARGING)  # whoever needs one needs to know of few bays, too
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneRules:
+    """The numbers of counting and telling; see city.settings.Parking."""
+
+    number_from: float = 0.9
+    range_from: float = 0.6
+    least_bays: int = 5
+    many: float = 0.3
+    full_up_to: int = 1
+    hold: timedelta = timedelta(minutes=2)
+    grey_after: timedelta = timedelta(minutes=5)
+    hide_after: timedelta = timedelta(minutes=30)
+
+
+class Display(msgspec.Struct, frozen=True, gc=False):
+    """The class of display of a count, and since when another one would be right."""
+
+    word: str = Word.NO_DATA.value
+    leaving_since: datetime | None = None
+
+
+class Tells(Enum):
+    """How much of a count everybody may know now."""
+
+    NUMBER = "number"
+    RANGE = "range"
+    WORD = "word"  # too few bays for a number
+    NOTHING = "nothing"  # too little is known, or it was found out too long ago
+
+
+def count(states: Iterable[BayState], restriction: Restriction, word: str = Word.NO_DATA.value) -> Count:
+    """The count over the bays with exactly this restriction (rules 9 and 10). Blocked bays are not managed and leave the total;
+    out-of-service ones stay in it as not known."""
+    tally = Counter(state.occupancy for state in states if state.bay.restriction is restriction)
+    total = sum(tally.values()) - tally[Occupancy.BLOCKED]
+    return Count(total, tally[Occupancy.FREE], tally[Occupancy.OCCUPIED], word)
+
+
+def word_of(counted: Count, rules: ZoneRules) -> Word:
+    """The class of a count by itself."""
+    if not counted.total or counted.coverage < rules.range_from:
+        return Word.NO_DATA
+    if counted.free <= rules.full_up_to:
+        return Word.FULL
+    return Word.MANY if counted.free > rules.many * counted.total else Word.FEW
+
+
+def display(before: Display, counted: Count, now: datetime, rules: ZoneRules) -> Display:
+    """The class that is shown (rule 11): one is left only after the count has been one bay beyond its limit for a while, but
+    at once where nothing is free, or nothing is known any more or again."""
+    right, shown = word_of(counted, rules), Word(before.word)
+    if Word.NO_DATA in (right, shown) or right is shown or counted.free == 0:
+        return Display(right.value)
+    if not _beyond(counted, shown, rules):
+        return Display(shown.value)
+    since = before.leaving_since or now
+    return Display(right.value) if now - since >= rules.hold else Display(shown.value, since)
+
+
+def tells(counted: Count, restriction: Restriction, age: timedelta, rules: ZoneRules, *, special_public: bool = True) -> Tells:
+    """How much of a count that was made `age` ago may be told to everybody: a number at good coverage, a range at less, a word
+    for fewer than `least_bays` bays, nothing where too little is known or the evaluation is too old."""
+    if age > rules.hide_after or not counted.total or counted.coverage < rules.range_from:
+        return Tells.NOTHING
+    if counted.total < rules.least_bays and not (special_public and restriction in SPECIAL):
+        return Tells.WORD
+    return Tells.NUMBER if counted.coverage >= rules.number_from else Tells.RANGE
+
+
+def grey(fact: ZoneFact, now: datetime, rules: ZoneRules) -> bool:
+    """Whether what is told must look old."""
+    return now - fact.evaluated_at > rules.grey_after
+
+
+def _beyond(counted: Count, shown: Word, rules: ZoneRules) -> bool:
+    """Whether the count is out of its class even if it were one bay nearer to it."""
+    nearer = 1 if _ORDER[word_of(counted, rules)] < _ORDER[shown] else -1
+    free = min(max(counted.free + nearer, 0), counted.total - counted.occupied)
+    return word_of(msgspec.structs.replace(counted, free=free), rules) is not shown
+
+
+_ORDER = {Word.NO_DATA: -1, Word.FULL: 0, Word.FEW: 1, Word.MANY: 2}

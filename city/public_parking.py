@@ -1,0 +1,133 @@
+"""What everybody may know of a town's parking: the one place that decides it. Pure.
+
+Pages, JSON, open data, widgets and pushes to others are made of PublicZone and PublicQuarter and of nothing else, so no route
+can tell more than these hold: zones, never bays; numbers only where enough is known, of enough comparable bays, found out
+lately enough; history in quarters of an hour, never of bays for the disabled or for charging.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from city.ids import ZoneId
+from city.parking import Word
+from city.parking_display import Tells, ZoneRules, grey, tells
+from city.parking_facts import Count, ForecastError, Quarter, ZoneFact
+from city.parking_places import ParkingSite, TownParking
+from city.places import Restriction, Zone
+
+
+@dataclass(frozen=True, slots=True)
+class PublicCount:
+    """A zone's bays of one kind. `free` is a number where `tells` is NUMBER, `free_min` to `free_max` where it is RANGE (and
+    NUMBER); `known` is how many bays they are about. `word` is a city.parking.Word's value; "no_data" where nothing is told."""
+
+    restriction: Restriction
+    total: int
+    tells: Tells
+    word: str
+    free: int | None = None
+    free_min: int | None = None
+    free_max: int | None = None
+    known: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PublicZone:
+    """A zone as everybody may know it. `also`: names of zones that are counted with it. `evaluated_at` is when its state was
+    found out and held to be true; `grey`: too long ago to be believed without a word of warning. `forecasts`: whether those
+    of this zone are good enough to be shown."""
+
+    zone: ZoneId
+    name: str
+    site: ParkingSite
+    longitude: float
+    latitude: float
+    counts: tuple[PublicCount, ...]
+    evaluated_at: datetime
+    grey: bool
+    trend: str = ""
+    also: tuple[str, ...] = ()
+    forecasts: bool = False
+
+    @property
+    def main(self) -> PublicCount:
+        """The bays for everybody; none where all are for somebody."""
+        return self.of(Restriction.NONE) or PublicCount(Restriction.NONE, 0, Tells.NOTHING, Word.NO_DATA.value)
+
+    def of(self, restriction: Restriction) -> PublicCount | None:
+        """The bays of one kind."""
+        return next((one for one in self.counts if one.restriction is restriction), None)
+
+    @property
+    def total(self) -> int:
+        return sum(one.total for one in self.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class PublicQuarter:
+    """The mean of a zone's bays for everybody over a step of time that begins at `at`: how many were free, of how many."""
+
+    zone: ZoneId
+    at: datetime
+    free: float
+    total: int
+
+
+def public_zones(zones: Iterable[Zone], facts: Iterable[ZoneFact], sites: Mapping[ZoneId, ParkingSite], town: TownParking,
+                 errors: Mapping[ZoneId, ForecastError], now: datetime, rules: ZoneRules) -> list[PublicZone]:
+    """The town's zones that are public, by name."""
+    names = {zone.id: zone.name for zone in zones}
+    found = [_zone(fact, names, sites, town, errors, now, rules) for fact in facts if fact.zone in names]
+    return sorted((one for one in found if one.site.public and one.counts), key=lambda one: (one.name, one.zone))
+
+
+def public_quarters(quarters: Iterable[Quarter], sites: Mapping[ZoneId, ParkingSite], rules: ZoneRules, now: datetime, *,
+                    step: timedelta = timedelta(minutes=15)) -> list[PublicQuarter]:
+    """History that everybody may read: of bays for everybody, in zones that are public and large enough, where enough was
+    known, and only of steps that are over. `step` is a multiple of a quarter of an hour, which is the finest there is."""
+    width = max(step, timedelta(minutes=15))
+    sums: dict[tuple[ZoneId, datetime], list[int]] = {}
+    for one in quarters:
+        site = sites.get(one.zone)
+        if one.restriction == "" and one.bays >= rules.least_bays and (site is None or (site.public and not site.merged_into)):
+            total = sums.setdefault((one.zone, _floor(one.at, width)), [0, 0, 0, 0])
+            for index, value in enumerate((one.free_s, one.free_s + one.occupied_s, one.free_s + one.occupied_s + one.unknown_s)):
+                total[index] += value
+            total[3] = max(total[3], one.bays)
+    return [PublicQuarter(zone, at, round(bays * free / known, 1), bays)
+            for (zone, at), (free, known, whole, bays) in sorted(sums.items())
+            if at + width <= now and whole and known / whole >= rules.range_from]
+
+
+def merged(zones: Iterable[Zone], sites: Mapping[ZoneId, ParkingSite]) -> Mapping[ZoneId, ZoneId]:
+    """Which zone each one is counted in: its own, or the one that it is merged into."""
+    return {zone.id: ZoneId(sites[zone.id].merged_into) if zone.id in sites and sites[zone.id].merged_into else zone.id
+            for zone in zones}
+
+
+def _zone(fact: ZoneFact, names: Mapping[ZoneId, str], sites: Mapping[ZoneId, ParkingSite], town: TownParking,
+          errors: Mapping[ZoneId, ForecastError], now: datetime, rules: ZoneRules) -> PublicZone:
+    site = sites.get(fact.zone) or ParkingSite(fact.zone)
+    counts = tuple(_count(Restriction(kind), one, now - fact.evaluated_at, rules, town)
+                   for kind, one in sorted(fact.counts.items()) if one.total)
+    main = next((one for one in counts if one.restriction is Restriction.NONE), None)
+    numbers = main is not None and main.tells is Tells.NUMBER
+    also: Sequence[str] = sorted(names[zone] for zone, one in sites.items() if one.merged_into == fact.zone and zone in names)
+    return PublicZone(fact.zone, names[fact.zone], site, fact.longitude, fact.latitude, counts, fact.evaluated_at,
+                      grey(fact, now, rules), fact.trend if numbers else "", tuple(also),
+                      numbers and fact.zone in errors and errors[fact.zone].shown)
+
+
+def _count(restriction: Restriction, counted: Count, age: timedelta, rules: ZoneRules, town: TownParking) -> PublicCount:
+    how = tells(counted, restriction, age, rules, special_public=town.special_public)
+    word = Word.NO_DATA.value if how is Tells.NOTHING else counted.word
+    if how not in (Tells.NUMBER, Tells.RANGE):
+        return PublicCount(restriction, counted.total, how, word)
+    return PublicCount(restriction, counted.total, how, word, counted.free if how is Tells.NUMBER else None, counted.free,
+                       counted.free_max, counted.known)
+
+
+def _floor(at: datetime, width: timedelta) -> datetime:
+    seconds = int(width.total_seconds())
+    return datetime.fromtimestamp(int(at.timestamp()) // seconds * seconds, at.tzinfo)
