@@ -15,6 +15,7 @@ from city.bays import BayState, Occupancy
 from city.parking import Word
 from city.parking_facts import Count, ZoneFact
 from city.places import Restriction
+from city.settings import Parking
 
 SPECIAL = (Restriction.DISABLED, Restriction.CHARGING)  # whoever needs one needs to know of few bays, too
 
@@ -31,6 +32,13 @@ class ZoneRules:
     hold: timedelta = timedelta(minutes=2)
     grey_after: timedelta = timedelta(minutes=5)
     hide_after: timedelta = timedelta(minutes=30)
+
+    @classmethod
+    def of(cls, settings: Parking) -> "ZoneRules":
+        """As somebody has set them."""
+        return cls(settings.number_percent / 100, settings.range_percent / 100, settings.least_bays, settings.many_percent / 100,
+                   settings.full_up_to, timedelta(seconds=settings.word_hold_s), timedelta(minutes=settings.grey_minutes),
+                   timedelta(minutes=settings.hide_minutes))
 
 
 class Display(msgspec.Struct, frozen=True, gc=False):
