@@ -113,8 +113,8 @@ async def test_dialog_tells_price_and_end(operator, world):
         world.lamp(f"L{n}")
     page = text((await operator.get("/stadt/betrieb/dimmen?zone=markt")).text)
     assert "markt dimmen" in page
-    assert re.search(r"3 Leuchten · 3 Funksprüche · letzte gehorcht in ca\. \d+ (s|Min\.) · "
-                     r"endet heute 23:30, danach Programm Halbnacht", page)
+    assert re.search(r"3 Leuchten · 3 Funksprüche · letzte gehorcht in ca\. \d+ (s|Min\.) "
+                     r"\(gerechnet mit 5 % verlorenen Funksprüchen\) · endet heute 23:30, danach Programm Halbnacht", page)
     part = text((await operator.get("/stadt/betrieb/dimmen/preis?zone=markt&level=40&end=2h")).text)
     assert "endet heute 20:32" in part
     assert "3 Leuchten auf 40 %" in part
