@@ -5,7 +5,7 @@ Nothing here knows of HTTP, but for the dependency at the end. What may be told,
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -36,6 +36,7 @@ class PublicTown:
     permits: Mapping[str, PermitZone]
     errors: Mapping[ZoneId, ForecastError]
     revision: int = 0
+    said_at: Mapping[str, datetime] = field(default_factory=dict)  # when each zone was described; "": the town
 
     @property
     def minute(self) -> datetime:
@@ -55,7 +56,8 @@ def public_view(town: TenantStore, now: datetime, settings: Parking) -> PublicTo
     revision, sites, said, errors = town.parking_revision(), town.parking_sites(), town.parking_town(), town.forecast_errors()
     zones = public_zones(town.zones(), town.zone_facts(), sites, said, errors, now, ZoneRules.of(settings))
     return PublicTown(town.tenant, tuple(zones), said, now, {one.code: one for one in town.permit_zones()},
-                      {zone.zone: errors[zone.zone] for zone in zones if zone.forecasts}, revision)
+                      {zone.zone: errors[zone.zone] for zone in zones if zone.forecasts}, revision,
+                      town.parking_said_at())
 
 
 def public_history(town: TenantStore, start: datetime, end: datetime, now: datetime, settings: Parking, *,

@@ -35,6 +35,12 @@ class ParkingPart:
             found = connection.execute(self._scope.select(own.parking_sites)).all()
         return {ZoneId(row.zone): _SITE.decode(row.body) for row in found}
 
+    def parking_said_at(self) -> Mapping[str, datetime]:
+        with self._scope.database.read() as connection:
+            sites = connection.execute(self._scope.select(own.parking_sites)).all()
+            towns = connection.execute(self._scope.select(own.parking_towns)).all()
+        return dict([*((row.zone, row.at) for row in sites), *(("", row.at) for row in towns)])
+
     def put_parking_site(self, site: ParkingSite, actor: str, now: datetime) -> None:
         with self._scope.database.write() as connection:
             self._zone(connection, site.zone)

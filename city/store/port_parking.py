@@ -23,6 +23,9 @@ class ParkingStore(Protocol):
     def parking_sites(self) -> Mapping[ZoneId, ParkingSite]:
         """What is said of the zones that have bays; those of which nobody has said anything are missing."""
         ...
+    def parking_said_at(self) -> Mapping[str, datetime]:
+        """When each zone's site was last described, and under "" when the town's parking was."""
+        ...
     def put_parking_site(self, site: ParkingSite, actor: str, now: datetime) -> None:
         """Raises NotFound where the town has no such zone, Conflict where it would be merged into one that is merged itself."""
         ...

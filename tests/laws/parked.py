@@ -35,7 +35,8 @@ def fill(store: Store, id: TenantId, mark: str, now: datetime) -> None:
 def all_of(town: TenantStore, now: datetime) -> object:
     """All of a town's parking."""
     bays = [bay.id for bay in town.bays()]
-    return (dict(town.parking_sites()), list(town.permit_zones()), town.parking_town(), list(town.bay_blocks(now - SPAN)),
+    return (dict(town.parking_sites()), dict(town.parking_said_at()), list(town.permit_zones()),
+            town.parking_town(), list(town.bay_blocks(now - SPAN)),
             list(town.doubts(open_only=False)), list(town.bay_facts()), list(town.zone_facts()),
             [list(town.bay_events(bay, now - SPAN, now + SPAN)) for bay in bays], list(town.quarters(now - SPAN, now + SPAN)),
             list(town.stays(now - SPAN, now + SPAN)), list(town.bay_days(now.date(), now.date())), dict(town.forecast_errors()),
