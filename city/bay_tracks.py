@@ -17,29 +17,25 @@ from city.readings import NS, from_ns
 
 
 def ordered(events: Iterable[BayEvent]) -> list[BayEvent]:
-    """Each event once, in its right order (rule 1): by time, but events of one session by their frame counters, whatever the
-    gateways' clocks say. A counter that falls by far begins a session anew."""
-    runs: dict[tuple[str, int], list[int]] = {}
-    turns: dict[str, tuple[int, int, int]] = {}  # session: its run, the highest number in it, and that one's time
-    seen: dict[tuple[str, int, int], int] = {}
+    """Each event once, in its right order (rule 1): by time, but events of one session by their frame counters where their
+    times differ by no more than gateways' clocks do. A counter that falls otherwise begins anew. The times rise: an event
+    that moves takes the time of its place. A function of the set of events alone."""
     kept: list[BayEvent] = []
-    for event in sorted(events):
+    places: dict[tuple[str, int], list[int]] = {}
+    runs: dict[str, _Run] = {}
+    for event in sorted(events, key=_rank):
         if event.number < 0:
             if not kept or kept[-1] != event:
                 kept.append(event)
             continue
-        run, highest, at_ns = turns.get(event.session, (0, -1, event.at_ns))
-        if event.number < highest - MOST_BEHIND or (event.number <= highest and event.at_ns - at_ns > MOST_SKEW_NS):
-            run, highest = run + 1, -1
-        if seen.setdefault((event.session, run, event.number), event.at_ns) != event.at_ns or (kept and kept[-1] == event):
-            continue
-        turns[event.session] = (run, event.number, event.at_ns) if event.number > highest else (run, highest, at_ns)
-        runs.setdefault((event.session, run), []).append(len(kept))
-        kept.append(event)
-    for places in runs.values():
-        by_number = sorted((kept[place] for place in places), key=lambda one: one.number)
-        times = [kept[place].at_ns for place in places]
-        for place, at_ns, event in zip(places, times, by_number, strict=True):
+        run = runs.setdefault(event.session, _Run())
+        if run.takes(event):
+            places.setdefault((event.session, run.number), []).append(len(kept))
+            kept.append(event)
+    for mine in places.values():
+        by_number = sorted((kept[place] for place in mine), key=lambda one: one.number)
+        times = [kept[place].at_ns for place in mine]
+        for place, at_ns, event in zip(mine, times, by_number, strict=True):
             kept[place] = event if event.at_ns == at_ns else msgspec.structs.replace(event, at_ns=at_ns)
     return kept
 
@@ -57,7 +53,7 @@ def spans_until(track: Track, now_ns: int, rules: Rules, beat: timedelta) -> lis
     """What has not ended yet: the state that is believed, as far as it holds, and not known after that."""
     if track.occupied is None or now_ns <= track.since_ns:
         return []
-    known_until = min(now_ns, track.said_ns + _ns(stale_after(rules, beat)))
+    known_until = min(now_ns, _holds_until(track, _ns(stale_after(rules, beat))))
     spans = [Span(track.since_ns, known_until, track.occupied, False)] if known_until > track.since_ns else []
     return spans + ([Span(max(known_until, track.since_ns), now_ns, None, False)] if now_ns > known_until else [])
 
@@ -65,9 +61,11 @@ def spans_until(track: Track, now_ns: int, rules: Rules, beat: timedelta) -> lis
 def shown(track: Track, now_ns: int, rules: Rules) -> tuple[bool | None, int]:
     """The state as it may be shown, and since when: a change shows when it has held for the debouncing time (rule 3), so that
     nobody sees who is only manoeuvring."""
-    if track.settled is None or track.occupied is track.settled or now_ns - track.since_ns >= _ns(rules.debounce):
+    if track.settled is None:
         return track.occupied, track.since_ns
-    return track.settled, track.settled_ns
+    if track.occupied is track.settled or now_ns - track.since_ns < _ns(rules.debounce):
+        return track.settled, track.settled_ns
+    return track.occupied, track.since_ns
 
 
 def flapping(track: Track, now_ns: int, rules: Rules) -> bool:
@@ -121,8 +119,36 @@ def start_fault(track: Track, now_ns: int, rules: Rules) -> StartFault:
 MOST_BEHIND, MOST_SKEW_NS = 64, 600 * NS  # frames that stragglers lie behind at most; by how much gateways' clocks differ
 DAY_NS = 86_400 * NS
 MOST_STARTS, MOST_FLIPS = 32, 64
-ASKED_FOR = frozenset({"system request", "rejoin", "re-join"})
+ASKED_FOR = frozenset({"system-request", "re-join"})  # Bosch's reset cause 3, Nwave's 0: nobody acknowledged
 FAILS = frozenset({"watchdog", "brown-out", "lockup"})
+HARMLESS = frozenset({"", "none", "config-refused", "temperature-sensor"})  # faults that say nothing about the bay
+SLACK = timedelta(minutes=2)  # by how much a sensor's own minutes and the network's times differ
+SHARP_MIN = 5.0  # a time that is known this well is good enough for statistics
+MOST_COUNTED = 128  # a counter of 8 bits that jumps further has begun anew
+
+
+class _Run:
+    """One session's frame counter on its way through time: `number` counts how often it began anew."""
+
+    __slots__ = ("_pending", "_settled", "number")
+
+    def __init__(self) -> None:
+        self.number, self._settled = 0, -1  # the highest number that nothing later can lie before
+        self._pending: dict[int, int] = {}  # the last ones, by number: their times
+
+    def takes(self, event: BayEvent) -> bool:
+        """Whether it is new."""
+        while self._pending and event.at_ns - next(iter(self._pending.values())) > MOST_SKEW_NS:
+            old = next(iter(self._pending))
+            self._settled = max(self._settled, old)
+            del self._pending[old]
+        if event.number in self._pending:
+            return False
+        if event.number <= self._settled or event.number < max(self._pending, default=0) - MOST_BEHIND:
+            self.number, self._settled = self.number + 1, -1
+            self._pending.clear()
+        self._pending[event.number] = event.at_ns
+        return True
 
 
 class _Walk:
@@ -132,7 +158,6 @@ class _Walk:
         self._t, self._rules = track, rules
         self._stale_ns, self._debounce_ns = _ns(stale_after(rules, beat)), _ns(rules.debounce)
         self._longest_ns, self._window_ns = _ns(rules.longest_repaired), _ns(rules.flap_window)
-        self._doubted_ns = 0  # up to when something is missing
         self.spans: list[Span] = []
 
     def track(self) -> Track:
@@ -140,79 +165,108 @@ class _Walk:
 
     def take(self, event: BayEvent) -> None:
         """One event, later than all before it."""
-        self._count(event)
+        before = self._t.doubted_ns
+        missing = self._count(event)
         if event.sign == Sign.START.value:
             self._restart(event)
+        if event.fault not in HARMLESS:
+            self._set(fault=event.fault, fault_ns=self._t.fault_ns or event.at_ns)
+            return  # what it says of the bay besides is not to be believed
         if event.occupied is None:
-            self._set(fault=event.fault or self._t.fault)
             return
-        self._go_stale(event.at_ns)
-        if event.sign == Sign.EDGE.value:
-            self._edge(event)
+        began_ns = self._began(event)
+        self._lapse(event.at_ns, began_ns)
+        if event.sign == Sign.EDGE.value or (event.sign == Sign.STATE.value and self._t.occupied is (not event.occupied)):
+            self._edge(event, began_ns, missing, before)
         elif event.occupied is not self._t.occupied:
             self._correct(event)
-        self._set(said_ns=event.at_ns, fault=event.fault)
+        self._set(said_ns=event.at_ns, fault="", fault_ns=0)
 
-    def _count(self, event: BayEvent) -> None:
+    def _count(self, event: BayEvent) -> int:
         """Frames that are missing before this one (rule 2)."""
         t, missing = self._t, 0
-        if event.number >= 0 and event.session == t.session and event.number > t.number:
+        named, anew = event.number >= 0, event.sign == Sign.START.value
+        if named and event.session == t.session and event.number > t.number:
             missing = event.number - t.number - 1
-        if event.counter >= 0 and t.counter >= 0 and event.sign != Sign.START.value:
-            missing = max(missing, (event.counter - t.counter - 1) % 256 if event.counter < 256 else 0)
-        if missing:
-            self._doubted_ns = event.at_ns
-        named = event.number >= 0
+        if event.counter >= 0 and t.counter >= 0 and not anew:
+            missing = max(missing, _gap(t.counter, event.counter))
+        joined = named and t.session != "" and event.session != t.session
+        if missing or anew or joined or (named and event.number <= t.number):
+            self._set(doubted_ns=event.at_ns)
         self._set(heard_ns=event.at_ns, session=event.session if named else t.session,
                   number=event.number if named else t.number, lost=t.lost + missing,
-                  counter=event.counter if event.counter >= 0 else t.counter,
-                  beats=t.beats + (event.sign == Sign.BEAT.value))
+                  counter=event.counter if event.counter >= 0 or anew else t.counter,
+                  beats=t.beats + (event.sign == Sign.BEAT.value), edges=0 if joined else t.edges)
+        return missing
 
     def _restart(self, event: BayEvent) -> None:
         recent = tuple(one for one in self._t.starts if one[0] > event.at_ns - DAY_NS)
-        self._set(starts=(*recent, (event.at_ns, event.boot))[-MOST_STARTS:], edges=0, counter=-1)
+        self._set(starts=(*recent, (event.at_ns, event.boot))[-MOST_STARTS:], edges=0)
 
-    def _go_stale(self, at_ns: int) -> None:
-        """What was believed ended when it was not said again in time."""
-        t = self._t
-        until = t.said_ns + self._stale_ns
-        if t.occupied is not None and at_ns > until:
-            self._end(until, certain=False)
-            self.spans.append(Span(max(until, t.since_ns), at_ns, None, False))
-            self._set(occupied=None, settled=None, since_ns=at_ns, certain=False)
+    def _began(self, event: BayEvent) -> int | None:
+        """When the state before this change began at the latest, by the sensor's own clock; None: not said, too long ago to
+        be of use, or counted from a restart only."""
+        t, lasted_ns = self._t, int(event.previous_min * 60) * NS
+        if event.previous_min < 0 or lasted_ns > self._longest_ns or (t.edges == 0 and t.doubted_ns > t.since_ns):
+            return None
+        return event.at_ns - lasted_ns
 
-    def _edge(self, event: BayEvent) -> None:
-        t, at_ns = self._t, event.at_ns
-        began_ns = at_ns - int(event.previous_min * 60) * NS if event.previous_min >= 0 else 0
-        told = event.previous_min > 0 and at_ns - began_ns <= self._longest_ns and began_ns > t.since_ns
-        if t.occupied is event.occupied:  # the change into the other state was lost
-            self._set(missed=t.missed + 1)
-            if told:  # rule 2: its time follows from how long that state lasted
-                self._change(not event.occupied, began_ns, certain=True)
-            else:
-                self._end(at_ns, certain=False)
-                self._begin(bool(event.occupied), at_ns, certain=True)
-                return
-        elif told and began_ns - t.since_ns > _ns(SLACK) + int(event.previous_error * 60) * NS:
+    def _lapse(self, at_ns: int, began_ns: int | None) -> None:
+        """What was believed ended when it was not said again in time, or when the sensor called itself faulty; not known is
+        the bay until now, or until the state before this change began."""
+        t, until = self._t, _holds_until(self._t, self._stale_ns)
+        if t.occupied is None or at_ns <= until:
+            return
+        known_ns = at_ns if began_ns is None else max(began_ns, until)
+        self._end(until, certain=False)
+        if known_ns > until:
+            self.spans.append(Span(until, known_ns, None, False))
+        self._set(occupied=None, settled=None, since_ns=known_ns, certain=False)
+
+    def _edge(self, event: BayEvent, began_ns: int | None, missing: int, before_ns: int) -> None:
+        """A change into the state it says."""
+        t, occupied, at_ns = self._t, bool(event.occupied), event.at_ns
+        sharp = event.previous_error <= SHARP_MIN
+        if t.occupied is None:
+            if began_ns is not None:
+                self._begin(not occupied, max(began_ns, t.since_ns), certain=sharp and began_ns >= t.since_ns)
+                self._end(at_ns, certain=self._t.certain)
+        elif t.occupied is occupied:
+            self._lost_one(occupied, began_ns, at_ns, sharp=sharp,
+                           whole=t.certain and missing <= 1 and before_ns <= t.since_ns)
+        elif began_ns is None or began_ns < t.since_ns - _ns(SLACK):
+            self._end(at_ns, certain=t.certain and t.doubted_ns <= t.since_ns)
+        elif began_ns - t.since_ns > _ns(SLACK) + int(event.previous_error * 60) * NS:
             self._end(began_ns, certain=False)  # two changes were lost before: a whole stay that nobody knows
-            self._set(since_ns=began_ns, certain=True, missed=t.missed + 2)
-        self._change(bool(event.occupied), at_ns, certain=True)
+            self._set(missed=t.missed + 2)
+            self._begin(not occupied, began_ns, certain=sharp)
+            self._end(at_ns, certain=sharp)
+        else:  # nothing can have happened since, whatever frames are missing
+            self._end(at_ns, certain=t.certain)
+        self._begin(occupied, at_ns, certain=event.sign == Sign.EDGE.value or not missing)
         recent = (one for one in self._t.flips if one > at_ns - self._window_ns)
         self._set(edges=self._t.edges + 1, flips=(*recent, at_ns)[-MOST_FLIPS:])
+
+    def _lost_one(self, occupied: bool, began_ns: int | None, at_ns: int, *, sharp: bool, whole: bool) -> None:
+        """The change into the other state was lost (rule 2); its time follows from how long that state lasted, if that was
+        said."""
+        self._set(missed=self._t.missed + 1)
+        if began_ns is not None and began_ns > self._t.since_ns:
+            self._end(began_ns, certain=whole and sharp)
+            self._begin(not occupied, began_ns, certain=sharp)
+            self._end(at_ns, certain=sharp)
+        else:
+            self._end(at_ns, certain=False)
+            self._set(settled=occupied, settled_ns=at_ns)
 
     def _correct(self, event: BayEvent) -> None:
         """Rule 4: what a sign of life says is true at once; when it changed is not known."""
         t = self._t
         if t.occupied is not None:
-            self._set(missed=t.missed + 1)
+            self._set(missed=t.missed + (event.sign == Sign.BEAT.value))
             self._end(event.at_ns, certain=False)
         self._begin(bool(event.occupied), event.at_ns, certain=False)
         self._set(settled=event.occupied, settled_ns=event.at_ns)
-
-    def _change(self, occupied: bool, at_ns: int, *, certain: bool) -> None:
-        if self._t.occupied is not None:
-            self._end(at_ns, certain=self._t.certain and certain and self._doubted_ns <= self._t.since_ns)
-        self._begin(occupied, at_ns, certain=certain)
 
     def _end(self, at_ns: int, *, certain: bool) -> None:
         t = self._t
@@ -220,7 +274,7 @@ class _Walk:
             return
         if at_ns > t.since_ns:
             self.spans.append(Span(t.since_ns, at_ns, t.occupied, certain))
-        if at_ns - t.since_ns >= self._debounce_ns:
+        if at_ns - t.since_ns >= self._debounce_ns and t.settled is not t.occupied:
             self._set(settled=t.occupied, settled_ns=t.since_ns)
 
     def _begin(self, occupied: bool, at_ns: int, *, certain: bool) -> None:
@@ -228,9 +282,6 @@ class _Walk:
 
     def _set(self, **new: object) -> None:
         self._t = msgspec.structs.replace(self._t, **new)
-
-
-SLACK = timedelta(minutes=2)  # by how much a sensor's own minutes and the network's times differ
 
 
 def _doubt(track: Track, now_ns: int, rules: Rules, beat: timedelta, *, suspect: bool, unheard: bool) -> Why:
@@ -254,3 +305,19 @@ def _ns(span: timedelta) -> int:
 
 def _at(ns: int) -> datetime | None:
     return from_ns(ns) if ns else None
+
+
+def _holds_until(track: Track, stale_ns: int) -> int:
+    """When what is believed ceases to hold."""
+    until = track.said_ns + stale_ns
+    return min(until, track.fault_ns) if track.fault else until
+
+
+def _gap(before: int, now: int) -> int:
+    """Frames that are missing between two of the sensor's own numbers, of 8 bits or more."""
+    missing = (now - before - 1) % 256 if max(before, now) < 256 else now - before - 1
+    return missing if 0 < missing < MOST_COUNTED else 0
+
+
+def _rank(event: BayEvent) -> tuple[int, str, int, str, str]:
+    return event.at_ns, event.session, event.number, event.sign, repr(event)

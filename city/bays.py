@@ -1,5 +1,6 @@
 """One parking bay and its sensor: the words in which what it said is kept, and what is believed of it. See city.bay_tracks."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -8,13 +9,16 @@ import msgspec
 
 from city.places import ParkingBay
 from city.quantities import (
+    BAY_OBSTRUCTED,
     BAY_OCCUPIED,
     BAY_PREVIOUS_ERROR,
     BAY_PREVIOUS_MINUTES,
     DEVICE_BOOT,
     DEVICE_COUNTER,
+    DEVICE_EVENT,
     DEVICE_FAULT,
     DEVICE_HEARTBEAT,
+    Value,
 )
 from city.readings import Entry, Quality
 
@@ -24,6 +28,7 @@ class Sign(Enum):
 
     EDGE = "edge"  # a change of state
     BEAT = "beat"  # a sign of life with its state
+    STATE = "state"  # its state, and whether that has changed it does not say
     START = "start"  # a restart, with or without its state
     OTHER = "other"  # something else: it lives
 
@@ -99,7 +104,8 @@ class Track(msgspec.Struct, frozen=True, gc=False):
     last state that held for the debouncing time before it, since `settled_ns`. `said_ns`: when its state was last said,
     `heard_ns`: when anything was. `edges` counts changes since the last restart, `flips` are the times of the last ones,
     `starts` of the restarts of the last day with their reasons. `beats`, `missed`, `lost`: signs of life heard, changes that
-    only one of them told, frames that are missing. `fault`: the sensor's own word, until it says its state again."""
+    only one of them told, frames that are missing; `doubted_ns`: when some last were. `fault`: the sensor's own word that its
+    bay is not known, since `fault_ns`, until it says its state again."""
 
     occupied: bool | None = None
     since_ns: int = 0
@@ -118,6 +124,8 @@ class Track(msgspec.Struct, frozen=True, gc=False):
     missed: int = 0
     lost: int = 0
     fault: str = ""
+    fault_ns: int = 0
+    doubted_ns: int = 0
 
 
 class Span(msgspec.Struct, frozen=True, gc=False):
@@ -154,13 +162,30 @@ def event_of(entry: Entry) -> BayEvent | None:
     said = {one.quantity.name: one.value for index, one in enumerate(entry.said) if index not in odd and not one.channel}
     session, _, number = entry.key.rpartition(":")
     joined = session == "join" or not number.isdecimal()
-    occupied, boot = said.get(BAY_OCCUPIED.name), str(said.get(DEVICE_BOOT.name, ""))
-    sign = Sign.START if boot else Sign.OTHER if not isinstance(occupied, bool) \
-        else Sign.BEAT if said.get(DEVICE_HEARTBEAT.name) is True else Sign.EDGE
-    return BayEvent(entry.at_ns, "" if joined else session, -1 if joined else int(number), sign.value,
-                    occupied if isinstance(occupied, bool) else None, _number(said.get(BAY_PREVIOUS_MINUTES.name), -1.0),
-                    _number(said.get(BAY_PREVIOUS_ERROR.name), 0.0), int(_number(said.get(DEVICE_COUNTER.name), -1)), boot,
-                    str(said.get(DEVICE_FAULT.name, ""))[:64])
+    occupied, boot, minutes = said.get(BAY_OCCUPIED.name), _boot(said), _number(said.get(BAY_PREVIOUS_MINUTES.name), -1.0)
+    fault = "obstructed" if said.get(BAY_OBSTRUCTED.name) is True else str(said.get(DEVICE_FAULT.name, ""))
+    return BayEvent(entry.at_ns, "" if joined else session, -1 if joined else int(number), _sign(said, boot).value,
+                    occupied if isinstance(occupied, bool) else None, minutes,
+                    _number(said.get(BAY_PREVIOUS_ERROR.name), 0.0 if minutes < OPEN_END_MIN else ANY_MIN),
+                    int(_number(said.get(DEVICE_COUNTER.name), -1)), boot[:64], fault[:64])
+
+
+STARTS = frozenset({"start", "start-up", "start-1", "start-2"})  # events by which models without a reset cause say it
+OPEN_END_MIN, ANY_MIN = 660, 1e6  # where Nwave's scale ends: that long, or longer by any time
+
+
+def _boot(said: Mapping[str, Value]) -> str:
+    event = str(said.get(DEVICE_EVENT.name, "")).partition("+")[0]
+    return str(said.get(DEVICE_BOOT.name, event if event in STARTS else ""))
+
+
+def _sign(said: Mapping[str, Value], boot: str) -> Sign:
+    if boot:
+        return Sign.START
+    if not isinstance(said.get(BAY_OCCUPIED.name), bool):
+        return Sign.OTHER
+    beat = said.get(DEVICE_HEARTBEAT.name)
+    return Sign.STATE if not isinstance(beat, bool) else Sign.BEAT if beat else Sign.EDGE
 
 
 def _number(value: object, otherwise: float) -> float:

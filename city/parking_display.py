@@ -69,9 +69,7 @@ def word_of(counted: Count, rules: ZoneRules) -> Word:
     """The class of a count by itself."""
     if not counted.total or counted.coverage < rules.range_from:
         return Word.NO_DATA
-    if counted.free <= rules.full_up_to:
-        return Word.FULL
-    return Word.MANY if counted.free > rules.many * counted.total else Word.FEW
+    return _class(counted.free, counted.total, rules)
 
 
 def display(before: Display, counted: Count, now: datetime, rules: ZoneRules) -> Display:
@@ -102,10 +100,16 @@ def grey(fact: ZoneFact, now: datetime, rules: ZoneRules) -> bool:
 
 
 def _beyond(counted: Count, shown: Word, rules: ZoneRules) -> bool:
-    """Whether the count is out of its class even if it were one bay nearer to it."""
-    nearer = 1 if _ORDER[word_of(counted, rules)] < _ORDER[shown] else -1
-    free = min(max(counted.free + nearer, 0), counted.total - counted.occupied)
-    return word_of(msgspec.structs.replace(counted, free=free), rules) is not shown
+    """Whether the count is out of its class even if it were one bay nearer to it; so it is where a class lies between."""
+    away = _ORDER[shown] - _ORDER[word_of(counted, rules)]
+    nearer = 1 if away > 0 else -1
+    return abs(away) > 1 or _class(counted.free + nearer, counted.total, rules) is not shown
+
+
+def _class(free: int, total: int, rules: ZoneRules) -> Word:
+    if free <= rules.full_up_to:
+        return Word.FULL
+    return Word.MANY if free > rules.many * total else Word.FEW
 
 
 _ORDER = {Word.NO_DATA: -1, Word.FULL: 0, Word.FEW: 1, Word.MANY: 2}
