@@ -43,7 +43,7 @@ def stay_words(language: str, found: InForce) -> str:
 def duration(language: str, minutes: int) -> str:
     """30 Min., 2 Std., 1 Std. 30 Min."""
     hours, rest = divmod(minutes, 60)
-    parts = [ngettext(language, "{n} hour", "{n} hours", hours)] if hours else []
+    parts = [ngettext(language, "{n} hr", "{n} hrs", hours)] if hours else []
     return " ".join([*parts, *([translate(language, "{n} min", n=rest)] if rest or not hours else [])])
 
 
