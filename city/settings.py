@@ -193,6 +193,8 @@ class Parking:
     forecast_least_weeks: int = _setting(3, "weeks of history without which there is none")
     forecast_decay_minutes: int = _setting(60, "time in which the present loses weight in a forecast (to 1/e)")
     forecast_error_percent: int = _setting(15, "forecasts that were off by more than this share of the bays are not shown")
+    silence_frames: int = _setting(9, "a gateway is silent that would usually have heard so many frames and heard none")
+    outage_doubt_percent: int = _setting(3, "chance that a bay changed unheard in an outage, above which it is not known")
     raw_days: int = _setting(7, "days that single words of sensors are kept, in the log and the databases")
     stays_days: int = _setting(30, "days that single stays are kept, without their bay")
     sensor_days: int = _setting(90, "days that the health of single sensors is kept, a line a day")

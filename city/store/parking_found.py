@@ -7,12 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import Connection, Table, delete, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, select, tuple_
 
 from city.bays import BayEvent
-from city.ids import AssetId, TenantId
-from city.parking_facts import Retired, ZoneFact
+from city.ids import AssetId, TenantId, ZoneId
+from city.parking_facts import Forecast, Retired, ZoneFact
 from city.readings import from_ns
+from city.store import tables
 from city.store import tables_parking as own
 from city.store.database import Database, count_up, plain
 from city.store.leases import insist
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
 _json = msgspec.json.Encoder().encode
 _AGED = {"bay_events": (own.bay_events, "at"), "parking_stays": (own.parking_stays, "ended"), "bay_days": (own.bay_days, "day"),
          "forecasts": (own.forecasts, "at"), "doubts": (own.doubts, "at"), "bay_blocks": (own.bay_blocks, "end"),
-         "parking_quarters": (own.parking_quarters, "at")}
+         "parking_quarters": (own.parking_quarters, "at"), "retired": (own.retired, "at"),
+         "bay_letters": (tables.letters, "received_at")}
 AGED = tuple(_AGED)
+DEVICE = "/device/"  # … and the DevEUI, in topics of events
 
 
 class BridgeParking:
@@ -68,6 +71,16 @@ class BridgeParking:
             if changed or found.errors:
                 count_up(self._database, connection, tenant, PARKING)
 
+    def made_forecasts(self, tenant: TenantId, start: datetime, end: datetime, *, zone: ZoneId | None = None,
+                       leads: Collection[int] = ()) -> Sequence[Forecast]:
+        table = own.forecasts.c
+        where = [table.tenant == tenant, table.at >= start, table.at < end, *([table.zone == zone] if zone else []),
+                 *([table.lead_min.in_(list(leads))] if leads else [])]
+        query = select(own.forecasts).where(*where).order_by(table.zone, table.at, table.lead_min)
+        with self._database.read() as connection:
+            return [Forecast(ZoneId(row.zone), row.at, row.lead_min, row.free, row.made_at, row.actual)
+                    for row in connection.execute(query)]
+
     def parking_memory(self, tenant: TenantId) -> bytes | None:
         with self._database.read() as connection:
             return connection.scalar(select(own.parking_memories.c.body).where(own.parking_memories.c.tenant == tenant))
@@ -82,14 +95,14 @@ class BridgeParking:
         table, name = _AGED[what]
         keys = list(table.primary_key)
         bound = before.date() if name == "day" else before
-        oldest = select(*keys).where(table.c.tenant == tenant, table.c[name] < bound).order_by(table.c[name]).limit(limit)
+        oldest = select(*keys).where(*self._its(tenant, what), table.c[name] < bound).order_by(table.c[name]).limit(limit)
         with self._database.write() as connection:
             return connection.execute(delete(table).where(tuple_(*keys).in_(oldest))).rowcount
 
     def oldest(self, tenant: TenantId, what: str) -> datetime | None:
         table, name = _AGED[what]
         with self._database.read() as connection:
-            found = connection.scalar(select(func.min(table.c[name])).where(table.c.tenant == tenant))
+            found = connection.scalar(select(func.min(table.c[name])).where(*self._its(tenant, what)))
         return _midnight(found) if name == "day" and found is not None else found
 
     def put_retired(self, tenant: TenantId, report: Retired) -> None:
@@ -113,6 +126,17 @@ class BridgeParking:
         for zone in before.keys() - after.keys():
             connection.execute(delete(table).where(table.c.tenant == tenant, table.c.zone == zone))
         return before != after
+
+    def _its(self, tenant: TenantId, what: str) -> list[ColumnElement[bool]]:
+        """The town's rows of this kind; of dead letters those of sensors of bays, which their topics name."""
+        table, _ = _AGED[what]
+        if what != "bay_letters":
+            return [table.c.tenant == tenant]
+        devices, assets, topic = tables.devices.c, tables.assets.c, table.c.topic
+        begin = (func.instr if self._database.sqlite else func.strpos)(topic, DEVICE) + len(DEVICE)
+        sensor = exists().where(devices.dev_eui == func.lower(func.substr(topic, begin, 16)), devices.tenant == tenant,
+                                assets.tenant == tenant, assets.id == devices.asset, assets.kind == "bay")
+        return [table.c.tenant == tenant, sensor]
 
     def _upsert(self, connection: Connection, tenant: TenantId, table: Table, rows: Iterable[dict[str, Any]]) -> None:
         listed = [{"tenant": tenant, **row} for row in rows]

@@ -116,11 +116,16 @@ class ParkingBook(Protocol):
         """Keep what was found; raises LeaseLost where the lease is another's by now. `parking_revision` rises where bays or
         zones have changed in more than the time of evaluation."""
         ...
+    def made_forecasts(self, tenant: TenantId, start: datetime, end: datetime, *, zone: ZoneId | None = None,
+                       leads: Collection[int] = ()) -> Sequence[Forecast]:
+        """All forecasts for start ≤ at < end, with those leads (none named: any), by zone, time and lead."""
+        ...
     def parking_memory(self, tenant: TenantId) -> bytes | None: ...
     def put_parking_memory(self, tenant: TenantId, body: bytes, now: datetime, *, lease: "Lease | None" = None) -> None: ...
     def retire(self, tenant: TenantId, what: str, before: datetime, limit: int = 10_000) -> int:
-        """Remove at most so many rows of "bay_events", "parking_stays", "bay_days", "forecasts", "doubts", "bay_blocks" or
-        "parking_quarters" that are older; returns how many."""
+        """Remove at most so many rows of "bay_events", "parking_stays", "bay_days", "forecasts", "doubts", "bay_blocks",
+        "parking_quarters", "bay_letters" (dead letters of bays' sensors) or "retired" (these reports themselves) that are
+        older; returns how many."""
         ...
     def oldest(self, tenant: TenantId, what: str) -> datetime | None:
         """When the oldest row of them is from."""

@@ -1,0 +1,317 @@
+"""A town's parking, looked at again and again: from what sensors say to what is kept of bays and zones. Pure.
+
+The bridge's loop gives it the words of sensors as they come, and asks every few seconds what follows. Only bays that have said
+something are looked at then; all of them once a minute, because time alone changes bays, too.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import msgspec
+
+from city.bay_memory import ROLL_NS, BayMemory, Deaf
+from city.bay_tracks import bay_state, start_fault
+from city.bays import BayEvent, BayState, Occupancy, Rules, Why
+from city.ids import AssetId, GatewayId, ZoneId
+from city.parking import Word
+from city.parking_display import Display, ZoneRules, count, display
+from city.parking_facts import BayFact, Count, ZoneFact
+from city.places import ParkingBay, Restriction
+from city.readings import NS, to_ns
+from city.reception import Rates, Reception, chance
+
+KEEP_NS = 8 * 3600 * NS  # spans are kept for so long, so that quarters can be booked again when something comes late
+TREND_NS, TREND_LEAST_NS = 30 * 60 * NS, 20 * 60 * NS
+TREND_SHARE, TREND_LEAST = 0.08, 2
+MANY_CHANGES = 1.0  # a bay and hour, where nothing is learnt of a zone yet
+DEBOUNCED_NS = 2 * 60 * NS
+MASKS = frozenset({Why.UNHEARD, Why.FLAPPING, Why.SUSPECT, Why.FAULT, Why.BLOCKED})
+
+Sample = tuple[int, int, int]  # when (ns), free, known
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """A bay's sensor: how often it says its state by itself, and the gateways that hear it."""
+
+    beat: timedelta
+    ears: tuple[GatewayId, ...] = ()
+
+
+class Kept(msgspec.Struct):
+    """All that a town's counting goes on from; see `packed`. `read_ns`: up to when events have been read (the time of their
+    receipt), `booked_ns` and `stayed_ns`: up to which time quarters and stays are booked; `keys` are the secrets of the last
+    days, under which stays are kept."""
+
+    bays: dict[AssetId, BayMemory] = {}
+    displays: dict[str, Display] = {}
+    changes: dict[ZoneId, Rates] = {}
+    samples: dict[ZoneId, list[Sample]] = {}
+    reception: Reception = msgspec.field(default_factory=Reception)
+    read_ns: int = 0
+    booked_ns: int = 0
+    stayed_ns: int = 0
+    keys: dict[str, bytes] = {}
+    rolled_ns: int = 0
+    looked_ns: int = 0
+
+
+@dataclass(slots=True)
+class Looked:
+    """What one look has found: facts of bays that are others than before, and of all zones."""
+
+    bays: list[BayFact] = field(default_factory=list)
+    zones: list[ZoneFact] = field(default_factory=list)
+    gone: list[AssetId] = field(default_factory=list)
+    changed: bool = False
+
+
+class Town:
+    """One town; `kept` is what was remembered of it, and is kept up to date."""
+
+    def __init__(self, kept: Kept, rules: Rules, zone_rules: ZoneRules, *, doubtful: float = 0.03) -> None:
+        """`doubtful`: the chance that a bay has changed while nobody could hear it, above which it is not known."""
+        self.kept, self.rules, self._zone_rules, self._doubtful = kept, rules, zone_rules, doubtful
+        self._bays: dict[AssetId, ParkingBay] = {}
+        self._zones: dict[ZoneId, list[ParkingBay]] = {}  # by the zone that they are counted in
+        self._counted_in: Mapping[ZoneId, ZoneId] = {}
+        self._serviced: set[AssetId] = set()
+        self._facts: dict[AssetId, BayFact] = {}
+        self._found: dict[ZoneId, ZoneFact] = {}
+        self._hot: dict[ZoneId, int] = {}  # zones to be looked at soon, up to when
+        self._suspects: Collection[AssetId] = ()
+        self._blocked: Collection[AssetId] = ()
+
+    # -- what it is told
+
+    def register(self, bays: Sequence[ParkingBay], sensors: Mapping[AssetId, Sensor],
+                 counted_in: Mapping[ZoneId, ZoneId]) -> None:
+        """The bays that there are, those of them that have a sensor, and which zone each zone is counted in."""
+        self._bays, self._counted_in, self._serviced = {bay.id: bay for bay in bays}, counted_in, set(sensors)
+        self._zones = {}
+        for bay in bays:
+            self._zones.setdefault(counted_in.get(bay.zone, bay.zone), []).append(bay)
+        for asset, sensor in sensors.items():
+            self.serve(asset, sensor)
+        for asset in self.kept.bays.keys() - self._bays.keys():
+            del self.kept.bays[asset]
+        for zone in self._found.keys() - self._zones.keys():
+            del self._found[zone]
+        self._hot = dict.fromkeys(self._zones, 0)
+
+    def recall(self, facts: Iterable[BayFact]) -> None:
+        """What was last written of bays, perhaps by another process."""
+        self._facts = {fact.bay: fact for fact in facts}
+
+    def serve(self, asset: AssetId, sensor: Sensor) -> None:
+        """A sensor's beat and gateways, as they are now."""
+        memory = self.memory(asset)
+        memory.beat_s, memory.ears = sensor.beat.total_seconds(), sensor.ears
+
+    def judge(self, *, blocked: Collection[AssetId], suspects: Collection[AssetId]) -> None:
+        """The bays that are blocked now, and whose sensors are stuck."""
+        for asset in {*blocked} ^ {*self._blocked} | {*suspects} ^ {*self._suspects}:
+            self._heat(asset, 0)
+        self._blocked, self._suspects = frozenset(blocked), frozenset(suspects)
+
+    def take(self, events: Iterable[tuple[AssetId, BayEvent]]) -> set[AssetId]:
+        """What sensors have said; returns the bays whose events since `since` are needed: see `again`."""
+        late = set()
+        for asset, event in events:
+            if asset not in self._bays:
+                continue
+            memory = self.memory(asset)
+            since_ns = memory.track.since_ns
+            if asset not in late and not memory.take(event, self.rules):
+                late.add(asset)
+            self._heat(asset, event.at_ns)
+            if memory.track.since_ns != since_ns:
+                self.kept.changes.setdefault(self._zone_of(self._bays[asset]), Rates()).add(event.at_ns)
+        return late
+
+    def again(self, asset: AssetId, events: Iterable[BayEvent]) -> int:
+        """Something has come late, and these are all events since the bay's `since_ns`; returns from when on (ns) its spans may
+        be others than before."""
+        return self.memory(asset).again(events, self.rules)
+
+    def memory(self, asset: AssetId) -> BayMemory:
+        """What is remembered of a bay."""
+        found = self.kept.bays.get(asset)
+        if found is None:
+            found = self.kept.bays[asset] = BayMemory()
+        return found
+
+    def deafened(self, from_ns: int, until_ns: int) -> None:
+        """Whatever was said between the two was lost for all bays: the platform itself did not hear."""
+        for memory in self.kept.bays.values():
+            if memory.track.heard_ns < until_ns:
+                memory.deaf = Deaf(max(from_ns, memory.track.heard_ns), until_ns, memory.track.lost)
+        self._hot = dict.fromkeys(self._zones, 0)
+
+    # -- what follows
+
+    def look(self, now: datetime, *, full: bool) -> Looked:
+        """Look at the zones in which something may have changed, or (`full`) at all of them."""
+        now_ns = to_ns(now)
+        zones = list(self._zones) if full else [zone for zone in self._hot if zone in self._zones]
+        found = Looked(gone=[bay for bay in self._facts if bay not in self._bays])
+        for bay in found.gone:
+            del self._facts[bay]
+        for zone in zones:
+            fact = self._zone(zone, now, now_ns, found.bays, sample=full)
+            found.changed |= fact != self._found.get(zone)
+            self._found[zone] = fact
+        self._hot = {zone: until for zone, until in self._hot.items() if until > now_ns}
+        found.zones = [msgspec.structs.replace(fact, evaluated_at=now) for fact in self._found.values()]
+        self.kept.looked_ns = now_ns
+        if full:
+            self._tidy(now_ns)
+        return found
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is anything to look at before the next full look."""
+        return bool(self._hot)
+
+    def zones(self) -> Mapping[ZoneId, Sequence[ParkingBay]]:
+        """The bays that are counted in each zone."""
+        return self._zones
+
+    def blocked(self) -> Collection[AssetId]:
+        return self._blocked
+
+    def fact(self, zone: ZoneId) -> ZoneFact | None:
+        """What was last found of a zone."""
+        return self._found.get(zone)
+
+    # -- parts
+
+    def _heat(self, asset: AssetId, at_ns: int) -> None:
+        bay = self._bays.get(asset)
+        if bay is not None:
+            zone = self._zone_of(bay)
+            self._hot[zone] = max(self._hot.get(zone, 0), at_ns + DEBOUNCED_NS)
+
+    def _zone(self, zone: ZoneId, now: datetime, now_ns: int, changed: list[BayFact], *, sample: bool) -> ZoneFact:
+        bays = self._zones[zone]
+        states = [self._state(bay, now_ns) for bay in bays]
+        for state in states:
+            fact = _fact(state, self.kept.bays.get(state.bay.id), now_ns, self.rules)
+            if fact != self._facts.get(fact.bay):
+                self._facts[fact.bay] = fact
+                changed.append(fact)
+        counts = {kind.value: self._count(zone, kind, states, now) for kind in {bay.restriction for bay in bays}}
+        heard = [state.heard_at for state in states if state.heard_at is not None]
+        trend = self._trend(zone, counts.get(Restriction.NONE.value), now_ns, sample=sample)
+        return ZoneFact(zone, counts, _NEVER, max(heard, default=None), trend,
+                        round(sum(bay.site.longitude for bay in bays) / len(bays), 6),
+                        round(sum(bay.site.latitude for bay in bays) / len(bays), 6))
+
+    def _state(self, bay: ParkingBay, now_ns: int) -> BayState:
+        memory = self.kept.bays.get(bay.id)
+        if bay.id not in self._serviced:
+            if bay.blocked or bay.id in self._blocked:
+                return BayState(bay, Occupancy.BLOCKED, why=Why.BLOCKED)
+            return BayState(bay, Occupancy.UNKNOWN, why=Why.NO_SENSOR)
+        if memory is None:
+            return bay_state(bay, None, beat=timedelta(0), now_ns=now_ns, rules=self.rules, blocked=bay.id in self._blocked)
+        unheard = self._unheard(bay, memory, now_ns)
+        state = bay_state(bay, memory.track, beat=memory.beat, now_ns=now_ns, rules=self.rules, blocked=bay.id in self._blocked,
+                          suspect=bay.id in self._suspects, unheard=bool(unheard))
+        memory.mask(0 if state.why not in MASKS else unheard or now_ns, now_ns)
+        return state
+
+    def _unheard(self, bay: ParkingBay, memory: BayMemory, now_ns: int) -> int:
+        """Since when what the bay's sensor may have said is lost (ns); 0 where nothing is."""
+        track, deaf = memory.track, memory.deaf
+        since = self.kept.reception.unheard_since(memory.ears) if self.kept.reception.silent else 0
+        if since and (deaf is None or deaf.until_ns):
+            begin = deaf.from_ns if deaf is not None and _still(deaf, track.said_ns, track.heard_ns, track.lost) else since
+            deaf = memory.deaf = Deaf(max(begin, 1), 0, track.lost)
+        elif deaf is not None and not since:
+            if not deaf.until_ns:
+                deaf = memory.deaf = Deaf(deaf.from_ns, now_ns, deaf.lost)
+            if not _still(deaf, track.said_ns, track.heard_ns, track.lost) or not self._matters(bay, deaf):
+                deaf = memory.deaf = None
+        return 0 if deaf is None else max(deaf.from_ns, track.heard_ns)
+
+    def _matters(self, bay: ParkingBay, deaf: Deaf) -> bool:
+        """Whether a bay of this zone may well have changed while nobody could hear it."""
+        zone = self._zone_of(bay)
+        rates, number = self.kept.changes.get(zone), max(len(self._zones.get(zone, ())), 1)
+        expected = rates.expected(deaf.from_ns, deaf.until_ns) / number if rates is not None and any(rates.learnt) \
+            else MANY_CHANGES * (deaf.until_ns - deaf.from_ns) / (3600 * NS)
+        return chance(expected) > self._doubtful
+
+    def _zone_of(self, bay: ParkingBay) -> ZoneId:
+        return self._counted_in.get(bay.zone, bay.zone)
+
+    def _count(self, zone: ZoneId, kind: Restriction, states: Sequence[BayState], now: datetime) -> Count:
+        key = f"{zone}\n{kind.value}"
+        counted = count(states, kind)
+        shown = self.kept.displays[key] = display(self.kept.displays.get(key, _NOTHING), counted, now, self._zone_rules)
+        if shown.leaving_since is not None:
+            self._hot[zone] = max(self._hot.get(zone, 0), to_ns(now + self._zone_rules.hold) + DEBOUNCED_NS)
+        return msgspec.structs.replace(counted, word=shown.word)
+
+    def _trend(self, zone: ZoneId, counted: Count | None, now_ns: int, *, sample: bool) -> str:
+        """Where the number of free bays has gone in the last half hour."""
+        if counted is None or not counted.total or counted.coverage < self._zone_rules.range_from:
+            return ""
+        samples = self.kept.samples.setdefault(zone, [])
+        if sample:
+            samples.append((now_ns, counted.free, counted.known))
+            self.kept.samples[zone] = samples = [one for one in samples if one[0] > now_ns - TREND_NS][-60:]
+        old = [one for one in samples if one[0] <= now_ns - TREND_LEAST_NS]
+        if not old:
+            return ""
+        moved = counted.free - sum(free for _, free, _ in old) / len(old)
+        least = max(TREND_LEAST, TREND_SHARE * counted.total)
+        return "rising" if moved >= least else "falling" if moved <= -least else "steady"
+
+    def _tidy(self, now_ns: int) -> None:
+        """What is not needed any more is forgotten, once an hour; older tracks grow older once a day."""
+        rolls = now_ns - self.kept.rolled_ns > ROLL_NS // 2
+        before = min(now_ns - KEEP_NS, self.kept.booked_ns or now_ns) - 900 * NS
+        for memory in self.kept.bays.values():
+            if memory.spans and memory.spans[0].end_ns < before:
+                memory.forget(before)
+            if rolls:
+                memory.roll()
+        if rolls:
+            self.kept.rolled_ns = now_ns
+
+
+def packed(kept: Kept) -> bytes:
+    """For the database; not compressed."""
+    return _encode(kept)
+
+
+def unpacked(body: bytes) -> Kept:
+    """What was packed; empty where it cannot be read, as of another version."""
+    try:
+        return _DECODER.decode(body)
+    except msgspec.MsgspecError:
+        return Kept()
+
+
+def _still(deaf: Deaf, said_ns: int, heard_ns: int, lost: int) -> bool:
+    """Whether what was said meanwhile is not known yet: the sensor has said its state since, or something else and nothing
+    was missing before it."""
+    return not (said_ns > deaf.until_ns or (heard_ns > deaf.until_ns and lost == deaf.lost))
+
+
+def _fact(state: BayState, memory: BayMemory | None, now_ns: int, rules: Rules) -> BayFact:
+    bay, track = state.bay, memory.track if memory is not None else None
+    if track is None:
+        return BayFact(bay.id, bay.zone, state.occupancy.value, state.why.value, None, None, None, state.certain, state.learning)
+    return BayFact(bay.id, bay.zone, state.occupancy.value, state.why.value, state.since, state.said_at, state.heard_at,
+                   state.certain, state.learning, track.edges, track.beats, track.missed, track.lost,
+                   start_fault(track, now_ns, rules).value if track.starts else "")
+
+
+_NEVER = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+_NOTHING = Display(Word.NO_DATA.value)
+_encode = msgspec.msgpack.Encoder().encode
+_DECODER = msgspec.msgpack.Decoder(Kept)
