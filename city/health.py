@@ -35,6 +35,7 @@ SENTENCES = {
     "states_behind": "The devices' states in the city database are {lag} behind.",
     "town_over_rate": "More events come from {towns} than are expected of a town (bridge.town_per_s). All are kept.",
     "unacknowledged": "A batch of {count} events has waited for {lag} to be stored.",
+    "retention_late": "Data whose time is over could not be removed: {what}",
     "bridge_silent": "The bridge {name} has not been heard for {lag}.",
     "bridge_never": "No bridge has ever been heard.",
 }

@@ -57,12 +57,13 @@ class Facts:
     influx_says: str = ""
     waiting: int = 0
     ship_lag_s: float = 0.0
+    retention_says: str = ""
 
 
 def readiness(facts: Facts, now: datetime) -> Readiness:
     """What is wrong now. Ready means: events that come are made durable and acknowledged. That InfluxDB is down, or that
     something has been lost before, is no reason to send nobody to us any more, and warns."""
-    return Readiness.of([*_broker(facts, now), *_storage(facts), *_lags(facts, now), *_influx(facts)])
+    return Readiness.of([*_broker(facts, now), *_storage(facts), *_lags(facts, now), *_influx(facts), *_retention(facts)])
 
 
 def _broker(facts: Facts, now: datetime) -> Iterator[Reason]:
@@ -110,6 +111,11 @@ def _influx(facts: Facts) -> Iterator[Reason]:
         yield warning("influx_held", what=facts.influx_says, waiting=facts.waiting)
     elif facts.ship_lag_s > LONG_SHIP_LAG_S:
         yield warning("influx_behind", lag=span(facts.ship_lag_s), waiting=facts.waiting)
+
+
+def _retention(facts: Facts) -> Iterator[Reason]:
+    if facts.retention_says:
+        yield warning("retention_late", what=facts.retention_says)
 
 
 def _recent(seen: Seen, now: datetime) -> bool:

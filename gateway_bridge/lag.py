@@ -77,10 +77,11 @@ class Vitals:
 
     def __init__(self, link: Link, metrics: Metrics, clock: Clock, *, name: str, signs: Signs,
                  log: Callable[[], Logged] | None = None, shipping: Callable[[], Shipped] | None = None,
-                 states_lag_s: Callable[[], float] | None = None) -> None:
-        """`name` is the bridge's client id. The callables are asked from a thread and may wait a little."""
+                 states_lag_s: Callable[[], float] | None = None, overdue: Callable[[], str] | None = None) -> None:
+        """`name` is the bridge's client id. `overdue`: what should have been removed by now. The callables are asked from a
+        thread and may wait a little."""
         self._link, self._metrics, self._clock, self._name, self._signs = link, metrics, clock, name, signs
-        self._log, self._shipping, self._states_lag_s = log, shipping, states_lag_s
+        self._log, self._shipping, self._states_lag_s, self._overdue = log, shipping, states_lag_s, overdue
         self._started = clock.now()
         self._disconnected: datetime | None = None
         self._seen = dict.fromkeys(WATCHED, NEVER)
@@ -144,7 +145,7 @@ class Vitals:
             lag_s=metrics.lag_s.value, lag_at=from_ns(metrics.dated_ns) if metrics.dated_ns else None,
             states_lag_s=self._states_lag_s() if self._states_lag_s is not None else 0.0,
             influx_says=(shipped.error or shipped.held) if shipped else "", waiting=shipped.waiting if shipped else 0,
-            ship_lag_s=shipped.lag_s if shipped else 0.0)
+            ship_lag_s=shipped.lag_s if shipped else 0.0, retention_says=_asked(self._overdue) or "")
 
     @property
     def process(self) -> "Process":

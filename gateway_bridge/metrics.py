@@ -142,6 +142,7 @@ class Metrics:
         self.breaches = self._counter("script_breaches", "limits broken by a town's script", "tenant", "model")
         self.switched_off = self._counter("scripts_switched_off", "scripts switched off for it", "tenant", "model")
         self.failures = self._counter("failures", "steps that failed and are tried again", "loop", "reason")
+        self.retired = self._counter("retired_rows", "rows removed because their time was over", "what")
         self.registry.register(_Collector(self))
 
     def watch(self, link: Link) -> None:

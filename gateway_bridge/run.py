@@ -26,6 +26,7 @@ from gateway_bridge.notify import EVERY_S as NOTIFY_EVERY_S
 from gateway_bridge.notify import Notifier
 from gateway_bridge.post import Postman
 from gateway_bridge.reading import Reader
+from gateway_bridge.retire import Retirer
 from gateway_bridge.serving import served
 from gateway_bridge.ship_all import Shipping
 from gateway_bridge.steer import STEERING, Steerer
@@ -98,14 +99,21 @@ async def run_bridge(settings: Settings, *, store: Store, log: ReadingLog, link:
             await notifier.step()
             await clock.sleep(NOTIFY_EVERY_S)
 
+        retirer = Retirer(store, clock, settings.parking, metrics, lambda: tenure.held)
+
+        async def retire() -> None:
+            await clock.sleep(await unbroken(asyncio.to_thread(retirer.step)))
+
         shipping = Shipping(settings, store, log, clock) if settings.influx.url else None
         vitals = Vitals(link, metrics, clock, name=settings.mqtt.client_id, signs=store,
                         log=log.status if isinstance(log, LocalLog) else None,
-                        shipping=shipping.status if shipping else None, states_lag_s=memory.lag_s)
+                        shipping=shipping.status if shipping else None, states_lag_s=memory.lag_s,
+                        overdue=retirer.says)
         with served(metrics, vitals.readiness, settings.bridge.metrics_port):
             loops = [_forever(name, step, clock, stop, metrics, vitals) for name, step in
                      (("listen", listen), ("write", write), ("meet", meet), ("steer", steer), ("mend", mend),
-                      ("book", book), ("inspect", inspect), ("notify", notify), ("vitals", vitals.step))]
+                      ("book", book), ("inspect", inspect), ("notify", notify), ("retire", retire),
+                      ("vitals", vitals.step))]
             if shipping:
                 metrics.registry.register(shipping)
                 loops.append(shipping.run(stop))
