@@ -196,18 +196,22 @@ class _Walk:
         self._set(heard_ns=event.at_ns, session=event.session if named else t.session,
                   number=event.number if named else t.number, lost=t.lost + missing,
                   counter=event.counter if event.counter >= 0 or anew else t.counter,
-                  beats=t.beats + (event.sign == Sign.BEAT.value), edges=0 if joined else t.edges)
+                  beats=t.beats + (event.sign == Sign.BEAT.value))
+        if joined:
+            self._set(edges=0, restarted_ns=event.at_ns)
         return missing
 
     def _restart(self, event: BayEvent) -> None:
         recent = tuple(one for one in self._t.starts if one[0] > event.at_ns - DAY_NS)
-        self._set(starts=(*recent, (event.at_ns, event.boot))[-MOST_STARTS:], edges=0)
+        self._set(starts=(*recent, (event.at_ns, event.boot))[-MOST_STARTS:], edges=0,
+                  restarted_ns=event.at_ns)
 
     def _began(self, event: BayEvent) -> int | None:
         """When the state before this change began at the latest, by the sensor's own clock; None: not said, too long ago to
         be of use, or counted from a restart only."""
         t, lasted_ns = self._t, int(event.previous_min * 60) * NS
-        if event.previous_min < 0 or lasted_ns > self._longest_ns or (t.edges == 0 and t.doubted_ns > t.since_ns):
+        since_restart = t.edges == 0 and t.restarted_ns > t.since_ns
+        if event.sign != Sign.EDGE.value or event.previous_min < 0 or lasted_ns > self._longest_ns or since_restart:
             return None
         return event.at_ns - lasted_ns
 

@@ -102,10 +102,10 @@ class Track(msgspec.Struct, frozen=True, gc=False):
 
     `occupied` since `since_ns` is what is believed (None: nothing yet); `certain`: its beginning was seen. `settled` is the
     last state that held for the debouncing time before it, since `settled_ns`. `said_ns`: when its state was last said,
-    `heard_ns`: when anything was. `edges` counts changes since the last restart, `flips` are the times of the last ones,
-    `starts` of the restarts of the last day with their reasons. `beats`, `missed`, `lost`: signs of life heard, changes that
-    only one of them told, frames that are missing; `doubted_ns`: when some last were. `fault`: the sensor's own word that its
-    bay is not known, since `fault_ns`, until it says its state again."""
+    `heard_ns`: when anything was. `edges` counts changes since the last restart or join, at `restarted_ns`, `flips` are the
+    times of the last ones, `starts` of the restarts of the last day with their reasons. `beats`, `missed`, `lost`: signs of
+    life heard, changes that only one of them told, frames that are missing; `doubted_ns`: when some last were. `fault`: the
+    sensor's own word that its bay is not known, since `fault_ns`, until it says its state again."""
 
     occupied: bool | None = None
     since_ns: int = 0
@@ -126,6 +126,7 @@ class Track(msgspec.Struct, frozen=True, gc=False):
     fault: str = ""
     fault_ns: int = 0
     doubted_ns: int = 0
+    restarted_ns: int = 0
 
 
 class Span(msgspec.Struct, frozen=True, gc=False):
