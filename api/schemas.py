@@ -10,13 +10,14 @@ from typing import Annotated, Self
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from api.views import LuminaireView, OverrideProgress, ParkingZoneView, ZoneLightingView
+from api.views import LuminaireView, OverrideProgress, ZoneLightingView
 from city.airtime import Estimate
 from city.alarms import Alarm
 from city.commands import Command
 from city.lighting import Override
-from city.parking import BayState, ZoneOccupancy, publishable
-from city.places import Restriction, Site, Tenant
+from city.parking import BayState
+from city.places import Site, Tenant
+from city.public_parking import PublicCount, PublicZone
 from city.quantities import Value
 from city.store.ports import AuditLine, DeadLetter
 
@@ -283,7 +284,7 @@ class ZoneOut(BaseModel):
 
 class OccupancyOut(BaseModel):
     """`free` is a number only where enough is known, `free_min` to `free_max` where enough is for a range; of fewer than
-    five comparable bays there is only the word."""
+    five comparable bays there is only the word, and nothing where the last evaluation is too old."""
 
     restriction: str
     total: int
@@ -294,12 +295,10 @@ class OccupancyOut(BaseModel):
     word: str = Field(description="many, few, full or no_data")
 
     @classmethod
-    def of(cls, restriction: Restriction, count: ZoneOccupancy) -> Self:
-        open_to_all = publishable(count, restriction)
-        number, told = open_to_all and count.says_number, open_to_all and (count.says_number or count.says_range)
-        return cls(restriction=restriction.value, total=count.total, free=count.free if number else None,
-                   free_min=count.free_min if told else None, free_max=count.free_max if told else None,
-                   coverage=round(count.coverage, 3) if open_to_all else None, word=count.word.value)
+    def of(cls, count: PublicCount) -> Self:
+        known = count.known if count.free_min is not None else None
+        return cls(restriction=count.restriction.value, total=count.total, free=count.free, free_min=count.free_min,
+                   free_max=count.free_max, coverage=None if known is None else round(known / count.total, 3), word=count.word)
 
 
 class ParkingZoneOut(BaseModel):
@@ -307,13 +306,15 @@ class ParkingZoneOut(BaseModel):
     name: str
     latitude: float
     longitude: float
-    newest: datetime | None
+    evaluated_at: datetime = Field(description="when this was found out; nothing is told of it after half an hour")
+    grey: bool = Field(description="found out too long ago to be believed without a word of warning")
+    trend: str = Field(description="where the number of free bays is going: rising, falling, steady, or nothing")
     counts: list[OccupancyOut]
 
     @classmethod
-    def of(cls, view: ParkingZoneView) -> Self:
-        return cls(id=view.zone.id, name=view.zone.name, latitude=view.latitude, longitude=view.longitude,
-                   newest=view.newest, counts=[OccupancyOut.of(kind, count) for kind, count in view.counts.items()])
+    def of(cls, zone: PublicZone) -> Self:
+        return cls(id=zone.zone, name=zone.name, latitude=zone.latitude, longitude=zone.longitude, grey=zone.grey,
+                   evaluated_at=zone.evaluated_at, trend=zone.trend, counts=[OccupancyOut.of(count) for count in zone.counts])
 
 
 class BayOut(BaseModel):
@@ -415,6 +416,7 @@ class SessionOut(BaseModel):
     name: str
     role: str
     tenant: str | None = Field(description="null: every town")
+    areas: list[str] = Field(description="what the role holds for: lighting, parking")
     csrf: str = Field(description="to be sent as X-CSRF-Token with every change")
     expires_at: datetime | None = None
 

@@ -24,6 +24,7 @@ from gateway_bridge.metrics import Metrics
 from gateway_bridge.network_server import NetworkServer
 from gateway_bridge.notify import EVERY_S as NOTIFY_EVERY_S
 from gateway_bridge.notify import Notifier
+from gateway_bridge.parking import ParkingCounter, Surroundings
 from gateway_bridge.post import Postman
 from gateway_bridge.reading import Reader
 from gateway_bridge.retire import Retirer
@@ -104,6 +105,14 @@ async def run_bridge(settings: Settings, *, store: Store, log: ReadingLog, link:
         async def retire() -> None:
             await clock.sleep(await unbroken(asyncio.to_thread(retirer.step)))
 
+        around = Surroundings(lambda: tenure.held, memory.get, lambda: link.connected, lambda: link.counts.sessions_lost,
+                              reader.scripts)
+        counter = ParkingCounter(store, log, clock, settings.parking, around) if isinstance(log, LocalLog) else None
+
+        async def count() -> None:
+            if counter is None or not await unbroken(asyncio.to_thread(counter.step)):
+                await clock.sleep(settings.parking.evaluate_s)
+
         shipping = Shipping(settings, store, log, clock) if settings.influx.url else None
         vitals = Vitals(link, metrics, clock, name=settings.mqtt.client_id, signs=store,
                         log=log.status if isinstance(log, LocalLog) else None,
@@ -112,8 +121,8 @@ async def run_bridge(settings: Settings, *, store: Store, log: ReadingLog, link:
         with served(metrics, vitals.readiness, settings.bridge.metrics_port):
             loops = [_forever(name, step, clock, stop, metrics, vitals) for name, step in
                      (("listen", listen), ("write", write), ("meet", meet), ("steer", steer), ("mend", mend),
-                      ("book", book), ("inspect", inspect), ("notify", notify), ("retire", retire),
-                      ("vitals", vitals.step))]
+                      ("book", book), ("count", count), ("inspect", inspect), ("notify", notify),
+                      ("retire", retire), ("vitals", vitals.step))]
             if shipping:
                 metrics.registry.register(shipping)
                 loops.append(shipping.run(stop))
@@ -121,6 +130,8 @@ async def run_bridge(settings: Settings, *, store: Store, log: ReadingLog, link:
         with contextlib.suppress(StoreDown):  # what is not written is replayed from the log, a lease ends by itself
             await asyncio.to_thread(memory.flush, everything=True)
             await asyncio.to_thread(inspector.save)
+            if counter is not None:
+                await asyncio.to_thread(counter.save)
             await asyncio.to_thread(steerer.leave)
 
 

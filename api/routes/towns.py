@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter, Depends, Response
 
-from api import views
 from api.deps import Here, Now, Public, anyone
 from api.problems import RESPONSES
+from api.public_view import Telling
 from api.routes.common import TENANT
 from api.schemas import Feature, ParkingZoneOut, StreetsOut, TownOut
 
@@ -19,10 +19,10 @@ def towns(here: Here, response: Response) -> list[TownOut]:
 
 
 @router.get(TENANT + "/parking", summary="Free bays by zone")
-def parking(town: Public, now: Now, response: Response) -> list[ParkingZoneOut]:
+def parking(town: Public, now: Now, telling: Telling, response: Response) -> list[ParkingZoneOut]:
     """Counts only: which single bay is taken is nobody's business but the town's."""
     _open(response, 10)
-    return [ParkingZoneOut.of(view) for view in views.parking_zones(town, now)]
+    return [ParkingZoneOut.of(zone) for zone in telling.of(town, now).zones]
 
 
 @router.get(TENANT + "/streets", summary="The base map: streets as GeoJSON")

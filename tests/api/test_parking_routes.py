@@ -7,33 +7,6 @@ from city.store.ports import Role
 BASE = "/api/v1/tenants/alt"
 
 
-def test_counts_are_open_data_without_single_bays(anonymous, hears, clock):
-    for bay in ("B1", "B2", "B3", "B5", "B6"):
-        hears(bay, clock.now(), occupied=bay == "B1")
-    answer = anonymous.get(f"{BASE}/parking")
-    assert answer.headers["access-control-allow-origin"] == "*"
-    zone = answer.json()[0]
-    everybody, disabled = zone["counts"]
-    assert (everybody["restriction"], everybody["free"], everybody["total"], everybody["word"]) == ("", 4, 5, "many")
-    assert (disabled["restriction"], disabled["free"], disabled["word"]) == ("disabled", None, "no_data")
-    assert "B1" not in answer.text
-
-
-def test_what_is_not_known_well_is_a_range_and_not_a_number(anonymous, hears, clock):
-    for bay in ("B1", "B2", "B3", "B5"):
-        hears(bay, clock.now(), occupied=bay == "B1")
-    everybody = anonymous.get(f"{BASE}/parking").json()[0]["counts"][0]
-    assert (everybody["free"], everybody["free_min"], everybody["free_max"]) == (None, 3, 4)
-
-
-def test_of_fewer_than_five_comparable_bays_everybody_learns_a_word_only(anonymous, operator, hears, clock):
-    for bay in ("B1", "B2", "B3", "B5", "B6"):
-        hears(bay, clock.now(), occupied=False)
-    operator.put(f"{BASE}/bays/B1/blocked", json={"blocked": True})
-    everybody = anonymous.get(f"{BASE}/parking").json()[0]["counts"][0]
-    assert (everybody["free"], everybody["free_min"], everybody["coverage"], everybody["word"]) == (None, None, None, "many")
-
-
 def test_single_bays_are_for_operators(as_role, operator, anonymous, hears, clock):
     hears("B1", clock.now() - timedelta(hours=30), occupied=True)
     assert anonymous.get(f"{BASE}/bays").status_code == 401
