@@ -31,6 +31,7 @@ from api.routes import (
     lighting,
     multicast,
     ngsi_ld,
+    opendata,
     ops,
     parking,
     programs,
@@ -52,7 +53,8 @@ from decoders.javascript import Sandbox
 
 VERSION = "1"
 ROUTERS = (ops, session, towns, lighting, following, programs, energy, circuits, holding, parking, readings, series, records,
-           incidents, gaps, multicast, configs, imports, codecs, exports, ngsi_ld, talq, events)
+           incidents, gaps, multicast, configs, imports, codecs, exports, ngsi_ld, talq, opendata,
+           events)
 DESCRIPTION = """Streetlights and parking of German towns. Sign in for a session, or send `Authorization: Bearer sf_…`.
 Every refusal is `application/problem+json` and names the field and the rule."""
 

@@ -11,9 +11,11 @@ from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
+from api.deps import anyone
 from api.problems import problem
 from api.schemas import to_json
 from city.errors import CityError
@@ -40,11 +42,19 @@ class OpenRoute(APIRoute):
                 answer = await handle(request)
             except CityError as error:
                 answer = problem(request, error)
+            except RequestValidationError as error:
+                answer = await request.app.exception_handlers[RequestValidationError](request, error)
             for name, value in CORS.items():
                 answer.headers.setdefault(name, value)
             return answer
 
         return answered
+
+
+def let_ask(router: APIRouter) -> None:
+    """Answer what a browser asks before it sends If-None-Match to another website, at every address that the router has."""
+    for path in sorted({route.path for route in router.routes if isinstance(route, APIRoute)}):
+        router.add_api_route(path, _asked, methods=["OPTIONS"], dependencies=[Depends(anyone)], include_in_schema=False)
 
 
 def open_json(request: Request, body: object, town: TownParking, *, media_type: str = "application/json",
@@ -71,3 +81,7 @@ def open_data(request: Request, data: bytes, town: TownParking, *, media_type: s
     if packed:
         data, headers["Content-Encoding"] = gzip.compress(data, 6, mtime=0), "gzip"
     return Response(data, media_type=media_type, headers=headers)
+
+
+def _asked() -> Response:
+    return Response(status_code=204, headers=ASKING)

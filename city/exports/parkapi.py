@@ -144,7 +144,7 @@ def lots(zones: Iterable[PublicZone], source: Source) -> Item:
     for zone in zones:
         rows.append(_lot(zone, source))
         times += [zone.evaluated_at] if tells(zone) else []
-    newest = max(*times, *source.said_at.values())
+    newest = max([*times, *source.said_at.values()])
     updated = newest.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")  # v1 has UTC without a mark
     return {"last_updated": updated, "last_downloaded": updated, "lots": rows,
             **({"data_source": source.said.website or source.page} if source.said.website or source.page else {})}
