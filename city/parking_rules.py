@@ -73,10 +73,11 @@ def in_force(site: ParkingSite, at: datetime, *, land: str, point: Point) -> InF
     return day[bisect_right(day, at, key=_start) - 1][1]
 
 
-def holds(hours: str, at: datetime, *, land: str, point: Point) -> bool:
-    """Whether it is one of these hours ("": always). Raises Invalid where they cannot be read."""
+def holding(hours: str, moments: Iterable[datetime], *, land: str, point: Point) -> list[bool]:
+    """Whether each moment lies in these hours ("": always). Raises Invalid where they cannot be read."""
     check_hours(hours, "hours")
-    return _state(hours, at.astimezone(BERLIN), land, (round(point[0], 2), round(point[1], 2)))
+    near = (round(point[0], 2), round(point[1], 2))
+    return [_state(hours, moment.astimezone(BERLIN), land, near) for moment in moments]
 
 
 def check_hours(text: str, field: str) -> None:
