@@ -13,6 +13,7 @@ from api import history, problems
 from api.deps import Platform
 from api.limits import RunLimiter, SignInLimiter
 from api.live import Hub
+from api.pages.public_doubts import DoubtLimiter
 from api.pages.routes import mount_static, page_routes
 from api.problems import Problem
 from api.public_view import PublicTowns
@@ -84,7 +85,7 @@ def create_app(store: Store, log: LocalLog, clock: Clock, settings: Settings, sa
     app.state.platform = Platform(store, log, answers, clock, settings, runs)
     app.state.limiter, app.state.metrics, app.state.hub = SignInLimiter(), metrics, hub
     app.state.runs = RunLimiter()
-    app.state.public_towns = PublicTowns(settings.parking)
+    app.state.public_towns, app.state.doubts = PublicTowns(settings.parking), DoubtLimiter()
     app.add_middleware(Shell, metrics=metrics, secure=settings.api.https,
                        max_upload=settings.api.max_body_mb * 2**20)
     problems.install(app)

@@ -9,6 +9,9 @@ _PAGES: dict[str, tuple[str, str]] = {
     "sign-out": ("/abmelden", "/en/sign-out"),
     "parking": ("/{tenant}/parken", "/en/{tenant}/parking"),
     "map": ("/{tenant}/parken/karte.json", "/en/{tenant}/parking/map.json"),
+    "easy": ("/{tenant}/parken/leichte-sprache", "/en/{tenant}/parking/easy-read"),
+    "accessibility": ("/{tenant}/barrierefreiheit", "/en/{tenant}/accessibility"),
+    "town-privacy": ("/{tenant}/datenschutz", "/en/{tenant}/privacy"),
     "console": ("/{tenant}/betrieb", "/en/{tenant}/operations"),
     "lamps": ("/{tenant}/betrieb/leuchten.json", "/en/{tenant}/operations/lamps.json"),
     "streets": ("/{tenant}/betrieb/strassen.json", "/en/{tenant}/operations/streets.json"),
@@ -58,6 +61,10 @@ _PAGES: dict[str, tuple[str, str]] = {
     "group": ("/{tenant}/gruppen/{group}", "/en/{tenant}/groups/{group}"),
     "group-remove": ("/{tenant}/gruppen/{group}/entfernen", "/en/{tenant}/groups/{group}/remove"),
     "settings": ("/{tenant}/einstellungen", "/en/{tenant}/settings"),
+    # last, because they fit most addresses: whatever else lives below a town's parking has a word of its own
+    "parking-doubt": ("/{tenant}/parken/{zone}/hinweis", "/en/{tenant}/parking/{zone}/feedback"),
+    "parking-zone": ("/{tenant}/parken/{zone}", "/en/{tenant}/parking/{zone}"),
+    "town": ("/{tenant}", "/en/{tenant}"),
 }
 
 

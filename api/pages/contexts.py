@@ -14,7 +14,6 @@ from api.pages.finding import Search
 from api.trying import Outcome
 from api.views import LuminaireView, OverrideProgress, ZoneLightingView
 from city.lighting import Override
-from city.parking import ZoneOccupancy
 from city.places import Luminaire, Tenant
 from city.quantities import Quantity
 
@@ -60,40 +59,6 @@ class TownsPage:
 class PrivacyPage:
     template: ClassVar[str] = "privacy.html"
     page: Page
-
-
-@dataclass(frozen=True, slots=True)
-class SpecialBays:
-    """A count over disabled, charging or resident bays; `free` None where it must not, or cannot, be told."""
-
-    kind: str
-    free: int | None
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class ParkingRow:
-    """One zone for residents. `tells` is how much may be said: "number", "range", "word" or "nothing";
-    "special" where the zone has bays for some people only."""
-
-    id: str
-    name: str
-    tells: str
-    word: str
-    main: ZoneOccupancy
-    special: tuple[SpecialBays, ...]
-    newest: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class ParkingPage:
-    template: ClassVar[str] = "parking.html"
-    fragments: ClassVar[Mapping[str, str]] = {"zones": "parts/zones.html"}
-    page: Page
-    rows: Sequence[ParkingRow]
-    has_zones: bool
-    filters: Sequence[Link]
-    map_data: str
 
 
 @dataclass(frozen=True, slots=True)

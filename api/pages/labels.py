@@ -72,6 +72,7 @@ PARKING_WORDS = {
     Word.FULL: _("full"),
     Word.NO_DATA: _("no reliable data"),
 }
+PUBLIC_WORDS = {word.value: text for word, text in PARKING_WORDS.items()}
 SPECIAL = {"disabled": _("Disabled"), "charging": _("Charging"), "resident": _("Residents")}
 STATES = {
     State.PLANNED: _("planned"),

@@ -18,6 +18,8 @@ from api.pages import (
     mast,
     programs,
     public,
+    public_parking,
+    public_zone,
     scripts,
     signing,
     town_settings,
@@ -28,8 +30,8 @@ from api.pages.render import error_page
 
 def page_routes() -> list[BaseRoute]:
     """Every page. Put it last: towns' names stand first in most addresses."""
-    modules = (signing, public, console, dimming, lamp, lamp_history, mast, importing, scripts, codecs, incidents, programs,
-               calendars, groups, town_settings, energy, circuits)
+    modules = (signing, public, public_parking, console, dimming, lamp, lamp_history, mast, importing, scripts, codecs,
+               incidents, programs, calendars, groups, town_settings, energy, circuits, public_zone)
     return [route for module in modules for route in module.router.routes]
 
 

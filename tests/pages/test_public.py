@@ -1,13 +1,25 @@
 """What residents read."""
 
+import base64
+import hashlib
 import json
 import re
+from datetime import timedelta
+
+import pytest
 
 from api.pages.static_files import load
-from city.places import Restriction
+from city.parking_facts import Count
+from city.parking_places import ParkingSite, SiteRule
 from tests.pages.conftest import HOSTILE
+from tests.pages.told import Told
 
 WORDS = re.compile(r"<[^>]+>|\s+")
+
+
+@pytest.fixture
+def told(world):
+    return Told(world)
 
 
 def text(html: str) -> str:
@@ -35,50 +47,68 @@ async def test_hostile_names_are_only_text(anybody):
         assert "&lt;script&gt;alert(" in page
 
 
-async def test_zone_with_known_bays_says_a_number(anybody, world):
-    world.bays("platz", *([False] * 7 + [True] * 17))
+async def test_zone_with_known_bays_says_a_number(anybody, told):
+    told.zone("platz", 7, 17, trend="rising", ago=timedelta(minutes=2))
     page = text((await anybody.get("/stadt/parken")).text)
     assert "7 frei von 24" in page
     assert "wenige frei" in page
-    assert "vor 5 Min." in page
+    assert "es werden mehr frei" in page
+    assert "vor 2 Min." in page
     assert "Stand 18:32" in page
 
 
-async def test_zone_with_gaps_says_a_range(anybody, world):
-    world.bays("platz", *([False] * 3 + [True] * 4 + [None] * 3))
-    assert "ca. 3–6 frei von 10" in text((await anybody.get("/stadt/parken")).text)
+async def test_zone_with_gaps_says_a_range(anybody, told):
+    told.zone("platz", 3, 4, 3, trend="rising")
+    page = text((await anybody.get("/stadt/parken")).text)
+    assert "ca. 3–6 frei von 10" in page
+    assert "einzelne Sensoren melden nicht" in page
+    assert "es werden mehr frei" not in page  # nobody can say so of a range
 
 
-async def test_zone_without_reliable_data_says_so(anybody, world):
-    world.bays("platz", *([None] * 9), False)
+async def test_zone_without_reliable_data_says_so(anybody, told):
+    told.zone("platz", 1, 0, 9, "no_data")
     page = text((await anybody.get("/stadt/parken")).text)
     assert "keine verlässlichen Daten" in page
     assert "frei von" not in page
 
 
-async def test_few_bays_are_told_as_a_word_only(anybody, world):
+async def test_few_bays_are_told_as_a_word_only(anybody, told):
     """Of four bays a number would let one follow a single neighbour."""
-    world.bays("hof", False, False, True, True)
+    told.zone("hof", 2, 2, word="many")
     page = text((await anybody.get("/stadt/parken")).text)
     assert "frei von" not in page
     assert "viele frei" in page
     assert "zu wenige Stellplätze für eine Zahl" in page
 
 
-async def test_special_bays_are_counted_apart(anybody, world):
-    world.bays("platz", *([True] * 10))
-    world.bays("platz", False, True, restriction=Restriction.DISABLED)
-    world.bays("platz", False, restriction=Restriction.RESIDENT)
+async def test_an_old_evaluation_looks_old_and_a_very_old_one_is_gone(anybody, told):
+    told.zone("alt", 7, 3, ago=timedelta(minutes=7))
+    told.zone("uralt", 8, 2, ago=timedelta(minutes=31))
+    page = (await anybody.get("/stadt/parken")).text
+    assert re.search(r'class="zone zone--few zone--old" data-zone="alt"', page)
+    assert "vor 7 Min. , veraltet" in text(page)
+    assert "8 frei von 10" not in text(page)
+
+
+async def test_special_bays_are_counted_apart(anybody, told):
+    told.zone("platz", 0, 10, word="full", special={"disabled": Count(2, 1, 1, "full"), "resident": Count(1, 1, 0, "full")})
     page = text((await anybody.get("/stadt/parken")).text)
     assert "0 frei von 10" in page
     assert "Behinderte 1/2" in page
-    assert "Bewohner ? unbekannt /1" in page  # one resident's bay is one resident
+    assert "Bewohner voll" in page  # one resident's bay is one resident: a word, never a number
 
 
-async def test_filters_work_as_plain_links(anybody, world):
-    world.bays("voll", *([True] * 10))
-    world.bays("frei", *([False] * 10))
-    world.bays("frei", False, restriction=Restriction.CHARGING)
+async def test_the_rule_that_holds_now_stands_with_its_end(anybody, told):
+    rules = (SiteRule(hours="Mo-Su 08:00-19:00", max_stay_min=120, disc=True),)
+    told.zone("platz", 7, 17, site=ParkingSite("platz", rules=rules))
+    page = text((await anybody.get("/stadt/parken")).text)
+    assert "bis 19:00 höchstens 2 Std. mit Parkscheibe" in page
+    assert "ab 19:00" in page
+
+
+async def test_filters_work_as_plain_links(anybody, told):
+    told.zone("voll", 0, 10, word="full")
+    told.zone("frei", 10, 0, word="many", special={"charging": Count(1, 1, 0, "full")})
     page = (await anybody.get("/stadt/parken")).text
     assert 'href="/stadt/parken?filter=free"' in page
     only_free = (await anybody.get("/stadt/parken?filter=free")).text
@@ -88,76 +118,111 @@ async def test_filters_work_as_plain_links(anybody, world):
     assert "Zu diesen Filtern passt gerade keine Zone." in (await anybody.get("/stadt/parken?filter=disabled")).text
 
 
-async def test_unknown_filters_are_ignored(anybody, world):
-    world.bays("platz", *([False] * 10))
-    assert 'data-zone="platz"' in (await anybody.get("/stadt/parken?filter=%3Cscript%3E")).text
+async def test_free_of_charge_needs_somebody_to_have_said_so(anybody, told):
+    told.zone("stumm", 5, 5)
+    told.zone("umsonst", 5, 5, site=ParkingSite("umsonst", rules=(SiteRule(hours="Mo-Fr 08:00-10:00", fee=True),)))
+    told.zone("teuer", 5, 5, site=ParkingSite("teuer", rules=(SiteRule(fee=True),), fee="1 € je Stunde"))
+    page = (await anybody.get("/stadt/parken?filter=cheap")).text
+    assert re.findall(r'data-zone="(\w+)"', page) == ["umsonst"]
+    assert "1 € je Stunde" in (await anybody.get("/stadt/parken")).text
+
+
+async def test_most_free_first_puts_what_is_not_known_last(anybody, told):
+    told.zone("a", 2, 8)
+    told.zone("b", 1, 0, 9, "no_data")
+    told.zone("c", 9, 1, word="many")
+    page = (await anybody.get("/stadt/parken?sort=free")).text
+    assert re.findall(r'data-zone="(\w+)"', page) == ["c", "a", "b"]
+
+
+async def test_unknown_filters_and_orders_are_ignored(anybody, told):
+    told.zone("platz", 10)
+    assert 'data-zone="platz"' in (await anybody.get("/stadt/parken?filter=%3Cscript%3E&sort=%3Cscript%3E")).text
 
 
 async def test_empty_town_says_so(anybody):
     assert "zählt noch keine Stellplätze" in (await anybody.get("/leer/parken")).text
 
 
-async def test_english_page_has_its_own_address_and_leads_back(anybody, world):
-    world.bays("platz", *([False] * 3 + [True] * 4 + [None] * 3))
+async def test_english_page_has_its_own_address_and_leads_back(anybody, told):
+    told.zone("platz", 3, 4, 3)
     page = (await anybody.get("/en/stadt/parking?filter=free")).text
     assert '<html lang="en">' in page
     assert "about 3–6 free of 10" in text(page)
     assert 'href="/stadt/parken?filter=free"' in page
 
 
-async def test_nothing_has_changed_is_a_304(anybody, world):
-    world.bays("platz", *([False] * 10))
+@pytest.mark.parametrize(("address", "target"), [("/stadt", "/stadt/parken"), ("/en/stadt", "/en/stadt/parking")])
+async def test_a_towns_own_address_leads_to_its_parking(anybody, address, target):
+    answer = await anybody.get(address)
+    assert (answer.status_code, answer.headers["location"]) == (303, target)
+
+
+async def test_nothing_has_changed_is_a_304(anybody, told, world):
+    told.zone("platz", 10)
     first = await anybody.get("/stadt/parken")
-    again = await anybody.get("/stadt/parken", headers={"if-none-match": first.headers["etag"]})
-    assert again.status_code == 304
-    world.bays("platz", True)
-    assert (await anybody.get("/stadt/parken", headers={"if-none-match": first.headers["etag"]})).status_code == 200
+    world.clock.advance(20)
+    known = {"if-none-match": first.headers["etag"]}
+    assert (await anybody.get("/stadt/parken", headers=known)).status_code == 304
+    told.zone("platz", 9, 1)
+    assert (await anybody.get("/stadt/parken", headers=known)).status_code == 200
 
 
-async def test_refresh_gets_the_list_alone(anybody, world):
-    world.bays("platz", *([False] * 10))
-    part = (await anybody.get("/stadt/parken", headers={"hx-request": "true", "hx-target": "zones"})).text
+async def test_refresh_gets_the_list_alone(anybody, told):
+    told.zone("platz", 10)
+    part = (await anybody.get("/stadt/parken?part=list&filter=free")).text
     assert part.startswith("<section")
     assert "<html" not in part
+    assert 'href="/stadt/parken?filter=free"' in part  # leads to the page, not to the part
 
 
-async def test_public_pages_set_no_cookie_and_ask_no_other_server(anybody, world):
-    world.bays("platz", *([False] * 10))
-    for path in ("/", "/stadt/parken", "/datenschutz", "/en/privacy"):
-        answer = await anybody.get(path)
-        assert "set-cookie" not in answer.headers
-        assert not re.search(r'(?:src|href)="(?:https?:)?//', answer.text)
-        assert "'unsafe" not in answer.headers["content-security-policy"]
+PUBLIC = ("/stadt/parken", "/stadt/parken/platz", "/stadt/parken/leichte-sprache", "/stadt/barrierefreiheit",
+          "/stadt/datenschutz")
 
 
-async def test_pages_have_no_inline_code_or_style(anybody, world):
-    world.bays("platz", *([False] * 10))
-    page = (await anybody.get("/stadt/parken")).text
-    assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script>", page)
+@pytest.mark.parametrize("path", ["/", "/datenschutz", "/en/privacy", *PUBLIC, "/en/stadt/parking/platz", "/en/stadt/parking",
+                                  "/en/stadt/parking/easy-read", "/en/stadt/accessibility", "/en/stadt/privacy"])
+async def test_public_pages_set_no_cookie_and_ask_no_other_server(anybody, told, path):
+    told.zone("platz", 10)
+    answer = await anybody.get(path)
+    assert answer.status_code == 200
+    assert "set-cookie" not in answer.headers
+    assert not re.search(r'(?:src|action)="(?:https?:)?//|<link[^>]+href="(?:https?:)?//', answer.text)
+    assert "'unsafe" not in answer.headers["content-security-policy"]
 
 
-async def test_map_tells_no_single_bay(anybody, world):
-    world.bays("platz", *([False] * 10))
+@pytest.mark.parametrize("path", PUBLIC)
+async def test_the_policy_names_exactly_what_is_inline(anybody, told, path):
+    told.zone("platz", 10)
+    answer = await anybody.get(path)
+    assert not re.search(r"\sstyle=|\son[a-z]+=", answer.text)
+    inline = re.findall(r"<(?:style|script)>(.*?)</(?:style|script)>", answer.text, re.DOTALL)
+    digests = {f"'sha256-{base64.b64encode(hashlib.sha256(one.encode()).digest()).decode()}'" for one in inline}
+    assert digests == set(re.findall(r"'sha256-[^']+'", answer.headers["content-security-policy"]))
+    assert len(digests) == 2
+
+
+async def test_map_tells_no_single_bay(anybody, told):
+    told.zone("platz", 10)
     feed = json.loads((await anybody.get("/stadt/parken/karte.json")).text)
     assert [zone["properties"]["text"] for zone in feed["zones"]["features"]] == ["10 frei von 10"]
     assert feed["streets"]["features"][0]["properties"]["name"] == "Hauptstraße"
 
 
-async def test_residents_page_fits_in_60_kb_without_the_map(anybody, world):
-    """All that a browser fetches for it: the page as it is, styles and scripts as sent with gzip."""
-    for zone in range(12):
-        world.bays(f"zone-{zone}", *([False] * 6))
+async def test_residents_page_fits_in_60_kb_without_the_map(anybody, told):
+    """All that a browser fetches for it: the page as it is, scripts as sent with gzip."""
+    for zone in range(20):
+        told.zone(f"zone-{zone}", 6, 4, special={"disabled": Count(2, 1, 1, "full")}, trend="falling",
+                  site=ParkingSite(f"zone-{zone}", rules=(SiteRule(max_stay_min=120, disc=True),)))
     page = await anybody.get("/stadt/parken")
     files = load()
     fetched = re.findall(r'(?:src|href)="/static/[0-9a-f]+/([^"]+)"', page.text)
-    assert "parking.css" in fetched
-    if any(path.startswith("vendor/") for path in files.files):
-        assert "vendor/htmx.min.js" in fetched
+    assert "parking.js" in fetched
     assert len(page.content) + sum(files.size(path) for path in fetched) <= 60_000
 
 
 async def test_a_wrong_address_is_a_page_in_words(anybody):
-    for path in ("/gibtesnicht", "/niemand/parken", "/stadt/parken/mehr"):
+    for path in ("/gibtesnicht", "/niemand/parken", "/stadt/parken/mehr", "/stadt/parken/platz/mehr"):
         answer = await anybody.get(path)
         assert answer.status_code == 404
         assert "Nicht gefunden" in answer.text
