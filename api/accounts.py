@@ -18,9 +18,10 @@ from city.ids import TenantId, tenant_id
 from city.places import Site, Tenant
 from city.programs import LANDS
 from city.store.opening import open_store
-from city.store.ports import Role, Store
+from city.store.ports import EVERY_AREA, Area, Role, Store
 
 ROLES = tuple(role.value for role in Role)
+AREAS = {"both": EVERY_AREA, **{area.value: frozenset({area}) for area in Area}}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -34,13 +35,14 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def add_account(store: Store, *, name: str, role: Role, tenant: TenantId | None, password: str | None = None) -> str:
+def add_account(store: Store, *, name: str, role: Role, tenant: TenantId | None, password: str | None = None,
+                areas: frozenset[Area] = EVERY_AREA) -> str:
     """Create the account, or give it a new password; without one, a password is made. Returns the password.
     Raises NotFound for an unknown town, Invalid for a bad name or password."""
     if tenant is not None:
         store.tenant(tenant)
     chosen = secrets.token_urlsafe(15) if password is None else password
-    store.put_account(auth.new_account(name=name, password=chosen, role=role, tenant=tenant))
+    store.put_account(auth.new_account(name=name, password=chosen, role=role, tenant=tenant, areas=areas))
     return chosen
 
 
@@ -63,8 +65,9 @@ def _town_list(store: Store, _: argparse.Namespace, console: Console) -> None:
 
 def _account_add(store: Store, asked: argparse.Namespace, console: Console) -> None:
     typed = getpass.getpass(f"password for {asked.name}: ") if asked.prompt else None
-    made = add_account(store, name=asked.name, role=Role(asked.role), tenant=_tenant(asked), password=typed)
-    console.print(f"{asked.name} may sign in as {asked.role}")
+    made = add_account(store, name=asked.name, role=Role(asked.role), tenant=_tenant(asked), password=typed,
+                       areas=AREAS[asked.area])
+    console.print(f"{asked.name} may sign in as {asked.role}" + ("" if asked.area == "both" else f" of {asked.area}"))
     if typed is None:
         console.print(f"password, shown only now: {made}")
 
@@ -76,7 +79,7 @@ def _token(store: Store, asked: argparse.Namespace, console: Console) -> None:
     if not 1 <= asked.days <= 3650:
         raise Invalid("A token lasts between 1 and 3650 days.", field="days", rule="1…3650")
     text, token = auth.new_token(name=asked.name, role=Role(asked.role), tenant=tenant, now=now,
-                                 expires_at=now + timedelta(days=asked.days))
+                                 expires_at=now + timedelta(days=asked.days), areas=AREAS[asked.area])
     store.put_token(token)
     console.print(f"token, shown only now: {text}")
 
@@ -113,4 +116,5 @@ def _credential(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     where.add_argument("--tenant", help="the town it is for")
     where.add_argument("--every-town", action="store_true", help="for every town")
     parser.add_argument("--role", choices=ROLES, default=Role.OPERATOR.value)
+    parser.add_argument("--area", choices=tuple(AREAS), default="both", help="what its work is: lighting, parking or both")
     return parser

@@ -16,7 +16,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from city.errors import Forbidden, Invalid, SignInNeeded
 from city.ids import TenantId
-from city.store.ports import Account, Role, Session, Store, Token
+from city.store.ports import EVERY_AREA, Account, Area, Role, Session, Store, Token
 
 TOKEN_MARK = "sf_"
 MAX_CREDENTIAL = 1024  # characters of a name, password, cookie or token that anyone may make us hash
@@ -27,13 +27,15 @@ _HASHER = PasswordHasher()
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks. `tenant` None: may act in every town. `csrf` is what a browser session's forms must carry."""
+    """Who asks. `tenant` None: may act in every town; the role holds in `areas` alone. `csrf` is what a browser session's forms
+    must carry."""
 
     name: str
     role: Role
     tenant: TenantId | None
     by: Literal["session", "token"]
     csrf: str = field(default="", repr=False)
+    areas: frozenset[Area] = EVERY_AREA
 
     def may_enter(self, tenant: str) -> bool:
         """Whether that town is the actor's business at all."""
@@ -43,6 +45,10 @@ class Actor:
         """Whether the actor has this role, or one above it."""
         return _RANK[self.role] >= _RANK[role]
 
+    def works_in(self, areas: frozenset[Area]) -> bool:
+        """Whether all of these are the actor's business."""
+        return areas <= self.areas
+
 
 def identify(store: Store, *, cookie: str, bearer: str, now: datetime) -> Actor | None:
     """Whoever the bearer token, else the session cookie, belongs to. Raises SignInNeeded on a token that is not valid:
@@ -51,12 +57,12 @@ def identify(store: Store, *, cookie: str, bearer: str, now: datetime) -> Actor 
         token = store.token(digest(bearer), now) if bearer.startswith(TOKEN_MARK) else None
         if token is None:
             raise SignInNeeded("This API token is not valid.", field="Authorization", rule="token")
-        return Actor(f"token:{token.name}", token.role, token.tenant, "token")
+        return Actor(f"token:{token.name}", token.role, token.tenant, "token", areas=token.areas)
     found = store.session(digest(cookie), now) if cookie else None
     if found is None:
         return None
     session, account = found
-    return Actor(account.name, account.role, account.tenant, "session", session.csrf)
+    return Actor(account.name, account.role, account.tenant, "session", session.csrf, account.areas)
 
 
 def sign_in(store: Store, *, name: str, password: str, now: datetime, hours: int) -> tuple[str, Session, Account]:
@@ -73,20 +79,21 @@ def sign_in(store: Store, *, name: str, password: str, now: datetime, hours: int
 
 
 def new_token(*, name: str, role: Role, tenant: TenantId | None, now: datetime,
-              expires_at: datetime | None = None) -> tuple[str, Token]:
+              expires_at: datetime | None = None, areas: frozenset[Area] = EVERY_AREA) -> tuple[str, Token]:
     """A token's text, to be shown once, and what is kept of it."""
     text = TOKEN_MARK + secrets.token_urlsafe(32)
-    return text, Token(text[:8], name, role, tenant, digest(text), now, expires_at)
+    return text, Token(text[:8], name, role, tenant, digest(text), now, expires_at, areas)
 
 
-def new_account(*, name: str, password: str, role: Role, tenant: TenantId | None) -> Account:
+def new_account(*, name: str, password: str, role: Role, tenant: TenantId | None,
+                areas: frozenset[Area] = EVERY_AREA) -> Account:
     """An account; raises Invalid for a bad name or a password of fewer than 12 characters."""
     if not (1 <= len(name) <= 64 and name.isprintable() and name.strip() == name):
         raise Invalid("An account's name has 1 to 64 printable characters.", field="name", rule="name")
     if not MIN_PASSWORD <= len(password) <= MAX_CREDENTIAL:
         raise Invalid("A password has at least {least} characters.", field="password", rule="length",
                       least=MIN_PASSWORD)
-    return Account(name, role, tenant, _HASHER.hash(password))
+    return Account(name, role, tenant, _HASHER.hash(password), areas)
 
 
 def verify(password_hash: str, password: str) -> bool:

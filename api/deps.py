@@ -1,7 +1,7 @@
 """What handlers ask for: the platform, who asks, a town they may enter, the time.
 
-Every route has exactly one Guard among its dependencies: `scope(role)`, `require(role)`, `public_scope` or `anyone`.
-A test walks the routes and insists on it.
+Every route has exactly one Guard among its dependencies: `scope(role, areas)`, `require(role)`, `public_scope` or `anyone`;
+what needs a role in a town names the areas of work that it touches. A test walks the routes and insists on it.
 """
 
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from city.errors import Forbidden, NotFound, SignInNeeded
 from city.guards import Limits
 from city.ids import TenantId
 from city.settings import Settings
-from city.store.ports import ReadingLog, Role, Store, TenantStore
+from city.store.ports import Area, ReadingLog, Role, Store, TenantStore
 from city.store.queries import Answers
 from decoders.javascript import Sandbox
 
@@ -27,6 +27,9 @@ COOKIE = "stadtfunk_session"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_FIELDS = 2000  # of a form: a script's mapping has 256 rows of seven
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+LIGHTING, PARKING = frozenset({Area.LIGHTING}), frozenset({Area.PARKING})
+BOTH = LIGHTING | PARKING
+EITHER = frozenset[Area]()  # nothing of one area alone: whoever works in any
 TownPath = Annotated[str, Path(description="The town's name in addresses.", max_length=64)]
 
 
@@ -43,10 +46,12 @@ class Platform:
 
 
 class Guard(Protocol):
-    """A dependency that decides who may call a route; `role` None: anyone."""
+    """A dependency that decides who may call a route; `role` None: anyone. `areas`: whoever works in all of these."""
 
     @property
     def role(self) -> Role | None: ...
+    @property
+    def areas(self) -> frozenset[Area]: ...
 
 
 def platform(request: Request) -> Platform:
@@ -93,9 +98,9 @@ def check_same_origin(request: Request) -> None:
                       expected=_own_origins(request))
 
 
-def enter(here: Platform, who: Actor | None, tenant: str, role: Role) -> TenantStore:
-    """The town's store for whoever may do `role` there. Raises SignInNeeded for nobody, NotFound for a town that does
-    not exist or is none of theirs (the two look alike), Forbidden for too low a role."""
+def enter(here: Platform, who: Actor | None, tenant: str, role: Role, areas: frozenset[Area]) -> TenantStore:
+    """The town's store for whoever may do `role` there and works in all of `areas`. Raises SignInNeeded for nobody, NotFound
+    for a town that does not exist or is none of theirs (the two look alike), Forbidden for too low a role or another area."""
     if who is None:
         raise SignInNeeded("Please sign in.", rule="sign-in")
     if not who.may_enter(tenant):
@@ -103,7 +108,14 @@ def enter(here: Platform, who: Actor | None, tenant: str, role: Role) -> TenantS
     town = open_town(here, tenant)
     if not who.may(role):
         raise Forbidden("This needs the role “{role}”.", rule="role", role=role.value)
+    check_areas(who, areas)
     return town
+
+
+def check_areas(who: Actor, areas: frozenset[Area]) -> None:
+    """Raises Forbidden for whoever does not work in all of them."""
+    for area in sorted(areas - who.areas, key=lambda one: one.value):
+        raise Forbidden("This is the work of another area: “{area}”.", rule="area", area=area.value)
 
 
 def open_town(here: Platform, tenant: str) -> TenantStore:
@@ -122,14 +134,16 @@ def no_such_town(tenant: str) -> NotFound:
 @dataclass(frozen=True, slots=True)
 class _TownGuard:
     role: Role
+    areas: frozenset[Area]
 
     def __call__(self, here: Here, who: Asking, tenant: TownPath) -> TenantStore:
-        return enter(here, who, tenant, self.role)
+        return enter(here, who, tenant, self.role, self.areas)
 
 
 @dataclass(frozen=True, slots=True)
 class _RoleGuard:
     role: Role
+    areas: frozenset[Area] = EITHER
 
     def __call__(self, who: Asking) -> Actor:
         if who is None:
@@ -142,6 +156,7 @@ class _RoleGuard:
 @dataclass(frozen=True, slots=True)
 class _PublicTown:
     role: None = None
+    areas: frozenset[Area] = EITHER
 
     def __call__(self, here: Here, tenant: TownPath) -> TenantStore:
         return open_town(here, tenant)
@@ -150,14 +165,15 @@ class _PublicTown:
 @dataclass(frozen=True, slots=True)
 class _Anyone:
     role: None = None
+    areas: frozenset[Area] = EITHER
 
     def __call__(self) -> None:
         return None
 
 
-def scope(role: Role) -> _TownGuard:
-    """A dependency: the TenantStore of the path's `tenant`, for whoever has `role` there."""
-    return _TownGuard(role)
+def scope(role: Role, areas: frozenset[Area]) -> _TownGuard:
+    """A dependency: the TenantStore of the path's `tenant`, for whoever has `role` there and works in all of `areas`."""
+    return _TownGuard(role, areas)
 
 
 def require(role: Role) -> _RoleGuard:
@@ -175,10 +191,17 @@ def signed_in(who: Asking) -> Actor:
 public_scope = _PublicTown()
 anyone = _Anyone()
 Acting = Annotated[Actor, Depends(signed_in)]
-Viewing = Annotated[TenantStore, Depends(scope(Role.VIEWER))]
-Operating = Annotated[TenantStore, Depends(scope(Role.OPERATOR))]
-Engineering = Annotated[TenantStore, Depends(scope(Role.ENGINEER))]
-Administering = Annotated[TenantStore, Depends(scope(Role.ADMIN))]
+Viewing = Annotated[TenantStore, Depends(scope(Role.VIEWER, LIGHTING))]
+Operating = Annotated[TenantStore, Depends(scope(Role.OPERATOR, LIGHTING))]
+Engineering = Annotated[TenantStore, Depends(scope(Role.ENGINEER, LIGHTING))]
+ParkingViewing = Annotated[TenantStore, Depends(scope(Role.VIEWER, PARKING))]
+ParkingOperating = Annotated[TenantStore, Depends(scope(Role.OPERATOR, PARKING))]  # single bays: no viewer sees them
+ParkingEngineering = Annotated[TenantStore, Depends(scope(Role.ENGINEER, PARKING))]
+AnyViewing = Annotated[TenantStore, Depends(scope(Role.VIEWER, EITHER))]
+AnyOperating = Annotated[TenantStore, Depends(scope(Role.OPERATOR, EITHER))]
+AnyEngineering = Annotated[TenantStore, Depends(scope(Role.ENGINEER, EITHER))]
+AllViewing = Annotated[TenantStore, Depends(scope(Role.VIEWER, BOTH))]
+AllEngineering = Annotated[TenantStore, Depends(scope(Role.ENGINEER, BOTH))]
 Public = Annotated[TenantStore, Depends(public_scope)]
 
 

@@ -31,16 +31,25 @@ RELOAD_EVERY = 60  # looks between two at the registry
 
 
 @dataclass(frozen=True, slots=True)
+class Sees:
+    """What a listener may hear of."""
+
+    lamps: bool
+    bays: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
-    """Messages as sent, up to a revision; `bays` only for those who may see single bays."""
+    """Messages as sent, up to a revision; `lamps` only for those who work in lighting, `bays` only for those who may see
+    single bays."""
 
     revision: int
-    everyone: bytes
+    lamps: bytes
     bays: bytes
 
-    def for_role(self, sees_bays: bool) -> bytes:
+    def for_listener(self, sees: Sees) -> bytes:
         """The messages and, last, the revision from which to resume."""
-        return self.everyone + (self.bays if sees_bays else b"") + _end(self.revision)
+        return (self.lamps if sees.lamps else b"") + (self.bays if sees.bays else b"") + _end(self.revision)
 
 
 class Feed:

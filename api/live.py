@@ -12,7 +12,7 @@ from datetime import timedelta
 from starlette.concurrency import run_in_threadpool
 
 from api import feed
-from api.feed import Batch, Feed
+from api.feed import Batch, Feed, Sees
 from api.shell import Metrics
 from city.clock import Clock, SystemClock
 from city.errors import CityError, TooOften
@@ -41,7 +41,7 @@ class Hub:
         if self._open[town.tenant.id] >= MOST_LISTENERS:
             raise TooOften("Too many pages are open: try again in {seconds} seconds.", rule="listeners", seconds=60)
 
-    async def listen(self, town: TenantStore, *, since: int | None, sees_bays: bool) -> AsyncIterator[bytes]:
+    async def listen(self, town: TenantStore, *, since: int | None, sees: Sees) -> AsyncIterator[bytes]:
         """Messages from revision `since` on (None: from now), for ever or until this listener is let go."""
         self.admit(town)
         here = self._towns.get(town.tenant.id)
@@ -52,7 +52,7 @@ class Hub:
         gauge.inc()
         self._open[town.tenant.id] += 1
         try:
-            async for message in self._stream(here, queue, since, sees_bays):
+            async for message in self._stream(here, queue, since, sees):
                 yield message
         finally:
             gauge.dec()
@@ -61,14 +61,14 @@ class Hub:
                 del self._towns[town.tenant.id]
 
     async def _stream(self, here: "_Town", queue: "asyncio.Queue[Batch | None]", since: int | None,
-                      sees_bays: bool) -> AsyncIterator[bytes]:
+                      sees: Sees) -> AsyncIterator[bytes]:
         source = await here.feed()
         until = self._pace.now() + LONGEST
         yield b"retry: 2000\n\n"
         if since is not None and since > source.revision:
             yield feed.reload()
         elif since is not None and (missed := await run_in_threadpool(source.catch_up, since)) is not None:
-            yield missed.for_role(sees_bays)
+            yield missed.for_listener(sees)
         else:
             yield feed.hello(source.revision)
         while self._pace.now() < until:
@@ -79,7 +79,7 @@ class Hub:
                 continue
             if batch is None:
                 return
-            yield batch.for_role(sees_bays)
+            yield batch.for_listener(sees)
 
     async def close(self) -> None:
         """Let everybody go."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Self
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.views import LuminaireView, OverrideProgress, ZoneLightingView
 from city.airtime import Estimate
@@ -335,10 +335,6 @@ class BayOut(BaseModel):
         return cls(id=bay.id, name=bay.name, zone=bay.zone, latitude=bay.site.latitude, longitude=bay.site.longitude,
                    restriction=bay.restriction.value, occupancy=state.occupancy.value, since=state.since,
                    heard_at=state.heard_at, reason=state.reason)
-
-
-class BlockedIn(_In):
-    blocked: StrictBool
 
 
 class PointOut(BaseModel):

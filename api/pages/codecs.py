@@ -13,7 +13,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 
 from api import library, scripting, trying
 from api.auth import Actor
-from api.deps import Acting, Asking, Engineering, Now, Operating, Viewing
+from api.deps import LIGHTING, PARKING, Acting, AllEngineering, AnyOperating, AnyViewing, Asking, Now
 from api.i18n import explain, language_of, ngettext, translate
 from api.library import ModelView
 from api.pages.addresses import address, paths
@@ -74,7 +74,7 @@ _ONLY = {"used": _("in use here"), "own": _("own scripts")}
 
 @router.get(paths("models")[0])
 @router.get(paths("models")[1])
-def models(request: Request, town: Viewing, who: Asking, q: Word = "", asset: Word = "", only: Word = "") -> Response:
+def models(request: Request, town: AnyViewing, who: Asking, q: Word = "", asset: Word = "", only: Word = "") -> Response:
     """Every model that is read here, and what each leaves open."""
     search = Search(q[:MAX_SEARCH].strip(), asset if asset in _ASSETS else "", only if only in _ONLY else "")
     language = language_of(request)
@@ -89,7 +89,7 @@ def models(request: Request, town: Viewing, who: Asking, q: Word = "", asset: Wo
 
 @router.get(paths("model")[0])
 @router.get(paths("model")[1])
-def model(request: Request, town: Viewing, who: Asking, at: Now, vendor: str, name: str, example: Word = "") -> Response:
+def model(request: Request, town: AnyViewing, who: Asking, at: Now, vendor: str, name: str, example: Word = "") -> Response:
     """One model; `example` explains a frame from the maker's documents."""
     view = library.model_of(town, f"{vendor}/{name}")
     found = examples_of(view)
@@ -103,7 +103,7 @@ def model(request: Request, town: Viewing, who: Asking, at: Now, vendor: str, na
 
 @router.post(paths("model")[0])
 @router.post(paths("model")[1])
-def explained(request: Request, town: Operating, who: Acting, at: Now, vendor: str, name: str, way: FormWord = "up",
+def explained(request: Request, town: AnyOperating, who: Acting, at: Now, vendor: str, name: str, way: FormWord = "up",
               port: FormWord = "", hex: FormWord = "") -> Response:
     """What each byte of a frame means; it is posted, since a frame may hold what is no business of an address."""
     view = library.model_of(town, f"{vendor}/{name}")
@@ -118,7 +118,7 @@ def explained(request: Request, town: Operating, who: Acting, at: Now, vendor: s
 
 @router.post(paths("model-switch")[0])
 @router.post(paths("model-switch")[1])
-def switch(request: Request, town: Engineering, who: Acting, at: Now, vendor: str, name: str, on: FormWord = "") -> Response:
+def switch(request: Request, town: AllEngineering, who: Acting, at: Now, vendor: str, name: str, on: FormWord = "") -> Response:
     """Let a script run, or not any more."""
     script = scripting.switch(town, f"{vendor}/{name}", on=on == "yes", who=who, now=at)
     return back(model_address(language_of(request), town, script.model))
@@ -126,7 +126,7 @@ def switch(request: Request, town: Engineering, who: Acting, at: Now, vendor: st
 
 @router.post(paths("model-remove")[0])
 @router.post(paths("model-remove")[1])
-def remove(request: Request, town: Engineering, who: Acting, at: Now, vendor: str, name: str) -> Response:
+def remove(request: Request, town: AllEngineering, who: Acting, at: Now, vendor: str, name: str) -> Response:
     """Forget a script that no device needs."""
     scripting.remove(town, f"{vendor}/{name}", who=who, now=at)
     return back(address(language_of(request), "models", tenant=town.tenant.id))
@@ -170,9 +170,15 @@ def _page(request: Request, town: TenantStore, who: Actor | None, view: ModelVie
           outcome: Outcome | None, problems: tuple[Problem, ...] = ()) -> Response:
     language = language_of(request)
     return html(request, ModelPage(
-        page_of(request, who, town.tenant), view, device_lines(language, town, view.model),
+        page_of(request, who, town.tenant), view, _lines(language, town, who, view),
         _links(language, town, view, request.query_params.get("example", "")), form, outcome, may(who, Role.ENGINEER),
         may(who, Role.OPERATOR), problems), status=422 if problems and not request.headers.get("hx-request") else 200)
+
+
+def _lines(language: str, town: TenantStore, who: Actor | None, view: ModelView) -> list[DeviceLine]:
+    """When sensors of bays speak is the business of parking alone."""
+    area = PARKING if view.asset == "bay" else LIGHTING
+    return device_lines(language, town, view.model) if who is not None and who.works_in(area) else []
 
 
 def _links(language: str, town: TenantStore, view: ModelView, chosen: str) -> Sequence[Example]:

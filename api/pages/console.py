@@ -10,14 +10,14 @@ from fastapi import APIRouter, Request, Response
 
 from api import views
 from api.auth import Actor
-from api.deps import Asking, Here, Now, Viewing
+from api.deps import LIGHTING, Acting, AnyViewing, Here, Now, Viewing
 from api.i18n import language_of, translate
 from api.pages import labels
 from api.pages.addresses import address, paths
 from api.pages.contexts import ConsolePage, LampList, Option, Tonight
 from api.pages.finding import UNHEARD, Search, columns
 from api.pages.geo import streets
-from api.pages.render import PageRoute, html, page_of
+from api.pages.render import PageRoute, back, html, page_of
 from api.views import LuminaireView
 from city.alarms import AlarmKind
 from city.groups import Groups
@@ -39,8 +39,11 @@ def _(text: str) -> str:
 
 @router.get(paths("console")[0])
 @router.get(paths("console")[1])
-def console(request: Request, here: Here, town: Viewing, who: Asking, at: Now) -> Response:
-    """Lamps as list and map, with what the town wants of them tonight."""
+def console(request: Request, here: Here, town: AnyViewing, who: Acting, at: Now) -> Response:
+    """Lamps as list and map, with what the town wants of them tonight. It is where everybody begins who works for the town:
+    whoever works in parking alone goes on to parking."""
+    if not who.works_in(LIGHTING):
+        return back(address(language_of(request), "parking", tenant=town.tenant.id))
     search = Search.read(request.query_params)
     lamps, groups = views.luminaires(town, at), town.programming().groups
     zones = views.zones_of(town, lamps, at)
@@ -73,7 +76,7 @@ def packed(request: Request, data: bytes) -> Response:
 
 @router.get(paths("streets")[0])
 @router.get(paths("streets")[1])
-def streets_feed(town: Viewing) -> Response:
+def streets_feed(town: AnyViewing) -> Response:
     """The town's own streets: the base map."""
     site = town.tenant.site
     return Response(msgspec.json.encode({"streets": streets(town.streets()), "middle": [site.longitude, site.latitude]}),

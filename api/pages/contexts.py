@@ -29,7 +29,8 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What every page has. `other` is the same page in the other language, `csrf` "" for nobody signed in."""
+    """What every page has. `other` is the same page in the other language, `csrf` "" for nobody signed in. `lighting` and
+    `bays`: whether whoever reads it works in lighting, and may see single bays."""
 
     language: str
     other: str
@@ -38,6 +39,8 @@ class Page:
     town: Tenant | None = None
     who: str = ""
     csrf: str = field(default="", repr=False)
+    lighting: bool = False
+    bays: bool = False
 
 
 @dataclass(frozen=True, slots=True)

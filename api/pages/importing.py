@@ -19,7 +19,7 @@ from starlette.datastructures import UploadFile
 from api import importing
 from api.audit import record
 from api.auth import Actor
-from api.deps import Acting, Asking, Engineering, Now, Viewing
+from api.deps import Acting, AllEngineering, AllViewing, Asking, Now
 from api.i18n import explain, language_of, translate
 from api.pages.addresses import address, paths
 from api.pages.console import may
@@ -85,7 +85,7 @@ class ImportPage:
 
 @router.get(paths("import")[0])
 @router.get(paths("import")[1])
-def page(request: Request, town: Viewing, who: Asking, imported: str = "") -> Response:
+def page(request: Request, town: AllViewing, who: Asking, imported: str = "") -> Response:
     """The form, and where devices say otherwise than the registry."""
     done = imported if imported.isdecimal() and len(imported) < 8 else ""
     return html(request, ImportPage(page_of(request, who, town.tenant), COLUMNS, REQUIRED, None, disagreeing(town),
@@ -94,7 +94,7 @@ def page(request: Request, town: Viewing, who: Asking, imported: str = "") -> Re
 
 @router.post(paths("import")[0])
 @router.post(paths("import")[1])
-async def upload(request: Request, town: Engineering, who: Acting, at: Now) -> Response:
+async def upload(request: Request, town: AllEngineering, who: Acting, at: Now) -> Response:
     """Check a file, or import the one that was checked."""
     form = await request.form()
     packed, file = form.get("packed"), form.get("file")

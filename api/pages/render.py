@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 
 from api import channeling
 from api.auth import Actor
-from api.deps import platform
+from api.deps import LIGHTING, PARKING, platform
 from api.i18n import Words, explain, language_of, translate
 from api.pages import incident_words, labels, program_words
 from api.pages.addresses import address, is_local, translated
@@ -36,6 +36,7 @@ from city.errors import (
     Unsupported,
 )
 from city.places import Tenant
+from city.store.ports import Role
 
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
           "font-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
@@ -57,7 +58,9 @@ def page_of(request: Request, who: Actor | None = None, town: Tenant | None = No
     path, query = request.url.path, request.url.query
     return Page(language=spoken, other=translated("de" if spoken == "en" else "en", path, query),
                 path=f"{path}?{query}" if query else path, now=platform(request).clock.now(), town=town,
-                who=who.name if who else "", csrf=who.csrf if who else "")
+                who=who.name if who else "", csrf=who.csrf if who else "",
+                lighting=who is not None and who.works_in(LIGHTING),
+                bays=who is not None and who.works_in(PARKING) and who.may(Role.OPERATOR))
 
 
 def html(request: Request, context: PageContext, *, status: int = 200, private: bool = True) -> Response:

@@ -11,7 +11,7 @@ from starlette.datastructures import FormData
 
 from api import library, scripting, trying
 from api.auth import Actor
-from api.deps import MAX_FIELDS, Acting, Engineering, Here, Now, Platform
+from api.deps import MAX_FIELDS, Acting, AllEngineering, Here, Now, Platform
 from api.i18n import explain, language_of
 from api.library import ModelView
 from api.limits import RunLimiter
@@ -35,14 +35,14 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 @router.get(paths("model-new")[0])
 @router.get(paths("model-new")[1])
-def new(request: Request, town: Engineering, who: Acting, model: str = "") -> Response:
+def new(request: Request, town: AllEngineering, who: Acting, model: str = "") -> Response:
     """An empty editor; `model` is a name that devices of the town bear already."""
     return _editor(request, town, who, None, ScriptForm(model=model[:100]))
 
 
 @router.get(paths("model-script")[0])
 @router.get(paths("model-script")[1])
-def edit(request: Request, town: Engineering, who: Acting, vendor: str, name: str, saved: str = "") -> Response:
+def edit(request: Request, town: AllEngineering, who: Acting, vendor: str, name: str, saved: str = "") -> Response:
     """A kept script."""
     view = _own(town, f"{vendor}/{name}")
     assert view.script is not None
@@ -51,14 +51,14 @@ def edit(request: Request, town: Engineering, who: Acting, vendor: str, name: st
 
 @router.post(paths("model-new")[0])
 @router.post(paths("model-new")[1])
-async def send_new(request: Request, town: Engineering, who: Acting, here: Here, at: Now) -> Response:
+async def send_new(request: Request, town: AllEngineering, who: Acting, here: Here, at: Now) -> Response:
     """Try, propose or keep a new script."""
     return await _send(request, town, who, here, at, None)
 
 
 @router.post(paths("model-script")[0])
 @router.post(paths("model-script")[1])
-async def send(request: Request, town: Engineering, who: Acting, here: Here, at: Now, vendor: str, name: str) -> Response:
+async def send(request: Request, town: AllEngineering, who: Acting, here: Here, at: Now, vendor: str, name: str) -> Response:
     """Try, propose or keep a script that is there."""
     view = await run_in_threadpool(_own, town, f"{vendor}/{name}")
     return await _send(request, town, who, here, at, view)

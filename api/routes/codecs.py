@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from api import library, scripting, trying
 from api.auth import Actor
 from api.codec_schemas import CodecOut, ModelOut, OutcomeOut, ScriptIn, SwitchIn, TryIn, decoded_base64
-from api.deps import Acting, Engineering, Here, Now, Viewing
+from api.deps import Acting, AllEngineering, AnyEngineering, AnyViewing, Here, Now
 from api.i18n import explain, language_of
 from api.library import ModelView
 from api.limits import RunLimiter
@@ -30,13 +30,13 @@ router = APIRouter(prefix=TENANT, tags=["codecs"], responses=RESPONSES)
 
 
 @router.get("/codecs", summary="Models that devices may be of")
-def codecs(town: Viewing) -> list[ModelOut]:
+def codecs(town: AnyViewing) -> list[ModelOut]:
     """Native ones and the town's own scripts, with how many devices of the town are of each."""
     return [ModelOut.of(view) for view in library.models(town)]
 
 
 @router.post("/codecs/try", summary="Try a frame or an order; nothing is kept")
-def try_codec(request: Request, town: Engineering, who: Acting, here: Here, now: Now, body: TryIn) -> OutcomeOut:
+def try_codec(request: Request, town: AnyEngineering, who: Acting, here: Here, now: Now, body: TryIn) -> OutcomeOut:
     """What a codec says, also that it cannot read the frame, is an ordinary answer; at most 30 tries together, then one
     every two seconds."""
     limiter: RunLimiter = request.app.state.runs
@@ -53,13 +53,13 @@ def try_codec(request: Request, town: Engineering, who: Acting, here: Here, now:
 
 
 @router.get("/codecs/{vendor}/{name}", summary="One model")
-def codec(town: Viewing, who: Acting, vendor: str, name: str) -> CodecOut:
+def codec(town: AnyViewing, who: Acting, vendor: str, name: str) -> CodecOut:
     """With the source and the mapping of a town's own script, for engineers."""
     return _whole(library.model_of(town, f"{vendor}/{name}"), who)
 
 
 @router.put("/codecs/{vendor}/{name}", summary="Keep a script and its mapping")
-def put_codec(request: Request, town: Engineering, who: Acting, here: Here, now: Now, vendor: str, name: str,
+def put_codec(request: Request, town: AllEngineering, who: Acting, here: Here, now: Now, vendor: str, name: str,
               body: ScriptIn) -> CodecOut:
     """A script must compile and define an entry function; one that is switched off stays off."""
     script = body.to_city(town.tenant.id, f"{vendor}/{name}")
@@ -70,14 +70,14 @@ def put_codec(request: Request, town: Engineering, who: Acting, here: Here, now:
 
 
 @router.post("/codecs/{vendor}/{name}/switch", summary="Let a script run, or not any more")
-def switch_codec(town: Engineering, who: Acting, now: Now, vendor: str, name: str, body: SwitchIn) -> CodecOut:
+def switch_codec(town: AllEngineering, who: Acting, now: Now, vendor: str, name: str, body: SwitchIn) -> CodecOut:
     """While it is off, its devices' frames are kept unread."""
     script = scripting.switch(town, f"{vendor}/{name}", on=body.on, who=who, now=now)
     return _whole(library.model_of(town, script.model), who)
 
 
 @router.delete("/codecs/{vendor}/{name}", status_code=204, summary="Forget a script")
-def remove_codec(town: Engineering, who: Acting, now: Now, vendor: str, name: str) -> Response:
+def remove_codec(town: AllEngineering, who: Acting, now: Now, vendor: str, name: str) -> Response:
     """Refused (409) while devices of the model exist."""
     scripting.remove(town, f"{vendor}/{name}", who=who, now=now)
     return Response(status_code=204)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt
 from api import views
 from api.audit import record
 from api.auth import Actor
-from api.deps import Acting, Engineering, Now, Viewing
+from api.deps import Acting, Engineering, Now, ParkingEngineering, ParkingViewing, Viewing
 from api.problems import RESPONSES
 from api.routes.common import TENANT
 from api.schemas import ConfigOut
@@ -117,13 +117,13 @@ def put_config(town: Engineering, who: Acting, now: Now, asset: str, body: Confi
 
 
 @router.get("/bays/{asset}/config", summary="A parking sensor's configuration, wanted and reported")
-def bay_config(town: Viewing, asset: str) -> ConfigOut:
+def bay_config(town: ParkingViewing, asset: str) -> ConfigOut:
     """`reported` holds only what the device itself has confirmed, `pending` the settings still to be told to it."""
     return _config(town, _sensor(town, asset))
 
 
 @router.put("/bays/{asset}/config", status_code=202, summary="Configure a bay's parking sensor")
-def put_bay_config(town: Engineering, who: Acting, now: Now, asset: str, body: ConfigIn) -> ConfigOut:
+def put_bay_config(town: ParkingEngineering, who: Acting, now: Now, asset: str, body: ConfigIn) -> ConfigOut:
     """Written down; the bridge stages what differs from the device's own report."""
     return _configure(town, _sensor(town, asset), body, who, now, f"bay {asset}")
 

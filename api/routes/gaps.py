@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from api.deps import Viewing
+from api.deps import AllViewing
 from api.problems import RESPONSES
 from api.routes.common import TENANT
 
@@ -35,7 +35,7 @@ class GapsOut(BaseModel):
 
 
 @router.get("/gaps", summary="Devices that lose frames, the worst first")
-def gaps(town: Viewing, limit: Most = 20) -> GapsOut:
+def gaps(town: AllViewing, limit: Most = 20) -> GapsOut:
     """What may still come (buffered by a gateway, or held for another bridge) counts as missing until it comes."""
     missing = {state.device: (state.window.missing, state.gateway) for state in town.states().values()}
     assets = {device.dev_eui: device.asset for device in town.devices()}

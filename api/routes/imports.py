@@ -9,7 +9,7 @@ from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from api.audit import record
-from api.deps import Acting, Engineering, Now
+from api.deps import Acting, AllEngineering, Now
 from api.i18n import language_of, translate
 from api.importing import MOST_SHOWN, Imported, take
 from api.problems import RESPONSES, problem
@@ -27,7 +27,7 @@ router = APIRouter(prefix=TENANT, tags=["import"], responses=RESPONSES)
 
 
 @router.post("/imports", response_model=ImportOut, openapi_extra=_BODY, summary="Import assets and devices")
-async def imports(request: Request, town: Engineering, who: Acting, now: Now, valid_only: bool = False) -> Response:
+async def imports(request: Request, town: AllEngineering, who: Acting, now: Now, valid_only: bool = False) -> Response:
     """CSV or GeoJSON, as it is or as a form's `file`. All rows or none (422 names every bad one); with `valid_only`
     the good ones."""
     data = await _data(request)

@@ -1,29 +1,91 @@
-"""Single bays: for the town's staff only."""
+"""Single bays, their sensors, blocks, overstays and residents' doubts: for the town's parking staff only."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api import views
-from api.audit import record
-from api.deps import Acting, Now, Operating
+from api import bay_acts, staff
+from api.deps import Acting, Here, Now, ParkingOperating
+from api.parking_schemas import (
+    BayOut,
+    BayStateOut,
+    CloseIn,
+    ClosureIn,
+    ClosureOut,
+    DayOut,
+    DoubtOut,
+    SensorOut,
+    WordOut,
+    ZoneOverstaysOut,
+)
 from api.problems import RESPONSES
 from api.routes.common import TENANT
-from api.schemas import BayOut, BlockedIn
 from city.ids import AssetId, ZoneId
 
 router = APIRouter(prefix=TENANT, tags=["parking"], responses=RESPONSES)
+ZoneWord = Annotated[str | None, Query(max_length=64)]
 
 
 @router.get("/bays", summary="Single bays")
-def bays(town: Operating, now: Now, zone: Annotated[str | None, Query(max_length=64)] = None) -> list[BayOut]:
+def bays(town: ParkingOperating, now: Now, zone: ZoneWord = None) -> list[BayStateOut]:
     """What is known of each, since when, and why not."""
-    return [BayOut.of(state) for state in views.bays(town, now, ZoneId(zone) if zone else None)]
+    return [BayStateOut.of(view) for view in staff.bays(town, now, ZoneId(zone) if zone else None)]
 
 
-@router.put("/bays/{asset}/blocked", status_code=204, summary="Block a bay, or open it again")
-def block(town: Operating, who: Acting, now: Now, asset: str, body: BlockedIn) -> None:
-    """A blocked bay is not counted."""
-    bay = views.bay_of(town, AssetId(asset))
-    record(town, who, now, "block bay" if body.blocked else "open bay", f"bay {bay.id}")
-    town.set_blocked(bay.id, body.blocked)
+@router.get("/bays/{asset}", summary="One bay, its sensor and what that said lately")
+def bay(town: ParkingOperating, here: Here, now: Now, asset: str) -> BayOut:
+    """Single words of sensors are kept for seven days, days of their health for thirty."""
+    view = staff.bay(town, AssetId(asset), now)
+    return BayOut(state=BayStateOut.of(view), sensor=SensorOut.of(staff.sensor(town, view.bay.id, now)),
+                  words=[WordOut.of(event) for event in staff.words(town, view.bay.id, now, here.settings.parking)],
+                  days=[DayOut.of(one) for one in staff.days(town, view.bay.id, now)])
+
+
+@router.post("/bays/{asset}/open", status_code=204, summary="Open a blocked bay again")
+def open_bay(town: ParkingOperating, who: Acting, now: Now, asset: str) -> None:
+    """Whatever blocks it now ends; a block that is to come stays."""
+    bay_acts.open_bay(town, who, now, AssetId(asset))
+
+
+@router.get("/blocks", summary="Bays that are blocked, will be, or were lately")
+def blocks(town: ParkingOperating, now: Now) -> list[ClosureOut]:
+    """By their start; those that ended are told for fourteen days."""
+    return [ClosureOut.of(one) for one in staff.closed(town, now)]
+
+
+@router.post("/blocks", status_code=201, summary="Block bays for works or an event")
+def block(town: ParkingOperating, who: Acting, now: Now, body: ClosureIn) -> ClosureOut:
+    """One bay, many, or a zone; with an end. A blocked bay is neither free nor taken, and not counted."""
+    return ClosureOut.of(bay_acts.block(town, who, now, bays=body.bays, zone=body.zone, start=body.start, end=body.end,
+                                        reason=body.reason))
+
+
+@router.post("/blocks/{id}/end", summary="Open blocked bays before their time")
+def end_block(town: ParkingOperating, who: Acting, now: Now, id: str) -> ClosureOut:
+    """All bays of the block, from now on; one that is over stays as it was."""
+    return ClosureOut.of(bay_acts.end(town, who, now, id))
+
+
+@router.get("/sensors", summary="How the sensors of bays do, the worst first")
+def sensors(town: ParkingOperating, now: Now, zone: ZoneWord = None) -> list[SensorOut]:
+    """Changes missed, frames lost, restarts, batteries of the last seven days, and what follows from them."""
+    return [SensorOut.of(one) for one in staff.sensors(town, now, ZoneId(zone) if zone else None)]
+
+
+@router.get("/overstays", summary="Bays that are taken for longer than allowed, now")
+def overstays(town: ParkingOperating, now: Now) -> list[ZoneOverstaysOut]:
+    """Zones first, then bays and minutes; of now alone: no history of it is kept, and nothing names a vehicle."""
+    return [ZoneOverstaysOut.of(one) for one in staff.zone_overstays(town, now)]
+
+
+@router.get("/doubts", summary="What residents say is wrong")
+def doubts(town: ParkingOperating, open_only: bool = True,
+           limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> list[DoubtOut]:
+    """The newest first, with what the page said then."""
+    return [DoubtOut.of(one) for one in town.doubts(open_only=open_only, limit=limit)]
+
+
+@router.post("/doubts/{id}/close", status_code=204, summary="Settle a resident's doubt")
+def close_doubt(town: ParkingOperating, who: Acting, now: Now, id: str, body: CloseIn) -> None:
+    """With what was found out."""
+    bay_acts.settle(town, who, now, id, body.outcome)

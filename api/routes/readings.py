@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime
 
 from api import history
-from api.deps import Acting, Here, Viewing
+from api.deps import LIGHTING, PARKING, Acting, AnyViewing, Here, check_areas
 from api.problems import RESPONSES
 from api.routes.common import TENANT
 from api.schemas import ReadingsOut
@@ -30,7 +30,7 @@ router = APIRouter(prefix=TENANT, tags=["readings"], responses=RESPONSES)
 
 
 @router.get("/readings", summary="History of one quantity of one asset", response_model=ReadingsOut)
-async def readings(request: Request, town: Viewing, here: Here, who: Acting, asset: Annotated[str, Query(max_length=64)],
+async def readings(request: Request, town: AnyViewing, here: Here, who: Acting, asset: Annotated[str, Query(max_length=64)],
                    quantity: Annotated[str, Query(max_length=64, examples=["lamp.power"])],
                    start: Annotated[AwareDatetime, Query(alias="from")], end: Annotated[AwareDatetime, Query(alias="to")],
                    every: Annotated[str, Query(description="step: seconds, or 15m, 1h, 1d", max_length=12)] = "",
@@ -43,6 +43,7 @@ async def readings(request: Request, town: Viewing, here: Here, who: Acting, ass
 
     def ask(stop: Stop) -> tuple[Asset, Iterator[Row]]:
         found = town.asset(AssetId(asset))
+        check_areas(who, PARKING if found.kind == "bay" else LIGHTING)
         if found.kind == "bay" and not who.may(Role.OPERATOR):
             raise Forbidden("This needs the role “{role}”.", rule="role", role=Role.OPERATOR.value)
         question = Question(town.tenant.id, wanted, start, end, step, channel=channel, asset=found.id,

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from api.audit import record
 from api.course_schemas import CourseOut
-from api.deps import Acting, Engineering, Now, Operating, Viewing
+from api.deps import Acting, AllEngineering, Now, Operating, Viewing
 from api.problems import RESPONSES
 from api.routes.common import TENANT
 from api.schemas import AlarmOut, AuditOut, CommandOut, LetterOut
@@ -48,12 +48,12 @@ def acknowledge(town: Operating, who: Acting, now: Now, id: str) -> AlarmOut:
 
 
 @router.get("/letters", summary="Dead letters: input that could not be read")
-def letters(town: Engineering, limit: Limit = 100) -> list[LetterOut]:
+def letters(town: AllEngineering, limit: Limit = 100) -> list[LetterOut]:
     """Those of devices that the town's registry knows."""
     return [LetterOut.of(letter) for letter in town.letters(limit)]
 
 
 @router.get("/audit", summary="Who did what")
-def audit(town: Engineering, limit: Limit = 100) -> list[AuditOut]:
+def audit(town: AllEngineering, limit: Limit = 100) -> list[AuditOut]:
     """Newest first."""
     return [AuditOut.of(line) for line in town.audit_lines(limit)]

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel
 
 from api import history
-from api.deps import Acting, Here, Viewing
+from api.deps import BOTH, LIGHTING, PARKING, Acting, AnyViewing, Here, check_areas
 from api.problems import RESPONSES
 from api.routes.common import TENANT
 from api.routes.readings import check_span, known_quantity, step_of
@@ -39,7 +39,7 @@ class TownSeriesOut(BaseModel):
 
 
 @router.get("/series", summary="History of one quantity in the town, its zones, or its assets", response_model=TownSeriesOut)
-async def series(request: Request, town: Viewing, here: Here, who: Acting,
+async def series(request: Request, town: AnyViewing, here: Here, who: Acting,
                  quantity: Annotated[str, Query(max_length=64, examples=["lamp.power"])],
                  start: Annotated[AwareDatetime, Query(alias="from")], end: Annotated[AwareDatetime, Query(alias="to")],
                  every: Annotated[str, Query(description="step: seconds, or 15m, 1h, 1d; whole hours from a whole hour on are"
@@ -52,6 +52,7 @@ async def series(request: Request, town: Viewing, here: Here, who: Acting,
     """One value per step, made from all values with from ≤ at < to; never more than 50,000."""
     wanted, step = known_quantity(quantity), step_of(every)
     check_span(end - start, step)
+    check_areas(who, {"lamp": LIGHTING, "bay": PARKING}.get(wanted.measurement, BOTH))
     if wanted.measurement != "lamp" and not who.may(Role.OPERATOR):  # it may tell of a single bay
         raise Forbidden("This needs the role “{role}”.", rule="role", role=Role.OPERATOR.value)
     question = Question(town.tenant.id, wanted, start, end, step, how if step else None, "" if by == "all" else by, channel,

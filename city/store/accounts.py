@@ -23,7 +23,7 @@ class Accounts:
     def put_account(self, account: Account) -> None:
         """A new account, or a new password for one: then whoever was signed in under the old one is not any more."""
         values = {"name": account.name, "role": account.role.value, "tenant": account.tenant,
-                  "password_hash": account.password_hash}
+                  "password_hash": account.password_hash, "areas": rows.areas_text(account.areas)}
         with self._database.write() as connection:
             connection.execute(self._database.upsert(tables.accounts), values)
             connection.execute(delete(tables.sessions).where(tables.sessions.c.account == account.name))
@@ -51,7 +51,8 @@ class Accounts:
 
     def put_token(self, token: Token) -> None:
         values = {"digest": token.digest, "prefix": token.prefix, "name": token.name, "role": token.role.value,
-                  "tenant": token.tenant, "created_at": token.created_at, "expires_at": token.expires_at}
+                  "tenant": token.tenant, "created_at": token.created_at, "expires_at": token.expires_at,
+                  "areas": rows.areas_text(token.areas)}
         with self._database.write() as connection:
             connection.execute(self._database.upsert(tables.tokens), values)
 

@@ -41,14 +41,26 @@ class Role(Enum):
     ADMIN = "admin"  # accounts and tokens
 
 
+class Area(Enum):
+    """A part of the town's work. Who works in one alone neither sees nor changes what is of another."""
+
+    LIGHTING = "lighting"
+    PARKING = "parking"
+
+
+EVERY_AREA = frozenset(Area)
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A local account. `tenant` None: it may act in every town. `password_hash` is argon2id, never shown."""
+    """A local account. `tenant` None: it may act in every town. `password_hash` is argon2id, never shown. Its role holds in its
+    `areas` alone."""
 
     name: str
     role: Role
     tenant: TenantId | None
     password_hash: str = field(repr=False)
+    areas: frozenset[Area] = EVERY_AREA
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +74,7 @@ class Token:
     digest: str = field(repr=False)
     created_at: datetime
     expires_at: datetime | None = None
+    areas: frozenset[Area] = EVERY_AREA
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from city.reach import Ear
 from city.readings import NO_CONFIG, DeviceState, Last, Lasts, lasts_index
 from city.scripts import LeafMapping, Script
 from city.store.database import plain
-from city.store.ports import Account, AuditLine, ConfigWish, DeadLetter, Role, Session, Token
+from city.store.ports import Account, Area, AuditLine, ConfigWish, DeadLetter, Role, Session, Token
 
 R = Row[*tuple[Any, ...]]
 _ENCODE = msgspec.json.Encoder().encode
@@ -165,7 +165,7 @@ def script_row(own: Script) -> dict[str, object]:
 
 
 def account(row: R) -> Account:
-    return Account(row.name, Role(row.role), row.tenant, row.password_hash)
+    return Account(row.name, Role(row.role), row.tenant, row.password_hash, _areas(row.areas))
 
 
 def session(row: R) -> Session:
@@ -173,7 +173,17 @@ def session(row: R) -> Session:
 
 
 def token(row: R) -> Token:
-    return Token(row.prefix, row.name, Role(row.role), row.tenant, row.digest, row.created_at, row.expires_at)
+    return Token(row.prefix, row.name, Role(row.role), row.tenant, row.digest, row.created_at, row.expires_at,
+                 _areas(row.areas))
+
+
+def areas_text(areas: frozenset[Area]) -> str:
+    """As kept: their names in order, with commas."""
+    return ",".join(sorted(area.value for area in areas))
+
+
+def _areas(text: str) -> frozenset[Area]:
+    return frozenset(Area(name) for name in text.split(",") if name)
 
 
 @lru_cache(maxsize=1024)

@@ -233,6 +233,7 @@ accounts = Table(
     Column("role", String, nullable=False),
     _tenant(key=False),
     Column("password_hash", String, nullable=False),
+    Column("areas", String, nullable=False),  # names of city.store.ports.Area, with commas
 )
 
 tokens = Table(
@@ -244,6 +245,7 @@ tokens = Table(
     _tenant(key=False),
     Column("created_at", Moment, nullable=False),
     Column("expires_at", Moment),
+    Column("areas", String, nullable=False),
 )
 
 sessions = Table(

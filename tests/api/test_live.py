@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from api import live
-from api.feed import Feed
+from api.feed import Feed, Sees
 from api.live import Hub
 from api.shell import Metrics
 from city import lighting
@@ -46,7 +46,7 @@ def test_nothing_new_is_no_message(town, clock):
 def test_what_a_lamp_says_arrives_whole_and_once(town, clock, hears):
     feed = Feed(town, clock)
     hears("L1", clock.now(), level=50.0, power=20.0)
-    told = dict(events(feed.look().for_role(True)))
+    told = dict(events(feed.look().for_listener(Sees(True, True))))
     assert [(lamp["id"], lamp["level"], lamp["state"]) for lamp in told["lamps"]["lamps"]] == [("L1", 50.0, "ok")]
     assert told["revision"]["revision"] == town.revision()
     assert feed.look() is None
@@ -56,19 +56,19 @@ def test_single_bays_are_told_to_operators_only(town, clock, hears):
     feed = Feed(town, clock)
     hears("B1", clock.now(), occupied=True)
     batch = feed.look()
-    assert dict(events(batch.for_role(True)))["bays"]["bays"][0]["occupancy"] == "occupied"
-    assert "bays" not in dict(events(batch.for_role(False)))
-    assert b"B1" not in batch.for_role(False)
+    assert dict(events(batch.for_listener(Sees(True, True))))["bays"]["bays"][0]["occupancy"] == "occupied"
+    assert "bays" not in dict(events(batch.for_listener(Sees(True, False))))
+    assert b"B1" not in batch.for_listener(Sees(True, False))
 
 
 def test_a_wish_changes_what_is_wanted_of_its_lamps_and_shows_its_progress(town, clock, hears):
     feed = Feed(town, clock)
     dim(town, clock)
-    told = dict(events(feed.look().for_role(True)))
+    told = dict(events(feed.look().for_listener(Sees(True, True))))
     assert {lamp["id"] for lamp in told["lamps"]["lamps"]} == {"L1", "L2", "L3", "L4"}
     assert {lamp["target"]["level"] for lamp in told["lamps"]["lamps"]} == {40}
     hears("L1", clock.advance(5), level=40.0)
-    progress = dict(events(feed.look().for_role(True)))["overrides"]["overrides"][0]["progress"]
+    progress = dict(events(feed.look().for_listener(Sees(True, True))))["overrides"]["overrides"][0]["progress"]
     assert (progress["asked"], progress["applied"]) == (4, 1)
 
 
@@ -77,14 +77,14 @@ def test_the_end_of_a_wish_is_told_although_nobody_writes_anything(town, clock):
     dim(town, clock, minutes=10)
     feed.look()
     clock.advance(601)
-    told = dict(events(feed.look().for_role(True)))
+    told = dict(events(feed.look().for_listener(Sees(True, True))))
     assert {lamp["target"]["reason"] for lamp in told["lamps"]["lamps"]} == {"program"}
 
 
 def test_a_step_of_the_program_is_told_for_every_lamp(town, clock):
     feed = Feed(town, clock)
     clock.advance(6.5 * 3600)  # 5:30 in Berlin: full light again
-    told = dict(events(feed.look().for_role(True)))
+    told = dict(events(feed.look().for_listener(Sees(True, True))))
     assert len(told["lamps"]["lamps"]) == 6
 
 
@@ -92,17 +92,17 @@ def test_a_lamp_that_never_obeys_turns_from_waiting_to_deviating_by_itself(town,
     hears("L1", clock.now(), level=100.0)
     feed = Feed(town, clock)
     dim(town, clock)
-    assert {lamp["state"] for lamp in dict(events(feed.look().everyone))["lamps"]["lamps"]} == {"waiting", "never_heard"}
+    assert {lamp["state"] for lamp in dict(events(feed.look().lamps))["lamps"]["lamps"]} == {"waiting", "never_heard"}
     clock.advance(200)
     later = [batch for _ in range(20) if (batch := feed.look()) is not None]
-    assert [(lamp["id"], lamp["state"]) for lamp in dict(events(later[0].everyone))["lamps"]["lamps"]] == [("L1", "deviates")]
+    assert [(lamp["id"], lamp["state"]) for lamp in dict(events(later[0].lamps))["lamps"]["lamps"]] == [("L1", "deviates")]
 
 
 def test_alarms_begin_and_end(store, town, clock):
     feed = Feed(town, clock)
     alarm = begin(TenantId("alt"), AssetId("L1"), AlarmKind.LAMP_FAILURE, clock.now())
     store.commit(Facts(alarms=(alarm,)))
-    told = dict(events(feed.look().everyone))
+    told = dict(events(feed.look().lamps))
     assert told["alarms"]["alarms"][0]["kind"] == "lamp_failure"
     assert told["lamps"]["lamps"][0]["alarms"] == ["lamp_failure"]
 
@@ -143,7 +143,7 @@ async def running(pace):
 @pytest.mark.usefixtures("running")
 async def test_two_listeners_share_one_poller_and_hear_the_same(town, clock, hears, pace):
     hub = Hub(clock, Metrics(), pace)
-    streams = [hub.listen(town, since=None, sees_bays=True) for _ in range(2)]
+    streams = [hub.listen(town, since=None, sees=Sees(True, True)) for _ in range(2)]
     for stream in streams:
         await take(stream, 2)  # retry and hello
     assert len(hub._towns) == 1
@@ -161,7 +161,7 @@ async def test_whoever_was_away_hears_what_was_missed(town, clock, hears, pace):
     since = town.revision()
     hears("L1", clock.now(), level=50.0)
     hub = Hub(clock, Metrics(), pace)
-    stream = hub.listen(town, since=since, sees_bays=True)
+    stream = hub.listen(town, since=since, sees=Sees(True, True))
     told = dict(events(await take(stream, 2)))
     assert told["lamps"]["lamps"][0]["id"] == "L1"
     assert told["revision"]["revision"] == town.revision()
@@ -170,7 +170,7 @@ async def test_whoever_was_away_hears_what_was_missed(town, clock, hears, pace):
 
 @pytest.mark.usefixtures("running")
 async def test_a_revision_that_never_was_asks_for_a_new_beginning(town, clock, pace):
-    stream = Hub(clock, Metrics(), pace).listen(town, since=10**9, sees_bays=True)
+    stream = Hub(clock, Metrics(), pace).listen(town, since=10**9, sees=Sees(True, True))
     assert ("reload", {}) in events(await take(stream, 2))
     await stream.aclose()
 
@@ -179,7 +179,7 @@ async def test_a_revision_that_never_was_asks_for_a_new_beginning(town, clock, p
 async def test_a_listener_that_does_not_keep_up_is_let_go(town, clock, hears, pace, monkeypatch):
     monkeypatch.setattr(live, "QUEUE", 2)
     hub = Hub(clock, Metrics(), pace)
-    slow, quick = hub.listen(town, since=None, sees_bays=True), hub.listen(town, since=None, sees_bays=True)
+    slow, quick = hub.listen(town, since=None, sees=Sees(True, True)), hub.listen(town, since=None, sees=Sees(True, True))
     await take(slow, 2)
     await take(quick, 2)
     for n in range(5):
@@ -193,7 +193,7 @@ async def test_a_listener_that_does_not_keep_up_is_let_go(town, clock, hears, pa
 @pytest.mark.usefixtures("running")
 async def test_a_database_that_is_down_pauses_the_stream_and_does_not_end_it(town, clock, hears, pace, monkeypatch):
     hub = Hub(clock, Metrics(), pace)
-    stream = hub.listen(town, since=None, sees_bays=True)
+    stream = hub.listen(town, since=None, sees=Sees(True, True))
     await take(stream, 2)
     whole, failures = Feed.look, [1, 2]
 
@@ -214,7 +214,7 @@ async def test_a_database_that_is_down_pauses_the_stream_and_does_not_end_it(tow
 @pytest.mark.usefixtures("running")
 async def test_quiet_streams_show_a_sign_of_life(town, clock, pace, monkeypatch):
     monkeypatch.setattr(live, "HEARTBEAT_S", 0.01)
-    stream = Hub(clock, Metrics(), pace).listen(town, since=None, sees_bays=True)
+    stream = Hub(clock, Metrics(), pace).listen(town, since=None, sees=Sees(True, True))
     assert b": still here" in await take(stream, 3)
     await stream.aclose()
 
@@ -222,7 +222,7 @@ async def test_quiet_streams_show_a_sign_of_life(town, clock, pace, monkeypatch)
 @pytest.mark.usefixtures("running")
 async def test_closing_lets_everybody_go(town, clock, pace):
     hub = Hub(clock, Metrics(), pace)
-    stream = hub.listen(town, since=None, sees_bays=True)
+    stream = hub.listen(town, since=None, sees=Sees(True, True))
     await take(stream, 2)
     await hub.close()
     with pytest.raises(StopAsyncIteration):
@@ -262,7 +262,7 @@ def test_one_page_too_many_is_told_before_the_stream_begins(operator, monkeypatc
 @pytest.mark.usefixtures("running")
 async def test_what_should_not_happen_ends_the_stream_instead_of_leaving_it_silent(town, clock, pace, monkeypatch):
     hub = Hub(clock, Metrics(), pace)
-    stream = hub.listen(town, since=None, sees_bays=True)
+    stream = hub.listen(town, since=None, sees=Sees(True, True))
     await take(stream, 2)
 
     def look(_):
@@ -272,7 +272,7 @@ async def test_what_should_not_happen_ends_the_stream_instead_of_leaving_it_sile
     with pytest.raises(StopAsyncIteration):
         await take(stream, 1)
     monkeypatch.undo()
-    again = hub.listen(town, since=None, sees_bays=True)
+    again = hub.listen(town, since=None, sees=Sees(True, True))
     assert b"revision" in await take(again, 2)
     await again.aclose()
 
@@ -283,7 +283,7 @@ async def test_who_does_not_read_still_counts(town, clock, hears, pace, monkeypa
     monkeypatch.setattr(live, "MOST_LISTENERS", 2)
     monkeypatch.setattr(live, "QUEUE", 1)
     hub = Hub(clock, Metrics(), pace)
-    idle, awake = (hub.listen(town, since=None, sees_bays=True) for _ in range(2))
+    idle, awake = (hub.listen(town, since=None, sees=Sees(True, True)) for _ in range(2))
     await take(idle, 2)
     await take(awake, 2)
     for level in (10.0, 20.0, 30.0):

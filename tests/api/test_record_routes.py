@@ -76,8 +76,8 @@ def test_the_audit_is_for_engineers(engineer, as_role):
 def test_every_write_leaves_a_line_with_who_did_it(engineer, town):
     engineer.put(f"{BASE}/zones/markt/override", json={"level": 40, "minutes": 5})
     engineer.delete(f"{BASE}/zones/markt/override")
-    engineer.put(f"{BASE}/bays/B1/blocked", json={"blocked": True})
-    assert [line.action for line in town.audit_lines()] == ["block bay", "end override", "override"]
+    engineer.post(f"{BASE}/blocks", json={"bays": ["B1"], "end": "2026-03-03T00:00:00Z", "reason": "works"})
+    assert [line.action for line in town.audit_lines()] == ["block bays", "end override", "override"]
     assert {line.actor for line in town.audit_lines()} == {"token:alt engineer"}
 
 

@@ -1,0 +1,219 @@
+"""What parking's staff reads and writes over the wire. Times are UTC, ISO 8601. Nothing of this is for everybody."""
+
+from datetime import date, datetime
+from typing import Annotated, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from api.staff import BayView
+from city.bay_health import SensorHealth
+from city.bays import BayEvent
+from city.closures import MOST_BAYS, MOST_REASON, Closure
+from city.overstays import Overstay, ZoneOverstays
+from city.parking_facts import BayDay
+from city.parking_places import Block, Doubt
+from city.readings import from_ns
+
+Named = Annotated[str, Field(max_length=64)]
+
+
+class _In(BaseModel):
+    """A body: unknown fields are refused, so that a typing error is heard."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class BlockOut(BaseModel):
+    """A bay that cannot be parked in for a time; `ended_at`: opened before its end."""
+
+    id: str
+    bay: str
+    start: datetime
+    end: datetime
+    reason: str
+    by: str
+    ended_at: datetime | None
+
+    @classmethod
+    def of(cls, block: Block) -> Self:
+        return cls(id=block.id, bay=block.bay, start=block.start, end=block.end, reason=block.reason, by=block.actor,
+                   ended_at=block.ended_at)
+
+
+class ClosureIn(_In):
+    """Bays by their numbers, or all of a zone, or both."""
+
+    bays: list[Named] = Field(default=[], max_length=MOST_BAYS)
+    zone: Named | None = None
+    start: AwareDatetime | None = Field(default=None, description="with its offset from UTC; left out: now")
+    end: AwareDatetime
+    reason: str = Field(max_length=4 * MOST_REASON, description="works, an event, a delivery")
+
+
+class ClosureOut(BaseModel):
+    """Blocks that were asked for together."""
+
+    id: str
+    start: datetime
+    end: datetime
+    reason: str
+    by: str
+    created_at: datetime
+    blocks: list[BlockOut]
+
+    @classmethod
+    def of(cls, closure: Closure) -> Self:
+        first = closure.first
+        return cls(id=closure.id, start=first.start, end=first.end, reason=first.reason, by=first.actor,
+                   created_at=first.created_at, blocks=[BlockOut.of(block) for block in closure.blocks])
+
+
+class BayStateOut(BaseModel):
+    """A bay as it is known. `why`: never_heard, silent, gone, flapping, suspect, fault, unheard, no_sensor, blocked or "".
+    `certain`: the last change itself was heard; `learning`: the sensor has restarted and does not know its place yet."""
+
+    id: str
+    name: str
+    zone: str
+    latitude: float
+    longitude: float
+    restriction: str
+    occupancy: str = Field(description="free, occupied, unknown, blocked or out_of_service")
+    why: str
+    since: datetime | None
+    said_at: datetime | None = Field(description="when the sensor last said a state")
+    heard_at: datetime | None = Field(description="when it last said anything")
+    certain: bool
+    learning: bool
+    block: BlockOut | None
+
+    @classmethod
+    def of(cls, view: BayView) -> Self:
+        bay, fact = view.bay, view.fact
+        return cls(id=bay.id, name=bay.name, zone=bay.zone, latitude=bay.site.latitude, longitude=bay.site.longitude,
+                   restriction=bay.restriction.value, occupancy=view.occupancy.value, why=view.why.value, since=view.since,
+                   said_at=fact.said_at if fact else None, heard_at=view.heard_at, certain=fact.certain if fact else False,
+                   learning=fact.learning if fact else False, block=BlockOut.of(view.block) if view.block else None)
+
+
+class WordOut(BaseModel):
+    """One word of a sensor: a change of state (edge), a sign of life with its state (beat), a restart (start) or something
+    else (other)."""
+
+    at: datetime
+    sign: str
+    occupied: bool | None
+    number: int | None = Field(description="its frame counter")
+    boot: str
+    fault: str
+
+    @classmethod
+    def of(cls, event: BayEvent) -> Self:
+        return cls(at=from_ns(event.at_ns), sign=event.sign, occupied=event.occupied,
+                   number=event.number if event.number >= 0 else None, boot=event.boot, fault=event.fault)
+
+
+class DayOut(BaseModel):
+    """A sensor on one day (Europe/Berlin)."""
+
+    day: date
+    beats: int
+    changes: int
+    missed: int = Field(description="changes that only a sign of life told")
+    lost: int = Field(description="frames that never came")
+    starts: int
+    occupied_s: int
+    unknown_s: int
+
+    @classmethod
+    def of(cls, one: BayDay) -> Self:
+        return cls(day=one.day, beats=one.beats, changes=one.edges, missed=one.missed, lost=one.lost, starts=one.starts,
+                   occupied_s=one.occupied_s, unknown_s=one.unknown_s)
+
+
+class SensorOut(BaseModel):
+    """A bay's sensor over the last seven days. `findings`, the worst first: no_sensor, gone, never_heard, fault,
+    device_restarts, suspect, flapping, silent, unheard, coverage, battery, missed, lost, learning; none: all is well."""
+
+    bay: str
+    zone: str
+    device: str | None
+    model: str
+    findings: list[str]
+    heard_at: datetime | None
+    beats: int
+    changes: int
+    missed: int
+    lost: int
+    starts: int
+    missed_share: float | None = Field(description="of all changes; null: too few to tell")
+    lost_share: float | None = Field(description="of all frames")
+    battery: float | None = Field(description="per cent")
+    battery_volts: float | None
+
+    @classmethod
+    def of(cls, one: SensorHealth) -> Self:
+        return cls(bay=one.bay.id, zone=one.bay.zone, device=one.device, model=one.model,
+                   findings=[finding.value for finding in one.findings], heard_at=one.heard_at, beats=one.beats,
+                   changes=one.changes, missed=one.missed, lost=one.lost, starts=one.starts, missed_share=one.missed_share,
+                   lost_share=one.lost_share, battery=one.battery, battery_volts=one.volts)
+
+
+class BayOut(BaseModel):
+    """One bay whole: its state, how its sensor does, its last words and days."""
+
+    state: BayStateOut
+    sensor: SensorOut
+    words: list[WordOut] = Field(description="of the last days, the newest first; older ones are not kept")
+    days: list[DayOut]
+
+
+class OverstayOut(BaseModel):
+    """A bay that is taken for longer than its rule allows; `certain` false: the stay may have begun earlier."""
+
+    bay: str
+    minutes: int
+    limit_min: int
+    over_min: int
+    certain: bool
+
+    @classmethod
+    def of(cls, one: Overstay) -> Self:
+        return cls(bay=one.bay, minutes=one.minutes, limit_min=one.limit_min, over_min=one.over_min, certain=one.certain)
+
+
+class ZoneOverstaysOut(BaseModel):
+    """A zone: how many bays are taken under a limit now, and which are over it. `residents`: some of them may be residents with
+    a permit."""
+
+    zone: str
+    limited: int
+    over: list[OverstayOut]
+    residents: bool
+
+    @classmethod
+    def of(cls, one: ZoneOverstays) -> Self:
+        return cls(zone=one.zone, limited=one.limited, over=[OverstayOut.of(bay) for bay in one.over], residents=one.residents)
+
+
+class DoubtOut(BaseModel):
+    """What somebody said is wrong, and what the page said then; nothing of the person is kept."""
+
+    id: str
+    zone: str
+    what: str = Field(description="fuller, emptier, rule or other")
+    at: datetime
+    shown: str
+    text: str
+    closed_at: datetime | None
+    closed_by: str
+    outcome: str
+
+    @classmethod
+    def of(cls, one: Doubt) -> Self:
+        return cls(id=one.id, zone=one.zone, what=one.what.value, at=one.at, shown=one.shown, text=one.text,
+                   closed_at=one.closed_at, closed_by=one.closed_by, outcome=one.outcome)
+
+
+class CloseIn(_In):
+    outcome: str = Field(max_length=500, description="what was found out, in a sentence")
