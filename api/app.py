@@ -10,13 +10,14 @@ from fastapi.openapi.utils import get_openapi
 from starlette.concurrency import run_in_threadpool
 
 from api import history, problems
-from api.deps import Platform
+from api.deps import Platform, public_scope
 from api.limits import RunLimiter, SignInLimiter
 from api.live import Hub
 from api.pages.public_doubts import DoubtLimiter
 from api.pages.routes import mount_static, page_routes
 from api.problems import Problem
 from api.public_view import PublicTowns
+from api.quick import Quick, keepable
 from api.routes import (
     circuits,
     codecs,
@@ -93,6 +94,8 @@ def create_app(store: Store, log: LocalLog, clock: Clock, settings: Settings, sa
         app.router.routes.extend(module.router.routes)  # include_router would build each of them anew
     mount_static(app)
     app.router.routes.extend(page_routes())
+    if settings.api.keep_answers:
+        app.add_middleware(Quick, store=store, clock=clock, metrics=metrics, routes=keepable(app.router.routes, public_scope))
     _describe(app)
     return app
 

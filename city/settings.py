@@ -236,6 +236,7 @@ class Api:
     session_hours: int = _setting(12, "how long a sign-in lasts")
     secure_cookies: bool = _setting(False, "send cookies only over https; always so where public_url is https://")
     max_body_mb: int = _setting(16, "largest request body")
+    keep_answers: bool = _setting(True, "finished answers of public pages and open data are kept in memory (64 MB at most)")
     history: str = _setting("auto", "who answers questions about history: local (the local log), influx (InfluxDB), or auto: the"
                                     " local log where it has anything, else InfluxDB where there is one")
 
