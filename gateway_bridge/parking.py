@@ -251,6 +251,8 @@ class ParkingCounter:
         for asset in late:
             start = max(town.town.memory(asset).since_ns, to_ns(now - timedelta(days=self._settings.raw_days)))
             town.books.changed(asset, town.town.again(asset, store.bay_events(asset, from_ns(start), now + AHEAD)))
+        if len(new) > len(town.devices) // 2:  # as after a start
+            town.full = None
         before = from_ns(town.town.kept.read_ns) - LONG_OVERLAP - OVERLAP
         if len(town.seen) > 10_000:
             town.seen = {key: at for key, at in town.seen.items() if at >= before}

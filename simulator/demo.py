@@ -122,6 +122,7 @@ def _settings(options: Options, directory: Path) -> Settings:
                    chirpstack=replace(asked.chirpstack, group_secret=_kept_secret(directory),
                                       rx2_dr=RX2_DR),
                    bridge=replace(asked.bridge, tick_s=max(asked.bridge.tick_s, options.speed / 2)),
+                   parking=replace(asked.parking, evaluate_s=max(asked.parking.evaluate_s, round(2 * options.speed))),
                    api=replace(asked.api, host=Api().host, port=options.port))
 
 

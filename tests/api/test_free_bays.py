@@ -16,7 +16,8 @@ def found(store, clock):
     """Call it to let the bridge have found out how many bays of the zone are free: found(free, occupied, total)."""
 
     def put(free, occupied, total=5, word="many", ago=timedelta(0), restriction=""):
-        fact = ZoneFact(ZoneId("platz"), {restriction: Count(total, free, occupied, word)}, clock.now() - ago, None, "rising", 8, 51)
+        counts = {restriction: Count(total, free, occupied, word)}
+        fact = ZoneFact(ZoneId("platz"), counts, clock.now() - ago, None, "rising", 8.0, 51.0)
         store.put_parking(TenantId("alt"), ParkingFound(zones=[fact]))
 
     return put
