@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import msgspec
+
 from city.ids import ZoneId
 from city.parking import Word
 from city.parking_display import Tells, ZoneRules, grey, tells
@@ -34,9 +36,9 @@ class PublicCount:
 
 @dataclass(frozen=True, slots=True)
 class PublicZone:
-    """A zone as everybody may know it. `also`: names of zones that are counted with it. `evaluated_at` is when its state was
-    found out and held to be true; `grey`: too long ago to be believed without a word of warning. `forecasts`: whether those
-    of this zone are good enough to be shown."""
+    """A zone as everybody may know it. `also`: names of zones that are counted with it. `evaluated_at` is the full minute in
+    which its state was found out and held to be true; `grey`: too long ago to be believed without a word of warning.
+    `forecasts`: whether those of this zone are good enough to be shown."""
 
     zone: ZoneId
     name: str
@@ -78,7 +80,7 @@ def public_zones(zones: Iterable[Zone], facts: Iterable[ZoneFact], sites: Mappin
                  errors: Mapping[ZoneId, ForecastError], now: datetime, rules: ZoneRules) -> list[PublicZone]:
     """The town's zones that are public, by name."""
     names = {zone.id: zone.name for zone in zones}
-    found = [_zone(fact, names, sites, town, errors, now, rules) for fact in facts if fact.zone in names]
+    found = [_zone(_to_the_minute(fact), names, sites, town, errors, now, rules) for fact in facts if fact.zone in names]
     return sorted((one for one in found if one.site.public and one.counts), key=lambda one: (one.name, one.zone))
 
 
@@ -104,6 +106,12 @@ def merged(zones: Iterable[Zone], sites: Mapping[ZoneId, ParkingSite]) -> Mappin
     """Which zone each one is counted in: its own, or the one that it is merged into."""
     return {zone.id: ZoneId(sites[zone.id].merged_into) if zone.id in sites and sites[zone.id].merged_into else zone.id
             for zone in zones}
+
+
+def _to_the_minute(fact: ZoneFact) -> ZoneFact:
+    """A look between the regular ones, every minute, says to the second that something has happened in some zone of the town:
+    where its only news is a zone too small to be told of, that is a car that came or went."""
+    return msgspec.structs.replace(fact, evaluated_at=fact.evaluated_at.replace(second=0, microsecond=0))
 
 
 def _zone(fact: ZoneFact, names: Mapping[ZoneId, str], sites: Mapping[ZoneId, ParkingSite], town: TownParking,
