@@ -70,6 +70,8 @@ def shown(track: Track, now_ns: int, rules: Rules) -> tuple[bool | None, int]:
 
 def flapping(track: Track, now_ns: int, rules: Rules) -> bool:
     """Whether the sensor changes its mind more often than cars can (rule 3)."""
+    if len(track.flips) <= rules.flaps:
+        return False
     return sum(at > now_ns - _ns(rules.flap_window) for at in track.flips) > rules.flaps
 
 
@@ -290,10 +292,8 @@ class _Walk:
 
 def _doubt(track: Track, now_ns: int, rules: Rules, beat: timedelta, *, suspect: bool, unheard: bool) -> Why:
     silence = now_ns - track.said_ns
-    if silence > _ns(rules.gone_beats * beat + rules.grace):
-        return Why.GONE
     if silence > _ns(stale_after(rules, beat)):
-        return Why.SILENT
+        return Why.GONE if silence > _ns(rules.gone_beats * beat + rules.grace) else Why.SILENT
     if unheard:
         return Why.UNHEARD
     if track.fault:
@@ -304,7 +304,7 @@ def _doubt(track: Track, now_ns: int, rules: Rules, beat: timedelta, *, suspect:
 
 
 def _ns(span: timedelta) -> int:
-    return round(span.total_seconds() * NS)
+    return (span.days * 86_400 + span.seconds) * NS + span.microseconds * 1000
 
 
 def _at(ns: int) -> datetime | None:

@@ -1,0 +1,395 @@
+"""Truth laboratory: simulated parking zones whose truth is known, counted by the bridge's own code.
+
+    python -m bench.occupancy [--days 10] [--zones 3] [--seed 1] [--jobs 2] [--write docs/parking.md]
+
+People, bays, sensors and their frames are the simulator's; decoding, tracks, zones, silence of gateways and what is told of it
+are the bridge's. Every minute the number of free bays that everybody would be told is compared with the truth, and so is the
+naive count in which the last status of each sensor wins. What is left out is what neither is judged by: JSON, broker, database.
+"""
+
+import argparse
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from time import process_time
+
+from bench._page import measured
+from city.bay_suspects import WINDOW, StuckRules, features, suspects
+from city.bay_tracks import follow, spans_until
+from city.bays import BayEvent, Span, Track, event_of
+from city.errors import BadInput
+from city.ids import AssetId, DevEui, GatewayId, TenantId, ZoneId
+from city.parking import sign_of_life
+from city.parking_counting import Kept, Sensor, Town
+from city.parking_display import Tells, ZoneRules, tells
+from city.places import Device, ParkingBay, Restriction, Site, Tenant
+from city.quantities import BAY_OCCUPIED
+from city.readings import DeviceState, from_ns, to_ns
+from city.reception import usual_ears
+from city.settings import Parking
+from city.store.ports import Known, Registered
+from decoders.catalog import codec_of
+from decoders.codec import Codec, Frame
+from gateway_bridge.events import Uplink
+from gateway_bridge.parking import rules_of
+from gateway_bridge.pipeline import handle
+from simulator.bay import Bay, Lot
+from simulator.engine import Engine
+from simulator.habits import LocalWeek
+from simulator.plan import Habit
+
+TOWN, SITE = TenantId("labor"), Site(50.99, 8.11)
+RULE = "|---|---|---|---|---|---|---|---|---|"
+BEGIN, END = "<!-- occupancy -->", "<!-- end of occupancy -->"
+MONDAY = datetime(2026, 11, 2, tzinfo=UTC)
+HABITS: tuple[Habit, ...] = ("city", "commuter", "resident")
+BAYS, LOOK, HOUR, DAY = 24, timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+WARM = timedelta(days=2)  # what is usual at each gateway must be learnt; not measured
+WRONG = 2  # a number that is off by more bays is wrong
+SETTINGS = Parking()
+BOSCH = "bosch/tps110"
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """All gateways are deaf, or their line is dead: from `begin` after the start of the run, for `lasts`."""
+
+    begin: timedelta
+    lasts: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What is wrong: the share of frames that are lost, of edges that sensors miss, of sensors that get stuck in a day, and
+    outages. `others`: frames an hour of the town's other devices."""
+
+    name: str
+    loss: float = 0.0
+    missed: float = 0.0
+    stuck: float = 0.0
+    outages: tuple[Outage, ...] = ()
+    model: str = BOSCH
+    others: float = 0.0
+
+
+@dataclass
+class Score:
+    """Minutes in which a number was told, and a range, and nothing; by how many bays numbers were off in all, and in how many
+    minutes by more than two; in how many the truth was within the range. `naive` is off always, as it tells always."""
+
+    minutes: int = 0
+    numbers: int = 0
+    ranges: int = 0
+    off: int = 0
+    wrong: int = 0
+    within: int = 0
+    naive_off: int = 0
+    naive_wrong: int = 0
+
+    def add(self, truth: int, told: "Told", naive: int) -> None:
+        self.minutes += 1
+        self.naive_off += abs(naive - truth)
+        self.naive_wrong += abs(naive - truth) > WRONG
+        if told.tells is Tells.NUMBER:
+            self.numbers += 1
+            self.off += abs(told.free - truth)
+            self.wrong += abs(told.free - truth) > WRONG
+        elif told.tells is Tells.RANGE:
+            self.ranges += 1
+            self.within += told.free - WRONG <= truth <= told.most + WRONG
+
+    @property
+    def error(self) -> float:
+        """Of numbers, bays."""
+        return self.off / self.numbers if self.numbers else 0.0
+
+    @property
+    def naive_error(self) -> float:
+        return self.naive_off / self.minutes if self.minutes else 0.0
+
+    def share(self, of: int) -> float:
+        """Of all minutes."""
+        return of / self.minutes if self.minutes else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What everybody is told of a zone."""
+
+    tells: Tells
+    free: int
+    most: int
+
+
+@dataclass
+class Result:
+    """What came of a scenario: of all time but the outages and the day after each, of the outages, of the days after them."""
+
+    usual: Score = field(default_factory=Score)
+    outage: Score = field(default_factory=Score)
+    after: Score = field(default_factory=Score)
+    frames: int = 0
+    stuck_hours: float = 0.0  # of bays
+    suspect_hours: float = 0.0  # of those, in which they were not counted
+    accused_hours: float = 0.0  # not stuck, and not counted
+    bay_hours: float = 0.0
+    seconds: float = 0.0
+
+
+def scenarios(days: int) -> list[Scenario]:
+    """Those of the page."""
+    long = (Outage(3 * DAY + 10 * HOUR, HOUR / 6), Outage(4 * DAY + 15 * HOUR, HOUR), Outage(6 * DAY + 10 * HOUR, 4 * HOUR),
+            Outage(8 * DAY + 15 * HOUR, 12 * HOUR))
+    outages = tuple(one for one in long if one.begin + one.lasts < days * DAY)
+    return [*(Scenario(f"loss {loss:.0%}, missed {missed:.0%}", loss, missed) for loss, missed in
+              ((0.0, 0.01), (0.0, 0.04), (0.02, 0.01), (0.02, 0.02), (0.02, 0.04), (0.1, 0.01), (0.1, 0.04))),
+            *(Scenario(f"2 %, 2 %, {name}", 0.02, 0.02, stuck, gaps, model, others) for name, stuck, gaps, model, others in (
+                ("Nwave NPS405", 0.0, (), "nwave/nps405", 0.0), ("Libelium (every 3 h)", 0.0, (), "libelium/smartparking", 0.0),
+                ("0.2 % a day get stuck", 0.002, (), BOSCH, 0.0), ("2 % a day get stuck", 0.02, (), BOSCH, 0.0),
+                ("outages, parking alone", 0.0, outages, BOSCH, 0.0), ("outages, lamps around", 0.0, outages, BOSCH, 800.0)))]
+
+
+def run(scenario: Scenario, days: int, zones: int, seed: int = 1) -> Result:
+    """One run, of which the first two days are not measured."""
+    begun = process_time()
+    laboratory = Laboratory(scenario, zones, seed)
+    laboratory.run(days * DAY)
+    laboratory.result.seconds = process_time() - begun
+    return laboratory.result
+
+
+class Spot:
+    """One bay with its sensor, and its radio: what is known of it, by the bridge and by who believes each frame."""
+
+    def __init__(self, laboratory: "Laboratory", asset: ParkingBay, number: int, codec: Codec) -> None:
+        self.asset, self.naive, self.f_cnt = asset, False, 0
+        device = Device(DevEui(f"{number:016x}"), TOWN, asset.id, codec.model)
+        self.known = Known(Registered.of(laboratory.tenant, device, asset), DeviceState(device.dev_eui))
+        self.codec, self._laboratory = codec, laboratory
+        setup = laboratory.scenario
+        self.bay = Bay(asset, codec, missed_edge=setup.missed, engine=laboratory.engine, rng=Random(laboratory.rng.random()),
+                       radio=self, stuck_per_day=setup.stuck)
+
+    def send(self, frame: Frame) -> None:
+        """Heard by the only gateway, if it hears and by luck."""
+        self.f_cnt += 1
+        if not self._laboratory.deaf and self._laboratory.rng.random() >= self._laboratory.scenario.loss:
+            self._laboratory.uplink(self, frame)
+
+    def rejoin(self) -> None:
+        """No sensor restarts here."""
+
+
+class Laboratory:
+    """Zones with their people, and the bridge that counts them."""
+
+    def __init__(self, scenario: Scenario, zones: int, seed: int) -> None:
+        self.scenario, self.rng, self.engine = scenario, Random(f"{seed} {scenario}"), Engine(to_ns(MONDAY))
+        self.tenant, self.deaf, self.result = Tenant(TOWN, "Labor", SITE), False, Result()
+        self.rules, self.zone_rules = rules_of(SETTINGS), ZoneRules.of(SETTINGS)
+        codec, week = codec_of(scenario.model), LocalWeek("Europe/Berlin")
+        self.spots = {one.asset.id: one for one in (Spot(self, _bay(number), number, codec) for number in range(zones * BAYS))}
+        self.zones: dict[ZoneId, list[Spot]] = defaultdict(list)
+        for spot in self.spots.values():
+            self.zones[spot.asset.zone].append(spot)
+        self.lots = {zone: Lot([one.bay for one in spots], HABITS[place % len(HABITS)], week, engine=self.engine, rng=self.rng)
+                     for place, (zone, spots) in enumerate(self.zones.items())}
+        self.town = Town(Kept(), self.rules, self.zone_rules, doubtful=SETTINGS.outage_doubt_percent / 100)
+        self.town.register([one.asset for one in self.spots.values()], {one: self._sensor(one) for one in self.spots}, {})
+        self._heard: list[tuple[AssetId, BayEvent]] = []
+        self._tracks: dict[AssetId, tuple[Track, list[Span]]] = {asset: (Track(), []) for asset in self.spots}
+        self._suspects: frozenset[AssetId] = frozenset()
+        for spot in self.spots.values():
+            self.engine.after(self.rng.uniform(0, 3600), spot.bay.start)
+        if scenario.others:
+            self.engine.after(1.0, self._other)
+
+    def run(self, lasts: timedelta) -> None:
+        """Let so much time pass, and look every minute."""
+        for outage in self.scenario.outages:
+            self.engine.at(to_ns(MONDAY + outage.begin), self._deafen, True)
+            self.engine.at(to_ns(MONDAY + outage.begin + outage.lasts), self._deafen, False)
+        now = MONDAY
+        while now < MONDAY + lasts:
+            now += LOOK
+            self.engine.run(to_ns(now))
+            self._look(now)
+
+    def uplink(self, spot: Spot, frame: Frame) -> None:
+        ears = ((GATEWAY, -100.0, 5.0),)
+        event = Uplink(device=spot.known.device.dev_eui, at_ns=self.engine.now, application_id="a", dev_addr="00000001",
+                       f_cnt=spot.f_cnt, f_port=frame.port, dr=3, data=frame.data, gateways=1, gateway=GATEWAY, rssi=-100.0,
+                       snr=5.0, ears=ears)
+        self.result.frames += 1
+        try:
+            done = handle(event, spot.known, from_ns(self.engine.now))
+        except BadInput as error:
+            raise AssertionError(frame) from error
+        spot.known = done.known
+        self.town.kept.reception.heard(GATEWAY, self.engine.now)
+        said = done.entry.said if done.entry is not None else ()
+        spot.naive = next((bool(one.value) for one in said if one.quantity is BAY_OCCUPIED), spot.naive)
+        if done.entry is not None and (heard := event_of(done.entry)) is not None:
+            self._heard.append((spot.asset.id, heard))
+
+    # -- how
+
+    def _look(self, now: datetime) -> None:
+        heard, self._heard = self._heard, []
+        late = self.town.take(heard)
+        if late:
+            raise AssertionError(late)  # nothing comes late here
+        for asset in {asset for asset, _ in heard}:
+            self.town.serve(asset, self._sensor(asset))
+        self._remember(heard)
+        if now.minute == 0:
+            self._compare(now)
+        self.town.kept.reception.look(now, SETTINGS.silence_frames)
+        self.town.look(now, full=True)
+        if now - MONDAY > WARM:
+            self._score(now)
+
+    def _sensor(self, asset: AssetId) -> Sensor:
+        spot = self.spots[asset]
+        state = spot.known.state
+        return Sensor(sign_of_life(state, spot.codec.heartbeat), usual_ears(state, state.heard_ns))
+
+    def _remember(self, heard: Iterable[tuple[AssetId, BayEvent]]) -> None:
+        for asset, event in heard:
+            track, spans = self._tracks[asset]
+            track, new = follow(track, [event], self.rules, self.spots[asset].codec.heartbeat)
+            self._tracks[asset] = track, spans + new
+
+    def _compare(self, now: datetime) -> None:
+        """Once an hour: which sensors are stuck, by comparison with their zones."""
+        found, since = set[AssetId](), to_ns(now - 2 * WINDOW)
+        for spots in self.zones.values():
+            of = {}
+            for spot in spots:
+                track, spans = self._tracks[spot.asset.id]
+                spans = [one for one in spans if one.end_ns > since]
+                self._tracks[spot.asset.id] = track, spans
+                still = spans_until(track, to_ns(now), self.rules, spot.codec.heartbeat)
+                of[spot.asset.id] = features([*spans, *still], to_ns(now))
+            found |= suspects(of, STUCK).keys()
+        self._suspects = frozenset(found)
+        self.town.judge(blocked=(), suspects=found)
+        if now - MONDAY > WARM:
+            stuck = {asset for asset, spot in self.spots.items() if spot.bay.fault == "stuck"}
+            self.result.bay_hours += len(self.spots)
+            self.result.stuck_hours += len(stuck)
+            self.result.suspect_hours += len(stuck & found)
+            self.result.accused_hours += len(found - stuck)
+
+    def _score(self, now: datetime) -> None:
+        score = self._when(now)
+        for zone, lot in self.lots.items():
+            score.add(len(lot.bays) - lot.occupied, self._told(zone), sum(not one.naive for one in self.zones[zone]))
+
+    def _told(self, zone: ZoneId) -> Told:
+        fact = self.town.fact(zone)
+        if fact is None:
+            return Told(Tells.NOTHING, 0, 0)
+        counted = fact.counts[Restriction.NONE.value]
+        return Told(tells(counted, Restriction.NONE, timedelta(0), self.zone_rules), counted.free, counted.free_max)
+
+    def _when(self, now: datetime) -> Score:
+        for one in self.scenario.outages:
+            if one.begin <= now - MONDAY < one.begin + one.lasts:
+                return self.result.outage
+            if one.begin <= now - MONDAY < one.begin + one.lasts + DAY:
+                return self.result.after
+        return self.result.usual
+
+    def _deafen(self, deaf: bool) -> None:
+        self.deaf = deaf
+
+    def _other(self) -> None:
+        """A frame of a lamp."""
+        if not self.deaf:
+            self.town.kept.reception.heard(GATEWAY, self.engine.now)
+        self.engine.after(self.rng.expovariate(self.scenario.others / 3600), self._other)
+
+
+def table(results: Mapping[Scenario, Result]) -> list[str]:
+    """The page's tables."""
+    return [_head("what is wrong"), RULE, *(_row(one.name, result.usual) for one, result in results.items()), "",
+            *_outages(results), "", *_stuck(results)]
+
+
+def _head(first: str) -> str:
+    return f"| {first} | number told | off by | off by > 2 | range told | right | nothing told | naive: off by | naive: > 2 |"
+
+
+def _row(name: str, score: Score) -> str:
+    nothing = score.minutes - score.numbers - score.ranges
+    wrong = f"{score.wrong / score.numbers:.2%}" if score.numbers else "–"
+    right = f"{score.within / score.ranges:.1%}" if score.ranges else "–"
+    off = f"{score.error:.2f}" if score.numbers else "–"
+    return (f"| {name} | {score.share(score.numbers):.1%} | {off} | {wrong} | {score.share(score.ranges):.1%} | {right} | "
+            f"{score.share(nothing):.1%} | {score.naive_error:.2f} | {score.share(score.naive_wrong):.2%} |")
+
+
+def _outages(results: Mapping[Scenario, Result]) -> list[str]:
+    rows = []
+    for one, result in results.items():
+        if one.outages:
+            rows += [_row(f"{one.name}: meanwhile", result.outage),
+                     _row(f"{one.name}: the day after", result.after)]
+    return [_head("outage"), RULE, *rows] if rows else []
+
+
+def _stuck(results: Mapping[Scenario, Result]) -> list[str]:
+    return [f"{one.name}: {result.stuck_hours:.0f} bay-hours stuck, of which {result.suspect_hours:.0f} were found; "
+            f"{result.accused_hours / result.bay_hours:.3%} of all bay-hours not counted though the sensor was well."
+            for one, result in results.items() if one.stuck]
+
+
+def _bay(number: int) -> ParkingBay:
+    zone = number // BAYS
+    return ParkingBay(TOWN, AssetId(f"P{number:04}"), f"P{number:04}", SITE, ZoneId(f"zone-{zone}"))
+
+
+def _put(path: Path, text: str) -> None:
+    """Into the page, in the place of the former tables."""
+    page = path.read_text(encoding="utf-8")
+    before, after = page.index(BEGIN) + len(BEGIN), page.index(END)
+    path.write_text(f"{page[:before]}\n{text}\n{page[after:]}", encoding="utf-8")
+
+
+def run_many(of: Sequence[Scenario], days: int, zones: int, seed: int, jobs: int) -> dict[Scenario, Result]:
+    """All of them, in processes of their own."""
+    with ProcessPoolExecutor(jobs) as pool:
+        parts = {one: pool.submit(run, one, days, zones, seed) for one in of}
+        return {one: part.result() for one, part in parts.items()}
+
+
+def main() -> None:
+    """Run, print, and write the page's tables where asked to."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--days", type=int, default=10)
+    parser.add_argument("--zones", type=int, default=3, help="of 24 bays: shops, commuters, residents, and again")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--write", type=Path)
+    options = parser.parse_args()
+    results = run_many(scenarios(options.days), options.days, options.zones, options.seed, options.jobs)
+    lines = table(results)
+    print("\n".join(lines))
+    if options.write:
+        how = (f"{options.zones} zones of {BAYS} bays, {options.days} days of which {WARM.days} are not measured, "
+               f"a look each minute; {sum(one.frames for one in results.values()):,} frames, "
+               f"{sum(one.seconds for one in results.values()) / 60:.1f} min of processor time.")
+        _put(options.write, "\n".join(["## Truth laboratory (`bench.occupancy`)", "", measured(), how, "", *lines]))
+
+
+GATEWAY = GatewayId("0000000000000001")
+STUCK = StuckRules(timedelta(hours=SETTINGS.stuck_hours), SETTINGS.stuck_turnover)
+
+
+if __name__ == "__main__":
+    main()
