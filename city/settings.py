@@ -209,7 +209,9 @@ class Parkapi:
     url: str = _setting("", "address of the ParkAPI: https://…/park-api, without /api/admin")
     sources: str = _setting("", "towns that push and their source's name: town=source, separated by commas")
     passwords: Secret = _setting(Secret(), "passwords of the sources: source=password, separated by commas")
-    every_s: int = _setting(240, "seconds between two pushes, at most 300")
+    every_s: int = _setting(240, "seconds between two pushes, 30 to 300")
+    allow_private: bool = _setting(False, "it may have a private address and be reached over plain http: for one in the own "
+                                   "network")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
-"""The door for messages about incidents: mails over SMTP, webhooks over HTTPS. Blocking; no message is ever sent twice by
-itself, who calls decides on another attempt.
+"""The door for messages about incidents, mails over SMTP and webhooks over HTTPS, and for pushes of open data. Blocking; no
+message is ever sent twice by itself, who calls decides on another attempt.
 
 A webhook's address comes from a town's people, and this process stands inside the network. So only https to public addresses
 is served: the name is resolved once, every address it has must be public, and the connection goes to the address that was
@@ -11,7 +11,7 @@ import ipaddress
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from email.headerregistry import Address
@@ -73,19 +73,10 @@ class Postman:
                    "X-Stadtfunk-Timestamp": str(stamp)}
         if secret:
             headers["X-Stadtfunk-Signature"] = f"sha256={signature(secret, stamp, body)}"
-        parts = checked_url(url, private=self._settings.allow_private)
-        connection = self._connection(parts)
-        try:
-            with _cut_after(self._within_s, connection):
-                connection.request("POST", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), body, headers)
-                answer = connection.getresponse()
-                answer.read(MOST_ANSWER)
-        except (OSError, HTTPException, ValueError) as error:
-            raise Undelivered("The receiver cannot be reached: {what}", what=_said(error)) from error
-        finally:
-            connection.close()
-        if not 200 <= answer.status < 300:
-            raise Undelivered("The receiver answered {status}.", status=answer.status)
+        status, _ = exchange("POST", url, body, headers, private=self._settings.allow_private, resolve=self._resolve,
+                             within_s=self._within_s)
+        if not 200 <= status < 300:
+            raise Undelivered("The receiver answered {status}.", status=status)
 
     def _server(self) -> smtplib.SMTP:
         settings, context = self._settings, ssl.create_default_context()
@@ -96,19 +87,35 @@ class Postman:
             server.starttls(context=context)
         return server
 
-    def _connection(self, parts: SplitResult) -> "_Plain | _Secure":
-        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-        try:
-            addresses = self._resolve(host, port)
-        except OSError as error:
-            raise Undelivered("The receiver's name cannot be resolved: {what}", what=_said(error)) from error
-        if not addresses:
-            raise Undelivered("The receiver's name has no address.")
-        if not self._settings.allow_private and not all(is_public(one) for one in addresses):
-            raise Undelivered("The receiver's address is not public; only public ones are served.")
-        if parts.scheme == "https":
-            return _Secure(host, port, addresses[0])
-        return _Plain(host, port, addresses[0])
+
+def exchange(method: str, url: str, body: bytes, headers: Mapping[str, str], *, private: bool, resolve: Resolve,
+             within_s: float = WITHIN_S, most: int = MOST_ANSWER) -> tuple[int, bytes]:
+    """One request, to an address that was looked at: its status and the first `most` bytes of its answer. `private`: it may go
+    into the own network, and over plain http. Raises Invalid where it is no address, Undelivered where it is not reached."""
+    parts = checked_url(url, private=private)
+    connection = _connection(parts, private=private, resolve=resolve)
+    try:
+        with _cut_after(within_s, connection):
+            connection.request(method, (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), body, dict(headers))
+            answer = connection.getresponse()
+            return answer.status, answer.read(most)
+    except (OSError, HTTPException, ValueError) as error:
+        raise Undelivered("The receiver cannot be reached: {what}", what=_said(error)) from error
+    finally:
+        connection.close()
+
+
+def _connection(parts: SplitResult, *, private: bool, resolve: Resolve) -> "_Plain | _Secure":
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        addresses = resolve(host, port)
+    except OSError as error:
+        raise Undelivered("The receiver's name cannot be resolved: {what}", what=_said(error)) from error
+    if not addresses:
+        raise Undelivered("The receiver's name has no address.")
+    if not private and not all(is_public(one) for one in addresses):
+        raise Undelivered("The receiver's address is not public; only public ones are served.")
+    return _Secure(host, port, addresses[0]) if parts.scheme == "https" else _Plain(host, port, addresses[0])
 
 
 class _Plain(HTTPConnection):

@@ -26,6 +26,8 @@ from gateway_bridge.notify import EVERY_S as NOTIFY_EVERY_S
 from gateway_bridge.notify import Notifier
 from gateway_bridge.parking import ParkingCounter, Surroundings
 from gateway_bridge.post import Postman
+from gateway_bridge.pushing import EVERY_S as PUSH_EVERY_S
+from gateway_bridge.pushing import Pusher
 from gateway_bridge.reading import Reader
 from gateway_bridge.retire import Retirer
 from gateway_bridge.serving import served
@@ -113,6 +115,12 @@ async def run_bridge(settings: Settings, *, store: Store, log: ReadingLog, link:
             if counter is None or not await unbroken(asyncio.to_thread(counter.step)):
                 await clock.sleep(settings.parking.evaluate_s)
 
+        pusher = Pusher(store, clock, settings, lambda: tenure.held)
+
+        async def push() -> None:
+            await pusher.step()
+            await clock.sleep(PUSH_EVERY_S)
+
         shipping = Shipping(settings, store, log, clock) if settings.influx.url else None
         vitals = Vitals(link, metrics, clock, name=settings.mqtt.client_id, signs=store,
                         log=log.status if isinstance(log, LocalLog) else None,
@@ -122,7 +130,8 @@ async def run_bridge(settings: Settings, *, store: Store, log: ReadingLog, link:
             loops = [_forever(name, step, clock, stop, metrics, vitals) for name, step in
                      (("listen", listen), ("write", write), ("meet", meet), ("steer", steer), ("mend", mend),
                       ("book", book), ("count", count), ("inspect", inspect), ("notify", notify),
-                      ("retire", retire), ("vitals", vitals.step))]
+                      ("retire", retire), ("push", push), ("vitals", vitals.step))]
+            metrics.registry.register(pusher)
             if shipping:
                 metrics.registry.register(shipping)
                 loops.append(shipping.run(stop))
