@@ -12,14 +12,17 @@ from datetime import datetime
 import msgspec
 
 from api.library import codecs_for
-from api.schemas import AlarmOut, BayOut, CommandOut, LuminaireOut, OverrideOut, to_json
-from api.views import ALL, LIVE, LampWord, Picture, bay_view, override_progress
+from api.parking_schemas import BayStateOut
+from api.schemas import AlarmOut, CommandOut, LuminaireOut, OverrideOut, to_json
+from api.staff import view_of
+from api.views import ALL, LIVE, LampWord, Picture, override_progress
 from city.alarms import Alarm
 from city.clock import Clock
 from city.commands import Command
 from city.groups import Cover
 from city.ids import AssetId, CommandId, DevEui, OverrideId
 from city.lighting import Override
+from city.parking_facts import BayFact
 from city.places import Device, Luminaire, ParkingBay, Zone
 from city.programs import Programming
 from city.store.ports import Changes, TenantStore
@@ -72,16 +75,16 @@ class Feed:
             self._looks += 1
             if self._looks % RELOAD_EVERY == 0:
                 self._load()
-            changes = self._town.changes(self.revision)
+            changes, facts = self._town.changes(self.revision), self._town.changed_bay_facts(self.revision)
             self._learn(changes)
-            batch = self._batch(changes, self._retargeted() | self._overdue())
+            batch = self._batch(changes, facts, self._retargeted() | self._overdue())
             self.revision = changes.revision
             return batch
 
     def catch_up(self, since: int) -> Batch | None:
         """What has changed after revision `since`, for somebody who was away."""
         with self._lock:
-            return self._batch(self._town.changes(since), set())
+            return self._batch(self._town.changes(since), self._town.changed_bay_facts(since), set())
 
     def _load(self) -> None:
         lamps, bays = self._town.luminaires(), self._town.bays()
@@ -134,18 +137,16 @@ class Feed:
         """Lamps that were given time to obey: now and then it must be seen whether it has run out."""
         return set(self._waiting) if self._looks % RECHECK_EVERY == 0 else set()
 
-    def _batch(self, changes: Changes, retargeted: set[AssetId]) -> Batch | None:
+    def _batch(self, changes: Changes, facts: Sequence[BayFact], retargeted: set[AssetId]) -> Batch | None:
         now = self._clock.now()
         touched = retargeted | self._touched(changes) | self._covered(changes.overrides)
         lamps = [lamp for asset in sorted(touched) if (lamp := self._lamps.get(asset)) is not None]
-        bays = [bay for asset in sorted(touched) if (bay := self._bays.get(asset)) is not None]
         everyone = b"".join((
             _messages("lamps", self._lamp_items(lamps, now), now),
             _messages("commands", [CommandOut.of(order) for order in changes.commands], now),
             _messages("alarms", [AlarmOut.of(alarm) for alarm in changes.alarms], now),
             _messages("overrides", self._override_items(changes, now), now)))
-        private = _messages("bays", [BayOut.of(bay_view(bay, self._devices.get(bay.id), self._states, self._codecs, now))
-                                     for bay in bays], now)
+        private = _messages("bays", self._bay_items(facts, now), now)
         if not everyone and not private and changes.revision == self.revision:
             return None
         return Batch(changes.revision, everyone, private)
@@ -153,6 +154,14 @@ class Feed:
     def _touched(self, changes: Changes) -> set[AssetId]:
         spoke = {self._assets[state.device] for state in changes.states if state.device in self._assets}
         return spoke | {order.asset for order in changes.commands} | {alarm.asset for alarm in changes.alarms}
+
+    def _bay_items(self, facts: Sequence[BayFact], now: datetime) -> list[BayStateOut]:
+        if not facts:
+            return []
+        names = {zone.id: zone.name for zone in self._zones}
+        blocks = {block.bay: block for block in reversed(self._town.bay_blocks(now)) if block.holds(now)}
+        return [BayStateOut.of(view_of(bay, names.get(bay.zone, bay.zone), fact, blocks.get(bay.id)))
+                for fact in facts if (bay := self._bays.get(fact.bay)) is not None]
 
     def _lamp_items(self, lamps: Sequence[Luminaire], now: datetime) -> list[LuminaireOut]:
         if not lamps:

@@ -15,7 +15,6 @@ from city.airtime import Estimate
 from city.alarms import Alarm
 from city.commands import Command
 from city.lighting import Override
-from city.parking import BayState
 from city.places import Site, Tenant
 from city.public_parking import PublicCount, PublicZone
 from city.quantities import Value
@@ -315,26 +314,6 @@ class ParkingZoneOut(BaseModel):
     def of(cls, zone: PublicZone) -> Self:
         return cls(id=zone.zone, name=zone.name, latitude=zone.latitude, longitude=zone.longitude, grey=zone.grey,
                    evaluated_at=zone.evaluated_at, trend=zone.trend, counts=[OccupancyOut.of(count) for count in zone.counts])
-
-
-class BayOut(BaseModel):
-    id: str
-    name: str
-    zone: str
-    latitude: float
-    longitude: float
-    restriction: str
-    occupancy: str = Field(description="free, occupied, unknown, blocked or out_of_service")
-    since: datetime | None
-    heard_at: datetime | None
-    reason: str
-
-    @classmethod
-    def of(cls, state: BayState) -> Self:
-        bay = state.bay
-        return cls(id=bay.id, name=bay.name, zone=bay.zone, latitude=bay.site.latitude, longitude=bay.site.longitude,
-                   restriction=bay.restriction.value, occupancy=state.occupancy.value, since=state.since,
-                   heard_at=state.heard_at, reason=state.reason)
 
 
 class PointOut(BaseModel):

@@ -71,6 +71,10 @@ class ZoneView:
         """How many of its bays are in one of these states."""
         return sum(view.occupancy in states for view in self.bays)
 
+    def by(self, state: str) -> int:
+        """How many are in a state, by its name."""
+        return self.count(Occupancy(state))
+
     @property
     def counted(self) -> int:
         """Bays that are not blocked."""
@@ -91,7 +95,7 @@ def bays(town: TenantStore, now: datetime, zone: ZoneId | None = None) -> list[B
     names = {one.id: one.name for one in town.zones()}
     facts = {fact.bay: fact for fact in town.bay_facts(zone)}
     blocks = {block.bay: block for block in reversed(town.bay_blocks(now)) if block.holds(now)}
-    views = [_bay(bay, names.get(bay.zone, bay.zone), facts.get(bay.id), blocks.get(bay.id)) for bay in town.bays(zone)]
+    views = [view_of(bay, names.get(bay.zone, bay.zone), facts.get(bay.id), blocks.get(bay.id)) for bay in town.bays(zone)]
     return sorted(views, key=lambda view: (view.bay.zone, view.bay.id))
 
 
@@ -99,6 +103,18 @@ def bay(town: TenantStore, asset: AssetId, now: datetime) -> BayView:
     """One bay; raises NotFound."""
     found = bay_of(town, asset)
     return next(view for view in bays(town, now, found.zone) if view.bay.id == found.id)
+
+
+def view_of(one: ParkingBay, zone: str, fact: BayFact | None, block: Block | None) -> BayView:
+    """A bay as staff sees it, of what was found out of it and of the block that holds now."""
+    if block is not None or one.blocked:
+        return BayView(one, zone, Occupancy.BLOCKED, Why.BLOCKED, fact, block)
+    if fact is None:
+        return BayView(one, zone, Occupancy.UNKNOWN, Why.NEVER_HEARD, None, None)
+    occupancy, why = Occupancy(fact.occupancy), Why(fact.why)
+    if occupancy is Occupancy.BLOCKED:  # the block is over, and the bridge has not looked again yet
+        return BayView(one, zone, Occupancy.UNKNOWN, Why.NONE, fact, None)
+    return BayView(one, zone, occupancy, why, fact, None)
 
 
 def zones(town: TenantStore, views: Sequence[BayView], now: datetime, settings: Parking) -> list[ZoneView]:
@@ -172,17 +188,6 @@ def closure(town: TenantStore, id: str, now: datetime) -> Closure:
     if found is None:
         raise NotFound("There is no block “{id}”.", field="id", rule="exists", id=id[:64])
     return found
-
-
-def _bay(one: ParkingBay, zone: str, fact: BayFact | None, block: Block | None) -> BayView:
-    if block is not None or one.blocked:
-        return BayView(one, zone, Occupancy.BLOCKED, Why.BLOCKED, fact, block)
-    if fact is None:
-        return BayView(one, zone, Occupancy.UNKNOWN, Why.NEVER_HEARD, None, None)
-    occupancy, why = Occupancy(fact.occupancy), Why(fact.why)
-    if occupancy is Occupancy.BLOCKED:  # the block is over, and the bridge has not looked again yet
-        return BayView(one, zone, Occupancy.UNKNOWN, Why.NONE, fact, None)
-    return BayView(one, zone, occupancy, why, fact, None)
 
 
 def _overstays(town: TenantStore, zone: ZoneId, site: ParkingSite, views: Sequence[BayView], now: datetime) -> ZoneOverstays:

@@ -21,8 +21,7 @@ from city.groups import Target, resolve
 from city.ids import AssetId, DevEui, ZoneId
 from city.lighting import Override, Setpoint
 from city.orders import Resume, SetLevel
-from city.parking import BayState, ZoneOccupancy, bay_state, sign_of_life, zone_occupancy
-from city.places import Device, Luminaire, ParkingBay, Restriction, Zone
+from city.places import Device, Luminaire, ParkingBay, Zone
 from city.planning import OWN_CALENDAR_GRACE
 from city.quantities import LAMP_LEVEL, LAMP_POWER, LAMP_REASON
 from city.readings import NO_LASTS, DeviceState, Last, from_ns
@@ -92,22 +91,6 @@ class ZoneLightingView:
     floor: int
     override: Override | None
     newest: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class ParkingZoneView:
-    """A zone's bays: one count for each restriction that it has; `longitude`, `latitude` are the middle of its bays."""
-
-    zone: Zone
-    counts: Mapping[Restriction, ZoneOccupancy]
-    newest: datetime | None
-    longitude: float
-    latitude: float
-
-    @property
-    def main(self) -> ZoneOccupancy:
-        """The count over bays for everybody; empty where there is none."""
-        return self.counts.get(Restriction.NONE) or zone_occupancy(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,29 +164,6 @@ def zones_of(town: TenantStore, views: Iterable[LuminaireView], now: datetime) -
     overrides = town.overrides(now)
     return [_zone_view(zone, grouped[zone.id], _of_zone(overrides, zone.id)) for zone in town.zones()
             if zone.id in grouped]
-
-
-def bays(town: TenantStore, now: datetime, zone: ZoneId | None = None) -> list[BayState]:
-    """What is known of every bay, or of one zone's."""
-    devices = _by_asset(town.devices())
-    states, codecs = town.states(), codecs_for(town, devices.values())
-    return [bay_view(bay, devices.get(bay.id), states, codecs, now) for bay in town.bays(zone)]
-
-
-def bay_view(bay: ParkingBay, device: Device | None, states: Mapping[DevEui, DeviceState],
-             codecs: Mapping[str, Codec], now: datetime) -> BayState:
-    """What is known of one bay; `codecs` are those of the town's devices."""
-    codec = codecs.get(device.model) if device else None
-    state = states.get(device.dev_eui) if device else None
-    return bay_state(bay, state, sign_of_life(state, codec.heartbeat if codec else UNKNOWN_HEARTBEAT), now)
-
-
-def parking_zones(town: TenantStore, now: datetime) -> list[ParkingZoneView]:
-    """Every zone that has bays, counted."""
-    grouped: dict[ZoneId, list[BayState]] = {}
-    for state in bays(town, now):
-        grouped.setdefault(state.bay.zone, []).append(state)
-    return [_parking_zone(zone, grouped[zone.id]) for zone in town.zones() if zone.id in grouped]
 
 
 def override_progress(town: TenantStore, override: Override, now: datetime) -> OverrideProgress:
@@ -345,15 +305,6 @@ def _zone_view(zone: Zone, views: list[LuminaireView], override: Override | None
         words=Counter(view.word for view in views), target_min=min(targets), target_max=max(targets),
         level_mean=sum(levels) / len(levels) if levels else None, power_w=sum(powers) if powers else None,
         floor=max(view.floor for view in views), override=override, newest=max(heard, default=None))
-
-
-def _parking_zone(zone: Zone, states: list[BayState]) -> ParkingZoneView:
-    kinds = sorted({state.bay.restriction for state in states}, key=list(Restriction).index)
-    counts = {kind: zone_occupancy(states, kind) for kind in kinds}
-    heard = [state.heard_at for state in states if state.heard_at is not None]
-    sites = [state.bay.site for state in states]
-    return ParkingZoneView(zone, counts, max(heard, default=None), sum(s.longitude for s in sites) / len(sites),
-                           sum(s.latitude for s in sites) / len(sites))
 
 
 def _by_asset(devices: Iterable[Device]) -> dict[AssetId, Device]:

@@ -140,6 +140,12 @@ class ParkingPart:
         facts = (_BAY.decode(row.body) for row in found)
         return [fact for fact in facts if zone is None or fact.zone == zone]
 
+    def changed_bay_facts(self, since: int) -> Sequence[BayFact]:
+        table = own.bays_now.c
+        with self._scope.database.read() as connection:
+            found = connection.execute(self._scope.select(own.bays_now, table.revision > since).order_by(table.bay)).all()
+        return [_BAY.decode(row.body) for row in found]
+
     def zone_facts(self) -> Sequence[ZoneFact]:
         with self._scope.database.read() as connection:
             rows = connection.execute(self._scope.select(own.zones_now).order_by(own.zones_now.c.zone)).all()

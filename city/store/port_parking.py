@@ -63,8 +63,11 @@ class ParkingStore(Protocol):
     def bay_facts(self, zone: ZoneId | None = None) -> Sequence[BayFact]:
         """By bay. Only for the town's staff."""
         ...
+    def changed_bay_facts(self, since: int) -> Sequence[BayFact]:
+        """Those that were written after that revision of the town, by bay. Only for the town's staff."""
+        ...
     def zone_facts(self) -> Sequence[ZoneFact]:
-        """By zone. What the public may be told of them, city.parking_telling says."""
+        """By zone. What the public may be told of them, city.public_parking says."""
         ...
     def parking_revision(self) -> int:
         """A number that rises when anything changes that public pages show of parking, also by people; cheap to ask for."""

@@ -15,8 +15,10 @@ from city.alarms import AlarmKind, begin
 from city.clock import ManualClock
 from city.errors import StoreDown, TooOften
 from city.groups import Target
-from city.ids import AssetId, OverrideId, TenantId
+from city.ids import AssetId, OverrideId, TenantId, ZoneId
+from city.parking_facts import BayFact
 from city.readings import DeviceState
+from city.store.port_parking import ParkingFound
 from city.store.ports import Facts, Role
 
 
@@ -52,9 +54,10 @@ def test_what_a_lamp_says_arrives_whole_and_once(town, clock, hears):
     assert feed.look() is None
 
 
-def test_single_bays_are_told_to_operators_only(town, clock, hears):
+def test_single_bays_are_told_to_operators_only(store, town, clock):
     feed = Feed(town, clock)
-    hears("B1", clock.now(), occupied=True)
+    fact = BayFact(AssetId("B1"), ZoneId("platz"), "occupied", "", clock.now(), clock.now(), clock.now(), True, False)
+    store.put_parking(TenantId("alt"), ParkingFound(bays=[fact]))
     batch = feed.look()
     assert dict(events(batch.for_listener(Sees(True, True))))["bays"]["bays"][0]["occupancy"] == "occupied"
     assert "bays" not in dict(events(batch.for_listener(Sees(True, False))))

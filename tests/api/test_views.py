@@ -90,7 +90,7 @@ class Counting:
         return found
 
 
-@pytest.mark.parametrize("ask", [views.luminaires, views.lighting_zones, views.parking_zones])
+@pytest.mark.parametrize("ask", [views.luminaires, views.lighting_zones])
 def test_the_number_of_queries_does_not_grow_with_the_town(town, clock, ask):
     counting = Counting(town)
     ask(counting, clock.now())
