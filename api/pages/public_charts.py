@@ -8,7 +8,7 @@ from city.lighting import BERLIN
 from city.parking_facts import Forecast
 from city.public_parking import PublicQuarter
 
-WIDTH, TOP, BOTTOM, LEFT, RIGHT = 640.0, 12.0, 132.0, 40.0, 628.0
+TOP, BOTTOM, LEFT, RIGHT = 12.0, 132.0, 32.0, 388.0
 STEP = timedelta(minutes=15)
 HOURS = tuple(range(24))
 
@@ -98,7 +98,7 @@ def days(quarters: Iterable[PublicQuarter], total: int, last: date, many: int = 
 
 def _day(day: date, means: Mapping[tuple[date, int], float], total: int) -> Day:
     free = tuple(means.get((day, hour)) for hour in HOURS)
-    bars = (f"M{_r(hour * 10 + 0.5)} 40V{_r(40 - 36 * min(value / total, 1.0))}h9V40Z"
+    bars = (f"M{_r(hour * 10 + 0.5)} 24V{_r(24 - 22 * min(value / total, 1.0))}h9V24Z"
             for hour, value in enumerate(free) if value is not None)
     return Day(day, free, "".join(bars))
 

@@ -103,7 +103,7 @@ class PermitFeeRow:
     """What a permit of so many months costs from a day on."""
 
     months: int
-    euro: float
+    price: str
     valid_from: date
     now: bool
 
@@ -173,3 +173,25 @@ class TownPrivacyPage(Inline):
     quarter_days: int
     least_bays: int
     history_minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class WidgetPage(Inline):
+    """Zones in a frame of somebody's website; `theme` is light, dark or "" (as the device)."""
+
+    template: ClassVar[str] = "parking_widget.html"
+    page: Page
+    rows: Sequence[ZoneRow]
+    limits: Limits
+    theme: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedPage(Inline):
+    """What to copy: the frame's address, the parking page's, and name, address and alternative text of each badge."""
+
+    template: ClassVar[str] = "parking_embed.html"
+    page: Page
+    frame: str
+    whole: str
+    badges: Sequence[tuple[str, str, str]]

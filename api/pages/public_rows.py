@@ -62,7 +62,7 @@ def zone_row(language: str, seen: PublicTown, zone: PublicZone) -> ZoneRow:
     holds = rules_now(seen, zone.site)
     special = tuple(one for one in zone.counts if one.restriction is not Restriction.NONE)
     return ZoneRow(zone, in_words(language, zone), TRENDS.get(zone.trend, ""),
-                   tuple(rule_words.sentences(language, holds, seen.minute)), rule_words.fee_words(language, zone.site, holds),
+                   tuple(rule_words.sentences(language, holds, seen.minute)), _price(language, zone.site, holds),
                    special, holds.free_of_charge is True)
 
 
@@ -113,9 +113,15 @@ def error_words(language: str, error: ForecastError | None) -> list[str]:
     if error is None:
         return []
     leads = sorted((int(lead), mae) for lead, mae in error.mae.items() if lead.isdigit())
-    some = [one for one in leads if one[0] in (15, 30, 60, 120, 180)] or leads[:3]
+    some = [one for one in leads if one[0] in (30, 120)] or leads[:2]
     return [translate(language, _("{minutes} minutes ahead, the forecast was off by {bays} bays on average."), minutes=lead,
                       bays=number(language, mae, 1)) for lead, mae in some]
+
+
+def _price(language: str, site: ParkingSite, holds: InForce) -> str:
+    """The price, while it has to be paid; whether it has to, the sentences say."""
+    words = rule_words.fee_words(language, site, holds)
+    return words if words in (site.fee, site.fee_en) else ""
 
 
 def _passes(row: ZoneRow, wanted: frozenset[str]) -> bool:

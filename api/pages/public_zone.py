@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import Annotated
 
 from babel.dates import format_date
+from babel.numbers import format_currency
 from fastapi import APIRouter, Form, Query, Request, Response
 
 from api.deps import Now, Public
@@ -118,18 +119,22 @@ def _permit(language: Language, seen: PublicTown, zone: PublicZone) -> PermitVie
     found = seen.permits.get(zone.site.permit_zone)
     if found is None:
         return None
-    return PermitView(found, _fees(found, seen), _own(language, found.note, found.note_en))
+    return PermitView(found, _fees(language, found, seen), _own(language, found.note, found.note_en))
 
 
-def _fees(zone: PermitZone, seen: PublicTown) -> list[PermitFeeRow]:
+def _fees(language: str, zone: PermitZone, seen: PublicTown) -> list[PermitFeeRow]:
     """What holds now for each length, and what is to come."""
     today = seen.minute.astimezone(BERLIN).date()
     past = [fee for fee in zone.fees if fee.valid_from <= today]
     newest = {fee.months: fee for fee in sorted(past, key=lambda fee: fee.valid_from)}
     coming = [fee for fee in zone.fees if fee.valid_from > today]
     some = [*newest.values(), *coming]
-    return [PermitFeeRow(fee.months, fee.euro, fee.valid_from, fee.valid_from <= today)
+    return [PermitFeeRow(fee.months, _euro(language, fee.euro), fee.valid_from, fee.valid_from <= today)
             for fee in sorted(some, key=lambda fee: (fee.valid_from > today, fee.valid_from, fee.months))]
+
+
+def _euro(language: str, amount: float) -> str:
+    return format_currency(amount, "EUR", locale="de_DE" if language == "de" else "en_GB")
 
 
 def _day(language: str, day: date) -> str:
