@@ -36,6 +36,8 @@ from api.routes import (
     opendata,
     ops,
     parking,
+    parking_sites,
+    permits,
     programs,
     readings,
     records,
@@ -54,9 +56,9 @@ from city.store.readings import LocalLog
 from decoders.javascript import Sandbox
 
 VERSION = "1"
-ROUTERS = (ops, session, towns, lighting, following, programs, energy, circuits, holding, parking, readings, series, records,
-           incidents, gaps, multicast, configs, imports, codecs, exports, ngsi_ld, talq, opendata,
-           events)
+ROUTERS = (ops, session, towns, lighting, following, programs, energy, circuits, holding, parking, parking_sites, permits,
+           readings, series, records, incidents, gaps, multicast, configs, imports, codecs, exports, ngsi_ld, talq,
+           opendata, events)
 DESCRIPTION = """Streetlights and parking of German towns. Sign in for a session, or send `Authorization: Bearer sf_…`.
 Every refusal is `application/problem+json` and names the field and the rule."""
 

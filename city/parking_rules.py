@@ -9,7 +9,7 @@ summer time ends, those between two and three come twice.
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -52,6 +52,11 @@ class InForce:
         if not self.said or not self.open or self.residents_only:
             return None
         return not any(rule.fee for rule in self.rules if not rule.kind)
+
+    @property
+    def for_good(self) -> "InForce":
+        """The same without its end."""
+        return replace(self, until=None, then=self.rules, then_open=self.open)
 
     @property
     def residents_only(self) -> bool:

@@ -16,12 +16,14 @@ from api.pages import (
     lamp,
     lamp_history,
     mast,
+    permit_pages,
     programs,
     public,
     public_parking,
     public_zone,
     scripts,
     signing,
+    site_pages,
     town_settings,
 )
 from api.pages import static_files as files
@@ -31,7 +33,8 @@ from api.pages.render import error_page
 def page_routes() -> list[BaseRoute]:
     """Every page. Put it last: towns' names stand first in most addresses."""
     modules = (signing, public, public_parking, console, dimming, lamp, lamp_history, mast, importing, scripts, codecs,
-               incidents, programs, calendars, groups, town_settings, energy, circuits, public_zone)
+               incidents, programs, calendars, groups, town_settings, energy, circuits, site_pages, permit_pages,
+               public_zone)
     return [route for module in modules for route in module.router.routes]
 
 
