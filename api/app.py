@@ -15,13 +15,16 @@ from api.limits import RunLimiter, SignInLimiter
 from api.live import Hub
 from api.pages.public_doubts import DoubtLimiter
 from api.pages.routes import mount_static, page_routes
+from api.past_quarters import PastQuarters
 from api.problems import Problem
 from api.public_view import PublicTowns
 from api.quick import Quick, keepable
 from api.routes import (
+    catalogue,
     circuits,
     codecs,
     configs,
+    datex,
     energy,
     events,
     exports,
@@ -36,11 +39,13 @@ from api.routes import (
     opendata,
     ops,
     parking,
+    parking_ngsi,
     parking_sites,
     permits,
     programs,
     readings,
     records,
+    sensorthings,
     series,
     session,
     talq,
@@ -57,8 +62,8 @@ from decoders.javascript import Sandbox
 
 VERSION = "1"
 ROUTERS = (ops, session, towns, lighting, following, programs, energy, circuits, holding, parking, parking_sites, permits,
-           readings, series, records, incidents, gaps, multicast, configs, imports, codecs, exports, ngsi_ld, talq,
-           opendata, events)
+           readings, series, records, incidents, gaps, multicast, configs, imports, codecs, exports, ngsi_ld, talq, opendata,
+           datex, parking_ngsi, sensorthings, catalogue, events)
 DESCRIPTION = """Streetlights and parking of German towns. Sign in for a session, or send `Authorization: Bearer sf_…`.
 Every refusal is `application/problem+json` and names the field and the rule."""
 
@@ -89,6 +94,7 @@ def create_app(store: Store, log: LocalLog, clock: Clock, settings: Settings, sa
     app.state.limiter, app.state.metrics, app.state.hub = SignInLimiter(), metrics, hub
     app.state.runs = RunLimiter()
     app.state.public_towns, app.state.doubts = PublicTowns(settings.parking), DoubtLimiter()
+    app.state.past_quarters = PastQuarters(settings.parking)
     app.add_middleware(Shell, metrics=metrics, secure=settings.api.https,
                        max_upload=settings.api.max_body_mb * 2**20)
     problems.install(app)

@@ -32,6 +32,7 @@ MOST, MOST_BYTES, LARGEST, LONGEST_QUERY = 4000, 64 * 2**20, 2**20, 300
 WORTH_PACKING = 500  # bytes
 PACKED_TYPES = (b"text/", b"application/json", b"application/geo+json", b"application/xml", b"application/ld+json", b"image/svg")
 MINE = (b"if-none-match", b"accept-encoding")  # decided here
+APART = {b"", b"accept-encoding", b"accept-language", b"hx-request", b"hx-target"}  # what kept answers may depend on
 OTHER = (b"hx-request", b"range", b"if-modified-since")  # asks for something else than the whole
 
 Key = tuple[str, bytes, str]
@@ -41,7 +42,8 @@ Headers = list[tuple[bytes, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """An answer as it goes out: plain and packed (b"": not worth it), with the state of the town that it is for."""
+    """An answer as it goes out: plain and packed (b"": not worth it), with the state of the town that it is for. One that depends
+    on more of a request than is told apart here `keeps` not: it goes out once."""
 
     tenant: TenantId
     route: str
@@ -50,6 +52,7 @@ class Finished:
     headers: Headers
     body: bytes
     packed: bytes
+    keeps: bool = True
 
     @property
     def size(self) -> int:
@@ -151,7 +154,8 @@ class Quick:
                 if answer is None:
                     await taken.pass_on(bodiless=asked.head)
                     return None
-                self._keep(asked.key, answer)
+                if answer.keeps:
+                    self._keep(asked.key, answer)
                 return answer
         finally:
             if not lock.locked():
@@ -247,10 +251,12 @@ class _Taken:
             return None
         headers.pop(b"content-length", None)
         vary = headers.get(b"vary")
+        keeps = {name.strip().lower() for name in (vary or b"").split(b",")} <= APART
         headers[b"vary"] = b"Accept-Encoding" if vary is None else vary + b", Accept-Encoding"
         body = b"".join(message.get("body", b"") for message in self._messages[1:])
         tag = tag or b'"' + sha256(body).hexdigest()[:20].encode() + b'"'
-        return Finished(tenant, route, state, tag, list(headers.items()), body, _packed(body, headers.get(b"content-type", b"")))
+        packed = _packed(body, headers.get(b"content-type", b""))
+        return Finished(tenant, route, state, tag, list(headers.items()), body, packed, keeps)
 
 
 def _packed(body: bytes, type: bytes) -> bytes:
