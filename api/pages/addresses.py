@@ -9,6 +9,7 @@ _PAGES: dict[str, tuple[str, str]] = {
     "sign-out": ("/abmelden", "/en/sign-out"),
     "parking": ("/{tenant}/parken", "/en/{tenant}/parking"),
     "map": ("/{tenant}/parken/karte.json", "/en/{tenant}/parking/map.json"),
+    "open-data": ("/opendata/{tenant}", "/en/opendata/{tenant}"),
     "easy": ("/{tenant}/parken/leichte-sprache", "/en/{tenant}/parking/easy-read"),
     "accessibility": ("/{tenant}/barrierefreiheit", "/en/{tenant}/accessibility"),
     "town-privacy": ("/{tenant}/datenschutz", "/en/{tenant}/privacy"),

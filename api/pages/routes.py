@@ -16,6 +16,7 @@ from api.pages import (
     lamp,
     lamp_history,
     mast,
+    open_data,
     permit_pages,
     programs,
     public,
@@ -34,7 +35,7 @@ def page_routes() -> list[BaseRoute]:
     """Every page. Put it last: towns' names stand first in most addresses."""
     modules = (signing, public, public_parking, console, dimming, lamp, lamp_history, mast, importing, scripts, codecs,
                incidents, programs, calendars, groups, town_settings, energy, circuits, site_pages, permit_pages,
-               public_zone)
+               open_data, public_zone)
     return [route for module in modules for route in module.router.routes]
 
 

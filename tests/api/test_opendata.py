@@ -162,3 +162,17 @@ def test_a_cursor_leads_to_the_end(anonymous):
     body = anonymous.get(f"{API}/v3/parking-sites?limit=1").json()
     after = anonymous.get(body["next_path"]).json()
     assert (len(body["items"]), after["items"], "next_id" in after) == (1, [], False)
+
+
+def test_the_page_about_open_data_names_what_is_served_and_the_licence(anonymous):
+    for path, words in (("/opendata/alt", "Offene Daten"), ("/en/opendata/alt", "Open data")):
+        answer = anonymous.get(path)
+        assert answer.status_code == 200
+        assert words in answer.text
+        assert "CC BY 4.0" in answer.text
+        assert "set-cookie" not in answer.headers
+        links = [part.partition('"')[0] for part in answer.text.split('href="http://testserver')[1:]]
+        assert len(links) >= 5
+        for link in links:
+            assert anonymous.get(link).status_code in (200, 404)  # DATEX II knows no empty publication
+    assert anonymous.get("/opendata/nirgends").status_code == 404
