@@ -10,6 +10,11 @@ _PAGES: dict[str, tuple[str, str]] = {
     "parking": ("/{tenant}/parken", "/en/{tenant}/parking"),
     "map": ("/{tenant}/parken/karte.json", "/en/{tenant}/parking/map.json"),
     "open-data": ("/opendata/{tenant}", "/en/opendata/{tenant}"),
+    "widget": ("/{tenant}/parken/widget", "/en/{tenant}/parking/widget"),
+    "embed": ("/{tenant}/parken/einbinden", "/en/{tenant}/parking/embed"),
+    "manifest": ("/{tenant}/parken/app.webmanifest", "/en/{tenant}/parking/app.webmanifest"),
+    "worker": ("/{tenant}/parken/worker.js", "/en/{tenant}/parking/worker.js"),
+    "badge": ("/{tenant}/parken/{zone}.svg", "/en/{tenant}/parking/{zone}.svg"),
     "easy": ("/{tenant}/parken/leichte-sprache", "/en/{tenant}/parking/easy-read"),
     "accessibility": ("/{tenant}/barrierefreiheit", "/en/{tenant}/accessibility"),
     "town-privacy": ("/{tenant}/datenschutz", "/en/{tenant}/privacy"),
@@ -116,7 +121,7 @@ def _matched(spelled: list[str], words: list[str]) -> dict[str, str] | None:
         return None
     parts: dict[str, str] = {}
     for pattern, word in zip(spelled, words, strict=True):
-        if pattern.startswith("{"):
+        if pattern.startswith("{") and pattern.endswith("}"):
             if not word:
                 return None  # its translation would begin with //, another host's address
             parts[pattern.strip("{}")] = word

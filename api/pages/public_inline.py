@@ -37,6 +37,7 @@ def sealed(answer: Response) -> Response:
 @cache
 def _policy(policy: str) -> str:
     policy = policy.replace("style-src 'self'", f"style-src 'self' {_digest(style())}")
+    policy = policy.replace("worker-src 'self'", "worker-src 'self'; manifest-src 'self'")
     return policy.replace("script-src 'self'", f"script-src 'self' {_digest(script())}")
 
 

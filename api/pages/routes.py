@@ -26,6 +26,7 @@ from api.pages import (
     signing,
     site_pages,
     town_settings,
+    widget,
 )
 from api.pages import static_files as files
 from api.pages.render import error_page
@@ -33,7 +34,7 @@ from api.pages.render import error_page
 
 def page_routes() -> list[BaseRoute]:
     """Every page. Put it last: towns' names stand first in most addresses."""
-    modules = (signing, public, public_parking, console, dimming, lamp, lamp_history, mast, importing, scripts, codecs,
+    modules = (signing, public, public_parking, widget, console, dimming, lamp, lamp_history, mast, importing, scripts, codecs,
                incidents, programs, calendars, groups, town_settings, energy, circuits, site_pages, permit_pages,
                open_data, public_zone)
     return [route for module in modules for route in module.router.routes]

@@ -176,3 +176,6 @@ if (more) {
     await draw(more);
   });
 }
+
+// -- without a connection: the page as it was last seen, with its time
+if (isSecureContext) navigator.serviceWorker?.register(root.dataset.worker, { scope: root.dataset.scope }).catch(() => { /* the page works without */ });
