@@ -43,7 +43,8 @@ def console(request: Request, here: Here, town: AnyViewing, who: Acting, at: Now
     """Lamps as list and map, with what the town wants of them tonight. It is where everybody begins who works for the town:
     whoever works in parking alone goes on to parking."""
     if not who.works_in(LIGHTING):
-        return back(address(language_of(request), "parking", tenant=town.tenant.id))
+        return back(address(language_of(request), "staff-parking" if who.may(Role.OPERATOR) else "parking",
+                            tenant=town.tenant.id))
     search = Search.read(request.query_params)
     lamps, groups = views.luminaires(town, at), town.programming().groups
     zones = views.zones_of(town, lamps, at)

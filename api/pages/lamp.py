@@ -101,7 +101,7 @@ def lamp(request: Request, town: Viewing, who: Asking, here: Here, at: Now, asse
     view, language, chosen = views.luminaire(town, asset_id(asset), at), language_of(request), span_of(span)
     history = history_of(town, here.answers, view.lamp.id, chosen, at)
     operator = may(who, Role.OPERATOR)
-    model = _model(town, view.model)
+    model = model_of(town, view.model)
     return html(request, LampPage(
         page_of(request, who, town.tenant), view, highest_floor(view.lamp), list(health(language, view)),
         _drawn(town, history), history, _spans(language, town, view, chosen),
@@ -134,7 +134,27 @@ def courses(town: TenantStore, view: LuminaireView) -> list[tuple[Command, Seque
 def frames(here: Platform, town: TenantStore, view: LuminaireView, model: ModelView | None, at: datetime) -> list[Heard]:
     """What the lamp's controller sent last, explained as far as one of our codecs reads it."""
     entries = here.log.entries(town.tenant.id, view.lamp.id, at - FRAMES_FROM, at + timedelta(hours=1), MAX_FRAMES)
-    return [_heard(entry, model) for entry in entries if entry.data]
+    return [heard(entry, model) for entry in entries if entry.data]
+
+
+def heard(entry: Entry, model: ModelView | None) -> Heard:
+    """A frame, explained as far as one of our codecs reads it."""
+    at = from_ns(entry.at_ns)
+    if model is None or not model.native:
+        return Heard(at, entry.f_port, entry.data, (), entry.said)
+    try:
+        outcome = try_native(model.codec, Trial("up", Frame(entry.f_port, entry.data), at))
+    except BadInput as error:
+        return Heard(at, entry.f_port, entry.data, (), entry.said, error)
+    return Heard(at, entry.f_port, entry.data, outcome.trace, entry.said, outcome.error)
+
+
+def model_of(town: TenantStore, model: str) -> ModelView | None:
+    """What reads a device of this model, if anything does."""
+    try:
+        return library.model_of(town, model) if model else None
+    except NotFound:
+        return None
 
 
 def alone(language: str, here: Platform, town: TenantStore, view: LuminaireView, at: datetime) -> Alone | None:
@@ -146,17 +166,6 @@ def alone(language: str, here: Platform, town: TenantStore, view: LuminaireView,
     sentences = [translate(language, one.message, **one.facts) for one in (*left.sentences, *held.deviations)]
     drawn = drawing(left.changes, held.night, held.programmed) if left.changes else None
     return Alone(sentences, drawn, round(100 * held.confirmed_share), bool(held.wanted))
-
-
-def _heard(entry: Entry, model: ModelView | None) -> Heard:
-    at = from_ns(entry.at_ns)
-    if model is None or not model.native:
-        return Heard(at, entry.f_port, entry.data, (), entry.said)
-    try:
-        outcome = try_native(model.codec, Trial("up", Frame(entry.f_port, entry.data), at))
-    except BadInput as error:
-        return Heard(at, entry.f_port, entry.data, (), entry.said, error)
-    return Heard(at, entry.f_port, entry.data, outcome.trace, entry.said, outcome.error)
 
 
 def _drawn(town: TenantStore, history: History) -> Chart:
@@ -177,14 +186,6 @@ def _spans(language: str, town: TenantStore, view: LuminaireView, chosen: Span) 
         return address(language, "lamp", query, tenant=town.tenant.id, asset=view.lamp.id) + "#history"
 
     return [Link(translate(language, span.text), to(span), span is chosen) for span in SPANS]
-
-
-def _model(town: TenantStore, model: str) -> ModelView | None:
-    """What reads the lamp's controller, if anything does."""
-    try:
-        return library.model_of(town, model) if model else None
-    except NotFound:
-        return None
 
 
 def _newest(alarms: list[Alarm]) -> list[Alarm]:

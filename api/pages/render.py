@@ -19,7 +19,7 @@ from api import channeling
 from api.auth import Actor
 from api.deps import LIGHTING, PARKING, platform
 from api.i18n import Words, explain, language_of, translate
-from api.pages import incident_words, labels, program_words
+from api.pages import bay_words, incident_words, labels, program_words
 from api.pages.addresses import address, is_local, translated
 from api.pages.contexts import ErrorPage, Page, PageContext
 from api.pages.static_files import StaticFiles
@@ -177,5 +177,6 @@ def _verdict(error: Exception) -> tuple[int, str, str]:
 def _templates() -> Environment:
     made = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True,
                        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, auto_reload=False)
-    made.globals.update(channeling=channeling, incident_words=incident_words, labels=labels, program_words=program_words)
+    made.globals.update(bay_words=bay_words, channeling=channeling, incident_words=incident_words, labels=labels,
+                        program_words=program_words)
     return made
