@@ -75,6 +75,8 @@ _PAGES: dict[str, tuple[str, str]] = {
     "channel-trial": ("/{tenant}/betrieb/meldewege/{channel}/probe", "/en/{tenant}/operations/channels/{channel}/trial"),
     "acknowledge": ("/{tenant}/betrieb/stoerungen/{alarm}/quittieren",
                     "/en/{tenant}/operations/alarms/{alarm}/acknowledge"),
+    "retention": ("/{tenant}/betrieb/parken/loeschungen", "/en/{tenant}/operations/parking/removals"),
+    "processing": ("/{tenant}/betrieb/verzeichnis", "/en/{tenant}/operations/processing-record"),
     "energy": ("/{tenant}/betrieb/energie", "/en/{tenant}/operations/energy"),
     "circuits": ("/{tenant}/betrieb/stromkreise", "/en/{tenant}/operations/circuits"),
     "energy-figure": ("/{tenant}/betrieb/energie/wert-entfernen", "/en/{tenant}/operations/energy/remove-figure"),

@@ -18,6 +18,7 @@ from api.pages import (
     mast,
     open_data,
     permit_pages,
+    processing,
     programs,
     public,
     public_parking,
@@ -43,7 +44,7 @@ def page_routes() -> list[BaseRoute]:
     modules = (signing, public, public_parking, widget, console, dimming, lamp, lamp_history, mast, importing, scripts, codecs,
                incidents, programs, calendars, groups, town_settings, energy, circuits, site_pages, permit_pages,
                open_data,
-               staff_parking, staff_bay, staff_blocks, staff_sensors, staff_doubts, staff_analysis, public_zone)
+               staff_parking, staff_bay, staff_blocks, staff_sensors, staff_doubts, staff_analysis, processing, public_zone)
     return [route for module in modules for route in module.router.routes]
 
 

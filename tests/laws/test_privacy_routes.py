@@ -185,7 +185,7 @@ def zone_facts(shown: Shown, hidden: Hidden, now: datetime) -> list[ZoneFact]:
 
 
 def quarters(shown: Shown, hidden: Hidden, now: datetime) -> Iterator[Quarter]:
-    begin = now.replace(minute=30, second=0, microsecond=0)
+    begin = now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0)
     for back in range(9):
         at, s = begin - timedelta(minutes=15 * back), hidden.shares
         running = back == 0
@@ -207,7 +207,7 @@ def fill(world: World, shown: Shown, hidden: Hidden) -> None:
     facts = [BayFact(bay, ZoneId(bay.split("-")[1]), "occupied" if s[index % 12] > 0.5 else "free", "",
                      now - timedelta(minutes=60 * s[index % 11]), now, now, True, False, index)
              for index, bay in enumerate(every)]
-    soon = now.replace(minute=45, second=0, microsecond=0)
+    soon = now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0) + timedelta(minutes=15)
     hushed = [ZoneId(zone) for zone in ("spanne", "klein", "eins", "luecke", "alt", "intern")]
     found = ParkingFound(
         bays=facts, zones=zone_facts(shown, hidden, now), quarters=list(quarters(shown, hidden, now)),
