@@ -43,8 +43,8 @@ def page_routes() -> list[BaseRoute]:
     """Every page. Put it last: towns' names stand first in most addresses."""
     modules = (signing, public, public_parking, widget, console, dimming, lamp, lamp_history, mast, importing, scripts, codecs,
                incidents, programs, calendars, groups, town_settings, energy, circuits, site_pages, permit_pages,
-               open_data,
-               staff_parking, staff_bay, staff_blocks, staff_sensors, staff_doubts, staff_analysis, processing, public_zone)
+               staff_parking, staff_bay, staff_blocks, staff_sensors, staff_doubts, staff_analysis, processing,
+               open_data, public_zone)
     return [route for module in modules for route in module.router.routes]
 
 
