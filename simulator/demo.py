@@ -40,6 +40,7 @@ from simulator.chirpstack import ChirpStack
 from simulator.direct import Direct
 from simulator.furnishing import furnish
 from simulator.network import drive
+from simulator.parking_furnishing import furnish_parking
 from simulator.scenario import Scenario
 
 TOWNS = Path(__file__).parent / "towns"
@@ -145,7 +146,7 @@ async def _run(options: Options, settings: Settings, console: Console) -> None:
     store = open_store(settings.database.url.reveal())
     log = open_log(settings.log)
     try:
-        scenarios = [_registered(store, scenario, clock.now()) for scenario in _scenarios(options)]
+        scenarios = [_registered(store, scenario, clock.now(), options) for scenario in _scenarios(options)]
         known = _heard([store.tenant(scenario.tenant.id) for scenario in scenarios]) > 0  # kept data: its past is told already
         password = _operator(store)
         link = connect(settings.mqtt)
@@ -175,8 +176,8 @@ def _scenarios(options: Options) -> list[Scenario]:
     return [first.sized(lamps=options.lamps, bays=options.bays), *others]
 
 
-def _registered(store: Store, scenario: Scenario, now: datetime) -> Scenario:
-    """The town in our registry, by the same import that its staff would use."""
+def _registered(store: Store, scenario: Scenario, now: datetime, options: Options) -> Scenario:
+    """The town in our registry, by the same import that its staff would use, with what people would long have done there."""
     store.put_tenant(scenario.tenant)
     town = store.tenant(scenario.tenant.id)
     town.put_streets(scenario.streets)
@@ -185,6 +186,7 @@ def _registered(store: Store, scenario: Scenario, now: datetime) -> Scenario:
         raise Conflict("The scenario's own list does not hold: {what}", field="town", rule="import", what=str(problems[0]))
     town.import_rows(rows)
     furnish(town, now)
+    furnish_parking(store, scenario, now, now - _history(options, scenario))
     return scenario
 
 

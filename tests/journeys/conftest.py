@@ -21,6 +21,7 @@ from gateway_bridge.link import MemoryLink
 from gateway_bridge.listen import Listener
 from gateway_bridge.mend import Mender
 from gateway_bridge.metrics import Metrics
+from gateway_bridge.parking import ParkingCounter, Surroundings
 from gateway_bridge.reading import Reader
 from gateway_bridge.steer import Steerer
 from simulator.chirpstack import ChirpStack
@@ -28,6 +29,7 @@ from simulator.scenario import Scenario
 from tests.stores import new_store
 
 EVENING = datetime(2026, 11, 22, 18, tzinfo=UTC)  # dark, before the program reduces at 22:00 local time
+COUNT_EVERY = timedelta(seconds=60)
 PASSWORD = "a long enough password"
 HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)  # cheap: there are many tests
 
@@ -51,6 +53,10 @@ class Platform:
         self.listener = Listener(self.link, self.store, self.log, self.clock, self.settings.bridge, metrics, **shared)
         self.steerer = Steerer(self.link, self.store, self.clock, self.settings.bridge, metrics, **shared)
         self.mender = Mender(self.store, self.log, self.clock, **shared)
+        self.counter = ParkingCounter(self.store, self.log, self.clock, self.settings.parking, Surroundings(
+            lambda: (True, None), lambda eui: self.store.view([eui]).get(eui), lambda: self.link.connected,
+            lambda: self.link.counts.sessions_lost, self.reader.scripts))
+        self._counted = start
         self.metrics = metrics
         self.chirpstack = ChirpStack(self.scenario, seed=7, start=start)
         self.app = create_app(self.store, self.log, self.clock, self.settings)
@@ -78,6 +84,14 @@ class Platform:
             await self.hear()
             await self.steerer.tick()
             self._hand_over()
+            if self.clock.now() - self._counted >= COUNT_EVERY:
+                self.count()
+
+    def count(self):
+        """Look at the bays."""
+        self._counted = self.clock.now()
+        while self.counter.step():
+            pass
 
     async def hear(self):
         """Deliver what the town has said up to now, and handle all of it."""
