@@ -15,7 +15,7 @@ from city.clock import Clock, SystemClock
 from city.errors import CityError
 from city.readings import to_ns
 from city.settings import Mqtt, Settings, load
-from gateway_bridge.doctor import broker, files, host, judge_broker, judge_services, services
+from gateway_bridge.doctor import broker, files, host, judge_broker, judge_services, parkapi, services
 from gateway_bridge.doctor.findings import Finding, as_json, broken, exit_code, show, unknown
 from gateway_bridge.mqtt import address
 
@@ -62,6 +62,8 @@ def examine(settings: Settings, wanted: Wanted, clock: Clock) -> Iterator[Findin
                            lambda facts: judge_services.judge_influx(facts, settings.influx))
     if settings.chirpstack.url:
         yield from _within("ChirpStack's API", lambda: services.probe_api(settings.chirpstack, clock), judge_services.judge_api)
+    if settings.parkapi.url:
+        yield from _within("ParkAPI", lambda: parkapi.probe_parkapi(settings.parkapi), parkapi.judge_parkapi)
     yield from _within("this machine", host.probe_machine, host.judge_machine)
 
 

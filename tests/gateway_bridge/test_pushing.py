@@ -24,6 +24,7 @@ from city.settings import Parkapi, Secret, Settings
 from city.store.opening import open_store
 from city.store.port_parking import ParkingFound
 from city.store.ports import Store
+from gateway_bridge.doctor.parkapi import judge_parkapi, probe_parkapi
 from gateway_bridge.pushing import Pusher
 from tests.exports.parkapi_schema import SITE as SCHEMA
 from tests.exports.parkapi_schema import faults
@@ -328,6 +329,22 @@ def test_a_failure_keeps_what_was_taken():
     feed = failed(Feed(failures=40), Verdict("x"), NOW)
     assert feed.next_at == NOW + timedelta(minutes=4)
     assert due([], feed, NOW) == ([], [])
+
+
+def test_the_doctor_says_whether_a_source_is_let_in(api):
+    def said(chosen: Settings) -> list[tuple[str, str]]:
+        return [(one.level.value, one.sentence + one.mend) for one in judge_parkapi(probe_parkapi(chosen.parkapi))]
+
+    assert [level for level, _ in said(settings(api))] == ["ok"]
+    [(level, words)] = said(settings(api, passwords=Secret("quelle=falsch-und-geheim")))
+    assert (level, "401" in words, "falsch" in words) == ("broken", True, False)
+    [(level, words)] = said(settings(api, passwords=Secret("")))
+    assert (level, "no password" in words) == ("broken", True)
+    assert [level for level, _ in said(settings(api, sources=""))] == ["warning"]
+    api.status = 404
+    assert [level for level, _ in said(settings(api))] == ["warning"]
+    [(level, words)] = said(settings(api, url="http://127.0.0.1:9/park-api"))
+    assert (level, "cannot push" in words) == ("broken", True)
 
 
 def _metric(one: Pusher, name: str, **labels: str) -> float:
