@@ -5,6 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from api.analysis import Analysis
 from api.staff import BayView
 from city.bay_health import SensorHealth
 from city.bays import BayEvent
@@ -12,6 +13,7 @@ from city.closures import MOST_BAYS, MOST_REASON, Closure
 from city.overstays import Overstay, ZoneOverstays
 from city.parking_facts import BayDay
 from city.parking_places import Block, Doubt
+from city.parking_stats import DWELL_BINS
 from city.readings import from_ns
 
 Named = Annotated[str, Field(max_length=64)]
@@ -213,6 +215,60 @@ class DoubtOut(BaseModel):
     def of(cls, one: Doubt) -> Self:
         return cls(id=one.id, zone=one.zone, what=one.what.value, at=one.at, shown=one.shown, text=one.text,
                    closed_at=one.closed_at, closed_by=one.closed_by, outcome=one.outcome)
+
+
+class StepOut(BaseModel):
+    """A step of a zone's curve; shares 0…1, null: nothing was known."""
+
+    at: datetime
+    bays: int
+    occupied: float | None
+    unknown: float | None
+    arrivals: int
+    departures: int
+    mean_stay_min: float | None
+
+
+class HeatOut(BaseModel):
+    weekday: int = Field(description="1: Monday")
+    hour: int = Field(description="Europe/Berlin")
+    occupied: float
+
+
+class DwellOut(BaseModel):
+    """Stays by how long they were, of those that were seen whole."""
+
+    up_to_min: int | None = Field(description="null: longer than all classes")
+    stays: int
+
+
+class UsageOut(BaseModel):
+    """How a zone's bays of one kind were used; nothing of single bays. `step_s`: how long a step of the curve is."""
+
+    zone: str
+    kind: str
+    first: date
+    last: date
+    step_s: int
+    occupied: float | None = Field(description="share of the known bay-time")
+    turnover: float | None = Field(description="completed stays per bay and day")
+    mean_stay_min: float | None
+    median_stay_min: float | None
+    stays_from: datetime = Field(description="single stays are kept for thirty days only")
+    steps: list[StepOut]
+    heat: list[HeatOut]
+    dwell: list[DwellOut]
+
+    @classmethod
+    def of(cls, one: Analysis) -> Self:
+        steps = [StepOut(at=step.at, bays=step.bays, occupied=step.occupied, unknown=step.unknown, arrivals=step.arrivals,
+                         departures=step.departures, mean_stay_min=step.mean_min) for step in one.steps]
+        return cls(zone=one.zone.id, kind=one.kind.value, first=one.period.first, last=one.period.last,
+                   step_s=int(one.period.step.total_seconds()), occupied=one.occupancy, turnover=one.turnover,
+                   mean_stay_min=one.dwell.mean_min, median_stay_min=one.dwell.median_min, stays_from=one.stays_from, steps=steps,
+                   heat=[HeatOut(weekday=day, hour=hour, occupied=share) for (day, hour), share in one.heat.items()],
+                   dwell=[DwellOut(up_to_min=end, stays=count)
+                          for end, count in zip((*DWELL_BINS, None), one.dwell.counts, strict=True)])
 
 
 class CloseIn(_In):

@@ -1,11 +1,14 @@
 """Single bays, their sensors, blocks, overstays and residents' doubts: for the town's parking staff only."""
 
+from datetime import date, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request, Response
 
-from api import bay_acts, staff
-from api.deps import Acting, Here, Now, ParkingOperating
+from api import analysis, bay_acts, staff
+from api.analysis import Analysis
+from api.deps import Acting, Here, Now, ParkingOperating, Platform
+from api.exporting import streamed
 from api.parking_schemas import (
     BayOut,
     BayStateOut,
@@ -15,14 +18,21 @@ from api.parking_schemas import (
     DayOut,
     DoubtOut,
     SensorOut,
+    UsageOut,
     WordOut,
     ZoneOverstaysOut,
 )
 from api.problems import RESPONSES
 from api.routes.common import TENANT
+from api.routes.exports import CSV, Chosen
+from city.exports import parking_tables
 from city.ids import AssetId, ZoneId
+from city.places import Restriction
+from city.store.ports import TenantStore
 
 router = APIRouter(prefix=TENANT, tags=["parking"], responses=RESPONSES)
+Kind = Annotated[Restriction, Query(description="whom the bays are for; empty: everybody")]
+Day = Annotated[date | None, Query(description="a day of Berlin's calendar, included")]
 ZoneWord = Annotated[str | None, Query(max_length=64)]
 
 
@@ -78,6 +88,24 @@ def overstays(town: ParkingOperating, now: Now) -> list[ZoneOverstaysOut]:
     return [ZoneOverstaysOut.of(one) for one in staff.zone_overstays(town, now)]
 
 
+@router.get("/parking-usage/{zone}", summary="How a parking zone was used")
+def usage(town: ParkingOperating, here: Here, now: Now, zone: str, kind: Kind = Restriction.NONE, first: Day = None,
+          last: Day = None) -> UsageOut:
+    """Curve, week as a heat map, stays, turnover; the last four weeks by default, 400 days at most."""
+    return UsageOut.of(_usage(town, here, now, zone, kind, first, last))
+
+
+@router.get("/parking-usage/{zone}/table.csv", response_class=Response, summary="The same curve as a table",
+            responses=CSV)  # type: ignore[arg-type]
+def usage_table(request: Request, town: ParkingOperating, here: Here, now: Now, zone: str, kind: Kind = Restriction.NONE,
+                first: Day = None, last: Day = None, variant: Chosen = "rfc") -> Response:
+    """Sums of the zone alone, never of bays."""
+    found = _usage(town, here, now, zone, kind, first, last)
+    return streamed(request, parking_tables.usage(found.zone.name, found.kind.value, found.steps, variant),
+                    media_type="text/csv; charset=utf-8; header=present",
+                    filename=f"{town.tenant.id}-parking-{found.period.first}-{found.period.last}.csv")
+
+
 @router.get("/doubts", summary="What residents say is wrong")
 def doubts(town: ParkingOperating, open_only: bool = True,
            limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> list[DoubtOut]:
@@ -89,3 +117,9 @@ def doubts(town: ParkingOperating, open_only: bool = True,
 def close_doubt(town: ParkingOperating, who: Acting, now: Now, id: str, body: CloseIn) -> None:
     """With what was found out."""
     bay_acts.settle(town, who, now, id, body.outcome)
+
+
+def _usage(town: TenantStore, here: Platform, now: datetime, zone: str, kind: Restriction, first: date | None,
+           last: date | None) -> Analysis:
+    period = analysis.period_of(first, last, now)
+    return analysis.analyse(town, ZoneId(zone), kind, period, now, here.settings.parking.stays_days)

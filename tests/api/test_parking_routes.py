@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from city.bays import BayEvent
 from city.clock import ManualClock
 from city.ids import AssetId, TenantId, ZoneId
-from city.parking_facts import BayDay, BayFact
+from city.parking_facts import BayDay, BayFact, Quarter, Stay
 from city.parking_places import Doubt, Doubting, ParkingSite, SiteRule
 from city.places import Street
 from city.readings import to_ns
@@ -146,6 +146,23 @@ def test_overstays_name_bays_and_minutes_of_now_zone_by_zone(operator: TestClien
     assert [(one["bay"], one["minutes"], one["over_min"]) for one in zone["over"]] == [("B3", 300, 180), ("B1", 150, 30)]
     clock.advance(8 * 3600)
     assert operator.get(f"{BASE}/overstays").json() == []
+
+
+def test_a_zones_usage_is_told_without_its_bays(operator: TestClient, store: Store, clock: ManualClock) -> None:
+    begin = clock.now() - timedelta(hours=30)
+    store.put_parking(T, ParkingFound(
+        quarters=[Quarter(ZoneId("platz"), "", begin + n * timedelta(minutes=15), 5, 2250, 2250, 0, 1, 1) for n in range(96)],
+        stays=[Stay(ZoneId("platz"), "", "a", begin, begin + timedelta(minutes=40), True)]))
+    told = operator.get(f"{BASE}/parking-usage/platz").json()
+    assert (told["occupied"], told["median_stay_min"], told["step_s"]) == (0.5, 40, 3600)
+    assert round(told["turnover"], 1) == 19.2
+    assert [one["stays"] for one in told["dwell"] if one["up_to_min"] == 60] == [1]
+    assert {one["occupied"] for one in told["heat"]} == {0.5}
+    table = operator.get(f"{BASE}/parking-usage/platz/table.csv")
+    assert table.text.splitlines()[0].startswith("at,zone,kind,bays,occupied_percent")
+    assert "B1" not in table.text
+    assert operator.get(f"{BASE}/parking-usage/nirgends").status_code == 404
+    assert operator.get(f"{BASE}/parking-usage/platz", params={"first": "2020-01-01"}).status_code == 422
 
 
 def test_a_doubt_is_settled_with_what_was_found_out(operator: TestClient, town: TenantStore, clock: ManualClock) -> None:

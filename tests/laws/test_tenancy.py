@@ -61,7 +61,8 @@ HEAD = "asset,kind,name,latitude,longitude,zone,circuit,dev_eui,model,power_w,li
 PUBLIC = {"/api/v1/openapi.json", "/static/{path:path}"}  # routes that are no handlers of ours
 BODIES: dict[str, object] = {
     "acts": {"deed": "note", "text": "x"}, "channels": {"name": "x", "address": "a@example.org"},
-    "override": {"level": 40, "minutes": 60}, "blocked": {"blocked": True}, "config": {"fallback_level": 50},
+    "override": {"level": 40, "minutes": 60}, "close": {"outcome": "x"}, "parking-sites": {}, "parking-town": {},
+    "blocks": {"zone": "SECRET-platz", "end": "2026-03-03T00:00:00Z", "reason": "x"}, "config": {"fallback_level": 50},
     "programs": {"name": "x", "on": {"at": {"anchor": "sunset"}, "level": 90}, "off": {"at": {"anchor": "sunrise"}, "level": 0}},
     "calendars": {"name": "x", "default": "ganznacht"}, "assignments": {"target": "zone:SECRET-zone", "calendar": "ganznacht"},
     "circuits": {"name": "x"}, "groups": {"name": "x", "members": ["SECRET-L1"]},
@@ -209,7 +210,10 @@ def _fill(path: str, world: World, tenant: str) -> str:
         parts["id"] = world.alarm
     if "/incidents/" in path or "/channels/" in path:
         parts["id"] = "SECRET-fault" if "/incidents/" in path else "SECRET-channel"
-    parts |= {"incident": "SECRET-fault", "channel": "SECRET-channel"}
+    if "/blocks/" in path or "/doubts/" in path:
+        parts["id"] = "SECRET-block" if "/blocks/" in path else "SECRET-doubt"
+    parts |= {"incident": "SECRET-fault", "channel": "SECRET-channel", "closure": "SECRET-block", "doubt": "SECRET-doubt",
+              "site": "x"}
     return re.sub(r"\{(\w+)(?::\w+)?\}", lambda match: parts.get(match[1], "SECRET-L1"), path)
 
 
