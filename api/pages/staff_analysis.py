@@ -12,7 +12,7 @@ from api import analysis
 from api.analysis import Analysis, Period, Step
 from api.deps import Acting, Here, Now, ParkingOperating
 from api.exporting import streamed
-from api.i18n import explain, language_of, translate
+from api.i18n import explain, language_of, ngettext, translate
 from api.pages import bay_words
 from api.pages.addresses import Pairs, address, paths
 from api.pages.contexts import Link, Option, Page, Problem
@@ -204,7 +204,7 @@ def _presets(language: str, town: TenantStore, asked: _Asked, at: datetime) -> l
 
     def to(days: int) -> Link:
         period = Period(today - timedelta(days=days - 1), today)
-        return Link(translate(language, _("{n} days"), n=days),
+        return Link(ngettext(language, _("{n} day"), _("{n} days"), days),
                     address(language, "staff-analysis", _Asked(asked.zone, asked.kind, period).query(), tenant=town.tenant.id),
                     period == asked.period)
 
