@@ -11,11 +11,11 @@ from starlette.concurrency import run_in_threadpool
 
 from api import history, problems
 from api.deps import Platform, public_scope
+from api.kept import Kept
 from api.limits import RunLimiter, SignInLimiter
 from api.live import Hub
 from api.pages.public_doubts import DoubtLimiter
 from api.pages.routes import mount_static, page_routes
-from api.past_quarters import PastQuarters
 from api.problems import Problem
 from api.public_view import PublicTowns
 from api.quick import Quick, keepable
@@ -94,7 +94,7 @@ def create_app(store: Store, log: LocalLog, clock: Clock, settings: Settings, sa
     app.state.limiter, app.state.metrics, app.state.hub = SignInLimiter(), metrics, hub
     app.state.runs = RunLimiter()
     app.state.public_towns, app.state.doubts = PublicTowns(settings.parking), DoubtLimiter()
-    app.state.past_quarters = PastQuarters(settings.parking)
+    app.state.kept = Kept(settings.parking)
     app.add_middleware(Shell, metrics=metrics, secure=settings.api.https,
                        max_upload=settings.api.max_body_mb * 2**20)
     problems.install(app)

@@ -97,7 +97,8 @@ def _datastreams(seen: ParkingSeen, zone: PublicZone) -> Iterable[Entity]:
 def _stream(zone: PublicZone, part: str, name: str, kind: str, unit: Mapping[str, Any], observed: str) -> Entity:
     body = {"name": f"{zone.name}: {name}", "description": name, "observationType": _OM + kind, "unitOfMeasurement": unit,
             "observedArea": _geometry(zone), "properties": {"zone": zone.zone, "part": part}}
-    links = {"Thing": (zone.zone,), "Sensor": ("bay-sensors",), "ObservedProperty": (observed,)}
+    links = {"Thing": (zone.zone,), "Sensor": ("bay-sensors",), "ObservedProperty": (observed,),
+             "FeatureOfInterest": (zone.zone,)}
     return Entity(f"{zone.zone}.{part}", body, links)
 
 

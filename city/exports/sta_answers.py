@@ -39,7 +39,8 @@ Window = tuple[datetime | None, datetime | None]
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """`links`: by the name of a relation, the ids of what it leads to, where they are kept on this side."""
+    """`links`: by the name of a relation, the ids of what it leads to, where they are kept on this side; of a datastream also
+    the feature of interest of its observations."""
 
     id: str
     body: Mapping[str, Any]
@@ -83,9 +84,18 @@ class Model:
             return []
         if target == "Observations":
             streams = {entity.id} if name == "Datastreams" else {
-                one.id for one in self.sets["Datastreams"].values() if one.body.get("properties", {}).get("zone") == entity.id}
+                one.id for one in self.sets["Datastreams"].values() if entity.id in one.links["FeatureOfInterest"]}
             return self.observe(frozenset(streams), window)
         return [one for one in self.sets.get(target, {}).values() if entity.id in one.links.get(back, ())]
+
+
+def joined(one: Model, other: Model) -> Model:
+    """What is in either, at the address of the first. Their ids must not be the same, but where the entities are."""
+    def observe(wanted: frozenset[str] | None, window: Window) -> Sequence[Entity]:
+        found = [*one.observe(wanted, window), *other.observe(wanted, window)]
+        return sorted(found, key=lambda entity: str(entity.body["resultTime"]), reverse=True)
+
+    return Model(one.base, {name: {**one.sets.get(name, {}), **other.sets.get(name, {})} for name in RELATIONS}, observe)
 
 
 def root(model: Model, settings: Mapping[str, object]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from rdflib import Graph
 from rdflib.compare import isomorphic
 
+from api import auth
 from api.routes.catalogue import OFFERS
 from city.bays import BayEvent
 from city.clock import ManualClock
@@ -21,8 +22,8 @@ from city.parking_facts import BayFact, Count, Quarter, ZoneFact
 from city.parking_places import ParkingSite, TownParking
 from city.readings import to_ns
 from city.store.port_parking import ParkingFound
-from city.store.ports import Store, TenantStore
-from tests.api.conftest import NIGHT
+from city.store.ports import Role, Store, TenantStore
+from tests.api.conftest import NIGHT, says
 
 ROOT = "/opendata/alt"
 ADDRESSES = ["/datex2/v2.3/parking-table.xml", "/datex2/v2.3/parking-status.xml", "/ngsi-ld/v1/entities?type=OnStreetParking",
@@ -145,3 +146,27 @@ def test_addresses_in_an_answer_are_those_the_caller_used_and_a_forged_host_is_n
     told = [anonymous.get(f"{ROOT}/sta/v1.1", headers={"Host": host}).text for host in hosts]
     assert "http://parken.example/opendata/alt/sta/v1.1/Things" in told[0]
     assert not any("script" in text or "@z" in text for text in told)
+
+
+@pytest.mark.usefixtures("public")
+def test_lamps_are_told_by_zone_to_everybody_and_singly_to_those_who_may_see_them(
+        anonymous: TestClient, app: FastAPI, store: Store, town: TenantStore) -> None:
+    for lamp in ("L1", "L2"):
+        says(store, town, lamp, NIGHT, level=40.0)
+    open_things = anonymous.get(f"{ROOT}/sta/v1.1/Things").text
+    assert "L1" not in open_things  # and the zone's four lamps are too few to be told together
+    assert "light:" not in open_things
+    staff = "/api/v1/tenants/alt/sta/v1.1"
+    for address in (staff, f"{staff}/Things"):
+        assert anonymous.get(address).status_code == 401
+    text, kept = auth.new_token(name="t", role=Role.VIEWER, tenant=TenantId("alt"), now=NIGHT)
+    store.put_token(kept)
+    viewer = TestClient(app, headers={"Authorization": f"Bearer {text}"})
+    answer = viewer.get(f"{staff}/Things('lamp:L1')?$expand=Datastreams/Observations")
+    assert "Access-Control-Allow-Origin" not in answer.headers
+    assert "private" in answer.headers["Cache-Control"]
+    assert [one["result"] for stream in answer.json()["Datastreams"] for one in stream["Observations"]] == [40.0]
+    assert answer.json()["@iot.selfLink"].endswith(f"{staff}/Things('lamp:L1')")
+    assert viewer.get(f"{staff}/Things('platz')").status_code == 200
+    assert viewer.get(f"{staff}/Things?$filter=(").status_code == 400
+    assert viewer.get("/api/v1/tenants/neu/sta/v1.1/Things").status_code == 404

@@ -12,11 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from city.errors import CityError, Invalid, NotFound, Unsupported
-from city.exports import sensorthings, sta_answers, sta_query
-from city.ids import ZoneId
+from city.exports import sensorthings, sta_answers, sta_lighting, sta_query
+from city.ids import AssetId, ZoneId
 from city.parking_places import TownParking
+from city.places import Zone
 from city.public_parking import PublicQuarter
-from tests.exports.parking import DISABLED, NOTHING, NOW, NUMBER, RANGE, RESIDENT, WORD, seen, zone
+from tests.exports.parking import DISABLED, NOTHING, NOW, NUMBER, RANGE, RESIDENT, TENANT, WORD, seen, zone
+from tests.exports.town import lamp
+from tests.exports.town import seen as lamp_seen
 
 BASE = "https://data.example/sta/v1.1"
 START = NOW - timedelta(days=1)
@@ -166,7 +169,8 @@ def test_what_is_not_there_is_not_found(path: str) -> None:
     ({"resultFormat": "dataArray"}, Unsupported), ({"filter": "name eq"}, Invalid), ({"filter": "(" * 200}, Invalid),
     ({"filter": "not " * 100 + "true"}, Invalid), ({"filter": "name eq 'x' or"}, Invalid),
     ({"filter": "__import__('os')"}, Invalid),
-    ({"filter": "Datastreams/name eq 'x'"}, Invalid), ({"top": "-1"}, Invalid), ({"top": "²"}, Invalid), ({"skip": "9999999"}, Invalid),
+    ({"filter": "Datastreams/name eq 'x'"}, Invalid), ({"top": "-1"}, Invalid), ({"top": "²"}, Invalid),
+    ({"skip": "9999999"}, Invalid),
     ({"count": "yes"}, Invalid), ({"orderby": "name; drop"}, Invalid), ({"orderby": "a,b,c,d,e,f"}, Invalid),
     ({"select": "a b"}, Invalid), ({"expand": "Nothing"}, Invalid), ({"expand": "Datastreams($top=x)"}, Invalid),
     ({"expand": "Datastreams/Thing/Datastreams/Thing/Datastreams"}, Unsupported), ({"filter": "x" * 1001}, Invalid)])
@@ -201,3 +205,45 @@ WORDS = st.lists(st.sampled_from(["name", "eq", "and", "or", "not", "(", ")", "'
 def test_any_words_of_the_grammar_are_read_or_refused(words: list[str]) -> None:
     with suppress(Invalid, Unsupported):
         ask("Observations", filter=" ".join(words), top="5")
+
+
+# --- lamps ------------------------------------------------------------------------------------------------------------
+
+
+def lights(count: int, spoken: int, level: float = 40.0) -> list[sta_lighting.ZoneLight]:
+    lamps = [replace(lamp(n), id=AssetId(f"L{n}")) for n in range(count)]
+    levels = {AssetId(f"L{n}"): (0.0 if n == 0 else level, NOW) for n in range(spoken)}
+    return sta_lighting.zone_lights([Zone(lamps[0].tenant, lamps[0].zone, "Am Markt")], lamps, levels, NOW)
+
+
+def lit(path: str, light: list[sta_lighting.ZoneLight]) -> Any:
+    model = sta_answers.joined(sensorthings.model(TOWN, BASE, PAST), sta_lighting.of_zones(light, BASE))
+    return sta_answers.answer(model, path, sta_query.parse([], NOW))
+
+
+def test_a_zone_of_lamps_tells_its_mean_level_and_how_many_burn() -> None:
+    light = lights(5, 4)
+    assert lit("Datastreams('light:markt.level')/Observations", light)["value"][0]["result"] == 30.0
+    burning = lit("Datastreams('light:markt.lit')/Observations", light)["value"][0]
+    assert (burning["result"], burning["parameters"]) == (3, {"lamps": 5, "known": 4})
+    assert lit("FeaturesOfInterest('light:markt')/Observations", light)["value"]
+    assert lit("Things", light)["value"][-1]["@iot.id"] == "light:markt"
+
+
+def test_few_lamps_are_no_thing_and_many_that_are_silent_have_no_observation() -> None:
+    with pytest.raises(NotFound):
+        lit("Things('light:markt')", lights(4, 4))
+    assert lit("Datastreams('light:markt.level')/Observations", lights(5, 2))["value"] == []
+    late = sta_lighting.zone_lights([Zone(TENANT.id, ZoneId("markt"), "x")], [lamp(n) for n in range(6)],
+                                    {lamp(n).id: (50.0, NOW - timedelta(days=2)) for n in range(6)}, NOW)
+    assert lit("Datastreams('light:markt.level')/Observations", late)["value"] == []
+
+
+def test_a_single_lamp_is_a_thing_with_what_it_last_said() -> None:
+    model = sta_lighting.of_lamps([lamp_seen(1, level=60.0, power=18.0)], BASE)
+    answer = sta_answers.answer(model, "Things", sta_query.parse([("$expand", "Datastreams/Observations,Locations")], NOW))
+    assert isinstance(answer, dict)
+    thing, = answer["value"]
+    results = {one["@iot.id"]: [said["result"] for said in one["Observations"]] for one in thing["Datastreams"]}
+    assert sorted(results.values()) == [[], [18.0], [60.0]]
+    assert thing["Locations"][0]["location"]["type"] == "Point"
