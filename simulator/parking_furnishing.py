@@ -30,10 +30,9 @@ SHOPPING = "Mo-Fr 08:00-18:00; Sa 08:00-14:00; PH off"
 OFFICE = "Mo-Fr 08:00-17:00; PH off"
 EVERYBODY = (SiteRule(),)
 RULES: dict[Habit, tuple[SiteRule, ...]] = {
-    "city": (SiteRule(hours=SHOPPING, max_stay_min=120, fee=True), SiteRule(hours="24/7")),
+    "city": (SiteRule(hours=SHOPPING, max_stay_min=120, fee=True),),  # outside of these hours no rule holds: it is free
     "commuter": EVERYBODY,
-    "resident": (SiteRule(hours=OFFICE, max_stay_min=120, disc=True), SiteRule(hours="24/7"),
-                 SiteRule(Restriction.RESIDENT.value, "24/7")),
+    "resident": (SiteRule(hours=OFFICE, max_stay_min=120, disc=True), SiteRule(Restriction.RESIDENT.value, OFFICE)),
 }
 FEE, FEE_EN = "0,50 € je halbe Stunde, die ersten 30 Minuten frei", "€0.50 per half hour, the first 30 minutes are free"
 
