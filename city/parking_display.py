@@ -107,7 +107,7 @@ def _beyond(counted: Count, shown: Word, rules: ZoneRules) -> bool:
 
 
 def _class(free: int, total: int, rules: ZoneRules) -> Word:
-    if free <= rules.full_up_to:
+    if free <= (rules.full_up_to if total >= rules.least_bays else 0):  # one of two for the disabled is not "full"
         return Word.FULL
     return Word.MANY if free > rules.many * total else Word.FEW
 

@@ -49,6 +49,11 @@ def test_the_class_of_a_count(free, word):
     assert word_of(Count(24, free, 24 - free, ""), RULES) is word
 
 
+def test_one_free_bay_of_two_for_the_disabled_is_not_called_full():
+    assert word_of(Count(2, 1, 1, ""), RULES) is Word.MANY
+    assert word_of(Count(2, 0, 2, ""), RULES) is Word.FULL
+
+
 def test_too_little_known_has_no_class():
     assert word_of(Count(10, 5, 0, ""), RULES) is Word.NO_DATA
     assert word_of(Count(0, 0, 0, ""), RULES) is Word.NO_DATA
