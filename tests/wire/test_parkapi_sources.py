@@ -28,6 +28,7 @@ from tests.exports.parkapi_town import RING, SAID, SITE, SOURCE, bay, bay_fact, 
 
 pytestmark = pytest.mark.wire
 KINDS = ["", "disabled", "charging", "resident"]
+NAMES = ("python3.12", "python3.13", "python3.14")
 WANTED = "parkapi-sources>=0.38,<1"
 JUDGE = """
 import json, sys
@@ -50,7 +51,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A Python that has parkapi-sources."""
     if named := os.environ.get("STADTFUNK_PARKAPI_PYTHON"):
         return named
-    newer = next((found for minor in (12, 13, 14) if (found := _works(f"python3.{minor}"))), None)
+    newer = next(filter(None, map(_works, (*NAMES, *_of_pyenv()))), None)
     if newer is None:
         pytest.skip("no Python 3.12 or newer here")
     home: Path = tmp_path_factory.mktemp("parkapi") / "env"
@@ -68,6 +69,12 @@ def _works(name: str) -> str | None:
     path = shutil.which(name)
     ran = path and subprocess.run([path, "-c", "import venv"], capture_output=True, check=False, timeout=60)
     return path if ran and ran.returncode == 0 else None
+
+
+def _of_pyenv() -> list[str]:
+    """Those that pyenv has but does not put on the path."""
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    return sorted(str(found) for found in root.glob("versions/3.1[2-9]*/bin/python"))
 
 
 def judged(python: str, items: list[tuple[str, dict[str, Any]]]) -> list[str]:
