@@ -73,6 +73,7 @@ class Town:
     def __init__(self, kept: Kept, rules: Rules, zone_rules: ZoneRules, *, doubtful: float = 0.03) -> None:
         """`doubtful`: the chance that a bay has changed while nobody could hear it, above which it is not known."""
         self.kept, self.rules, self._zone_rules, self._doubtful = kept, rules, zone_rules, doubtful
+        self.changed: dict[AssetId, int] = {}  # since when (ns) what is booked of a bay must be booked again
         self._bays: dict[AssetId, ParkingBay] = {}
         self._zones: dict[ZoneId, list[ParkingBay]] = {}  # by the zone that they are counted in
         self._counted_in: Mapping[ZoneId, ZoneId] = {}
@@ -125,15 +126,17 @@ class Town:
             since_ns = memory.track.since_ns
             if asset not in late and not memory.take(event, self.rules):
                 late.add(asset)
+            if event.at_ns < self.kept.booked_ns:
+                self.changed[asset] = min(self.changed.get(asset, event.at_ns), since_ns or event.at_ns)
             self._heat(asset, event.at_ns)
             if memory.track.since_ns != since_ns:
                 self.kept.changes.setdefault(self._zone_of(self._bays[asset]), Rates()).add(event.at_ns)
         return late
 
-    def again(self, asset: AssetId, events: Iterable[BayEvent]) -> int:
-        """Something has come late, and these are all events since the bay's `since_ns`; returns from when on (ns) its spans may
-        be others than before."""
-        return self.memory(asset).again(events, self.rules)
+    def again(self, asset: AssetId, events: Iterable[BayEvent]) -> None:
+        """Something has come late, and these are all events since the bay's `since_ns`."""
+        since_ns = self.memory(asset).again(events, self.rules)
+        self.changed[asset] = min(self.changed.get(asset, since_ns), since_ns)
 
     def memory(self, asset: AssetId) -> BayMemory:
         """What is remembered of a bay."""

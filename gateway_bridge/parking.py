@@ -250,7 +250,7 @@ class ParkingCounter:
         store = self._store.tenant(tenant)
         for asset in late:
             start = max(town.town.memory(asset).since_ns, to_ns(now - timedelta(days=self._settings.raw_days)))
-            town.books.changed(asset, town.town.again(asset, store.bay_events(asset, from_ns(start), now + AHEAD)))
+            town.town.again(asset, store.bay_events(asset, from_ns(start), now + AHEAD))
         if len(new) > len(town.devices) // 2:  # as after a start
             town.full = None
         before = from_ns(town.town.kept.read_ns) - LONG_OVERLAP - OVERLAP

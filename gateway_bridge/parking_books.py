@@ -35,7 +35,6 @@ class Books:
     def __init__(self, store: Store, tenant: Tenant, settings: Parking) -> None:
         self._store, self._tenant = store, tenant
         self._study = Study(store, tenant, settings)
-        self._changed: dict[AssetId, int] = {}
 
     @property
     def suspects(self) -> frozenset[AssetId]:
@@ -48,10 +47,6 @@ class Books:
         town.kept.booked_ns = _floor(min(max(since_ns, now_ns - KEEP_NS), now_ns))
         town.kept.stayed_ns = town.kept.booked_ns
 
-    def changed(self, bay: AssetId, since_ns: int) -> None:
-        """Something came late: what is booked of this bay since then is booked again."""
-        self._changed[bay] = min(self._changed.get(bay, since_ns), since_ns)
-
     def book(self, town: Town, now: datetime) -> ParkingFound:
         """What is due after a full look."""
         days, errors = self._study.some(town, now)
@@ -59,14 +54,14 @@ class Books:
             self.begin(town, to_ns(now), now)
         until_ns = _floor(to_ns(now) - SLACK_NS)
         new = until_ns > town.kept.booked_ns
-        if not new and not self._changed:
+        if not new and not town.changed:
             return ParkingFound(days=days, errors=errors)
         made = list(self._quarters(town, now, max(until_ns, town.kept.booked_ns)))
-        left = self._stays(town, now) if new else []
+        left = self._stays(town, now)
         foretold = [one for zone in town.zones() for one in self._forecast(town, zone, now)] if new else []
         true = self._came_true(made)
         town.kept.booked_ns = max(until_ns, town.kept.booked_ns)
-        self._changed.clear()
+        town.changed.clear()
         return ParkingFound(quarters=made, stays=left, days=days, forecasts=[*true, *foretold], errors=errors)
 
     # -- quarters and stays
@@ -74,7 +69,7 @@ class Books:
     def _quarters(self, town: Town, now: datetime, until_ns: int) -> Iterable[Quarter]:
         earliest = _floor(to_ns(now) - KEEP_NS)
         for zone, bays in town.zones().items():
-            late = [self._changed[bay.id] for bay in bays if bay.id in self._changed]
+            late = [town.changed[bay.id] for bay in bays if bay.id in town.changed]
             first = max(min([town.kept.booked_ns, *map(_floor, late)]), earliest)
             for kind in {bay.restriction for bay in bays} if first < until_ns else ():
                 yield from self._zone_quarters(town, zone, kind, first, until_ns, now)
@@ -92,16 +87,19 @@ class Books:
         return memory.cut([*found, *spans_until(memory.track, now_ns, town.rules, memory.beat)], now_ns)
 
     def _stays(self, town: Town, now: datetime) -> list[Stay]:
-        """Those that ended more than an hour ago and are not booked."""
-        since, until = town.kept.stayed_ns, _floor(to_ns(now) - STAYS_AFTER_NS)
-        if until <= since:
-            return []
+        """Those that ended more than an hour ago and are not booked; those of a bay of which something came late again, in the
+        place of what was booked."""
+        earliest, booked = to_ns(now) - KEEP_NS, town.kept.stayed_ns
+        until = max(_floor(to_ns(now) - STAYS_AFTER_NS), booked)
+        key, found = self._keys(town), list[Stay]()
+        for zone, bays in town.zones().items():
+            for bay in bays:
+                since = max(min(booked, town.changed.get(bay.id, booked)), earliest)
+                if since < until:
+                    mine = stays(zone, bay.restriction.value, bay.id, self._spans(town, bay, now, since), town.rules, key)
+                    found += [one for one in mine if since <= to_ns(one.ended) < until]
         town.kept.stayed_ns = until
-        since = max(since, to_ns(now) - KEEP_NS)
-        key = self._keys(town)
-        return [one for zone, bays in town.zones().items() for bay in bays
-                for one in stays(zone, bay.restriction.value, bay.id, self._spans(town, bay, now, since), town.rules, key)
-                if since <= to_ns(one.ended) < until]
+        return found
 
     def _keys(self, town: Town) -> Callable[[date], bytes]:
         """The secret of a day, which is forgotten after two more."""
