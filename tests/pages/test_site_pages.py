@@ -43,7 +43,7 @@ async def test_a_zone_s_rules_are_typed_and_told_in_the_list(world: World, chief
     assert kept.rules == (SiteRule("", "Mo-Su 08:00-20:00", 120, disc=True),)
     assert (kept.address, kept.public, len(kept.area)) == ("Am Platz 1", True, 4)
     text = (await chief.get(f"{RULES}?saved=platz")).text
-    assert "bis 20:00 höchstens 2 Std. mit Parkscheibe · ab 20:00 frei" in text
+    assert "bis 20:00 höchstens 2 Std. mit Parkscheibe</span>" in text
     assert "Gespeichert." in text
     form = (await chief.get(SITE)).text
     assert 'value="Mo-Su 08:00-20:00"' in form
