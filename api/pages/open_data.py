@@ -28,16 +28,16 @@ def _(text: str) -> str:
 
 # (path below the town's open data, its format's name, what for); those that are not served are left out
 OFFERS = (
-    ("parkapi/api/public/v3/parking-sites", "ParkAPI v3 (JSON)",
+    ("parkapi/api/public/v3/parking-sites", "ParkAPI v3 sites (JSON)",
      _("zones, with filters and pages: for apps and for MobiData BW")),
-    ("parkapi/api/public/v3/parking-spots", "ParkAPI v3 (JSON)",
+    ("parkapi/api/public/v3/parking-spots", "ParkAPI v3 spots (JSON)",
      _("bays for the disabled and for charging, where the town tells them")),
     ("parkapi/api/public/v1/{tenant}", "ParkAPI v1 (JSON)", _("the same zones for older apps")),
-    ("zones.geojson", "GeoJSON", _("zones for maps")),
-    ("zones.csv", "CSV", _("zones for a spreadsheet; with ?variant=de as a German one opens it")),
-    ("history.csv", "CSV", _("the last week hour by hour; with ?step=15min in quarters of an hour")),
-    ("datex2/v2.3/parking-table.xml", "DATEX II v2.3 (XML)", _("which zones there are: for the national access point")),
-    ("datex2/v2.3/parking-status.xml", "DATEX II v2.3 (XML)", _("how full they are: for the national access point")),
+    ("zones.geojson", "zones.geojson", _("zones for maps")),
+    ("zones.csv", "zones.csv", _("zones for a spreadsheet; with ?variant=de as a German one opens it")),
+    ("history.csv", "history.csv", _("the last week hour by hour; with ?step=15min in quarters of an hour")),
+    ("datex2/v2.3/parking-table.xml", "DATEX II v2.3 table (XML)", _("which zones there are: for the national access point")),
+    ("datex2/v2.3/parking-status.xml", "DATEX II v2.3 status (XML)", _("how full they are: for the national access point")),
     ("ngsi-ld/v1/entities?type=OnStreetParking", "FIWARE (NGSI-LD)", _("zones for context brokers")),
     ("sta/v1.1", "OGC SensorThings 1.1", _("zones as things with datastreams")),
     ("catalogue.rdf", "DCAT-AP.de (RDF/XML)", _("the record for data catalogues such as GovData")),
