@@ -23,7 +23,7 @@ from api.pages.public_inline import sealed
 from api.pages.public_parking import limits, town_page
 from api.pages.render import PageRoute, back, html
 from api.public_view import PublicTown, PublicTowns, Telling, public_forecasts, public_history
-from city.errors import Refused
+from city.errors import Refused, TooOften
 from city.lighting import BERLIN
 from city.parking_places import ParkingSite, PermitZone, SiteRule
 from city.parking_rules import InForce
@@ -71,7 +71,8 @@ def doubt(request: Request, town: Public, at: Now, telling: Telling, zone: str, 
             town.add_doubt(said)
     except Refused as error:
         problem = Problem(error.field or "what", explain(language, error))
-        return sealed(html(request, _page(request, town, telling, seen, zone, problems=(problem,), typed=text), status=422))
+        status = 429 if isinstance(error, TooOften) else 422
+        return sealed(html(request, _page(request, town, telling, seen, zone, problems=(problem,), typed=text), status=status))
     query = [("thanks", "1")]
     return back(address(language, "parking-zone", query, tenant=town.tenant.id, zone=zone) + "#feedback")
 
