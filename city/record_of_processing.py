@@ -162,7 +162,7 @@ def _occupancy(settings: Settings) -> Activity:
 def _raw_elsewhere(settings: Settings) -> Iterator[Text]:
     yield kept(
         Text("Dieselben Meldungen im lokalen Log der Bridge", "The same messages in the bridge's local log"),
-        settings.log.keep_days,
+        settings.parking.raw_days,
     )
     if settings.influx.url:
         yield kept(Text("Dieselben Messwerte in InfluxDB", "The same readings in InfluxDB"), settings.influx.readings_days)

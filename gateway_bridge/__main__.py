@@ -38,7 +38,7 @@ async def _run(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     store = await asyncio.to_thread(open_store, settings.database.url.reveal())
     try:
-        log = await asyncio.to_thread(open_log, settings.log)
+        log = await asyncio.to_thread(open_log, settings.log, bay_days=settings.parking.raw_days)
         link = connect(settings.mqtt, had_session=log.head() > 0)
         _settle_down()
         try:

@@ -144,7 +144,7 @@ async def _run(options: Options, settings: Settings, console: Console) -> None:
     system = SystemClock()
     clock: Clock = system if options.speed == 1 else ScaledClock(system.now(), options.speed)
     store = open_store(settings.database.url.reveal())
-    log = open_log(settings.log)
+    log = open_log(settings.log, bay_days=settings.parking.raw_days)
     try:
         scenarios = [_registered(store, scenario, clock.now(), options) for scenario in _scenarios(options)]
         known = _heard([store.tenant(scenario.tenant.id) for scenario in scenarios]) > 0  # kept data: its past is told already

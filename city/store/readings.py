@@ -24,6 +24,7 @@ from city.store import chunks, ledger, opening_log, packing
 from city.store.appending import LAST_NS, SEGMENT_BYTES, Writer
 from city.store.days import DAY_NS
 from city.store.disk import Disk
+from city.store.forgetting import NOBODY, Forgetting
 from city.store.ledger import FILE
 from city.store.local_queries import answer
 from city.store.opening_log import Start, locked
@@ -39,16 +40,18 @@ READERS = 8  # connections to the ledger that are kept open for reading
 LOOK_EVERY = 2**24  # bytes written between two looks at the space that is left
 
 
-def open_log(settings: Log) -> "LocalLog":
-    """The log as it is set. Raises StoreDown."""
-    return LocalLog(Path(settings.directory), keep_days=settings.keep_days, keep_gb=settings.keep_gb, free_gb=settings.free_gb)
+def open_log(settings: Log, *, bay_days: int = 0) -> "LocalLog":
+    """The log as it is set. `bay_days`: see LocalLog; only the process that appends has to know it. Raises StoreDown."""
+    return LocalLog(Path(settings.directory), keep_days=settings.keep_days, keep_gb=settings.keep_gb, free_gb=settings.free_gb,
+                    bay_days=bay_days)
 
 
 class LocalLog:
     """A ReadingLog in `directory`, of the newest `keep_days` days that have entries, of at most `keep_gb` (0: any), and
-    dropping the oldest before less than `free_gb` are free on its disk. Any thread may use it."""
+    dropping the oldest before less than `free_gb` are free on its disk. What bays' sensors have said is forgotten `bay_days`
+    after it came (0: with the rest). Any thread may use it."""
 
-    def __init__(self, directory: Path, *, keep_days: int = 400, keep_gb: float = 0.0, free_gb: float = 0.0,
+    def __init__(self, directory: Path, *, keep_days: int = 400, keep_gb: float = 0.0, free_gb: float = 0.0, bay_days: int = 0,
                  file_bytes: int = SEGMENT_BYTES, disk: Disk | None = None) -> None:
         """Raises StoreDown where the directory cannot be written. What is damaged is set aside, and said (see status)."""
         if keep_days < 1:
@@ -63,7 +66,8 @@ class LocalLog:
         self._quarantine = Quarantine(directory, self._disk)
         self._journal = Journal(directory, self._quarantine.damage)
         self._upkeep = Upkeep(directory, Limits(keep_days, keep_gb * GB, free_gb * GB), self._journal, self._quarantine,
-                              self._disk, sinks=self._sinks, dropped=self._dropped)
+                              self._disk, sinks=self._sinks, dropped=self._dropped, ending=lambda: self._closed,
+                              forgetting=Forgetting(directory, self._disk, self._journal, self._bays, bay_days))
         self._work: ThreadPoolExecutor | None = None
         self._since_upkeep = [0, 0]  # entries, bytes
         with errors(directory):
@@ -121,10 +125,16 @@ class LocalLog:
 
     def rows(self, cursor: int, limit: int) -> list[Row]:
         """(position, time in ns, tag, number of the place, body) from the first position above `cursor`, in order of
-        arrival; see city.store.packing for numbers and bodies."""
+        arrival; see city.store.packing for numbers and bodies. Empty only where there is none: what was forgotten is passed
+        over."""
         self._check_open()
         with errors(self._directory):
-            return self._journal.rows(cursor, limit)
+            while found := self._journal.rows(cursor, limit):
+                rows = [row for row in found if row[3] != NOBODY]
+                if rows:
+                    return rows
+                cursor = found[-1][0]
+        return []
 
     def means(self) -> packing.Meanings:
         """What the numbers in rows stand for: at least those of all rows that were read before the call."""
@@ -138,7 +148,8 @@ class LocalLog:
         self._check_open()
         with errors(self._directory):
             for position, at_ns, _, place, body in self._journal.scan(places, first_ns, last_ns):
-                yield position, at_ns, place, body
+                if place != NOBODY:
+                    yield position, at_ns, place, body
 
     def oldest_ns(self) -> int:
         """No entry of the days that are kept is older than this; 0 where nothing is known."""
@@ -270,6 +281,9 @@ class LocalLog:
     def _sinks(self) -> list[tuple[str, int]]:
         with self._turn:
             return self._ledger.execute("SELECT sink, position FROM cursors").fetchall()
+
+    def _bays(self) -> set[int]:
+        return {number for number, place in self.means().places.items() if place.kind == "bay"}
 
     def _dropped(self, last: int) -> None:
         with self._turn:

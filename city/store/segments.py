@@ -175,7 +175,7 @@ class Journal:
                         body = os.pread(file, size, byte)
                         if crc32(body) == check:
                             yield position, at_ns, tag, place, body
-                        else:
+                        elif any(body):  # zeros: it was forgotten after the index was read (city.store.forgetting)
                             self._on_damage(Damage(segment.path, byte, byte + size, position, 1))
             except FileNotFoundError:  # dropped meanwhile
                 continue

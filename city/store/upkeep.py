@@ -10,9 +10,11 @@ from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 
+from city.errors import StoreDown
 from city.store import chunks, frames
 from city.store.appending import remove
 from city.store.disk import Disk
+from city.store.forgetting import Forgetting
 from city.store.frames import Frame
 from city.store.quarantine import Quarantine
 from city.store.segments import DIRECTORY, Journal, opened, parse
@@ -33,13 +35,15 @@ class Limits:
 
 
 class Upkeep:
-    """Of the log in `directory`. `dropped` is told the last position of a file before it is dropped."""
+    """Of the log in `directory`. `dropped` is told the last position of a file before it is dropped; `ending` says whether
+    the process wants to end, so that long work is left for the next one."""
 
     def __init__(self, directory: Path, limits: Limits, journal: Journal, quarantine: Quarantine, disk: Disk, *,
-                 sinks: Sinks, dropped: Callable[[int], None]) -> None:
+                 sinks: Sinks, dropped: Callable[[int], None], forgetting: Forgetting, ending: Callable[[], bool]) -> None:
         self._directory, self._limits, self._disk = directory / DIRECTORY, limits, disk
         self._journal, self._quarantine = journal, quarantine
         self._sinks, self._note_dropped = sinks, dropped
+        self._forgetting, self._ending = forgetting, ending
         self._turn = Lock()
         self._indexed: dict[Path, tuple[int, int]] = {}  # byte of the file up to which there is an index, and its bytes
         self.dropped_unshipped = 0
@@ -51,7 +55,8 @@ class Upkeep:
                 self._mend()
                 self._index()
             self.make_room()
-        except (OSError, sqlite3.Error) as error:
+            self._forget()
+        except (OSError, sqlite3.Error, StoreDown) as error:
             _log.warning("The local log's upkeep: %s", error)
 
     def make_room(self) -> bool:
@@ -97,6 +102,16 @@ class Upkeep:
         remove((path, path.with_suffix(".idx")))
         self._indexed.pop(path, None)
         self._journal.forget(path)
+
+    def _forget(self) -> None:
+        """A file at a time; others may have the turn in between."""
+        while not self._ending():
+            with self._turn:
+                due = self._forgetting.due(sorted(self._directory.glob("*.log")))
+                if not due:
+                    return
+                if self._forgetting.forget(due[0]):
+                    self._indexed.pop(due[0], None)
 
     def _mend(self) -> None:
         """Put what is whole of damaged files in their place; the newest is mended at the next start."""

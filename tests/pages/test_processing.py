@@ -83,9 +83,9 @@ def test_other_settings_make_another_record(world):
                           for one in activity.kept)
 
     longer = Settings(parking=replace(Parking(), raw_days=14, quarter_days=0), log=replace(Log(), keep_days=100))
-    assert "14 Tage" in kept(longer)
+    assert "lokalen Log der Bridge: 14 Tage" in kept(longer)
     assert "Zone und Viertelstunde (ohne Personenbezug): ohne Frist" in kept(longer)
-    assert "lokalen Log: 100 Tage" in kept(longer)
+    assert "Leuchten im lokalen Log: 100 Tage" in kept(longer)
     assert "InfluxDB" not in kept(longer)
     assert "InfluxDB" in kept(replace(longer, influx=replace(Influx(), url="http://127.0.0.1:8086")))
 
