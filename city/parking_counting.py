@@ -7,6 +7,7 @@ something are looked at then; all of them once a minute, because time alone chan
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from heapq import heappop, heappush
 
 import msgspec
 
@@ -25,7 +26,6 @@ KEEP_NS = 8 * 3600 * NS  # spans are kept for so long, so that quarters can be b
 TREND_NS, TREND_LEAST_NS = 30 * 60 * NS, 20 * 60 * NS
 TREND_SHARE, TREND_LEAST = 0.08, 2
 MANY_CHANGES = 1.0  # a bay and hour, where nothing is learnt of a zone yet
-DEBOUNCED_NS = 2 * 60 * NS
 MASKS = frozenset({Why.UNHEARD, Why.FLAPPING, Why.SUSPECT, Why.FAULT, Why.BLOCKED})
 
 Sample = tuple[int, int, int]  # when (ns), free, known
@@ -74,13 +74,15 @@ class Town:
         """`doubtful`: the chance that a bay has changed while nobody could hear it, above which it is not known."""
         self.kept, self.rules, self._zone_rules, self._doubtful = kept, rules, zone_rules, doubtful
         self.changed: dict[AssetId, int] = {}  # since when (ns) what is booked of a bay must be booked again
+        self._debounce_ns = rules.debounce // timedelta(microseconds=1) * 1000
         self._bays: dict[AssetId, ParkingBay] = {}
         self._zones: dict[ZoneId, list[ParkingBay]] = {}  # by the zone that they are counted in
         self._counted_in: Mapping[ZoneId, ZoneId] = {}
         self._serviced: set[AssetId] = set()
         self._facts: dict[AssetId, BayFact] = {}
         self._found: dict[ZoneId, ZoneFact] = {}
-        self._hot: dict[ZoneId, int] = {}  # zones to be looked at soon, up to when
+        self._hot: set[ZoneId] = set()  # zones to be looked at now …
+        self._due: list[tuple[int, ZoneId]] = []  # … and those later, a heap by when: a change shows after a while
         self._suspects: Collection[AssetId] = ()
         self._blocked: Collection[AssetId] = ()
 
@@ -99,7 +101,7 @@ class Town:
             del self.kept.bays[asset]
         for zone in self._found.keys() - self._zones.keys():
             del self._found[zone]
-        self._hot = dict.fromkeys(self._zones, 0)
+        self._hot = set(self._zones)
 
     def recall(self, facts: Iterable[BayFact]) -> None:
         """What was last written of bays, perhaps by another process."""
@@ -113,7 +115,7 @@ class Town:
     def judge(self, *, blocked: Collection[AssetId], suspects: Collection[AssetId]) -> None:
         """The bays that are blocked now, and whose sensors are stuck."""
         for asset in {*blocked} ^ {*self._blocked} | {*suspects} ^ {*self._suspects}:
-            self._heat(asset, 0)
+            self._heat(asset)
         self._blocked, self._suspects = frozenset(blocked), frozenset(suspects)
 
     def take(self, events: Iterable[tuple[AssetId, BayEvent]]) -> set[AssetId]:
@@ -128,8 +130,9 @@ class Town:
                 late.add(asset)
             if event.at_ns < self.kept.booked_ns:
                 self.changed[asset] = min(self.changed.get(asset, event.at_ns), since_ns or event.at_ns)
-            self._heat(asset, event.at_ns)
+            self._heat(asset)
             if memory.track.since_ns != since_ns:
+                heappush(self._due, (memory.track.since_ns + self._debounce_ns, self._zone_of(self._bays[asset])))
                 self.kept.changes.setdefault(self._zone_of(self._bays[asset]), Rates()).add(event.at_ns)
         return late
 
@@ -150,14 +153,17 @@ class Town:
         for memory in self.kept.bays.values():
             if memory.track.heard_ns < until_ns:
                 memory.deaf = Deaf(max(from_ns, memory.track.heard_ns), until_ns, memory.track.lost)
-        self._hot = dict.fromkeys(self._zones, 0)
+        self._hot = set(self._zones)
 
     # -- what follows
 
     def look(self, now: datetime, *, full: bool) -> Looked:
         """Look at the zones in which something may have changed, or (`full`) at all of them."""
         now_ns = to_ns(now)
+        while self._due and self._due[0][0] <= now_ns:
+            self._hot.add(heappop(self._due)[1])
         zones = list(self._zones) if full else [zone for zone in self._hot if zone in self._zones]
+        self._hot = set()
         found = Looked(gone=[bay for bay in self._facts if bay not in self._bays])
         for bay in found.gone:
             del self._facts[bay]
@@ -165,17 +171,15 @@ class Town:
             fact = self._zone(zone, now, now_ns, found.bays, sample=full)
             found.changed |= fact != self._found.get(zone)
             self._found[zone] = fact
-        self._hot = {zone: until for zone, until in self._hot.items() if until > now_ns}
         found.zones = [msgspec.structs.replace(fact, evaluated_at=now) for fact in self._found.values()]
         self.kept.looked_ns = now_ns
         if full:
             self._tidy(now_ns)
         return found
 
-    @property
-    def busy(self) -> bool:
+    def busy(self, now: datetime) -> bool:
         """Whether there is anything to look at before the next full look."""
-        return bool(self._hot)
+        return bool(self._hot) or bool(self._due and self._due[0][0] <= to_ns(now))
 
     def zones(self) -> Mapping[ZoneId, Sequence[ParkingBay]]:
         """The bays that are counted in each zone."""
@@ -190,11 +194,9 @@ class Town:
 
     # -- parts
 
-    def _heat(self, asset: AssetId, at_ns: int) -> None:
-        bay = self._bays.get(asset)
-        if bay is not None:
-            zone = self._zone_of(bay)
-            self._hot[zone] = max(self._hot.get(zone, 0), at_ns + DEBOUNCED_NS)
+    def _heat(self, asset: AssetId) -> None:
+        if asset in self._bays:
+            self._hot.add(self._zone_of(self._bays[asset]))
 
     def _zone(self, zone: ZoneId, now: datetime, now_ns: int, changed: list[BayFact], *, sample: bool) -> ZoneFact:
         bays = self._zones[zone]
@@ -255,7 +257,7 @@ class Town:
         counted = count(states, kind)
         shown = self.kept.displays[key] = display(self.kept.displays.get(key, _NOTHING), counted, now, self._zone_rules)
         if shown.leaving_since is not None:
-            self._hot[zone] = max(self._hot.get(zone, 0), to_ns(now + self._zone_rules.hold) + DEBOUNCED_NS)
+            heappush(self._due, (to_ns(shown.leaving_since + self._zone_rules.hold), zone))
         return msgspec.structs.replace(counted, word=shown.word)
 
     def _trend(self, zone: ZoneId, counted: Count | None, now_ns: int, *, sample: bool) -> str:

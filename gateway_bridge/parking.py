@@ -195,7 +195,7 @@ class ParkingCounter:
         full = town.full is None or now - town.full >= timedelta(seconds=self._settings.publish_s)
         if full:
             self._judge(tenant.id, town, now)
-        if full or town.town.busy:
+        if full or town.town.busy(now):
             self._look(tenant.id, town, now, lease, full=full)
         if now - town.saved >= SAVE_EVERY:
             self._read(tenant.id, town, now, LONG_OVERLAP)
