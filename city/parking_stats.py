@@ -11,10 +11,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from statistics import fmean, median
 
 from city.bay_tracks import follow
-from city.bays import BayEvent, Occupancy, Rules, Sign, Span, Track
+from city.bays import BayEvent, Rules, Sign, Span, Track
 from city.ids import AssetId, ZoneId
 from city.nights import BERLIN
-from city.parking_facts import BayDay, BayFact, Quarter, Stay
+from city.parking_facts import BayDay, Quarter, Stay
 from city.readings import NS, from_ns, to_ns
 
 QUARTER = timedelta(minutes=15)
@@ -109,25 +109,6 @@ def dwell(of: Iterable[Stay]) -> Dwell:
     for minutes in lasted:
         counts[sum(minutes > end for end in DWELL_BINS)] += 1
     return Dwell(tuple(counts), fmean(lasted) if lasted else None, median(lasted) if lasted else None)
-
-
-@dataclass(frozen=True, slots=True)
-class Overstay:
-    """A bay that has been occupied for longer than is allowed there, and by how much. `certain`: its arrival was seen."""
-
-    bay: AssetId
-    stayed: timedelta
-    over: timedelta
-    certain: bool
-
-
-def overstays(bays: Iterable[BayFact], limit: timedelta, since: datetime, now: datetime) -> list[Overstay]:
-    """Who has stayed too long now, the longest first (rule 12). `limit` is the longest stay that is allowed, in force without
-    a break since `since`: time before that does not count. Only for the town's staff."""
-    stayed = [(one, now - max(one.since, since)) for one in bays
-              if one.occupancy == Occupancy.OCCUPIED.value and one.since is not None]
-    return sorted((Overstay(one.bay, span, span - limit, one.certain) for one, span in stayed if span > limit > timedelta(0)),
-                  key=lambda one: (-one.over, one.bay))
 
 
 # -- how

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from city.bays import BayEvent, Rules, Span, Track
 from city.ids import AssetId, ZoneId
-from city.parking_facts import BayFact, Quarter, Stay
-from city.parking_stats import DWELL_BINS, bay_day, dwell, heat, occupancy, overstays, quarters, stays, turnover
+from city.parking_facts import Quarter, Stay
+from city.parking_stats import DWELL_BINS, bay_day, dwell, heat, occupancy, quarters, stays, turnover
 from city.readings import NS, to_ns
 
 NOON = datetime(2026, 11, 23, 11, tzinfo=UTC)  # a Monday, 12 o'clock in Berlin
@@ -128,14 +128,3 @@ def test_how_long_people_stay_is_told_of_what_was_seen_whole():
     assert len(found.counts) == len(DWELL_BINS) + 1
     assert (found.stays, found.median_min) == (5, 16)
     assert dwell([]).mean_min is None
-
-
-def test_who_stays_too_long_is_named_by_bay_and_not_before_the_hours_begin():
-    def fact(name, since, occupancy="occupied"):
-        return BayFact(AssetId(name), ZONE, occupancy, "", since, NOON, NOON, True, False)
-    early = NOON - timedelta(hours=3)
-    of = [fact("B1", early), fact("B2", NOON - timedelta(minutes=30)), fact("B3", early, "unknown"), fact("B4", early, "free")]
-    found = overstays(of, timedelta(hours=2), early - timedelta(hours=9), NOON)
-    assert [(one.bay, one.over) for one in found] == [("B1", timedelta(hours=1))]
-    assert overstays(of, timedelta(hours=2), NOON - timedelta(hours=2), NOON) == []
-    assert overstays(of, timedelta(0), early, NOON) == []
