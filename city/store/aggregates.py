@@ -23,6 +23,7 @@ from city.store.packing import Meanings
 
 HOUR_NS, DAY_NS = 3600 * NS, 86_400 * NS
 PLACES_AT_ONCE = 3000
+BAY = "bay"
 _INT64 = 2**63
 
 
@@ -57,14 +58,15 @@ def settings_of(span: Span, settings: Influx) -> Influx:
 
 
 def summed(log: Scanned, first_ns: int, last_ns: int, *, bridge: str = "", at_once: int = PLACES_AT_ONCE) -> Iterator[bytes]:
-    """Lines for all readings of the log with first ≤ time < last, dated `first_ns`. `bridge` marks them where several
-    bridges share the work, and each has only its part of a device's readings. Raises StoreDown."""
+    """Lines for the readings of the log with first ≤ time < last, dated `first_ns`; of bays there are none, for hours and days
+    are kept for years, and no single bay's are (city.retention; sums of zones are the city database's). `bridge` marks them
+    where several bridges share the work, and each has only its part of a device's readings. Raises StoreDown."""
     numbers = sorted(log.means().places)
     for part in _slices(numbers, at_once):
         cells = _cells(log, part, (first_ns, last_ns))
         means = log.means()
         for number, found in cells.items():
-            if number in means.places:
+            if number in means.places and means.places[number].kind != BAY:
                 yield from _lines(means.places[number], found, means, first_ns, bridge)
 
 

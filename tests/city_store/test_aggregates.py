@@ -1,6 +1,7 @@
 """Hours and days: what is computed from the log's rows is what the readings say, however they came."""
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -50,6 +51,13 @@ def test_an_hour_has_means_and_limits_of_what_is_measured_and_the_last_of_what_c
         b"energy_last=103.0,energy_count=4i %d" % AT,
         b"device" + TAGS + b" uplinks_last=3i,uplinks_count=4i %d" % AT,
         b"bay" + TAGS + b" occupied_mean=0.25,occupied_count=4i %d" % AT]
+
+
+def test_of_a_single_bay_there_are_no_hours_and_no_days(log):
+    lamp = entry(AT, (LAMP_LEVEL, 10.0))
+    bay = replace(lamp.place, kind="bay", asset=AssetId("B-1"))
+    log.append([lamp, Entry.of(bay, AT, "up:bay", [Reading(bay, BAY_OCCUPIED, True, AT)])])
+    assert [line.split(b",", 1)[0] for line in summed(log, AT, AT + HOUR_NS)] == [b"lamp"]
 
 
 def test_the_bridge_is_named_where_several_share_the_work(log):
