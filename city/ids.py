@@ -19,8 +19,8 @@ ProgramId = NewType("ProgramId", str)
 CalendarId = NewType("CalendarId", str)
 
 RESERVED = frozenset({  # first words of addresses of our own, in use or likely to be
-    "abmelden", "anmelden", "api", "assets", "datenschutz", "de", "docs", "en", "favicon", "healthz", "metrics", "privacy",
-    "readyz", "sign-in", "sign-out", "static"})
+    "abmelden", "anmelden", "api", "assets", "datenschutz", "de", "docs", "en", "favicon", "healthz", "metrics", "opendata",
+    "privacy", "readyz", "sign-in", "sign-out", "static"})
 _EUI = re.compile(r"[0-9a-f]{16}\Z")
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?\Z")
 _NAME = re.compile(r"[A-Za-z0-9ÄÖÜäöüß](?:[A-Za-z0-9ÄÖÜäöüß._-]{0,63})\Z")

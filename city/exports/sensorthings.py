@@ -7,10 +7,11 @@ now, for everybody and for some; `{zone}.class`, the class of display now, with 
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from city.exports.parking_seen import ParkingSeen, stamp
-from city.exports.sta_answers import Entity, Model, Window
+from city.exports.sta_answers import Entity, Late, Model, Window
 from city.ids import ZoneId
 from city.parking_display import Tells
 from city.places import Restriction
@@ -32,10 +33,14 @@ def model(seen: ParkingSeen, base: str, past: Past) -> Model:
     zones = {zone.zone: zone for zone in seen.zones}
     streams = {one.id: one for zone in seen.zones for one in _datastreams(seen, zone)}
 
-    def observe(wanted: frozenset[str] | None, window: Window) -> list[Entity]:
+    def observe(wanted: frozenset[str] | None, window: Window) -> Sequence[Entity]:
         names = streams if wanted is None else [name for name in streams if name in wanted]
-        found = [one for name in names for one in _observations(name, zones, past, window)]
-        return sorted(found, key=lambda one: str(one.body["resultTime"]), reverse=True) if len(names) > 1 else found
+        now = [one for name in names for one in _current(name, zones, window)]
+        means = [(name, quarter) for name in names if name.endswith(".mean")
+                 for quarter in past.get(ZoneId(name.removesuffix(".mean")), ()) if _within(quarter.at, window)]
+        if len(names) > 1:
+            means.sort(key=lambda one: one[1].at, reverse=True)
+        return Late(_mean, [*now, *means])
 
     return Model(base, {
         "Things": {zone.zone: _thing(seen, zone) for zone in seen.zones},
@@ -116,15 +121,16 @@ def _properties() -> Mapping[str, Entity]:
             for name, (title, text) in told.items()}
 
 
-def _observations(name: str, zones: Mapping[ZoneId, PublicZone], past: Past, window: Window) -> Sequence[Entity]:
+def _current(name: str, zones: Mapping[ZoneId, PublicZone], window: Window) -> Sequence[Entity]:
+    """What a datastream says of now; nothing where that is not told."""
     zone, _, part = name.rpartition(".")
     one = zones[ZoneId(zone)]
-    if part == "mean":
-        return [_mean(name, quarter) for quarter in past.get(one.zone, ()) if _within(quarter.at, window)]
+    if part == "mean" or not _within(one.evaluated_at, window):
+        return []
     if part == "class":
-        return [_class(name, one)] if _within(one.evaluated_at, window) else []
+        return [_class(name, one)]
     count = one.main if part == "free" else one.of(Restriction(part))
-    if count is None or count.free is None or not _within(one.evaluated_at, window):
+    if count is None or count.free is None:
         return []
     return [_now(name, one, count.free, {"bays": count.total, "known": count.known})]
 
@@ -134,10 +140,18 @@ def _within(at: datetime, window: Window) -> bool:
     return (window[0] is None or at >= window[0] - QUARTER) and (window[1] is None or at <= window[1])
 
 
-def _mean(name: str, quarter: PublicQuarter) -> Entity:
-    end = quarter.at + QUARTER
-    return _observation(name, quarter.at, quarter.zone, quarter.free, f"{stamp(quarter.at)}/{stamp(end)}", end,
-                        {"bays": quarter.total})
+def _mean(of: tuple[str, PublicQuarter]) -> Entity:
+    name, quarter = of
+    mark, phenomenon, said = _times(quarter.at)
+    body = {"phenomenonTime": phenomenon, "resultTime": said, "result": quarter.free, "parameters": {"bays": quarter.total}}
+    return Entity(name + mark, body, {"Datastream": (name,), "FeatureOfInterest": (quarter.zone,)})
+
+
+@lru_cache(maxsize=4096)
+def _times(at: datetime) -> tuple[str, str, str]:
+    """Of a quarter of an hour that all zones share: the end of its ids, when it was, and when that was known."""
+    end = at + QUARTER
+    return f"@{int(at.timestamp())}", f"{stamp(at)}/{stamp(end)}", stamp(end)
 
 
 def _class(name: str, zone: PublicZone) -> Entity:
@@ -149,10 +163,5 @@ def _class(name: str, zone: PublicZone) -> Entity:
 
 def _now(name: str, zone: PublicZone, result: object, parameters: Mapping[str, Any]) -> Entity:
     at = zone.evaluated_at
-    return _observation(name, at, zone.zone, result, stamp(at), at, parameters)
-
-
-def _observation(name: str, at: datetime, zone: ZoneId, result: object, phenomenon: str, said_at: datetime,
-                 parameters: Mapping[str, Any]) -> Entity:
-    body = {"phenomenonTime": phenomenon, "resultTime": stamp(said_at), "result": result, "parameters": dict(parameters)}
-    return Entity(f"{name}@{int(at.timestamp())}", body, {"Datastream": (name,), "FeatureOfInterest": (zone,)})
+    body = {"phenomenonTime": stamp(at), "resultTime": stamp(at), "result": result, "parameters": dict(parameters)}
+    return Entity(f"{name}@{int(at.timestamp())}", body, {"Datastream": (name,), "FeatureOfInterest": (zone.zone,)})

@@ -5,13 +5,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, overload
 from urllib.parse import quote, urlencode
 
 from city.errors import Invalid, NotFound
 from city.exports.sta_query import Getter, Query, matches, ordered
 
-MOST_PUT_IN = 20_000  # entities in one answer
+MOST_PUT_IN = 5_000  # entities in one answer
+MOST_LOOKED_AT = 10_000  # … of which a filter or an order may take one collection
 LONGEST_PATH, MOST_STEPS = 500, 6
 # 18-088, 8.2: of which set, by which name, what is related, and whether it is one
 RELATIONS: Final[Mapping[str, Mapping[str, tuple[str, bool]]]] = {
@@ -47,13 +48,35 @@ class Entity:
     links: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
+class Late(Sequence[Entity]):
+    """Entities that are made only where somebody looks at them; `items` that are entities already stay what they are."""
+
+    def __init__(self, make: Callable[[Any], Entity], items: Sequence[Any]) -> None:
+        self.make, self.items = make, items
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @overload
+    def __getitem__(self, place: int) -> Entity: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Entity]: ...
+    def __getitem__(self, place: int | slice) -> Entity | Sequence[Entity]:
+        if isinstance(place, slice):
+            return [self._made(item) for item in self.items[place]]
+        return self._made(self.items[place])
+
+    def _made(self, item: object) -> Entity:
+        return item if isinstance(item, Entity) else self.make(item)
+
+
 Observe = Callable[[frozenset[str] | None, Window], Sequence[Entity]]
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """All that there is. `observe` gives the observations of these datastreams (None: of all), the newest first, of at least
-    what lies in a window of time; `base` is the address of the service without a slash at its end."""
+    """All that there is. `observe` gives the observations of these datastreams (None: of all), those of now and then the newest
+    first, of at least what lies in a window of time; `base` is the address of the service without a slash at its end."""
 
     base: str
     sets: Mapping[str, Mapping[str, Entity]]
@@ -92,8 +115,8 @@ class Model:
 def joined(one: Model, other: Model) -> Model:
     """What is in either, at the address of the first. Their ids must not be the same, but where the entities are."""
     def observe(wanted: frozenset[str] | None, window: Window) -> Sequence[Entity]:
-        found = [*one.observe(wanted, window), *other.observe(wanted, window)]
-        return sorted(found, key=lambda entity: str(entity.body["resultTime"]), reverse=True)
+        many, few = one.observe(wanted, window), other.observe(wanted, window)
+        return Late(many.make, [*few, *many.items]) if isinstance(many, Late) else [*few, *many]
 
     return Model(one.base, {name: {**one.sets.get(name, {}), **other.sets.get(name, {})} for name in RELATIONS}, observe)
 
@@ -170,6 +193,10 @@ def _page(model: Model, name: str, items: Sequence[Entity], query: Query) -> tup
     def getter(entity: Entity) -> Getter:
         return lambda path: _value(model, name, entity, path)
 
+    if (query.filter is not None or query.orderby) and len(items) > MOST_LOOKED_AT:
+        raise Invalid("That would look through more than {most} entities: ask for those of one datastream, or for a shorter "
+                      "time.", field="$filter" if query.filter is not None else "$orderby", rule=f"≤ {MOST_LOOKED_AT}",
+                      most=MOST_LOOKED_AT)
     found = items if query.filter is None else [entity for entity in items if matches(query, getter(entity))]
     if query.orderby:
         found = ordered(found, query, getter)

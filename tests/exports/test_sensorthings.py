@@ -207,6 +207,21 @@ def test_any_words_of_the_grammar_are_read_or_refused(words: list[str]) -> None:
         ask("Observations", filter=" ".join(words), top="5")
 
 
+def test_an_answer_and_what_is_looked_through_for_it_have_a_bound_and_a_time_makes_it_smaller() -> None:
+    here = seen(*(zone(f"z{n}", NUMBER) for n in range(16)))
+    long = sensorthings.by_zone(PublicQuarter(ZoneId(f"z{n}"), NOW - k * sensorthings.QUARTER, 1.0, 22)
+                                for n in range(16) for k in range(1, 673))
+    model = sensorthings.model(here, BASE, long)
+    assert len(sta_answers.answer(model, "Observations", sta_query.parse([], NOW))["value"]) == 100  # type: ignore[index]
+    for options in ([("$filter", "result eq 1")], [("$orderby", "result")]):
+        with pytest.raises(Invalid):
+            sta_answers.answer(model, "Observations", sta_query.parse(options, NOW))
+    short = [("$filter", "phenomenonTime ge 2026-11-23T09:00:00Z and result eq 1"), ("$count", "true")]
+    assert sta_answers.answer(model, "Observations", sta_query.parse(short, NOW))["@iot.count"] == 32  # type: ignore[index]
+    with pytest.raises(Invalid):
+        sta_answers.answer(model, "Things", sta_query.parse([("$expand", "Datastreams/Observations($top=1000)")], NOW))
+
+
 # --- lamps ------------------------------------------------------------------------------------------------------------
 
 
