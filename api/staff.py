@@ -1,6 +1,7 @@
 """What the town's parking staff sees: bays with their states and blocks, zones, sensors, overstays. Blocking; for JSON and
 pages."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -25,6 +26,7 @@ from city.store.ports import TenantStore
 
 SHOWN_DAYS = 30  # of a sensor's health on its page
 PAST_CLOSURES = timedelta(days=14)
+_NUMBERS = re.compile(r"(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def bays(town: TenantStore, now: datetime, zone: ZoneId | None = None) -> list[B
     facts = {fact.bay: fact for fact in town.bay_facts(zone)}
     blocks = {block.bay: block for block in reversed(town.bay_blocks(now)) if block.holds(now)}
     views = [view_of(bay, names.get(bay.zone, bay.zone), facts.get(bay.id), blocks.get(bay.id)) for bay in town.bays(zone)]
-    return sorted(views, key=lambda view: (view.bay.zone, view.bay.id))
+    return sorted(views, key=lambda view: (view.bay.zone, by_number(view.bay.id)))
 
 
 def bay(town: TenantStore, asset: AssetId, now: datetime) -> BayView:
@@ -126,6 +128,11 @@ def zones(town: TenantStore, views: Sequence[BayView], now: datetime, settings: 
     found = [ZoneView(zone, grouped[zone.id], fact := facts.get(zone.id), fact is None or grey(fact, now, rules))
              for zone in town.zones() if zone.id in grouped]
     return sorted(found, key=lambda one: (one.zone.name, one.zone.id))
+
+
+def by_number(text: str) -> tuple[tuple[int, int, str], ...]:
+    """Sorts P2 before P10."""
+    return tuple((0, int(part), "") if part.isascii() and part.isdigit() else (1, 0, part) for part in _NUMBERS.split(text))
 
 
 def words(town: TenantStore, asset: AssetId, now: datetime, settings: Parking) -> list[BayEvent]:

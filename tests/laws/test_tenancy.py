@@ -213,7 +213,7 @@ def _fill(path: str, world: World, tenant: str) -> str:
     if "/blocks/" in path or "/doubts/" in path:
         parts["id"] = "SECRET-block" if "/blocks/" in path else "SECRET-doubt"
     parts |= {"incident": "SECRET-fault", "channel": "SECRET-channel", "closure": "SECRET-block", "doubt": "SECRET-doubt",
-              "site": "x"}
+              "site": "x", "spot": "x"}
     return re.sub(r"\{(\w+)(?::\w+)?\}", lambda match: parts.get(match[1], "SECRET-L1"), path)
 
 
