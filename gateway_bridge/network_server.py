@@ -1,14 +1,15 @@
 """ChirpStack's gRPC API, as far as MQTT does not reach: empty a device's queue, so that a new order replaces an old one;
-multicast groups, and the frames that are sent to them."""
+multicast groups, and the frames that are sent to them; how gateways are."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from city.errors import Invalid, NetworkServerDown, NotFound
 from city.ids import DevEui, GatewayId
+from city.reception import GatewayWord
 from city.settings import Chirpstack
 from decoders.codec import Frame
 
@@ -21,6 +22,7 @@ MAX_ROWS = 50_000
 MOST_WORDS = 120
 CLASS_C, DELAY, GPS_TIME = 0, 0, 1
 EU868 = 0
+NEVER_SEEN, ONLINE = 0, 1  # GatewayState
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,10 @@ class NetworkServer(Protocol):
 
     async def set_gateways(self, group: str, gateways: Collection[GatewayId]) -> None:
         """Let exactly these send to the group."""
+        ...
+
+    async def gateways(self, tenant: str) -> Mapping[GatewayId, GatewayWord]:
+        """How the gateways of that tenant of the network server are; without those that it has never seen."""
         ...
 
     async def close(self) -> None: ...
@@ -155,6 +161,11 @@ class ChirpstackApi:
         for gateway in sorted(known - set(gateways)):
             request = self._api.RemoveGatewayFromMulticastGroupRequest(multicast_group_id=group, gateway_id=gateway)
             await self._ask(self._groups.RemoveGateway, request, group, done="NOT_FOUND")
+
+    async def gateways(self, tenant: str) -> Mapping[GatewayId, GatewayWord]:
+        rows = await self._all(self._gateways.List, self._api.ListGatewaysRequest(tenant_id=tenant), tenant)
+        return {GatewayId(row.gateway_id): GatewayWord(row.state == ONLINE, row.last_seen_at.ToNanoseconds())
+                for row in rows if row.state != NEVER_SEEN}
 
     async def close(self) -> None:
         await self._channel.close(None)

@@ -17,14 +17,14 @@ from datetime import datetime, timedelta
 from city.bays import BayEvent, Rules, event_of
 from city.clock import Clock
 from city.errors import LeaseLost
-from city.ids import AssetId, DevEui, TenantId
+from city.ids import AssetId, DevEui, GatewayId, TenantId
 from city.parking import sign_of_life
 from city.parking_counting import Kept, Sensor, Town, packed, unpacked
 from city.parking_display import ZoneRules
 from city.places import Tenant
 from city.public_parking import merged
 from city.readings import from_ns, to_ns
-from city.reception import usual_ears
+from city.reception import GatewayWord, usual_ears
 from city.settings import Parking
 from city.store import packing
 from city.store.port_parking import ParkingFound
@@ -50,13 +50,15 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What the loop is told by others of the same process: whether it is the one that looks, and under which lease; what is
-    known of a device; whether there is a connection to the broker, and how many of them had lost what was kept for us."""
+    known of a device; whether there is a connection to the broker, and how many of them had lost what was kept for us; the
+    towns' own scripts; what the network server has said of a town's gateways lately."""
 
     lease: Callable[[], tuple[bool, Lease | None]]
     known: Callable[[DevEui], Known | None]
     connected: Callable[[], bool]
     sessions_lost: Callable[[], int]
     scripts: Callable[[], Mapping[tuple[TenantId, str], Own]]
+    gateways: Callable[[TenantId, datetime], Mapping[GatewayId, GatewayWord] | None] = lambda _tenant, _now: None
 
 
 @dataclass(slots=True)
@@ -262,7 +264,7 @@ class ParkingCounter:
         store = self._store.tenant(tenant)
         blocked = {block.bay for block in store.bay_blocks(now) if block.holds(now)}
         town.town.judge(blocked=blocked, suspects=town.books.suspects)
-        town.town.kept.reception.look(now, self._settings.silence_frames)
+        town.town.kept.reception.look(now, self._settings.silence_frames, self._around.gateways(tenant, now))
 
     def _look(self, tenant: TenantId, town: _Town, now: datetime, lease: Lease | None, *, full: bool) -> None:
         found = town.town.look(now, full=full)

@@ -25,6 +25,8 @@ from gateway_bridge.network_server import NetworkServer
 from gateway_bridge.notify import EVERY_S as NOTIFY_EVERY_S
 from gateway_bridge.notify import Notifier
 from gateway_bridge.parking import ParkingCounter, Surroundings
+from gateway_bridge.parking_gateways import EVERY_S as GATEWAYS_EVERY_S
+from gateway_bridge.parking_gateways import GatewayWatch
 from gateway_bridge.post import Postman
 from gateway_bridge.pushing import EVERY_S as PUSH_EVERY_S
 from gateway_bridge.pushing import Pusher
@@ -107,8 +109,15 @@ async def run_bridge(settings: Settings, *, store: Store, log: ReadingLog, link:
         async def retire() -> None:
             await clock.sleep(await unbroken(asyncio.to_thread(retirer.step)))
 
+        watch = GatewayWatch(store, clock, network) if network is not None else None
+
+        async def see_gateways() -> None:
+            if watch is not None:
+                await watch.step()
+            await clock.sleep(GATEWAYS_EVERY_S)
+
         around = Surroundings(lambda: tenure.held, memory.get, lambda: link.connected, lambda: link.counts.sessions_lost,
-                              reader.scripts)
+                              reader.scripts, watch.of if watch else lambda _tenant, _now: None)
         counter = ParkingCounter(store, log, clock, settings.parking, around) if isinstance(log, LocalLog) else None
 
         async def count() -> None:
@@ -129,7 +138,7 @@ async def run_bridge(settings: Settings, *, store: Store, log: ReadingLog, link:
         with served(metrics, vitals.readiness, settings.bridge.metrics_port):
             loops = [_forever(name, step, clock, stop, metrics, vitals) for name, step in
                      (("listen", listen), ("write", write), ("meet", meet), ("steer", steer), ("mend", mend),
-                      ("book", book), ("count", count), ("inspect", inspect), ("notify", notify),
+                      ("book", book), ("count", count), ("gateways", see_gateways), ("inspect", inspect), ("notify", notify),
                       ("retire", retire), ("push", push), ("vitals", vitals.step))]
             metrics.registry.register(pusher)
             if shipping:

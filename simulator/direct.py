@@ -3,15 +3,17 @@
 It is what gateway_bridge.network_server asks of a network server; neither knows the other.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from city.errors import NotFound
 from city.ids import DevEui, GatewayId
 from city.readings import to_ns
+from city.reception import GatewayWord
 from decoders.codec import Frame
 from simulator.chirpstack import ChirpStack
+from simulator.fleet import ONLINE
 from simulator.provisioned import DELAY, GPS_TIME, Group
 
 
@@ -87,6 +89,12 @@ class Direct:
             del found.gateways[gateway]
         for gateway in sorted(set(gateways) - set(found.gateways)):
             town.registry.add_transmitter(found, gateway)
+
+    async def gateways(self, tenant: str) -> Mapping[GatewayId, GatewayWord]:
+        """How the gateways of a tenant of the network server are, but for those that it has never seen."""
+        seen = [(row, town.fleet.state(row), town.fleet.last_seen_ns(row)) for town in self._towns
+                for row in town.registry.gateways if row.tenant_id == tenant]
+        return {GatewayId(row.gateway_id): GatewayWord(state == ONLINE, at_ns) for row, state, at_ns in seen if at_ns is not None}
 
     async def close(self) -> None:
         """Nothing is open."""

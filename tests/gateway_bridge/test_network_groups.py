@@ -10,10 +10,12 @@ from city.airtime import RX2_HZ
 from city.clock import ManualClock
 from city.errors import NetworkServerDown, NotFound
 from city.ids import DevEui
+from city.readings import to_ns
 from city.settings import Chirpstack, Secret
 from decoders.codec import Frame
 from gateway_bridge.network_server import ChirpstackApi, GroupSpec
 from simulator.chirpstack import ChirpStack
+from simulator.direct import Direct
 from simulator.grpc_api import GrpcApi
 from simulator.scenario import Scenario
 
@@ -113,3 +115,13 @@ async def test_a_frame_for_a_group_is_queued_once_although_the_database_was_lock
 
 def test_keys_are_not_shown(spec) -> None:
     assert KEY not in repr(spec)
+
+
+async def test_how_gateways_are_is_told_alike_by_the_api_and_in_the_same_process(network, server) -> None:
+    tenant = next(iter(server.registry.gateways)).tenant_id
+    assert await network.gateways(tenant) == {}  # never seen yet
+    server.advance(NOW + timedelta(minutes=10))
+    said = await network.gateways(tenant)
+    assert said == await Direct([server]).gateways(tenant)
+    assert set(said) == {gateway.id for gateway in server.scenario.gateways}
+    assert all(word.online and word.seen_ns > to_ns(NOW) for word in said.values())

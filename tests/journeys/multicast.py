@@ -1,14 +1,16 @@
 """An imitated network server behind the bridge's own door, without gRPC: multicast groups and what is sent to them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from city.errors import NetworkServerDown, NotFound
 from city.ids import DevEui, GatewayId
 from city.readings import to_ns
+from city.reception import GatewayWord
 from decoders.codec import Frame
 from gateway_bridge.network_server import GroupSpec
 from simulator.chirpstack import ChirpStack
+from simulator.direct import Direct
 from simulator.provisioned import GPS_TIME, Group
 
 
@@ -68,6 +70,10 @@ class Beside:
         found.gateways.clear()
         for gateway in gateways:
             self._town.registry.add_transmitter(found, gateway)
+
+    async def gateways(self, tenant: str) -> Mapping[GatewayId, GatewayWord]:
+        self._counted("gateways")
+        return await Direct([self._town]).gateways(tenant)
 
     async def close(self) -> None:
         """Nothing to close."""
