@@ -10,7 +10,7 @@ from markupsafe import Markup
 from api.pages import public_inline
 from api.pages.contexts import Link, Page, Problem
 from api.pages.public_charts import Days, Outlook
-from city.parking_places import ParkingSite, PermitZone, SiteRule, TownParking
+from city.parking_places import ParkingSite, PermitZone, TownParking
 from city.public_parking import PublicCount, PublicZone
 
 GEOLOCATION = "geolocation=(self), camera=(), microphone=()"
@@ -92,8 +92,8 @@ class ZoneList:
 class RuleRow:
     """A rule of a zone as a line of a table."""
 
-    rule: SiteRule
     for_whom: str
+    when: str
     limits: str
     now: bool
 
@@ -113,13 +113,15 @@ class PermitView:
     """A permit zone for residents: what it is, and what it costs now or will cost."""
 
     zone: PermitZone
+    hours: str
     fees: Sequence[PermitFeeRow]
     note: str
 
 
 @dataclass(frozen=True, slots=True)
 class ZonePage(Inline):
-    """One zone with all that everybody may know. `thanks`: somebody has just said that something is wrong."""
+    """One zone with all that everybody may know; `hours` "" where it is always open. `thanks`: somebody has just said that
+    something is wrong."""
 
     template: ClassVar[str] = "parking_zone.html"
     page: Page
@@ -127,6 +129,7 @@ class ZonePage(Inline):
     site: ParkingSite
     note: str
     price: str
+    hours: str
     rules: Sequence[RuleRow]
     outlook: Outlook | None
     errors: Sequence[str]

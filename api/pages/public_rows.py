@@ -1,5 +1,6 @@
 """From what everybody may know of a zone to a line that residents read: phrases, rules in force, filters, order. Pure."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -30,6 +31,9 @@ def _(text: str) -> str:
 FILTER_TEXTS = {FREE: _("only free"), KINDS[0]: _("disabled parking"), KINDS[1]: _("charging"), KINDS[2]: _("residents' parking"),
                 CHEAP: _("free of charge")}
 SORT_TEXTS = {BY_NAME: _("by name"), FREE: _("most free first")}
+ENGLISH_HOURS = {"PH": "public holidays", "off": "not"}
+GERMAN_HOURS = {"Tu": "Di", "We": "Mi", "Th": "Do", "Su": "So", "PH": "Feiertage", "off": "nicht", "Mar": "März", "May": "Mai",
+                "Oct": "Okt", "Dec": "Dez", "sunrise": "Sonnenaufgang", "sunset": "Sonnenuntergang"}
 TRENDS = {"rising": _("more are becoming free"), "falling": _("fewer are becoming free"), "steady": _("hardly any change")}
 
 
@@ -116,6 +120,14 @@ def error_words(language: str, error: ForecastError | None) -> list[str]:
     some = [one for one in leads if one[0] in (30, 120)] or leads[:2]
     return [translate(language, _("{minutes} minutes ahead, the forecast was off by {bays} bays on average."), minutes=lead,
                       bays=number(language, mae, 1)) for lead, mae in some]
+
+
+def hours_words(language: str, hours: str) -> str:
+    """OpenStreetMap's hours with the words of the reader's language for days, months and holidays."""
+    if hours in ("", "24/7"):
+        return translate(language, _("always"))
+    words = GERMAN_HOURS if language == "de" else ENGLISH_HOURS
+    return re.sub(r"[A-Za-z]+", lambda found: words.get(found[0], found[0]), hours)
 
 
 def _price(language: str, site: ParkingSite, holds: InForce) -> str:

@@ -95,6 +95,7 @@ def _page(request: Request, town: TenantStore, telling: PublicTowns, seen: Publi
     days = public_charts.days(quarters, total, seen.minute.astimezone(BERLIN).date())
     return ZonePage(
         page, row, site, _own(language, site.note, site.note_en), _own(language, site.fee, site.fee_en),
+        public_rows.hours_words(language, site.opening_hours) if site.opening_hours not in ("", "24/7") else "",
         _rules(language, site, public_rows.rules_now(seen, site)),
         public_charts.outlook(quarters, forecasts, total, seen.minute),
         public_rows.error_words(language, seen.errors.get(zone.zone)) if forecasts else (),
@@ -104,8 +105,8 @@ def _page(request: Request, town: TenantStore, telling: PublicTowns, seen: Publi
 
 
 def _rules(language: Language, site: ParkingSite, holds: InForce) -> list[RuleRow]:
-    return [RuleRow(rule, translate(language, FOR_WHOM.get(rule.kind, rule.kind)), _limits(language, rule),
-                    rule in holds.rules) for rule in site.rules]
+    return [RuleRow(translate(language, FOR_WHOM.get(rule.kind, rule.kind)), public_rows.hours_words(language, rule.hours),
+                    _limits(language, rule), rule in holds.rules) for rule in site.rules]
 
 
 def _limits(language: Language, rule: SiteRule) -> str:
@@ -120,7 +121,8 @@ def _permit(language: Language, seen: PublicTown, zone: PublicZone) -> PermitVie
     found = seen.permits.get(zone.site.permit_zone)
     if found is None:
         return None
-    return PermitView(found, _fees(language, found, seen), _own(language, found.note, found.note_en))
+    return PermitView(found, public_rows.hours_words(language, found.hours), _fees(language, found, seen),
+                      _own(language, found.note, found.note_en))
 
 
 def _fees(language: str, zone: PermitZone, seen: PublicTown) -> list[PermitFeeRow]:

@@ -28,6 +28,7 @@ async def test_rules_are_told_now_and_as_a_table(anybody, told):
     page = text((await anybody.get("/stadt/parken/platz")).text)
     assert "bis 19:00 höchstens 2 Std. mit Parkscheibe" in page
     assert "Menschen mit Parkausweis für Behinderte jetzt ständig" in page
+    assert "Mo-So 08:00-19:00" in page
     assert "Markt 1" in page
     assert "Mittwochs Markt" in page
     assert "Market on Wednesdays" in text((await anybody.get("/en/stadt/parking/platz")).text)
