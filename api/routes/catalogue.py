@@ -63,4 +63,5 @@ def negotiated(request: Request, town: Public, telling: Telling, now: Now) -> Re
 
 
 def _record(request: Request, town: Public, telling: Telling, now: Now) -> Node:
-    return dcat.catalogue(parking_seen(request, telling.of(town, now)), OFFERS)
+    since = next((one.oldest for one in town.retired() if one.what == "parking_quarters"), None)  # as retention last found it
+    return dcat.catalogue(parking_seen(request, telling.of(town, now)), OFFERS, since)

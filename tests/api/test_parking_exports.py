@@ -18,7 +18,7 @@ from api.routes.catalogue import OFFERS
 from city.bays import BayEvent
 from city.clock import ManualClock
 from city.ids import AssetId, TenantId, ZoneId
-from city.parking_facts import BayFact, Count, Quarter, ZoneFact
+from city.parking_facts import BayFact, Count, Quarter, Retired, ZoneFact
 from city.parking_places import ParkingSite, TownParking
 from city.readings import to_ns
 from city.store.port_parking import ParkingFound
@@ -128,13 +128,16 @@ def test_sensorthings_is_walked_by_its_own_links_and_refuses_as_its_standard_say
 
 
 @pytest.mark.usefixtures("public")
-def test_the_catalogue_says_the_same_in_both_forms_and_leads_only_to_what_there_is(anonymous: TestClient, app: FastAPI) -> None:
+def test_the_catalogue_says_the_same_in_both_forms_and_leads_only_to_what_there_is(anonymous: TestClient, app: FastAPI,
+                                                                                  store: Store) -> None:
+    store.put_retired(TenantId("alt"), Retired(NIGHT, "parking_quarters", 0, NIGHT - timedelta(days=400), 1830.0))
     linked, xml = anonymous.get(f"{ROOT}/catalogue.jsonld"), anonymous.get(f"{ROOT}/catalogue.rdf")
     assert isomorphic(Graph().parse(data=linked.text, format="json-ld"), Graph().parse(data=xml.text, format="xml"))
     assert anonymous.get(f"{ROOT}/catalogue", headers={"Accept": "application/rdf+xml"}).content == xml.content
     assert anonymous.get(f"{ROOT}/catalogue", headers={"Accept": "*/*"}).content == linked.content
     patterns = [route.path_regex for context in iter_route_contexts(app.routes)
                 if isinstance(route := context.original_route, APIRoute) and "GET" in (route.methods or ())]
+    assert '"dcat:startDate":[{"@value":"2025-01-26T22:00:00.000Z"' in linked.text
     for offer in OFFERS:
         assert any(pattern.match(f"{ROOT}/{offer.path.partition('?')[0]}") for pattern in patterns), offer.path
         assert anonymous.get(f"{ROOT}/{offer.path}").status_code == 200, offer.path
