@@ -68,7 +68,7 @@ def test_what_is_not_public_is_not_stored_by_anybody(operator, anonymous):
 def test_the_openapi_document_describes_every_route_and_answer(app, anonymous):
     document = anonymous.get("/api/v1/openapi.json").json()
     described = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
-    ours = {(method, route.path) for route in iter_route_contexts(app.routes)
+    ours = {(method, route.path.replace(":path}", "}")) for route in iter_route_contexts(app.routes)
             for method in route.methods or () if route.path.startswith("/api/v1/tenants") and method != "HEAD"}
     assert ours <= described
     for path, item in document["paths"].items():
