@@ -99,7 +99,7 @@ async def test_every_bay_and_lamp_of_the_town_is_known_from_the_first_minute(dem
         await sign_in(page, address, password)
         bays = await (await page.request.get(f"{address}/api/v1/tenants/hilchenbach/bays")).json()
         lamps = (await (await page.request.get(f"{address}/api/v1/tenants/hilchenbach/luminaires")).json())["luminaires"]
-    assert [bay["id"] for bay in bays if bay["reason"] == "never heard"] == []
+    assert [bay["id"] for bay in bays if bay["why"] == "never_heard"] == []
     assert [lamp["id"] for lamp in lamps if lamp["state"] == "never_heard"] == []
 
 
