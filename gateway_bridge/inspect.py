@@ -27,7 +27,7 @@ from city.store.ports import Facts, Known, Lease, Store, TenantStore
 from city.wants import Wants
 from decoders.catalog import catalog
 from gateway_bridge.memory import Memory
-from gateway_bridge.waiting import unbroken
+from gateway_bridge.waiting import WAIT_S, unbroken
 
 EVERY_S = 300.0
 SAVE_EVERY = timedelta(minutes=15)
@@ -95,7 +95,8 @@ class Inspector:
     def _commit(self, tenant: TenantId, found: Found, lease: Lease | None) -> None:
         if found.alarms:
             facts = Facts(alarms=found.alarms)
-            revisions = self._store.commit(facts) if lease is None else self._store.commit_as(lease, facts)
+            revisions = self._store.commit(facts) if lease is None else \
+                self._store.commit_as(lease, facts, wait_s=WAIT_S)
             self._memory.committed(facts, revisions)
         self._store.put_incidents(tenant, found.incidents, lease=lease)
         if found.learnt is not None:

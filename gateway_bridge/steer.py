@@ -41,7 +41,7 @@ from gateway_bridge.network_server import NetworkServer
 from gateway_bridge.pace import Pace
 from gateway_bridge.reading import Reader
 from gateway_bridge.tenure import Tenure
-from gateway_bridge.waiting import unbroken
+from gateway_bridge.waiting import WAIT_S, unbroken
 from gateway_bridge.wishes import NOTHING, Decision
 
 SLICE_S = 0.005  # of planning, before what waits for the turn has it
@@ -195,7 +195,8 @@ class Steerer:
     def _commit(self, facts: Facts) -> None:
         """Raises LeaseLost."""
         if facts.commands or facts.alarms or facts.air:
-            revisions = self._store.commit(facts) if self._lease is None else self._store.commit_as(self._lease, facts)
+            revisions = self._store.commit(facts) if self._lease is None else \
+                self._store.commit_as(self._lease, facts, wait_s=WAIT_S)
             self._memory.committed(facts, revisions)
             self._groups.kept(facts.air)
 

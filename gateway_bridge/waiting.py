@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+WAIT_S = 2.0  # for the city database's locks, where the reading of events waits as well: it must not stand still at sunset
+
 
 class Backoff:
     """Growing pauses after failures: half to all of 1, 2, 4 … seconds, a minute at most."""

@@ -60,7 +60,11 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that is durable when the block has ended, and never was if it raises."""
-        with _errors(), self._lock(self.sqlite), self._writing.begin() as connection:
+        wait_s: float | None = getattr(self._thread, "wait_s", None)
+        engine = self._writing if wait_s is None else self._writing.execution_options(wait_s=wait_s)
+        with _errors(), self._lock(self.sqlite, wait_s), engine.begin() as connection:
+            if wait_s is not None and not self.sqlite:
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(wait_s * 1000)}")
             condition: Callable[[Connection], None] | None = getattr(self._thread, "condition", None)
             if condition is not None:
                 condition(connection)
@@ -74,6 +78,16 @@ class Database:
             yield
         finally:
             self._thread.condition = None
+
+    @contextmanager
+    def hurried(self, wait_s: float | None) -> Iterator[None]:
+        """Within the block a writing transaction of this thread raises StoreDown when it has waited so long for others twice:
+        within this process, and for other processes. None: BUSY_S, as everywhere."""
+        self._thread.wait_s = wait_s
+        try:
+            yield
+        finally:
+            self._thread.wait_s = None
 
     def insert(self, table: Table) -> Insert:
         """An insert that can be told what to do on conflict."""
@@ -107,8 +121,10 @@ class Database:
     def close(self) -> None:
         self._engine.dispose()
 
-    def _lock(self, needed: bool) -> AbstractContextManager[object]:
-        return self._turn if needed else nullcontext()
+    def _lock(self, needed: bool, wait_s: float | None = None) -> AbstractContextManager[object]:
+        if not needed:
+            return nullcontext()
+        return self._turn if wait_s is None else _within(self._turn, wait_s)
 
 
 class Prepared:
@@ -146,6 +162,16 @@ def counted(connection: Connection, tenant: str, name: str) -> int:
 def plain(text: str) -> str:
     """A text from outside as every engine can keep it: no NUL, no half of a character."""
     return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+@contextmanager
+def _within(lock: threading.Lock, wait_s: float) -> Iterator[None]:
+    if not lock.acquire(timeout=wait_s):
+        raise StoreDown("The city database does not answer: {what}", what="other writing takes too long")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager
@@ -213,8 +239,12 @@ def _set_up_sqlite(raw: Any, record: object) -> None:  # noqa: ANN401, ARG001 - 
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    wait_s = options.get("wait_s", BUSY_S)
+    if connection.info.get("wait_s", BUSY_S) != wait_s:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={int(wait_s * 1000)}")
+        connection.info["wait_s"] = wait_s
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes", False) else "BEGIN")
 
 
 def _postgres_engine(url: URL) -> Engine:

@@ -4,11 +4,11 @@ A TenantStore cannot name another tenant: whatever it returns or takes belongs t
 from a thread where a loop must not wait. All raise StoreDown when the database cannot be reached or written.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -328,9 +328,9 @@ class Store(Faults, EnergyBook, ParkingBook, Protocol):
     def release_lease(self, lease: Lease) -> None:
         """It ends now, for whoever wants it next; nothing where another has taken it."""
         ...
-    def commit_as(self, lease: Lease, facts: Facts) -> Mapping[TenantId, int]:
-        """As `commit`, in the same transaction as the proof that the lease is still ours. Raises LeaseLost, and then
-        nothing is committed."""
+    def commit_as(self, lease: Lease, facts: Facts, *, wait_s: float | None = None) -> Mapping[TenantId, int]:
+        """As `commit`, in the same transaction as the proof that the lease is still ours; for who keeps others waiting, with
+        no more than `wait_s` for each lock. Raises LeaseLost, and then nothing is committed."""
         ...
     def all_spent(self, since: datetime) -> Sequence[Spent]:
         """Time on air of all towns' orders since then."""
@@ -355,6 +355,14 @@ class Point:
     value: Value
 
 
+class Picked(NamedTuple):
+    """Some of the entries of a log, and the position up to which it was looked through; `looked` at so many."""
+
+    entries: list[tuple[int, Entry]]
+    last: int
+    looked: int
+
+
 class ReadingLog(Protocol):
     """History: what was said, in order of arrival for shipping and by time for questions."""
 
@@ -371,6 +379,9 @@ class ReadingLog(Protocol):
         ...
     def after(self, cursor: int, limit: int) -> Iterator[tuple[int, Entry]]:
         """Entries in order of arrival with their position, from the first position above `cursor`."""
+        ...
+    def picked(self, cursor: int, limit: int, wanted: Callable[[Place], bool]) -> Picked:
+        """Of at most `limit` entries from the first position above `cursor`, in order of arrival, those of wanted places."""
         ...
     def cursor(self, sink: str) -> int: ...
     def move_cursor(self, sink: str, position: int) -> None: ...

@@ -7,7 +7,7 @@ indexes beside them answer questions about places (city.store.chunks). One proce
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
@@ -18,7 +18,7 @@ from pathlib import Path
 from city.errors import Invalid, OutOfRange, StoreDown
 from city.ids import AssetId, TenantId
 from city.quantities import Quantity
-from city.readings import Entry, from_ns, to_ns
+from city.readings import Entry, Place, from_ns, to_ns
 from city.settings import Log
 from city.store import chunks, ledger, opening_log, packing
 from city.store.appending import LAST_NS, SEGMENT_BYTES, Writer
@@ -28,7 +28,7 @@ from city.store.forgetting import NOBODY, Forgetting
 from city.store.ledger import FILE
 from city.store.local_queries import answer
 from city.store.opening_log import Start, locked
-from city.store.ports import Point
+from city.store.ports import Picked, Point
 from city.store.quarantine import Quarantine
 from city.store.queries import Question
 from city.store.segments import Journal, Row, Segment
@@ -122,6 +122,17 @@ class LocalLog:
         means = self.means()
         return iter([(position, packing.unpack(body, at_ns, place, means)) for position, at_ns, _, place, body in rows
                      if place in means.places or self._quarantine.nameless(position, place)])
+
+    def picked(self, cursor: int, limit: int, wanted: Callable[[Place], bool]) -> Picked:
+        """See ReadingLog."""
+        rows = self.rows(cursor, limit)
+        if not rows:
+            return Picked([], cursor, 0)
+        means = self.means()
+        known = {number: number in means.places and wanted(means.places[number]) for number in {row[3] for row in rows}}
+        return Picked([(position, packing.unpack(body, at_ns, place, means)) for position, at_ns, _, place, body in rows
+                       if known[place] or (place not in means.places and self._quarantine.nameless(position, place))],
+                      rows[-1][0], len(rows))
 
     def rows(self, cursor: int, limit: int) -> list[Row]:
         """(position, time in ns, tag, number of the place, body) from the first position above `cursor`, in order of

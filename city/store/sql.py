@@ -186,8 +186,8 @@ class SqlStore(Accounts, BridgeFaults, BridgeEnergy, BridgeParking):
     def release_lease(self, lease: Lease) -> None:
         self._leases.release(lease)
 
-    def commit_as(self, lease: Lease, facts: Facts) -> Mapping[TenantId, int]:
-        with self._database.only_if(partial(insist, lease=lease)):
+    def commit_as(self, lease: Lease, facts: Facts, *, wait_s: float | None = None) -> Mapping[TenantId, int]:
+        with self._database.only_if(partial(insist, lease=lease)), self._database.hurried(wait_s):
             return self._commits.commit(facts)
 
     def all_spent(self, since: datetime) -> Sequence[Spent]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from time import perf_counter
 
 import psycopg
 import pytest
@@ -34,7 +35,7 @@ from city.programs import Rule as CalendarRule
 from city.readings import DeviceState, Last, Lasts, to_ns
 from city.scripts import MAX_RULES, MAX_SOURCE, LeafMapping, Rule, Script
 from city.store import tables
-from city.store.database import Database
+from city.store.database import BUSY_S, Database
 from city.store.leases import insist
 from city.store.letters import MOST_LETTERS
 from city.store.opening import open_store
@@ -869,6 +870,27 @@ def test_only_the_holder_commits_as_such_and_a_former_one_nothing(store):
     store.commit(Facts(commands=(told(level=70),)))  # who needs no lease is not asked for one
     store.commit_as(taken, Facts(commands=(told(level=80),)))
     assert len(store.live_commands()) == 4
+
+
+@pytest.mark.usefixtures("town")
+def test_who_is_in_a_hurry_is_told_soon_that_others_write_and_has_the_usual_patience_afterwards(url, store):
+    held = store.take_lease(Lease("steer", "one"), 60)
+    other = Database(url)
+    with other.write() as connection:
+        connection.execute(tables.leases.update().values(fence=tables.leases.c.fence))  # PostgreSQL: the row is locked
+        begun = perf_counter()
+        with pytest.raises(StoreDown):
+            store.commit_as(held, Facts(commands=(told(),)), wait_s=0.05)
+        assert perf_counter() - begun < BUSY_S / 2
+    with ThreadPoolExecutor(1) as pool:
+        with other.write() as connection:
+            connection.execute(tables.leases.update().values(fence=tables.leases.c.fence))
+            patient = pool.submit(store.commit_as, held, Facts(commands=(told(),)))
+            with pytest.raises(TimeoutError):
+                patient.result(0.3)
+        patient.result(BUSY_S)
+    other.close()
+    assert [item.order.level for item in store.live_commands()] == [40]
 
 
 @pytest.mark.usefixtures("town")
