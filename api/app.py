@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from api import history, problems
 from api.deps import Platform, public_scope
 from api.kept import Kept
-from api.limits import RunLimiter, SignInLimiter
+from api.limits import PastLimiter, RunLimiter, SignInLimiter
 from api.live import Hub
 from api.pages.public_doubts import DoubtLimiter
 from api.pages.routes import mount_static, page_routes
@@ -94,6 +94,7 @@ def create_app(store: Store, log: LocalLog, clock: Clock, settings: Settings, sa
     app.state.limiter, app.state.metrics, app.state.hub = SignInLimiter(), metrics, hub
     app.state.runs = RunLimiter()
     app.state.public_towns, app.state.doubts = PublicTowns(settings.parking), DoubtLimiter()
+    app.state.pasts = PastLimiter()
     app.state.kept = Kept(settings.parking)
     app.add_middleware(Shell, metrics=metrics, secure=settings.api.https,
                        max_upload=settings.api.max_body_mb * 2**20)

@@ -27,8 +27,7 @@ def block(town: TenantStore, who: Actor, now: datetime, *, bays: Sequence[str], 
     target = f"zone {zone}" if zone and not bays else f"bay {named[0]}" if len(named) == 1 else f"{len(named)} bays"
     record(town, who, now, "block bays", target, f"{asked.id} {asked.first.start:%Y-%m-%dT%H:%MZ} to "
                                                  f"{asked.first.end:%Y-%m-%dT%H:%MZ}: {asked.first.reason}")
-    for one in asked.blocks:
-        town.add_block(one)
+    town.add_blocks(asked.blocks)
     return asked
 
 

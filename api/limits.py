@@ -5,7 +5,7 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from city.errors import TooOften
 
@@ -19,6 +19,8 @@ RUNS_AT_ONCE = 8  # of scripts, in one process; each holds a thread
 RUNS_OF_A_TOWN = 2  # of these: one town leaves room for the others
 RUNS_TOGETHER = 30
 RUN_EVERY = timedelta(seconds=2)
+PAST_TOGETHER = 500_000  # quarters of an hour of zones that strangers may have read at once …
+PAST_A_SECOND = 10_000  # … and so many more with each second: about a tenth of a processor
 
 
 class SignInLimiter:
@@ -114,6 +116,26 @@ class RunLimiter:
                 self._due.popitem(last=False)
         if ahead > timedelta(0):
             raise _too_often(int(ahead.total_seconds()) + 1)
+
+
+class PastLimiter:
+    """How much of the past strangers may have read anew, all together. An answer about many zones and weeks costs seconds of
+    work, and one second more or less in its address makes it a new one."""
+
+    def __init__(self) -> None:
+        self._read, self._at = 0.0, datetime.min.replace(tzinfo=UTC)
+        self._lock = threading.Lock()
+
+    def check(self, quarters: float, now: datetime) -> None:
+        """So many are to be read. Raises TooOften where that has to wait; a single question never waits for ever."""
+        with self._lock:
+            read = max(self._read - PAST_A_SECOND * max((now - self._at).total_seconds(), 0.0), 0.0)
+            quarters = min(quarters, PAST_TOGETHER)
+            above = read + quarters - PAST_TOGETHER
+            if above > 0:
+                raise TooOften("Much of the past has been asked for just now: try again in {seconds} seconds.", rule="attempts",
+                               seconds=int(above / PAST_A_SECOND) + 1)
+            self._read, self._at = read + quarters, now
 
 
 def _too_often(seconds: int) -> TooOften:

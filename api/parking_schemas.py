@@ -12,9 +12,10 @@ from city.bays import BayEvent
 from city.closures import MOST_BAYS, MOST_REASON, Closure
 from city.overstays import Overstay, ZoneOverstays
 from city.parking_facts import BayDay
-from city.parking_places import Block, Doubt
+from city.parking_places import Block, Doubt, Doubting
 from city.parking_stats import DWELL_BINS
 from city.readings import from_ns
+from city.sensor_checks import CheckedSensor, SensorCheck
 
 Named = Annotated[str, Field(max_length=64)]
 
@@ -198,8 +199,40 @@ class ZoneOverstaysOut(BaseModel):
         return cls(zone=one.zone, limited=one.limited, over=[OverstayOut.of(bay) for bay in one.over], residents=one.residents)
 
 
+class CheckedOut(BaseModel):
+    """What the check of a zone's sensors has found of one."""
+
+    bay: str
+    word: str = Field(description="waiting, untold, same, changed, missed or wrong: what its next word tells of its state then")
+    findings: list[str]
+    lost: int = Field(description="frames missing around the report")
+    heard_at: datetime | None
+
+    @classmethod
+    def of(cls, one: CheckedSensor) -> Self:
+        return cls(bay=one.bay, word=one.word, findings=list(one.findings), lost=one.lost, heard_at=one.heard_at)
+
+
+class CheckOut(BaseModel):
+    """A check of a zone's sensors, which a report has started. What was found of single ones is forgotten first."""
+
+    result: str = Field(description="running, nothing, suspicious or confirmed")
+    at: datetime
+    until: datetime
+    done_at: datetime | None
+    total: int
+    waiting: int
+    sensors: list[CheckedOut]
+
+    @classmethod
+    def of(cls, one: SensorCheck, what: Doubting) -> Self:
+        return cls(result=one.result(what).value, at=one.at, until=one.until, done_at=one.done_at, total=one.total,
+                   waiting=one.waiting, sensors=[CheckedOut.of(sensor) for sensor in one.sensors])
+
+
 class DoubtOut(BaseModel):
-    """What somebody said is wrong, and what the page said then; nothing of the person is kept."""
+    """What somebody said is wrong, and what the page said then; nothing of the person is kept. `check`: what the check of the
+    zone's sensors has found, null where there is none."""
 
     id: str
     zone: str
@@ -210,11 +243,13 @@ class DoubtOut(BaseModel):
     closed_at: datetime | None
     closed_by: str
     outcome: str
+    check: CheckOut | None
 
     @classmethod
-    def of(cls, one: Doubt) -> Self:
+    def of(cls, one: Doubt, check: SensorCheck | None) -> Self:
         return cls(id=one.id, zone=one.zone, what=one.what.value, at=one.at, shown=one.shown, text=one.text,
-                   closed_at=one.closed_at, closed_by=one.closed_by, outcome=one.outcome)
+                   closed_at=one.closed_at, closed_by=one.closed_by, outcome=one.outcome,
+                   check=CheckOut.of(check, one.what) if check is not None else None)
 
 
 class StepOut(BaseModel):

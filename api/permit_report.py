@@ -10,6 +10,7 @@ from city.ids import ZoneId
 from city.parking_places import PermitZone
 from city.parking_rules import check_hours
 from city.pressure import Pressure, pressures
+from city.settings import Parking
 from city.store.ports import TenantStore
 
 DAYS, MOST_DAYS = 28, 92
@@ -17,13 +18,13 @@ COLUMNS = ("code", "name", "parking_zones", "bays", "taken_in_hours", "taken_out
            *(f"taken_{hour:02}" for hour in range(24)))
 
 
-def report(town: TenantStore, now: datetime, days: int) -> list[Pressure]:
+def report(town: TenantStore, now: datetime, days: int, said: Parking) -> list[Pressure]:
     """Of each permit zone whose hours can be read, over the last days."""
     sites = {zone: site for zone, site in town.parking_sites().items() if site.permit_zone}
     quarters = [one for zone in sites for one in town.quarters(now - timedelta(days=days), now, ZoneId(zone))]
     middle = town.tenant.site
-    return pressures([zone for zone in town.permit_zones() if _readable(zone)], sites, quarters, land=town.tenant.land,
-                     point=(middle.longitude, middle.latitude))
+    return pressures([zone for zone in town.permit_zones() if _readable(zone)], sites, quarters, said,
+                     land=town.tenant.land, point=(middle.longitude, middle.latitude))
 
 
 def as_csv(found: Sequence[Pressure]) -> str:

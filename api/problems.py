@@ -15,6 +15,7 @@ from city import errors
 from city.errors import BadInput, CityError, Refused, SignInNeeded, TooOften, Unavailable
 
 MEDIA = "application/problem+json"
+OPEN = "/opendata/"  # read by programs of other websites; what is no address there, too
 RETRY_AFTER_S = 5
 MAX_NAMED = 20  # faults of one request that are listed one by one
 
@@ -107,7 +108,8 @@ def _answer(request: Request, kind: str, status: int, title: str, detail: str, b
     language = language_of(request)
     content = {"type": f"urn:stadtfunk:problem:{kind}", "title": translate(language, title), "status": status,
                "detail": detail, "field": "", "rule": "", **body}
-    return JSONResponse(content, status, {"Content-Language": language, "Vary": "Accept-Language", **headers}, MEDIA)
+    readable = {"Access-Control-Allow-Origin": "*"} if request.url.path.startswith(OPEN) else {}
+    return JSONResponse(content, status, {"Content-Language": language, "Vary": "Accept-Language", **readable, **headers}, MEDIA)
 
 
 async def _city_error(request: Request, error: Exception) -> Response:
@@ -159,7 +161,10 @@ async def _http_error(request: Request, error: Exception) -> Response:
 def _page(request: Request, error: CityError) -> Response | None:
     """The pages' own answer to an error at one of their addresses, if they have one."""
     render = getattr(request.app.state, "error_page", None)
-    if render is None or request.url.path.startswith("/api/"):
+    path = request.url.path
+    if render is None or path.startswith("/api/"):
+        return None
+    if path.startswith(OPEN) and "text/html" not in request.headers.get("accept", ""):
         return None
     answer: Response | None = render(request, error, status_of(error)[0])
     return answer

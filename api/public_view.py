@@ -16,8 +16,8 @@ from city.ids import TenantId, ZoneId
 from city.parking_display import ZoneRules
 from city.parking_facts import Forecast, ForecastError
 from city.parking_places import PermitZone, TownParking
-from city.places import Tenant
-from city.public_parking import PublicQuarter, PublicZone, public_quarters, public_zones
+from city.places import Restriction, Tenant
+from city.public_parking import Merged, PublicQuarter, PublicZone, merged_zones, public_quarters, public_zones
 from city.settings import Parking
 from city.store.ports import TenantStore
 
@@ -37,6 +37,7 @@ class PublicTown:
     errors: Mapping[ZoneId, ForecastError]
     revision: int = 0
     said_at: Mapping[str, datetime] = field(default_factory=dict)  # when each zone was described; "": the town
+    merged: Mapping[str, Merged] = field(default_factory=dict)  # zones that are counted in others
 
     @property
     def minute(self) -> datetime:
@@ -50,14 +51,19 @@ class PublicTown:
             raise NotFound("There is no parking zone “{zone}”.", field="zone", rule="exists", zone=id[:64])
         return found
 
+    def home(self, id: str) -> PublicZone:
+        """The zone, or the one that it is counted in. Raises NotFound."""
+        return self.zone(self.merged[id].home if id in self.merged else id)
+
 
 def public_view(town: TenantStore, now: datetime, settings: Parking) -> PublicTown:
     """Read anew; see PublicTowns for what many ask for."""
     revision, sites, said, errors = town.parking_revision(), town.parking_sites(), town.parking_town(), town.forecast_errors()
-    zones = public_zones(town.zones(), town.zone_facts(), sites, said, errors, now, ZoneRules.of(settings))
+    names = town.zones()
+    zones = public_zones(names, town.zone_facts(), sites, said, errors, now, ZoneRules.of(settings))
     return PublicTown(town.tenant, tuple(zones), said, now, {one.code: one for one in town.permit_zones()},
                       {zone.zone: errors[zone.zone] for zone in zones if zone.forecasts}, revision,
-                      town.parking_said_at())
+                      town.parking_said_at(), merged_zones(names, sites, zones))
 
 
 def public_history(town: TenantStore, start: datetime, end: datetime, now: datetime, settings: Parking, *,
@@ -65,7 +71,7 @@ def public_history(town: TenantStore, start: datetime, end: datetime, now: datet
     """What is told of the past: steps that begin in start ≤ at < end and are over, none finer than settings say, the last 62
     days of a longer time."""
     width = max(step, timedelta(minutes=settings.history_minutes))
-    quarters = town.quarters(max(start, end - LONGEST_HISTORY), end, zone)
+    quarters = town.quarters(max(start, end - LONGEST_HISTORY), end, zone, restriction=Restriction.NONE.value)
     return public_quarters(quarters, town.parking_sites(), ZoneRules.of(settings), now, step=width)
 
 

@@ -252,7 +252,8 @@ class _Taken:
         headers.pop(b"content-length", None)
         vary = headers.get(b"vary")
         keeps = {name.strip().lower() for name in (vary or b"").split(b",")} <= APART
-        headers[b"vary"] = b"Accept-Encoding" if vary is None else vary + b", Accept-Encoding"
+        if b"accept-encoding" not in (vary or b"").lower():
+            headers[b"vary"] = b"Accept-Encoding" if vary is None else vary + b", Accept-Encoding"
         body = b"".join(message.get("body", b"") for message in self._messages[1:])
         tag = tag or b'"' + sha256(body).hexdigest()[:20].encode() + b'"'
         packed = _packed(body, headers.get(b"content-type", b""))

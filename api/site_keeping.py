@@ -63,11 +63,10 @@ def keep_town(town: TenantStore, said: TownParking, who: Actor, now: datetime) -
 
 
 def keep_list(town: TenantStore, found: Preview, who: Actor, now: datetime) -> int:
-    """Keep the good rows of a list; returns how many sites are new or changed. Raises Conflict where two rows contradict each
-    other; what has been kept before stays."""
+    """Keep the good rows of a list, all or none; returns how many sites are new or changed. Raises Conflict where others have
+    changed something meanwhile that the list contradicts."""
     record(town, who, now, "import", "parking sites", f"{len(found.new)} new, {len(found.changed)} changed")
-    for site in found.sites:
-        town.put_parking_site(site, who.name, now)
+    town.put_parking_sites(found.sites, who.name, now)
     return len(found.sites)
 
 

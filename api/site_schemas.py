@@ -122,7 +122,8 @@ class TownIn(Strict):
     imprint_url: Long = ""
     officer: Short = ""
     arbitration: Long = ""
-    special_public: bool = True
+    special_public: bool = False
+    checked_on: Short = ""
 
     def said(self) -> TownParking:
         return TownParking(**self.model_dump())

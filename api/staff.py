@@ -16,11 +16,12 @@ from city.errors import NotFound
 from city.ids import AssetId, ZoneId
 from city.lighting import BERLIN
 from city.overstays import ZoneOverstays
-from city.parking_display import ZoneRules, grey
+from city.parking_display import Tells, ZoneRules, grey, tells
 from city.parking_facts import BayDay, BayFact, ZoneFact
-from city.parking_places import Block, ParkingSite
+from city.parking_places import Block, Doubt, ParkingSite
 from city.parking_rules import InForce, in_force
-from city.places import Device, ParkingBay, Zone
+from city.places import Device, ParkingBay, Restriction, Zone
+from city.sensor_checks import FRESH, LONGEST, SensorCheck
 from city.settings import Parking
 from city.store.ports import TenantStore
 
@@ -62,12 +63,15 @@ class BayView:
 @dataclass(frozen=True, slots=True)
 class ZoneView:
     """A zone's bays for staff; `fact` is what was found out of it, None: nothing yet. `old`: so long ago that it is not believed
-    without a word of warning."""
+    without a word of warning. `told`: what residents read of the bays for everybody, None where there are none of its own;
+    `off_by`: by how many bays that may be off where it is too much for a number, else 0."""
 
     zone: Zone
     bays: Sequence[BayView]
     fact: ZoneFact | None
     old: bool
+    told: Tells | None = None
+    off_by: int = 0
 
     def count(self, *states: Occupancy) -> int:
         """How many of its bays are in one of these states."""
@@ -125,9 +129,16 @@ def zones(town: TenantStore, views: Sequence[BayView], now: datetime, settings: 
     for view in views:
         grouped.setdefault(view.bay.zone, []).append(view)
     facts, rules = {fact.zone: fact for fact in town.zone_facts()}, ZoneRules.of(settings)
-    found = [ZoneView(zone, grouped[zone.id], fact := facts.get(zone.id), fact is None or grey(fact, now, rules))
-             for zone in town.zones() if zone.id in grouped]
+    found = [_zone(zone, grouped[zone.id], facts.get(zone.id), now, rules) for zone in town.zones() if zone.id in grouped]
     return sorted(found, key=lambda one: (one.zone.name, one.zone.id))
+
+
+def _zone(zone: Zone, views: Sequence[BayView], fact: ZoneFact | None, now: datetime, rules: ZoneRules) -> ZoneView:
+    count = fact.counts.get(Restriction.NONE.value) if fact is not None else None
+    if fact is None or count is None:
+        return ZoneView(zone, views, fact, fact is None or grey(fact, now, rules))
+    return ZoneView(zone, views, fact, grey(fact, now, rules), tells(count, Restriction.NONE, now - fact.evaluated_at, rules),
+                    count.margin if count.margin > rules.number_margin else 0)
 
 
 def by_number(text: str) -> tuple[tuple[int, int, str], ...]:
@@ -147,20 +158,20 @@ def days(town: TenantStore, asset: AssetId, now: datetime) -> list[BayDay]:
     return sorted(town.bay_days(today - timedelta(days=SHOWN_DAYS), today, asset), key=lambda day: day.day, reverse=True)
 
 
-def sensors(town: TenantStore, now: datetime, zone: ZoneId | None = None) -> list[SensorHealth]:
+def sensors(town: TenantStore, now: datetime, said: Parking, zone: ZoneId | None = None) -> list[SensorHealth]:
     """How every sensor does, the worst first."""
     facts, devices = {fact.bay: fact for fact in town.bay_facts(zone)}, _devices(town)
-    states, lately = town.states(), _lately(town, now)
+    states, lately = town.states(), _lately(town, now, said.health_days)
 
     def of(one: ParkingBay) -> SensorHealth:
         device = devices.get(one.id)
         return bay_health.health(one, device.dev_eui if device else None, device.model if device else "", facts.get(one.id),
-                                 lately.get(one.id, ()), states.get(device.dev_eui) if device else None)
+                                 lately.get(one.id, ()), states.get(device.dev_eui) if device else None, said)
 
     return bay_health.worst_first(map(of, town.bays(zone)))
 
 
-def sensor(town: TenantStore, asset: AssetId, now: datetime) -> SensorHealth:
+def sensor(town: TenantStore, asset: AssetId, now: datetime, said: Parking) -> SensorHealth:
     """How one bay's sensor does; raises NotFound."""
     one = bay_of(town, asset)
     try:
@@ -170,18 +181,24 @@ def sensor(town: TenantStore, asset: AssetId, now: datetime) -> SensorHealth:
     today = _today(now)
     fact = next((fact for fact in town.bay_facts(one.zone) if fact.bay == one.id), None)
     return bay_health.health(one, device.dev_eui if device else None, device.model if device else "", fact,
-                             town.bay_days(today - timedelta(days=bay_health.DAYS - 1), today, one.id),
-                             town.state(device.dev_eui) if device else None)
+                             town.bay_days(today - timedelta(days=said.health_days - 1), today, one.id),
+                             town.state(device.dev_eui) if device else None, said)
 
 
-def zone_overstays(town: TenantStore, now: datetime) -> list[ZoneOverstays]:
+def zone_overstays(town: TenantStore, now: datetime, said: Parking) -> list[ZoneOverstays]:
     """Zones with a limit that holds now, those with most bays over it first; of now alone, nothing of it is kept."""
     sites, grouped = town.parking_sites(), dict[ZoneId, list[BayView]]()
     for view in bays(town, now):
         grouped.setdefault(view.bay.zone, []).append(view)
-    found = [_overstays(town, zone, site, grouped.get(zone, []), now) for zone, site in sites.items() if site.rules]
+    longest = timedelta(days=said.raw_days)
+    found = [_overstays(town, zone, site, grouped.get(zone, []), now, longest) for zone, site in sites.items() if site.rules]
     limited = [one for one in found if one.limited]
     return sorted(limited, key=lambda one: (-len(one.over), one.zone))
+
+
+def checks(town: TenantStore, doubts: Sequence[Doubt]) -> Sequence[SensorCheck]:
+    """The checks of sensors that these reports may belong to."""
+    return town.sensor_checks(min(one.at for one in doubts) - LONGEST - FRESH) if doubts else ()
 
 
 def closed(town: TenantStore, now: datetime) -> list[Closure]:
@@ -197,11 +214,12 @@ def closure(town: TenantStore, id: str, now: datetime) -> Closure:
     return found
 
 
-def _overstays(town: TenantStore, zone: ZoneId, site: ParkingSite, views: Sequence[BayView], now: datetime) -> ZoneOverstays:
+def _overstays(town: TenantStore, zone: ZoneId, site: ParkingSite, views: Sequence[BayView], now: datetime,
+               longest: timedelta) -> ZoneOverstays:
     here = town.tenant.site
     rules = partial(_rules, site, town.tenant.land, (here.longitude, here.latitude))
     facts = [(view.fact, view.bay.restriction.value) for view in views if view.fact is not None and not view.blocked]
-    return overstays.zone_overstays(zone, facts, rules, now)
+    return overstays.zone_overstays(zone, facts, rules, now, longest)
 
 
 def _rules(site: ParkingSite, land: str, point: tuple[float, float], at: datetime) -> InForce:
@@ -212,10 +230,10 @@ def _devices(town: TenantStore) -> Mapping[AssetId, Device]:
     return {device.asset: device for device in town.devices()}
 
 
-def _lately(town: TenantStore, now: datetime) -> Mapping[AssetId, Sequence[BayDay]]:
+def _lately(town: TenantStore, now: datetime, health_days: int) -> Mapping[AssetId, Sequence[BayDay]]:
     found: dict[AssetId, list[BayDay]] = {}
     today = _today(now)
-    for day in town.bay_days(today - timedelta(days=bay_health.DAYS - 1), today):
+    for day in town.bay_days(today - timedelta(days=health_days - 1), today):
         found.setdefault(day.bay, []).append(day)
     return found
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-SECTIONS = ("bridge", "residents", "catchup", "queries", "simulator")  # in this order
+SECTIONS = ("bridge", "residents", "paint", "catchup", "queries", "simulator")  # in this order
 _HEAD = """# How fast it is
 
 Written by the benches, `python -m bench.NAME --write docs/performance.md`; do not edit.

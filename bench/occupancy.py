@@ -11,31 +11,31 @@ import argparse
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from time import process_time
 
 from bench._page import measured
-from city.bay_suspects import WINDOW, StuckRules, features, suspects
+from bench._truth import Result, Scenario, Score, Told, put, scenarios, table
+from city.bay_suspects import StuckRules, features, suspects
 from city.bay_tracks import follow, spans_until
-from city.bays import BayEvent, Span, Track, event_of
+from city.bays import BayEvent, Rules, Span, Track, event_of
 from city.errors import BadInput
 from city.ids import AssetId, DevEui, GatewayId, TenantId, ZoneId
 from city.parking import sign_of_life
 from city.parking_counting import Kept, Sensor, Town
 from city.parking_display import Tells, ZoneRules, tells
+from city.parking_doubt import DoubtRules
 from city.places import Device, ParkingBay, Restriction, Site, Tenant
 from city.quantities import BAY_OCCUPIED
-from city.readings import DeviceState, from_ns, to_ns
-from city.reception import usual_ears
+from city.readings import NS, DeviceState, from_ns, to_ns
+from city.reception import GatewayWord, SilenceRules, usual_ears
 from city.settings import Parking
 from city.store.ports import Known, Registered
 from decoders.catalog import codec_of
 from decoders.codec import Codec, Frame
 from gateway_bridge.events import Uplink
-from gateway_bridge.parking import rules_of
 from gateway_bridge.pipeline import handle
 from simulator.bay import Bay, Lot
 from simulator.engine import Engine
@@ -43,119 +43,17 @@ from simulator.habits import LocalWeek
 from simulator.plan import Habit
 
 TOWN, SITE = TenantId("labor"), Site(50.99, 8.11)
-RULE = "|---|---|---|---|---|---|---|---|---|"
-BEGIN, END = "<!-- occupancy -->", "<!-- end of occupancy -->"
 MONDAY = datetime(2026, 11, 2, tzinfo=UTC)
 HABITS: tuple[Habit, ...] = ("city", "commuter", "resident")
 BAYS, LOOK, HOUR, DAY = 24, timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-WARM = timedelta(days=2)  # what is usual at each gateway must be learnt; not measured
+WARM = timedelta(days=7)  # what is usual at each gateway and in each zone must be learnt; not measured
 SELDOM = 5  # minutes between two looks at all zones, while no gateway is silent; the others are where something was said
-WRONG = 2  # a number that is off by more bays is wrong
 SETTINGS = Parking()
-BOSCH = "bosch/tps110"
-
-
-@dataclass(frozen=True, slots=True)
-class Outage:
-    """All gateways are deaf, or their line is dead: from `begin` after the start of the run, for `lasts`."""
-
-    begin: timedelta
-    lasts: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """What is wrong: the share of frames that are lost, of edges that sensors miss, of sensors that get stuck in a day, and
-    outages. `others`: frames an hour of the town's other devices."""
-
-    name: str
-    loss: float = 0.0
-    missed: float = 0.0
-    stuck: float = 0.0
-    outages: tuple[Outage, ...] = ()
-    model: str = BOSCH
-    others: float = 0.0
-
-
-@dataclass
-class Score:
-    """Minutes in which a number was told, and a range, and nothing; by how many bays numbers were off in all, and in how many
-    minutes by more than two; in how many the truth was within the range. `naive` is off always, as it tells always."""
-
-    minutes: int = 0
-    numbers: int = 0
-    ranges: int = 0
-    off: int = 0
-    wrong: int = 0
-    within: int = 0
-    naive_off: int = 0
-    naive_wrong: int = 0
-
-    def add(self, truth: int, told: "Told", naive: int) -> None:
-        self.minutes += 1
-        self.naive_off += abs(naive - truth)
-        self.naive_wrong += abs(naive - truth) > WRONG
-        if told.tells is Tells.NUMBER:
-            self.numbers += 1
-            self.off += abs(told.free - truth)
-            self.wrong += abs(told.free - truth) > WRONG
-        elif told.tells is Tells.RANGE:
-            self.ranges += 1
-            self.within += told.free - WRONG <= truth <= told.most + WRONG
-
-    @property
-    def error(self) -> float:
-        """Of numbers, bays."""
-        return self.off / self.numbers if self.numbers else 0.0
-
-    @property
-    def naive_error(self) -> float:
-        return self.naive_off / self.minutes if self.minutes else 0.0
-
-    def share(self, of: int) -> float:
-        """Of all minutes."""
-        return of / self.minutes if self.minutes else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What everybody is told of a zone."""
-
-    tells: Tells
-    free: int
-    most: int
-
-
-@dataclass
-class Result:
-    """What came of a scenario: of all time but the outages and the day after each, of the outages, of the days after them."""
-
-    usual: Score = field(default_factory=Score)
-    outage: Score = field(default_factory=Score)
-    after: Score = field(default_factory=Score)
-    frames: int = 0
-    stuck_hours: float = 0.0  # of bays
-    suspect_hours: float = 0.0  # of those, in which they were not counted
-    accused_hours: float = 0.0  # not stuck, and not counted
-    bay_hours: float = 0.0
-    seconds: float = 0.0
-
-
-def scenarios(days: int) -> list[Scenario]:
-    """Those of the page."""
-    long = (Outage(3 * DAY + 10 * HOUR, HOUR / 6), Outage(4 * DAY + 15 * HOUR, HOUR), Outage(6 * DAY + 10 * HOUR, 4 * HOUR),
-            Outage(8 * DAY + 15 * HOUR, 12 * HOUR))
-    outages = tuple(one for one in long if one.begin + one.lasts < days * DAY)
-    return [*(Scenario(f"loss {loss:.0%}, missed {missed:.0%}", loss, missed) for loss, missed in
-              ((0.0, 0.01), (0.0, 0.04), (0.02, 0.01), (0.02, 0.02), (0.02, 0.04), (0.1, 0.01), (0.1, 0.04))),
-            *(Scenario(f"2 %, 2 %, {name}", 0.02, 0.02, stuck, gaps, model, others) for name, stuck, gaps, model, others in (
-                ("Nwave NPS405", 0.0, (), "nwave/nps405", 0.0), ("Libelium (every 3 h)", 0.0, (), "libelium/smartparking", 0.0),
-                ("0.2 % a day get stuck", 0.002, (), BOSCH, 0.0), ("2 % a day get stuck", 0.02, (), BOSCH, 0.0),
-                ("outages, parking alone", 0.0, outages, BOSCH, 0.0), ("outages, lamps around", 0.0, outages, BOSCH, 800.0)))]
+ASKED_NS, STATS_NS = 60 * NS, 30 * NS  # see gateway_bridge.parking_gateways
 
 
 def run(scenario: Scenario, days: int, zones: int, seed: int = 1) -> Result:
-    """One run, of which the first two days are not measured."""
+    """One run, of which the time WARM is not measured."""
     begun = process_time()
     laboratory = Laboratory(scenario, zones, seed)
     laboratory.run(days * DAY)
@@ -191,7 +89,7 @@ class Laboratory:
     def __init__(self, scenario: Scenario, zones: int, seed: int) -> None:
         self.scenario, self.rng, self.engine = scenario, Random(f"{seed} {scenario}"), Engine(to_ns(MONDAY))
         self.tenant, self.deaf, self.result = Tenant(TOWN, "Labor", SITE), False, Result()
-        self.rules, self.zone_rules = rules_of(SETTINGS), ZoneRules.of(SETTINGS)
+        self.rules, self.zone_rules = Rules.of(SETTINGS), ZoneRules.of(SETTINGS)
         codec, week = codec_of(scenario.model), LocalWeek("Europe/Berlin")
         self.spots = {one.asset.id: one for one in (Spot(self, _bay(number), number, codec) for number in range(zones * BAYS))}
         self.zones: dict[ZoneId, list[Spot]] = defaultdict(list)
@@ -199,8 +97,11 @@ class Laboratory:
             self.zones[spot.asset.zone].append(spot)
         self.lots = {zone: Lot([one.bay for one in spots], HABITS[place % len(HABITS)], week, engine=self.engine, rng=self.rng)
                      for place, (zone, spots) in enumerate(self.zones.items())}
-        self.town = Town(Kept(), self.rules, self.zone_rules, doubtful=SETTINGS.outage_doubt_percent / 100)
+        self.town = Town(Kept(), self.rules, self.zone_rules, DoubtRules.of(SETTINGS))
         self.town.register([one.asset for one in self.spots.values()], {one: self._sensor(one) for one in self.spots}, {})
+        self.town.kept.reception.rules = SilenceRules.of(SETTINGS)
+        self._asked_ns, self._deaf_since, self._lag_ns = 0, 0, self.rng.randrange(30) * NS
+        self._said: Mapping[GatewayId, GatewayWord] | None = None
         self._heard: list[tuple[AssetId, BayEvent]] = []
         self._tracks: dict[AssetId, tuple[Track, list[Span]]] = {asset: (Track(), []) for asset in self.spots}
         self._suspects: frozenset[AssetId] = frozenset()
@@ -249,7 +150,7 @@ class Laboratory:
         self._remember(heard)
         if now.minute == 0:
             self._compare(now)
-        changed = self.town.kept.reception.look(now, SETTINGS.silence_frames)
+        changed = self.town.kept.reception.look(now, self._words(now))
         self.town.look(now, full=bool(changed or self.town.kept.reception.silent) or now.minute % SELDOM == 0)
         if now - MONDAY > WARM:
             self._score(now)
@@ -267,7 +168,7 @@ class Laboratory:
 
     def _compare(self, now: datetime) -> None:
         """Once an hour: which sensors are stuck, by comparison with their zones."""
-        found, since = set[AssetId](), to_ns(now - 2 * WINDOW)
+        found, since = set[AssetId](), to_ns(now - 2 * STUCK.window)
         for spots in self.zones.values():
             of = {}
             for spot in spots:
@@ -275,7 +176,7 @@ class Laboratory:
                 spans = [one for one in spans if one.end_ns > since]
                 self._tracks[spot.asset.id] = track, spans
                 still = spans_until(track, to_ns(now), self.rules, spot.codec.heartbeat)
-                of[spot.asset.id] = features([*spans, *still], to_ns(now))
+                of[spot.asset.id] = features([*spans, *still], to_ns(now), STUCK)
             found |= suspects(of, STUCK).keys()
         self._suspects = frozenset(found)
         self.town.judge(blocked=(), suspects=found)
@@ -296,7 +197,10 @@ class Laboratory:
         if fact is None:
             return Told(Tells.NOTHING, 0, 0)
         counted = fact.counts[Restriction.NONE.value]
-        return Told(tells(counted, Restriction.NONE, timedelta(0), self.zone_rules), counted.free, counted.free_max)
+        how = tells(counted, Restriction.NONE, timedelta(0), self.zone_rules)
+        if how is Tells.RANGE:
+            return Told(how, counted.least_free, counted.most_free)
+        return Told(how, counted.free, counted.free)
 
     def _when(self, now: datetime) -> Score:
         for one in self.scenario.outages:
@@ -307,7 +211,18 @@ class Laboratory:
         return self.result.usual
 
     def _deafen(self, deaf: bool) -> None:
-        self.deaf = deaf
+        self.deaf, self._deaf_since = deaf, self.engine.now if deaf else 0
+
+    def _words(self, now: datetime) -> Mapping[GatewayId, GatewayWord] | None:
+        """What the network server has said when it was last asked, if it is asked at all: a gateway tells it every 30 s that
+        it is there, and is offline when it has not for two of these times. A gateway has its own second for that."""
+        if not self.scenario.asked:
+            return None
+        if to_ns(now) - self._asked_ns >= ASKED_NS:
+            at = self._asked_ns = to_ns(now) - self._lag_ns
+            seen = (min(at, self._deaf_since or at) - self._lag_ns) // STATS_NS * STATS_NS + self._lag_ns
+            self._said = {GATEWAY: GatewayWord(at - seen <= 2 * STATS_NS, seen)}
+        return self._said
 
     def _other(self) -> None:
         """A frame of a lamp."""
@@ -316,50 +231,9 @@ class Laboratory:
         self.engine.after(self.rng.expovariate(self.scenario.others / 3600), self._other)
 
 
-def table(results: Mapping[Scenario, Result]) -> list[str]:
-    """The page's tables."""
-    return [_head("what is wrong"), RULE, *(_row(one.name, result.usual) for one, result in results.items()), "",
-            *_outages(results), "", *_stuck(results)]
-
-
-def _head(first: str) -> str:
-    return f"| {first} | number told | off by | off by > 2 | range told | right | nothing told | naive: off by | naive: > 2 |"
-
-
-def _row(name: str, score: Score) -> str:
-    nothing = score.minutes - score.numbers - score.ranges
-    wrong = f"{score.wrong / score.numbers:.2%}" if score.numbers else "–"
-    right = f"{score.within / score.ranges:.1%}" if score.ranges else "–"
-    off = f"{score.error:.2f}" if score.numbers else "–"
-    return (f"| {name} | {score.share(score.numbers):.1%} | {off} | {wrong} | {score.share(score.ranges):.1%} | {right} | "
-            f"{score.share(nothing):.1%} | {score.naive_error:.2f} | {score.share(score.naive_wrong):.2%} |")
-
-
-def _outages(results: Mapping[Scenario, Result]) -> list[str]:
-    rows = []
-    for one, result in results.items():
-        if one.outages:
-            rows += [_row(f"{one.name}: meanwhile", result.outage),
-                     _row(f"{one.name}: the day after", result.after)]
-    return [_head("outage"), RULE, *rows] if rows else []
-
-
-def _stuck(results: Mapping[Scenario, Result]) -> list[str]:
-    return [f"{one.name}: {result.stuck_hours:.0f} bay-hours stuck, of which {result.suspect_hours:.0f} were found; "
-            f"{result.accused_hours / result.bay_hours:.3%} of all bay-hours not counted though the sensor was well."
-            for one, result in results.items() if one.stuck]
-
-
 def _bay(number: int) -> ParkingBay:
     zone = number // BAYS
     return ParkingBay(TOWN, AssetId(f"P{number:04}"), f"P{number:04}", SITE, ZoneId(f"zone-{zone}"))
-
-
-def _put(path: Path, text: str) -> None:
-    """Into the page, in the place of the former tables."""
-    page = path.read_text(encoding="utf-8")
-    before, after = page.index(BEGIN) + len(BEGIN), page.index(END)
-    path.write_text(f"{page[:before]}\n{text}\n{page[after:]}", encoding="utf-8")
 
 
 def run_many(of: Sequence[Scenario], days: int, zones: int, seed: int, jobs: int) -> dict[Scenario, Result]:
@@ -372,24 +246,26 @@ def run_many(of: Sequence[Scenario], days: int, zones: int, seed: int, jobs: int
 def main() -> None:
     """Run, print, and write the page's tables where asked to."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--days", type=int, default=8)
+    parser.add_argument("--days", type=int, default=14)
     parser.add_argument("--zones", type=int, default=3, help="of 24 bays: shops, commuters, residents, and again")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", default="", help="scenarios whose name has this in it")
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
-    results = run_many(scenarios(options.days), options.days, options.zones, options.seed, options.jobs)
+    wanted = [one for one in scenarios(options.days) if options.only in one.name]
+    results = run_many(wanted, options.days, options.zones, options.seed, options.jobs)
     lines = table(results)
     print("\n".join(lines))
     if options.write:
-        how = (f"{options.zones} zones of {BAYS} bays, {options.days} days of which {WARM.days} are not measured, "
-               f"a look each minute; {sum(one.frames for one in results.values()):,} frames, "
+        how = (f"{options.zones} zones of {BAYS} bays, seed {options.seed}, {options.days} days of which {WARM.days} are not "
+               f"measured, a look each minute; {sum(one.frames for one in results.values()):,} frames, "
                f"{sum(one.seconds for one in results.values()) / 60:.1f} min of processor time.")
-        _put(options.write, "\n".join(["## Truth laboratory (`bench.occupancy`)", "", measured(), how, "", *lines]))
+        put(options.write, "\n".join(["## Truth laboratory (`bench.occupancy`)", "", measured(), how, "", *lines]))
 
 
 GATEWAY = GatewayId("0000000000000001")
-STUCK = StuckRules(timedelta(hours=SETTINGS.stuck_hours), SETTINGS.stuck_turnover)
+STUCK = StuckRules.of(SETTINGS)
 
 
 if __name__ == "__main__":

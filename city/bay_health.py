@@ -1,7 +1,7 @@
 """How the sensors of bays do: what is wrong with each, the worst first. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
@@ -12,12 +12,7 @@ from city.parking_facts import BayDay, BayFact
 from city.places import ParkingBay
 from city.quantities import DEVICE_BATTERY, DEVICE_BATTERY_LOW, DEVICE_BATTERY_VOLTAGE
 from city.readings import DeviceState
-
-DAYS = 7  # of a sensor's health that are looked at
-MISSED_FROM = 0.05  # changes missed of all changes from which it is told: a sensor that hears 95 % is within its makers' promise
-LOST_FROM = 0.1  # frames lost of all
-LEAST_FRAMES = 20  # fewer tell of no share
-BATTERY_FROM = 20.0  # per cent below which a battery is told as low
+from city.settings import Parking
 
 
 class Finding(Enum):
@@ -47,7 +42,7 @@ BROKEN = frozenset({Finding.NO_SENSOR, Finding.GONE, Finding.NEVER_HEARD, Findin
 @dataclass(frozen=True, slots=True)
 class SensorHealth:
     """One bay's sensor over the last days: signs of life and changes heard, changes missed, frames lost, restarts. Battery in
-    per cent or volts as it says itself, None: it does not."""
+    per cent or volts as it says itself, None: it does not. `least`: fewer changes or frames tell of no share."""
 
     bay: ParkingBay
     device: DevEui | None
@@ -61,18 +56,19 @@ class SensorHealth:
     starts: int
     battery: float | None = None
     volts: float | None = None
+    least: int = 20
 
     @property
     def missed_share(self) -> float | None:
         """Of the changes that there were, how many were missed; None where there were too few to tell."""
         total = self.changes + self.missed
-        return self.missed / total if total >= LEAST_FRAMES else None
+        return self.missed / total if total >= self.least else None
 
     @property
     def lost_share(self) -> float | None:
         """Of the frames that it sent, how many never came."""
         total = self.beats + self.changes + self.lost
-        return self.lost / total if total >= LEAST_FRAMES else None
+        return self.lost / total if total >= self.least else None
 
     @property
     def broken(self) -> bool:
@@ -81,16 +77,15 @@ class SensorHealth:
 
 
 def health(bay: ParkingBay, device: DevEui | None, model: str, fact: BayFact | None, days: Sequence[BayDay],
-           state: DeviceState | None) -> SensorHealth:
-    """How a bay's sensor has done in these days."""
+           state: DeviceState | None, said: Parking) -> SensorHealth:
+    """How a bay's sensor has done in these days; `said`: from when on something is wrong."""
     battery, volts = _number(state, DEVICE_BATTERY.name), _number(state, DEVICE_BATTERY_VOLTAGE.name)
     bare = SensorHealth(bay, device, model, (), fact.heard_at if fact else None, sum(day.beats for day in days),
                         sum(day.edges for day in days), sum(day.missed for day in days), sum(day.lost for day in days),
-                        sum(day.starts for day in days), battery, volts)
+                        sum(day.starts for day in days), battery, volts, said.share_least)
     low = state is not None and _said(state, DEVICE_BATTERY_LOW.name) is True
-    found = {*_of_fact(device, fact), *_of_shares(bare)} | ({Finding.BATTERY} if low else set())
-    return SensorHealth(bay, device, model, tuple(sorted(found, key=RANK.__getitem__)), bare.heard_at, bare.beats, bare.changes,
-                        bare.missed, bare.lost, bare.starts, battery, volts)
+    found = {*_of_fact(device, fact), *_of_shares(bare, said)} | ({Finding.BATTERY} if low else set())
+    return replace(bare, findings=tuple(sorted(found, key=RANK.__getitem__)))
 
 
 def worst_first(sensors: Iterable[SensorHealth]) -> list[SensorHealth]:
@@ -110,13 +105,13 @@ def _of_fact(device: DevEui | None, fact: BayFact | None) -> set[Finding]:
     return found | ({Finding.LEARNING} if fact.learning else set())
 
 
-def _of_shares(sensor: SensorHealth) -> set[Finding]:
+def _of_shares(sensor: SensorHealth, said: Parking) -> set[Finding]:
     found = set()
-    if (sensor.missed_share or 0.0) > MISSED_FROM:
+    if (sensor.missed_share or 0.0) > said.missed_percent / 100:
         found.add(Finding.MISSED)
-    if (sensor.lost_share or 0.0) > LOST_FROM:
+    if (sensor.lost_share or 0.0) > said.lost_percent / 100:
         found.add(Finding.LOST)
-    if sensor.battery is not None and sensor.battery < BATTERY_FROM:
+    if sensor.battery is not None and sensor.battery < said.battery_percent:
         found.add(Finding.BATTERY)
     return found
 

@@ -13,13 +13,7 @@ from statistics import median
 from city.bays import Span
 from city.ids import AssetId
 from city.readings import NS
-
-WINDOW = timedelta(days=7)
-LEAST_BAYS, LEAST_KNOWN = 4, timedelta(days=2)  # bays to compare with, and for how long each must have been known
-LEAST_SPANS = 150  # states that ended, of the other bays: so many say how long one lasts at most
-BEYOND = 1.5  # times the longest of them
-SHORTEST_STUCK = timedelta(hours=12)
-RESTLESS, RESTLESS_A_DAY = 4.0, 24.0  # times the zone's changes a day, and at least so many
+from city.settings import Parking
 
 
 class Suspicion(Enum):
@@ -32,15 +26,31 @@ class Suspicion(Enum):
 
 @dataclass(frozen=True, slots=True)
 class StuckRules:
-    """The numbers; see city.settings.Parking."""
+    """The numbers; see city.settings.Parking. `states`: so many that ended say how long one lasts at most; a bay that is left
+    or taken `beyond` times longer than the longest of them is stuck, but not before `shortest`."""
 
     stuck: timedelta = timedelta(hours=72)
     turnover: float = 1.0  # stays a bay and day
+    shortest: timedelta = timedelta(hours=12)
+    beyond: float = 1.5
+    states: int = 150
+    restless_a_day: float = 24.0
+    restless: float = 4.0  # times the zone's changes a day
+    window: timedelta = timedelta(days=7)
+    least_bays: int = 4
+    least_known: timedelta = timedelta(days=2)
+
+    @classmethod
+    def of(cls, said: Parking) -> "StuckRules":
+        """As somebody has set them."""
+        return cls(timedelta(hours=said.stuck_hours), said.stuck_turnover, timedelta(hours=said.stuck_least_hours),
+                   said.stuck_times, said.stuck_states, said.restless_changes, said.restless_times,
+                   timedelta(days=said.suspect_days), said.suspect_bays, timedelta(hours=said.suspect_known_hours))
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What one bay did in the last seven days. `stays` and `vacancies`: how long those were that ended, sorted; `state` is
+    """What one bay did in the last days. `stays` and `vacancies`: how long those were that ended, sorted; `state` is
     what it says now, for `lasting`."""
 
     known: timedelta
@@ -60,9 +70,9 @@ class Features:
         return _median(self.vacancies)
 
 
-def features(spans: Sequence[Span], now_ns: int) -> Features:
+def features(spans: Sequence[Span], now_ns: int, rules: StuckRules) -> Features:
     """Of one bay's spans, in order, the last of which reach until now (city.bay_tracks.spans_until)."""
-    since_ns = now_ns - _ns(WINDOW)
+    since_ns = now_ns - _ns(rules.window)
     recent = [one for one in spans if one.end_ns > since_ns]
     known = [one for one in recent if one.occupied is not None]
     known_ns = sum(one.end_ns - max(one.begin_ns, since_ns) for one in known)
@@ -78,8 +88,8 @@ def features(spans: Sequence[Span], now_ns: int) -> Features:
 
 def suspects(of: Mapping[AssetId, Features], rules: StuckRules) -> Mapping[AssetId, Suspicion]:
     """Who is suspect among comparable bays (one zone's, of one restriction); nobody where there are too few."""
-    able = {bay: one for bay, one in of.items() if one.known >= LEAST_KNOWN}
-    if len(able) < LEAST_BAYS:
+    able = {bay: one for bay, one in of.items() if one.known >= rules.least_known}
+    if len(able) < rules.least_bays:
         return {}
     limits = {state: _limits(able, rules, state=state) for state in (False, True)}
     found = ((bay, _suspicion(one, median(other.changes_a_day for name, other in able.items() if name != bay), rules,
@@ -102,7 +112,7 @@ class _Limits:
 
 def _limits(of: Mapping[AssetId, Features], rules: StuckRules, *, state: bool) -> _Limits:
     lengths = {bay: one.stays if state else one.vacancies for bay, one in of.items()}
-    if sum(map(len, lengths.values())) < LEAST_SPANS:
+    if sum(map(len, lengths.values())) < rules.states:
         return _Limits(None, rules.stuck, rules.stuck)
     longest = sorted(((mine[-1], bay) for bay, mine in lengths.items() if mine), reverse=True)
     (most, record), second = longest[0], longest[min(1, len(longest) - 1)][0]
@@ -110,11 +120,11 @@ def _limits(of: Mapping[AssetId, Features], rules: StuckRules, *, state: bool) -
 
 
 def _limit(longest: timedelta, rules: StuckRules) -> timedelta:
-    return min(max(BEYOND * longest, SHORTEST_STUCK), rules.stuck)
+    return min(max(rules.beyond * longest, rules.shortest), rules.stuck)
 
 
 def _suspicion(one: Features, usual_changes: float, rules: StuckRules, limit: timedelta) -> Suspicion | None:
-    if one.changes_a_day > max(RESTLESS * usual_changes, RESTLESS_A_DAY):
+    if one.changes_a_day > max(rules.restless * usual_changes, rules.restless_a_day):
         return Suspicion.RESTLESS
     if one.state is None or usual_changes / 2 <= rules.turnover or one.lasting <= limit:
         return None

@@ -86,7 +86,7 @@ def bay_state(bay: ParkingBay, track: Track | None, *, beat: timedelta, now_ns: 
     sensor heard, but says nothing of the bay. `suspect`: it is stuck, compared with its zone; `unheard`: no gateway that
     hears it works, so a change would not be known."""
     if blocked or bay.blocked:
-        return BayState(bay, Occupancy.BLOCKED, why=Why.BLOCKED)
+        return BayState(bay, Occupancy.BLOCKED, heard_at=_at(track.heard_ns) if track else None, why=Why.BLOCKED)
     if track is None or track.occupied is None:
         return BayState(bay, Occupancy.UNKNOWN, heard_at=_at(track.heard_ns) if track else None, why=Why.NEVER_HEARD)
     occupied, since_ns = shown(track, now_ns, rules)
@@ -111,21 +111,18 @@ class StartFault(Enum):
 
 
 def start_fault(track: Track, now_ns: int, rules: Rules) -> StartFault:
-    """What the restarts of the last day tell."""
-    words = [boot for at, boot in track.starts if at > now_ns - DAY_NS]
+    """What the restarts of the last day (or as long as is set) tell."""
+    words = [boot for at, boot in track.starts if at > now_ns - _ns(rules.coverage_window)]
     if sum(boot in ASKED_FOR for boot in words) >= rules.coverage_starts:
         return StartFault.COVERAGE
     return StartFault.DEVICE if any(boot in FAILS for boot in words) else StartFault.NONE
 
 
 MOST_BEHIND, MOST_SKEW_NS = 64, 600 * NS  # frames that stragglers lie behind at most; by how much gateways' clocks differ
-DAY_NS = 86_400 * NS
 MOST_STARTS, MOST_FLIPS = 32, 64
 ASKED_FOR = frozenset({"system-request", "re-join"})  # Bosch's reset cause 3, Nwave's 0: nobody acknowledged
 FAILS = frozenset({"watchdog", "brown-out", "lockup"})
 HARMLESS = frozenset({"", "none", "config-refused", "temperature-sensor"})  # faults that say nothing about the bay
-SLACK = timedelta(minutes=2)  # by how much a sensor's own minutes and the network's times differ
-SHARP_MIN = 5.0  # a time that is known this well is good enough for statistics
 MOST_COUNTED = 128  # a counter of 8 bits that jumps further has begun anew
 
 
@@ -160,6 +157,7 @@ class _Walk:
         self._t, self._rules = track, rules
         self._stale_ns, self._debounce_ns = _ns(stale_after(rules, beat)), _ns(rules.debounce)
         self._longest_ns, self._window_ns = _ns(rules.longest_repaired), _ns(rules.flap_window)
+        self._slack_ns, self._starts_ns = _ns(rules.own_clock), _ns(rules.coverage_window)
         self.spans: list[Span] = []
 
     def track(self) -> Track:
@@ -204,7 +202,7 @@ class _Walk:
         return missing
 
     def _restart(self, event: BayEvent) -> None:
-        recent = tuple(one for one in self._t.starts if one[0] > event.at_ns - DAY_NS)
+        recent = tuple(one for one in self._t.starts if one[0] > event.at_ns - self._starts_ns)
         self._set(starts=(*recent, (event.at_ns, event.boot))[-MOST_STARTS:], edges=0,
                   restarted_ns=event.at_ns)
 
@@ -232,7 +230,7 @@ class _Walk:
     def _edge(self, event: BayEvent, began_ns: int | None, missing: int, before_ns: int) -> None:
         """A change into the state it says."""
         t, occupied, at_ns = self._t, bool(event.occupied), event.at_ns
-        sharp = event.previous_error <= SHARP_MIN
+        sharp = event.previous_error <= self._rules.sharp_min
         if t.occupied is None:
             if began_ns is not None:
                 self._begin(not occupied, max(began_ns, t.since_ns), certain=sharp and began_ns >= t.since_ns)
@@ -240,9 +238,9 @@ class _Walk:
         elif t.occupied is occupied:
             self._lost_one(occupied, began_ns, at_ns, sharp=sharp,
                            whole=t.certain and missing <= 1 and before_ns <= t.since_ns)
-        elif began_ns is None or began_ns < t.since_ns - _ns(SLACK):
+        elif began_ns is None or began_ns < t.since_ns - self._slack_ns:
             self._end(at_ns, certain=t.certain and t.doubted_ns <= t.since_ns)
-        elif began_ns - t.since_ns > _ns(SLACK) + int(event.previous_error * 60) * NS:
+        elif began_ns - t.since_ns > self._slack_ns + int(event.previous_error * 60) * NS:
             self._end(began_ns, certain=False)  # two changes were lost before: a whole stay that nobody knows
             self._set(missed=t.missed + 2)
             self._begin(not occupied, began_ns, certain=sharp)

@@ -21,6 +21,7 @@ from city.quantities import (
     Value,
 )
 from city.readings import Entry, Quality
+from city.settings import Parking
 
 
 class Sign(Enum):
@@ -85,7 +86,7 @@ class Why(Enum):
 class Rules:
     """The numbers of the occupancy engine; see city.settings.Parking for what each is."""
 
-    debounce: timedelta = timedelta(seconds=45)
+    debounce: timedelta = timedelta(seconds=30)
     shortest_stay: timedelta = timedelta(minutes=3)
     flaps: int = 6
     flap_window: timedelta = timedelta(minutes=10)
@@ -94,7 +95,18 @@ class Rules:
     stale_beats: float = 1.0
     gone_beats: float = 2.0
     coverage_starts: int = 3
+    coverage_window: timedelta = timedelta(hours=24)
     longest_repaired: timedelta = timedelta(hours=48)
+    own_clock: timedelta = timedelta(minutes=2)
+    sharp_min: float = 5.0
+
+    @classmethod
+    def of(cls, said: Parking) -> "Rules":
+        """As somebody has set them."""
+        return cls(timedelta(seconds=said.debounce_s), timedelta(seconds=said.shortest_stay_s), said.flaps,
+                   timedelta(minutes=said.flap_minutes), said.learning_edges, timedelta(minutes=said.grace_minutes),
+                   said.stale_beats, said.gone_beats, said.coverage_starts, timedelta(hours=said.coverage_hours),
+                   timedelta(hours=said.repair_hours), timedelta(minutes=said.own_clock_minutes), said.sharp_minutes)
 
 
 class Track(msgspec.Struct, frozen=True, gc=False):

@@ -21,6 +21,9 @@ CalendarId = NewType("CalendarId", str)
 RESERVED = frozenset({  # first words of addresses of our own, in use or likely to be
     "abmelden", "anmelden", "api", "assets", "datenschutz", "de", "docs", "en", "favicon", "healthz", "metrics", "opendata",
     "privacy", "readyz", "sign-in", "sign-out", "static"})
+RESERVED_ZONES = frozenset({  # words of our own where a parking zone's page has its name; and what ends like a badge
+    "app.webmanifest", "easy-read", "einbinden", "embed", "karte.json", "leichte-sprache", "map.json", "widget", "worker.js"})
+BADGE = ".svg"
 _EUI = re.compile(r"[0-9a-f]{16}\Z")
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?\Z")
 _NAME = re.compile(r"[A-Za-z0-9ÄÖÜäöüß](?:[A-Za-z0-9ÄÖÜäöüß._-]{0,63})\Z")
@@ -54,7 +57,10 @@ def asset_id(text: str) -> AssetId:
 
 
 def zone_id(text: str) -> ZoneId:
-    """A zone's short name in its tenant. Raises Invalid."""
+    """A zone's short name in its tenant, none of RESERVED_ZONES and none that ends with BADGE. Raises Invalid."""
+    if text in RESERVED_ZONES or text.endswith(BADGE):
+        raise Invalid("“{value}” cannot be a zone's name: the parking pages use that address themselves.", field="zone",
+                      rule="not reserved", value=text[:64])
     return ZoneId(_name(text, field="zone"))
 
 

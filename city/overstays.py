@@ -14,7 +14,6 @@ from city.parking_facts import BayFact
 from city.parking_places import SiteRule
 from city.parking_rules import InForce
 
-LONGEST = timedelta(days=7)  # what began before counts from then: raw words are not kept for longer
 MOST_STEPS = 200  # changes of rules that are looked back through
 Rules = Callable[[datetime], InForce]  # what holds in the zone at a time
 
@@ -45,26 +44,28 @@ class ZoneOverstays:
     residents: bool
 
 
-def zone_overstays(zone: ZoneId, facts: Iterable[tuple[BayFact, str]], rules: Rules, now: datetime) -> ZoneOverstays:
-    """Of a zone's bays now, each with its restriction ("": for everybody)."""
+def zone_overstays(zone: ZoneId, facts: Iterable[tuple[BayFact, str]], rules: Rules, now: datetime,
+                   longest: timedelta) -> ZoneOverstays:
+    """Of a zone's bays now, each with its restriction ("": for everybody). What began more than `longest` ago counts from then:
+    words of sensors are not kept for longer."""
     here, found, limited = rules(now), list[Overstay](), 0
     for fact, kind in facts:
         if fact.occupancy != Occupancy.OCCUPIED.value or fact.since is None or _limit(here.rules, kind) is None:
             continue
         limited += 1
-        one = overstay(fact, kind, rules, now)
+        one = overstay(fact, kind, rules, now, longest)
         if one is not None:
             found.append(one)
     residents = any(rule.kind == "resident" for rule in here.rules)
     return ZoneOverstays(zone, limited, tuple(sorted(found, key=lambda one: (-one.over_min, one.bay))), residents)
 
 
-def overstay(fact: BayFact, kind: str, rules: Rules, now: datetime) -> Overstay | None:
+def overstay(fact: BayFact, kind: str, rules: Rules, now: datetime, longest: timedelta) -> Overstay | None:
     """By how much an occupied bay is over its limit now; None where it is not, or no limit holds."""
     limit = _limit(rules(now).rules, kind)
     if limit is None or fact.since is None:
         return None
-    began = _limited_since(max(fact.since, now - LONGEST), kind, rules, now)
+    began = _limited_since(max(fact.since, now - longest), kind, rules, now)
     minutes = int((now - began) / timedelta(minutes=1))
     return Overstay(fact.bay, minutes, limit, fact.certain) if minutes > limit else None
 

@@ -26,6 +26,7 @@ _OSM = re.compile(r"(?:node|way|relation)/[1-9][0-9]{0,15}")
 _REGION = re.compile(r"[01][0-9]{11}")
 _MAIL = re.compile(r"[^@\s<>\"',;:]{1,64}@(?:[A-Za-z0-9ÄÖÜäöüß-]{1,63}\.)+[A-Za-zÄÖÜäöü]{2,24}")
 _HOST = re.compile(r"(?=.{4,253}$)(?:[\w-]{1,63}\.)+[^\W\d_]{2,24}(?::\d{2,5})?")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _PHONE = re.compile(r"\+?[0-9][0-9 ()/-]{3,30}")
 
 
@@ -80,6 +81,7 @@ def town_faults(town: TownParking) -> list[Invalid]:
             "A telephone number has digits, spaces and + ( ) / - only.", field="phone", rule="telephone"),
         None if not town.region_code or _REGION.fullmatch(town.region_code) else Invalid(
             "The Regionalschlüssel has 12 digits, like 059700020020.", field="region_code", rule="12 digits"),
+        _day(town.checked_on, "checked_on"),
         *(url_fault(field, getattr(town, field)) for field in ("licence_url", "website", "imprint_url"))])
 
 
@@ -163,6 +165,14 @@ def _osm(text: str) -> Invalid | None:
     if not text or _OSM.fullmatch(text):
         return None
     return Invalid("An object of OpenStreetMap is written like way/123456.", field="osm", rule="node|way|relation/…")
+
+
+def _day(text: str, field: str) -> Invalid | None:
+    try:
+        good = not text or (_DAY.fullmatch(text) is not None and 2000 <= date.fromisoformat(text).year <= 2100)
+    except ValueError:
+        good = False
+    return None if good else Invalid("A day is written like 2026-11-22.", field=field, rule="ISO 8601")
 
 
 def _fees(fees: tuple[PermitFee, ...]) -> Iterator[Invalid]:

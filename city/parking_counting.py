@@ -7,25 +7,26 @@ something are looked at then; all of them once a minute, because time alone chan
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from heapq import heappop, heappush
 
 import msgspec
 
 from city.bay_memory import ROLL_NS, BayMemory, Deaf
 from city.bay_tracks import bay_state, start_fault
-from city.bays import BayEvent, BayState, Occupancy, Rules, Why
+from city.bays import BayEvent, BayState, Occupancy, Rules, Sign, Track, Why
 from city.ids import AssetId, GatewayId, ZoneId
 from city.parking import Word
 from city.parking_display import Display, ZoneRules, count, display
+from city.parking_doubt import Checks, DoubtRules, margin, may_have_changed, usual_frames
 from city.parking_facts import BayFact, Count, ZoneFact
 from city.places import ParkingBay, Restriction
 from city.readings import NS, to_ns
-from city.reception import Rates, Reception, chance
+from city.reception import Reception, Unheard
+from city.usual import Changes
 
 KEEP_NS = 8 * 3600 * NS  # spans are kept for so long, so that quarters can be booked again when something comes late
-TREND_NS, TREND_LEAST_NS = 30 * 60 * NS, 20 * 60 * NS
-TREND_SHARE, TREND_LEAST = 0.08, 2
-MANY_CHANGES = 1.0  # a bay and hour, where nothing is learnt of a zone yet
+MOST_SAMPLES = 1500  # of a zone's trend: of four hours, one each ten seconds
 MASKS = frozenset({Why.UNHEARD, Why.FLAPPING, Why.SUSPECT, Why.FAULT, Why.BLOCKED})
 
 Sample = tuple[int, int, int]  # when (ns), free, known
@@ -46,7 +47,9 @@ class Kept(msgspec.Struct):
 
     bays: dict[AssetId, BayMemory] = {}
     displays: dict[str, Display] = {}
-    changes: dict[ZoneId, Rates] = {}
+    changes: dict[ZoneId, Changes] = {}
+    checks: dict[ZoneId, Checks] = {}
+    checked: Checks = msgspec.field(default_factory=Checks)  # of all zones
     samples: dict[ZoneId, list[Sample]] = {}
     reception: Reception = msgspec.field(default_factory=Reception)
     read_ns: int = 0
@@ -70,9 +73,8 @@ class Looked:
 class Town:
     """One town; `kept` is what was remembered of it, and is kept up to date."""
 
-    def __init__(self, kept: Kept, rules: Rules, zone_rules: ZoneRules, *, doubtful: float = 0.03) -> None:
-        """`doubtful`: the chance that a bay has changed while nobody could hear it, above which it is not known."""
-        self.kept, self.rules, self._zone_rules, self._doubtful = kept, rules, zone_rules, doubtful
+    def __init__(self, kept: Kept, rules: Rules, zone_rules: ZoneRules, doubt: DoubtRules | None = None) -> None:
+        self.kept, self.rules, self._zone_rules, self._doubt = kept, rules, zone_rules, doubt or DoubtRules()
         self.changed: dict[AssetId, int] = {}  # since when (ns) what is booked of a bay must be booked again
         self._debounce_ns = rules.debounce // timedelta(microseconds=1) * 1000
         self._bays: dict[AssetId, ParkingBay] = {}
@@ -85,6 +87,11 @@ class Town:
         self._due: list[tuple[int, ZoneId]] = []  # … and those later, a heap by when: a change shows after a while
         self._suspects: Collection[AssetId] = ()
         self._blocked: Collection[AssetId] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether it has no bays."""
+        return not self._bays
 
     # -- what it is told
 
@@ -125,16 +132,32 @@ class Town:
             if asset not in self._bays:
                 continue
             memory = self.memory(asset)
-            since_ns = memory.track.since_ns
+            before, zone = memory.track, self._zone_of(self._bays[asset])
+            since_ns = before.since_ns
             if asset not in late and not memory.take(event, self.rules):
                 late.add(asset)
             if event.at_ns < self.kept.booked_ns:
                 self.changed[asset] = min(self.changed.get(asset, event.at_ns), since_ns or event.at_ns)
             self._heat(asset)
+            if memory.track is not before:
+                self._learn(zone, before, memory, event)
             if memory.track.since_ns != since_ns:
-                heappush(self._due, (memory.track.since_ns + self._debounce_ns, self._zone_of(self._bays[asset])))
-                self.kept.changes.setdefault(self._zone_of(self._bays[asset]), Rates()).add(event.at_ns)
+                heappush(self._due, (memory.track.since_ns + self._debounce_ns, zone))
         return late
+
+    def _learn(self, zone: ZoneId, before: Track, memory: BayMemory, event: BayEvent) -> None:
+        """What a word teaches besides: how often bays of its zone change, how often they were not as they were believed to be,
+        and whether something was lost before it."""
+        track, kept = memory.track, self.kept
+        if track.since_ns != before.since_ns and track.occupied is not None:
+            kept.changes.setdefault(zone, Changes()).add(event.at_ns, occupied=track.occupied)
+        if event.sign == Sign.BEAT.value and event.occupied is not None and before.occupied is not None and memory.deaf is None:
+            for one in (kept.checks.setdefault(zone, Checks()), kept.checked):
+                one.add(believed=before.occupied, said=event.occupied)
+        if before.heard_ns and track.session == before.session:
+            usual = partial(usual_frames, kept.changes.get(zone), len(self._zones[zone]), memory.beat_s)
+            kept.reception.counted(memory.ears, before_ns=before.heard_ns, at_ns=event.at_ns, missing=track.lost - before.lost,
+                                   usual=usual)
 
     def again(self, asset: AssetId, events: Iterable[BayEvent]) -> None:
         """Something has come late, and these are all events since the bay's `since_ns`."""
@@ -192,6 +215,14 @@ class Town:
         """What was last found of a zone."""
         return self._found.get(zone)
 
+    def bay_fact(self, asset: AssetId) -> BayFact | None:
+        """What was last found of a bay."""
+        return self._facts.get(asset)
+
+    def counted_in(self, zone: ZoneId) -> ZoneId:
+        """The zone in which a zone's bays are counted."""
+        return self._counted_in.get(zone, zone)
+
     # -- parts
 
     def _heat(self, asset: AssetId) -> None:
@@ -237,17 +268,19 @@ class Town:
         elif deaf is not None and not since:
             if not deaf.until_ns:
                 deaf = memory.deaf = Deaf(deaf.from_ns, now_ns, deaf.lost)
-            if not _still(deaf, track.said_ns, track.heard_ns, track.lost) or not self._matters(bay, deaf):
+            if not _still(deaf, track.said_ns, track.heard_ns, track.lost) or not self._matters(bay, memory, deaf):
                 deaf = memory.deaf = None
         return 0 if deaf is None else max(deaf.from_ns, track.heard_ns)
 
-    def _matters(self, bay: ParkingBay, deaf: Deaf) -> bool:
+    def _matters(self, bay: ParkingBay, memory: BayMemory, deaf: Deaf) -> bool:
         """Whether a bay of this zone may well have changed while nobody could hear it."""
-        zone = self._zone_of(bay)
-        rates, number = self.kept.changes.get(zone), max(len(self._zones.get(zone, ())), 1)
-        expected = rates.expected(deaf.from_ns, deaf.until_ns) / number if rates is not None and any(rates.learnt) \
-            else MANY_CHANGES * (deaf.until_ns - deaf.from_ns) / (3600 * NS)
-        return chance(expected) > self._doubtful
+        lost = self.kept.reception.lost(memory.ears)
+        meant = next((one.chance for one in lost if one.from_ns <= deaf.from_ns < one.until_ns), 1.0)
+        unheard = Unheard(meant, deaf.from_ns, deaf.until_ns)
+        return self._changed(self._zone_of(bay), unheard) > self._doubt.changed
+
+    def _changed(self, zone: ZoneId, unheard: Unheard) -> float:
+        return may_have_changed(self.kept.changes.get(zone), max(len(self._zones.get(zone, ())), 1), unheard)
 
     def _zone_of(self, bay: ParkingBay) -> ZoneId:
         return self._counted_in.get(bay.zone, bay.zone)
@@ -258,21 +291,29 @@ class Town:
         shown = self.kept.displays[key] = display(self.kept.displays.get(key, _NOTHING), counted, now, self._zone_rules)
         if shown.leaving_since is not None:
             heappush(self._due, (to_ns(shown.leaving_since + self._zone_rules.hold), zone))
-        return msgspec.structs.replace(counted, word=shown.word)
+        return msgspec.structs.replace(counted, word=shown.word, margin=self._margin(zone, kind, states, to_ns(now)))
+
+    def _margin(self, zone: ZoneId, kind: Restriction, states: Sequence[BayState], now_ns: int) -> int:
+        """By how many bays the count may be off."""
+        kept = self.kept
+        known = [(state, kept.bays[state.bay.id]) for state in states if state.bay.restriction is kind and state.why is Why.NONE
+                 and state.bay.id in kept.bays]
+        checks = kept.checks.get(zone, _NO_CHECKS).wrong(kept.checked)
+        return margin(known, len(states), checks, kept.changes.get(zone), kept.reception, now_ns, self._doubt)
 
     def _trend(self, zone: ZoneId, counted: Count | None, now_ns: int, *, sample: bool) -> str:
-        """Where the number of free bays has gone in the last half hour."""
+        """Where the number of free bays has gone lately: now, against what it was on average in the first third of that time."""
         if counted is None or not counted.total or counted.coverage < self._zone_rules.range_from:
             return ""
-        samples = self.kept.samples.setdefault(zone, [])
+        samples, lately_ns = self.kept.samples.setdefault(zone, []), self._zone_rules.trend // timedelta(microseconds=1) * 1000
         if sample:
             samples.append((now_ns, counted.free, counted.known))
-            self.kept.samples[zone] = samples = [one for one in samples if one[0] > now_ns - TREND_NS][-60:]
-        old = [one for one in samples if one[0] <= now_ns - TREND_LEAST_NS]
+            self.kept.samples[zone] = samples = [one for one in samples if one[0] > now_ns - lately_ns][-MOST_SAMPLES:]
+        old = [one for one in samples if one[0] <= now_ns - lately_ns * 2 // 3]
         if not old:
             return ""
         moved = counted.free - sum(free for _, free, _ in old) / len(old)
-        least = max(TREND_LEAST, TREND_SHARE * counted.total)
+        least = max(self._zone_rules.trend_bays, self._zone_rules.trend_share * counted.total)
         return "rising" if moved >= least else "falling" if moved <= -least else "steady"
 
     def _tidy(self, now_ns: int) -> None:
@@ -318,5 +359,6 @@ def _fact(state: BayState, memory: BayMemory | None, now_ns: int, rules: Rules) 
 
 _NEVER = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _NOTHING = Display(Word.NO_DATA.value)
+_NO_CHECKS = Checks()
 _encode = msgspec.msgpack.Encoder().encode
 _DECODER = msgspec.msgpack.Decoder(Kept)

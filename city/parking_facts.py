@@ -32,12 +32,14 @@ class BayFact(msgspec.Struct, frozen=True, gc=False):
 
 class Count(msgspec.Struct, frozen=True, gc=False):
     """Bays of one kind in a zone: 0 ≤ free, free + occupied ≤ total, blocked ones left out; the rest is not known. `word` is
-    the class that is shown (city.parking.Word), with its hysteresis."""
+    the class that is shown (city.parking.Word), with its hysteresis. `margin`: by how many bays `free` may be off for other
+    reasons (city.parking_doubt)."""
 
     total: int
     free: int
     occupied: int
     word: str
+    margin: int = 0
 
     @property
     def known(self) -> int:
@@ -50,6 +52,16 @@ class Count(msgspec.Struct, frozen=True, gc=False):
     @property
     def free_max(self) -> int:
         return self.free + self.unknown
+
+    @property
+    def least_free(self) -> int:
+        """As few as may be free."""
+        return max(self.free - self.margin, 0)
+
+    @property
+    def most_free(self) -> int:
+        """As many as may be free."""
+        return min(self.free_max + self.margin, self.total)
 
     @property
     def coverage(self) -> float:

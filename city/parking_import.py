@@ -19,6 +19,7 @@ from city.parking_places import ParkingSite, SiteRule
 from city.parking_shapes import ring_of
 from city.places import Site
 
+CHAINED = "A zone can only be merged into one that is counted by itself."
 COLUMNS = tuple(field for field in ParkingSite.__struct_fields__ if field != "area")
 MAX_BYTES = 4 * 2**20
 MAX_ROWS = 2000
@@ -48,8 +49,8 @@ class Preview:
 
     @property
     def sites(self) -> list[ParkingSite]:
-        """All that has to be kept. What others are merged into comes first."""
-        return sorted([*self.new, *(site for site, _ in self.changed)], key=lambda site: (bool(site.merged_into), site.zone))
+        """All that has to be kept, together."""
+        return sorted([*self.new, *(site for site, _ in self.changed)], key=lambda site: site.zone)
 
     @property
     def bad_lines(self) -> int:
@@ -61,13 +62,17 @@ def preview(data: bytes, known: Known) -> Preview:
     """What keeping the list would change. GeoJSON where `data` begins with "{", else CSV (UTF-8, comma or semicolon). Raises
     Invalid where there is no list to read at all."""
     sites: dict[str, ParkingSite] = {}
+    lines: dict[str, int] = {}
     problems: list[Problem] = []
     for line, row in _rows(data):
         found = _site(line, row, known, sites)
         if isinstance(found, ParkingSite):
-            sites[found.zone] = found
+            sites[found.zone], lines[found.zone] = found, line
         else:
             problems += found
+    for zone in _chained({**known.sites, **{ZoneId(zone): site for zone, site in sites.items()}}, sites):
+        problems.append(Problem(lines[zone], "merged_into", "not merged itself", CHAINED, {}))
+        del sites[zone]
     if not sites and not problems:
         raise Invalid("The file lists no parking zone.", field="file", rule="has rows")
     before = known.sites
@@ -75,6 +80,13 @@ def preview(data: bytes, known: Known) -> Preview:
     changed = [(site, _differs(before[ZoneId(site.zone)], site)) for site in sites.values()
                if site.zone in before and before[ZoneId(site.zone)] != site]
     return Preview(new, changed, len(sites) - len(new) - len(changed), problems)
+
+
+def _chained(after: Mapping[ZoneId, ParkingSite], listed: Collection[str]) -> list[str]:
+    """The listed zones that would be merged into ones that are merged themselves, or into which others are."""
+    merged = {zone: site.merged_into for zone, site in after.items() if site.merged_into}
+    targets = {target for zone, target in merged.items() if target in merged}
+    return sorted(zone for zone in listed if zone in targets or merged.get(ZoneId(zone)) in targets)
 
 
 def _rows(data: bytes) -> Iterator[tuple[int, Mapping[str, object]]]:

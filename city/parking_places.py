@@ -97,6 +97,7 @@ class TownParking(msgspec.Struct, frozen=True):
     officer: str = ""  # data protection officer: how to reach
     arbitration: str = ""  # Schlichtungsstelle of the Land: name and how to reach
     special_public: bool = True
+    checked_on: str = ""  # day (ISO 8601) on which the town last looked itself whether its pages shut nobody out
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,8 @@ from city.parking_facts import Quarter
 from city.parking_places import ParkingSite, PermitZone
 from city.parking_rules import BERLIN, Point, holding
 from city.places import Restriction
+from city.settings import Parking
 
-FULL_FROM = 0.95  # a quarter of an hour in which more of the bays were taken is counted as full
-LEAST_KNOWN = 0.6  # of a quarter's bay-seconds, below which it is left out
 COUNTED = (Restriction.NONE.value, Restriction.RESIDENT.value)  # bays that a resident may park in
 _HOURS = 24
 
@@ -36,24 +35,24 @@ class Pressure:
     quarters: int
 
 
-def pressures(permits: Iterable[PermitZone], sites: Mapping[ZoneId, ParkingSite], quarters: Sequence[Quarter], *, land: str,
-              point: Point) -> list[Pressure]:
-    """Of each permit zone. Raises Invalid where hours cannot be read."""
+def pressures(permits: Iterable[PermitZone], sites: Mapping[ZoneId, ParkingSite], quarters: Sequence[Quarter], said: Parking, *,
+              land: str, point: Point) -> list[Pressure]:
+    """Of each permit zone. `said`: what is full, and how much must be known. Raises Invalid where hours cannot be read."""
     by_zone: dict[str, list[Quarter]] = {}
     for one in quarters:
         if one.restriction in COUNTED:
             by_zone.setdefault(one.zone, []).append(one)
     return [_pressure(permit, {zone: by_zone.get(zone, []) for zone, site in sites.items() if site.permit_zone == permit.code},
-                      land, point) for permit in permits]
+                      said, land, point) for permit in permits]
 
 
-def _pressure(permit: PermitZone, zones: Mapping[ZoneId, Sequence[Quarter]], land: str, point: Point) -> Pressure:
-    steps = _steps(quarter for found in zones.values() for quarter in found)
+def _pressure(permit: PermitZone, zones: Mapping[ZoneId, Sequence[Quarter]], said: Parking, land: str, point: Point) -> Pressure:
+    steps = _steps((quarter for found in zones.values() for quarter in found), said.pressure_known_percent / 100)
     inside = holding(permit.hours, steps, land=land, point=point)
     within = {at: step for (at, step), holds in zip(steps.items(), inside, strict=True) if holds}
     outside = [step for (_, step), holds in zip(steps.items(), inside, strict=True) if not holds]
     by_hour = [_share([step for at, step in within.items() if at.astimezone(BERLIN).hour == hour]) for hour in range(_HOURS)]
-    full = sum(step.taken_s >= FULL_FROM * step.known_s for step in within.values())
+    full = sum(step.taken_s >= said.pressure_full_percent / 100 * step.known_s for step in within.values())
     return Pressure(permit.code, permit.name, len(zones), max((step.bays for step in steps.values()), default=0),
                     _share(within.values()), _share(outside), full / len(within) if within else None, tuple(by_hour),
                     len(within))
@@ -69,7 +68,7 @@ class _Step:
     all_s: int
 
 
-def _steps(quarters: Iterable[Quarter]) -> dict[datetime, _Step]:
+def _steps(quarters: Iterable[Quarter], least_known: float) -> dict[datetime, _Step]:
     sums: dict[datetime, list[int]] = {}
     for one in quarters:
         known = one.free_s + one.occupied_s
@@ -77,7 +76,7 @@ def _steps(quarters: Iterable[Quarter]) -> dict[datetime, _Step]:
         for index, value in enumerate((one.bays, one.occupied_s, known, known + one.unknown_s)):
             total[index] += value
     steps = {at: _Step(*total) for at, total in sums.items()}
-    return {at: step for at, step in steps.items() if step.all_s and step.known_s >= LEAST_KNOWN * step.all_s}
+    return {at: step for at, step in steps.items() if step.all_s and step.known_s >= least_known * step.all_s}
 
 
 def _share(steps: Iterable[_Step]) -> float | None:

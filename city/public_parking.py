@@ -38,7 +38,8 @@ class PublicCount:
 class PublicZone:
     """A zone as everybody may know it. `also`: names of zones that are counted with it. `evaluated_at` is the full minute in
     which its state was found out and held to be true; `grey`: too long ago to be believed without a word of warning.
-    `forecasts`: whether those of this zone are good enough to be shown."""
+    `forecasts`: whether those of this zone are good enough to be shown. `closed`: the town has blocked all bays for everybody,
+    or all bays where none are for everybody, so that there is nothing to count."""
 
     zone: ZoneId
     name: str
@@ -51,6 +52,7 @@ class PublicZone:
     trend: str = ""
     also: tuple[str, ...] = ()
     forecasts: bool = False
+    closed: bool = False
 
     @property
     def main(self) -> PublicCount:
@@ -67,6 +69,14 @@ class PublicZone:
 
 
 @dataclass(frozen=True, slots=True)
+class Merged:
+    """A zone without numbers of its own: its name, and the public zone that it is counted in."""
+
+    name: str
+    home: ZoneId
+
+
+@dataclass(frozen=True, slots=True)
 class PublicQuarter:
     """The mean of a zone's bays for everybody over a step of time that begins at `at`: how many were free, of how many."""
 
@@ -80,8 +90,15 @@ def public_zones(zones: Iterable[Zone], facts: Iterable[ZoneFact], sites: Mappin
                  errors: Mapping[ZoneId, ForecastError], now: datetime, rules: ZoneRules) -> list[PublicZone]:
     """The town's zones that are public, by name."""
     names = {zone.id: zone.name for zone in zones}
-    found = [_zone(_to_the_minute(fact), names, sites, town, errors, now, rules) for fact in facts if fact.zone in names]
-    return sorted((one for one in found if one.site.public and one.counts), key=lambda one: (one.name, one.zone))
+    found = [_zone(_to_the_look(fact, rules), names, sites, town, errors, now, rules) for fact in facts if fact.zone in names]
+    return sorted((one for one in found if _shown(one)), key=lambda one: (one.name, one.zone))
+
+
+def merged_zones(zones: Iterable[Zone], sites: Mapping[ZoneId, ParkingSite], public: Iterable[PublicZone]) -> dict[str, Merged]:
+    """Which zones are told of as parts of which public ones: what PublicZone.also says, the other way round."""
+    homes = {zone.zone for zone in public}
+    return {zone.id: Merged(zone.name, ZoneId(sites[zone.id].merged_into)) for zone in zones
+            if zone.id in sites and sites[zone.id].merged_into in homes}
 
 
 def public_quarters(quarters: Iterable[Quarter], sites: Mapping[ZoneId, ParkingSite], rules: ZoneRules, now: datetime, *,
@@ -108,10 +125,11 @@ def merged(zones: Iterable[Zone], sites: Mapping[ZoneId, ParkingSite]) -> Mappin
             for zone in zones}
 
 
-def _to_the_minute(fact: ZoneFact) -> ZoneFact:
+def _to_the_look(fact: ZoneFact, rules: ZoneRules) -> ZoneFact:
     """A look between the regular ones, every minute, says to the second that something has happened in some zone of the town:
-    where its only news is a zone too small to be told of, that is a car that came or went."""
-    return msgspec.structs.replace(fact, evaluated_at=fact.evaluated_at.replace(second=0, microsecond=0))
+    where its only news is a zone too small to be told of, that is a car that came or went. The regular ones are made whatever
+    happens, when so many seconds since 1970 are over."""
+    return msgspec.structs.replace(fact, evaluated_at=_floor(fact.evaluated_at, max(rules.publish, timedelta(minutes=1))))
 
 
 def _zone(fact: ZoneFact, names: Mapping[ZoneId, str], sites: Mapping[ZoneId, ParkingSite], town: TownParking,
@@ -124,16 +142,28 @@ def _zone(fact: ZoneFact, names: Mapping[ZoneId, str], sites: Mapping[ZoneId, Pa
     also: Sequence[str] = sorted(names[zone] for zone, one in sites.items() if one.merged_into == fact.zone and zone in names)
     return PublicZone(fact.zone, names[fact.zone], site, fact.longitude, fact.latitude, counts, fact.evaluated_at,
                       grey(fact, now, rules), fact.trend if numbers else "", tuple(also),
-                      numbers and fact.zone in errors and errors[fact.zone].shown)
+                      numbers and fact.zone in errors and errors[fact.zone].shown, _closed(fact.counts))
+
+
+def _shown(zone: PublicZone) -> bool:
+    """Whether there is anything to tell of it; one that is newly merged is told with the other at once, not twice."""
+    return zone.site.public and not zone.site.merged_into and (bool(zone.counts) or zone.closed)
+
+
+def _closed(counts: Mapping[str, Count]) -> bool:
+    """A count without bays is one whose bays are all blocked."""
+    main = [counts[Restriction.NONE.value]] if Restriction.NONE.value in counts else list(counts.values())
+    return bool(main) and not any(one.total for one in main)
 
 
 def _count(restriction: Restriction, counted: Count, age: timedelta, rules: ZoneRules, town: TownParking) -> PublicCount:
     how = tells(counted, restriction, age, rules, special_public=town.special_public)
-    word = Word.NO_DATA.value if how is Tells.NOTHING else counted.word
+    word = Word.NO_DATA.value if how in (Tells.NOTHING, Tells.TOO_FEW) else counted.word
     if how not in (Tells.NUMBER, Tells.RANGE):
         return PublicCount(restriction, counted.total, how, word)
-    return PublicCount(restriction, counted.total, how, word, counted.free if how is Tells.NUMBER else None, counted.free,
-                       counted.free_max, counted.known)
+    if how is Tells.NUMBER:
+        return PublicCount(restriction, counted.total, how, word, counted.free, counted.free, counted.free_max, counted.known)
+    return PublicCount(restriction, counted.total, how, word, None, counted.least_free, counted.most_free, counted.known)
 
 
 def _floor(at: datetime, width: timedelta) -> datetime:

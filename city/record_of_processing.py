@@ -13,7 +13,7 @@ from typing import Literal
 from city.parking_places import TownParking
 from city.places import Tenant
 from city.quantities import Quantity, quantities
-from city.record_parts import GENERAL, GERMAN, Activity, Text, kept
+from city.record_parts import GERMAN, OVERSTAYS, Activity, Text, general, in_influx, kept, quarters_kept
 from city.settings import Settings
 
 ACCESS_LOG_DAYS = 7  # as deploy/ sets up the reverse proxy
@@ -55,7 +55,7 @@ def record(tenant: Tenant, parking: TownParking, settings: Settings) -> Record:
         parking.phone,
         parking.officer,
         activities,
-        GENERAL,
+        general(settings.parking.report_days),
         tuple(_missing(parking)),
     )
 
@@ -103,9 +103,10 @@ def _occupancy(settings: Settings) -> Activity:
         (
             *bays,
             device,
+            OVERSTAYS,
             Text(
-                "Aufenthalte: Beginn und Ende, Zone, täglich wechselnder Deckname des Platzes (Schlüssel wird nicht aufbewahrt)",
-                "Stays: beginning and end, zone, an alias of the bay that changes every day (its key is not kept)",
+                "Aufenthalte: Beginn und Ende, Zone, täglich wechselnder Deckname des Platzes (Schlüssel: drei Tage)",
+                "Stays: beginning and end, zone, an alias of the bay that changes every day (its key: three days)",
             ),
             Text(
                 "Keine Kennzeichen, keine Bilder, keine Ausweis- oder Beacon-Kennungen: Sie werden beim Dekodieren mit Nullen "
@@ -138,12 +139,7 @@ def _occupancy(settings: Settings) -> Activity:
                 Text("Zustand einzelner Sensoren, eine Zeile am Tag", "Health of single sensors, a line a day"), rules.sensor_days
             ),
             kept(Text("Sperrungen einzelner Plätze nach ihrem Ende", "Blocked bays after the end"), rules.sensor_days),
-            kept(
-                Text(
-                    "Summen je Zone und Viertelstunde (ohne Personenbezug)", "Sums by zone and quarter of an hour (about nobody)"
-                ),
-                rules.quarter_days,
-            ),
+            *quarters_kept(rules.quarter_days, rules.stays_days),
             Text("Jüngster Zustand jedes Platzes: bis zur nächsten Meldung", "Latest state of each bay: until the next message"),
         ),
         (
@@ -165,17 +161,17 @@ def _raw_elsewhere(settings: Settings) -> Iterator[Text]:
         settings.parking.raw_days,
     )
     if settings.influx.url:
-        yield kept(Text("Dieselben Messwerte in InfluxDB", "The same readings in InfluxDB"), settings.influx.readings_days)
+        yield from in_influx(settings.influx, settings.parking.raw_days)
 
 
 def _open_data(parking: TownParking, settings: Settings) -> Activity:
     rules = settings.parking
     special = (
         Text(
-            "Ausnahme der Gemeinde: Plätze für Menschen mit Behinderung und zum Laden auch unter dieser Zahl, nur der "
-            "jetzige Zustand, nie im Verlauf",
-            "The town's exception: bays for the disabled and for charging below that number,"
-            " too; only as they are now, never over time",
+            "Ausnahme der Gemeinde: Plätze für Menschen mit Behinderung und zum Laden auch unter dieser Zahl und, in den "
+            "offenen Daten, einzeln; nur der jetzige Zustand, nie im Verlauf",
+            "The town's exception: bays for the disabled and for charging below that number, too, and in the open data one by "
+            "one; only as they are now, never over time",
         )
         if parking.special_public
         else Text("Keine Ausnahmen", "No exceptions")
@@ -192,8 +188,8 @@ def _open_data(parking: TownParking, settings: Settings) -> Activity:
         Text("Keine", "None"),
         (
             Text(
-                f"Zahlen nur für Zonen mit mindestens {rules.least_bays} vergleichbaren Plätzen, sonst ein Wort",
-                f"Numbers only of zones with at least {rules.least_bays} comparable bays, else a word",
+                f"Zahlen nur für Zonen mit mindestens {rules.least_bays} vergleichbaren Plätzen, sonst ein Wort, unter 3 nichts",
+                f"Numbers only of zones with at least {rules.least_bays} comparable bays, else a word, below 3 nothing",
             ),
             special,
             Text(
@@ -237,9 +233,23 @@ def _doubts(settings: Settings) -> Activity:
                 "Zone, Art des Hinweises, Zeit, angezeigter Stand, freier Text; weder Name noch Adresse noch IP-Adresse",
                 "Zone, kind, time, what was shown, free text; no name, no address, no IP address",
             ),
+            Text(
+                "Was die Sensoren der Zone nach dem Hinweis meldeten, verglichen mit der Anzeige",
+                "What the zone's sensors said after the feedback, compared with what was shown",
+            ),
         ),
         (Text("Parkraumbetrieb der Gemeinde", "The town's parking operation"),),
-        (kept(Text("Hinweise", "Feedback"), settings.parking.doubt_days),),
+        (
+            kept(Text("Hinweise", "Feedback"), settings.parking.doubt_days),
+            kept(
+                Text("Ergebnis der Prüfung der Sensoren, je Zone", "Result of the check of sensors, by zone"),
+                settings.parking.doubt_days,
+            ),
+            kept(
+                Text("Was sie zu einzelnen Sensoren ergeben hat", "What it found of single sensors"),
+                settings.parking.raw_days,
+            ),
+        ),
         (
             Text(
                 "Begrenzte Länge und Häufigkeit; Löschung durch das Programm",

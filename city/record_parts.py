@@ -3,7 +3,8 @@ of bays."""
 
 from dataclasses import dataclass
 
-from city.retention import REPORT_DAYS
+from city.retention import FEW_BAYS
+from city.settings import Influx
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,42 @@ def kept(what: Text, count: int) -> Text:
     return Text(f"{what.de}: {span.de}", f"{what.en}: {span.en}")
 
 
-GENERAL = (
+def in_influx(influx: Influx, raw_days: int) -> tuple[Text, Text]:
+    """What InfluxDB has of single bays (city.store.influx_bays), and of zones."""
+    bays = kept(Text("Dieselben Messwerte in InfluxDB, in einem eigenen Bereich mit dieser Frist; wo sie ungewiss ist, keine",
+                     "The same readings in InfluxDB, in a place of their own that forgets them; none where that is not certain"),
+                raw_days)
+    if influx.bays == "no":
+        bays = Text("InfluxDB erhält keine Messwerte einzelner Stellplätze", "InfluxDB gets no readings of single bays")
+    elif influx.bays == "yes":
+        bays = Text("Dieselben Messwerte in InfluxDB: so lange, wie dort eingestellt ist; das Programm prüft es nicht",
+                    "The same readings in InfluxDB: as long as is set there; this program does not check that")
+    return bays, kept(Text("Summen je Zone und Viertelstunde in InfluxDB (ohne Personenbezug)",
+                           "Sums by zone and quarter of an hour in InfluxDB (about nobody)"), influx.readings_days)
+
+
+def quarters_kept(many: int, few: int) -> tuple[Text, Text]:
+    """For how many days quarters of an hour are kept: those that are sums, and those that hardly are."""
+    return (kept(Text("Summen je Zone und Viertelstunde (ohne Personenbezug)",
+                      "Sums by zone and quarter of an hour (about nobody)"), many),
+            kept(Text(f"Viertelstunden von weniger als {FEW_BAYS} Plätzen zusammen",
+                      f"Quarters of an hour of fewer than {FEW_BAYS} bays together"), few))
+
+
+OVERSTAYS = Text("Plätze, auf denen gerade länger als erlaubt geparkt wird: nur jetzt, ohne Aufbewahrung, nicht zur Verfolgung",
+                 "Bays in which somebody stays longer than allowed just now: not kept, and not to pursue offences")
+
+
+def general(report_days: int) -> tuple[Text, ...]:
+    """What is done for security everywhere: Art. 30 (1) g. Reports of removals are kept for so many days."""
+    span = days(report_days)
+    return (
+        *_GENERAL,
+        Text(f"Berichte über Löschungen, aufbewahrt: {span.de}", f"Reports of removals, kept: {span.en}"),
+    )
+
+
+_GENERAL = (
     Text(
         "Trennung der Gemeinden in jeder Abfrage; Tests fragen jede Adresse von außen",
         "Towns are kept apart in every query; tests ask every address from outside",
@@ -62,9 +98,6 @@ GENERAL = (
     Text(
         "Funk: AES-128 (LoRaWAN) zwischen Sensor und Netzwerkserver; Web: TLS am Reverse Proxy",
         "Radio: AES-128 (LoRaWAN) between sensor and network server; web: TLS at the reverse proxy",
-    ),
-    Text(
-        f"Berichte über Löschungen werden {REPORT_DAYS} Tage aufbewahrt", f"Reports of removals are kept for {REPORT_DAYS} days"
     ),
     Text(
         "Sicherungskopien liegen außerhalb dieses Programms: Ihre Fristen muss die Gemeinde den obigen angleichen",

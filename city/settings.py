@@ -13,10 +13,13 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from city.errors import Invalid
+from city.parking_settings import Parking as Parking
+from city.parking_settings import check
+from city.setting import LARGEST
+from city.setting import setting as _setting
 
 PREFIX = "STADTFUNK_"
 MAX_PORT = 65535
-LARGEST = 2**32 - 1  # what MQTT can say, and more than any time, size or rate here needs
 
 
 class Secret(str):
@@ -36,10 +39,6 @@ class Secret(str):
     def reveal(self) -> str:
         """The text itself."""
         return str.__str__(self)
-
-
-def _setting(default: Any, help: str) -> Any:  # noqa: ANN401 - as dataclasses.field
-    return field(default=default, metadata={"help": help})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +94,8 @@ class Influx:
     api: str = _setting("", "1: /write, 2: /api/v2/write; empty: by the version that InfluxDB says it has")
     gzip: str = _setting("", "compress what is sent: yes or no; empty: unless InfluxDB is here or in a private network")
     aggregates: bool = _setting(True, "keep hourly and daily values in <bucket>_hours and <bucket>_days too")
+    bays: str = _setting("", "readings of single bays, in <bucket>_bays: no: never; empty: where it is known to forget them "
+                         "after parking.raw_days; yes: wherever, and whoever runs InfluxDB sees to that")
     readings_days: int = _setting(0, "days of readings that a database made by us keeps (1.x); 0: for ever")
     hourly_days: int = _setting(1830, "… of hourly values; 0: for ever")
     daily_days: int = _setting(0, "… of daily values; 0: for ever")
@@ -161,45 +162,6 @@ class Energy:
     """The book of energy."""
 
     keep_days: int = _setting(800, "nights of which each lamp's line is kept (operating values, no billing data)")
-
-
-@dataclass(frozen=True, slots=True)
-class Parking:
-    """Occupancy of bays and zones, what of it everybody may know, and for how long anything of it is kept."""
-
-    evaluate_s: int = _setting(5, "seconds between two looks at what sensors have said")
-    publish_s: int = _setting(60, "seconds after which a zone is evaluated anew though nothing has changed")
-    debounce_s: int = _setting(45, "a change is shown when it has held for so long (30 to 60 s hide manoeuvring)")
-    shortest_stay_s: int = _setting(180, "a shorter stay is no stay in statistics")
-    flaps: int = _setting(6, "more changes than these …")
-    flap_minutes: int = _setting(10, "… within so many minutes, and the bay is not known")
-    learning_edges: int = _setting(10, "changes after a restart until a sensor has learnt its place")
-    grace_minutes: int = _setting(60, "how much later than due a sign of life may come")
-    stale_beats: float = _setting(1.0, "signs of life that may be missing until a bay is not known …")
-    gone_beats: float = _setting(2.0, "… and until its sensor is out of service")
-    coverage_starts: int = _setting(3, "restarts a day for want of an answer that are a fault of radio coverage")
-    stuck_hours: int = _setting(72, "a bay occupied or free for longer is suspect where its zone turns over …")
-    stuck_turnover: float = _setting(1.0, "… more often than so many stays a bay and day")
-    number_percent: int = _setting(90, "share of bays that must be known for a number …")
-    range_percent: int = _setting(60, "… and for a range; below it nothing is told")
-    least_bays: int = _setting(5, "fewer comparable bays are told as a word only")
-    many_percent: int = _setting(30, "more free bays than this share are “many”")
-    full_up_to: int = _setting(1, "so many free bays and fewer are “full”")
-    word_hold_s: int = _setting(120, "how long one bay beyond its limit a class of display must be left until it changes")
-    grey_minutes: int = _setting(5, "older evaluations are shown as old …")
-    hide_minutes: int = _setting(30, "… and not at all")
-    history_minutes: int = _setting(15, "nothing public is finer than this in time")
-    forecast_weeks: int = _setting(6, "weeks of history behind a forecast")
-    forecast_least_weeks: int = _setting(3, "weeks of history without which there is none")
-    forecast_decay_minutes: int = _setting(60, "time in which the present loses weight in a forecast (to 1/e)")
-    forecast_error_percent: int = _setting(15, "forecasts that were off by more than this share of the bays are not shown")
-    silence_frames: int = _setting(9, "a gateway is silent that would usually have heard so many frames and heard none")
-    outage_doubt_percent: int = _setting(3, "chance that a bay changed unheard in an outage, above which it is not known")
-    raw_days: int = _setting(7, "days that single words of sensors are kept, in the log and the databases")
-    stays_days: int = _setting(30, "days that single stays are kept, without their bay")
-    sensor_days: int = _setting(90, "days that the health of single sensors is kept, a line a day")
-    doubt_days: int = _setting(90, "days that residents' doubts are kept")
-    quarter_days: int = _setting(1830, "days that a zone's quarter hours are kept; 0: for ever")
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +245,7 @@ def load(file: Path | None = None, environ: Mapping[str, str] | None = None) -> 
             section, _, key = name[len(PREFIX):].lower().partition("_")
             tree.setdefault(section, {})[key] = text
     settings: Settings = _build(Settings, tree, "")
+    check(settings.parking)
     return settings
 
 
@@ -294,8 +257,13 @@ def table() -> list[tuple[str, str, str, str]]:
         for item in fields(hint):
             default = item.default.reveal() if isinstance(item.default, Secret) else str(item.default)
             rows.append((f"{section.name}.{item.name}", f"{PREFIX}{section.name}_{item.name}".upper(), default,
-                         item.metadata["help"]))
+                         item.metadata["help"] + _range(item)))
     return rows
+
+
+def _range(item: Field[Any]) -> str:
+    low, high = item.metadata["low"], item.metadata["high"]
+    return "" if (low, high) == (0, LARGEST) else f" ({low:g} to {high:g})"
 
 
 def _build(kind: type, tree: object, path: str) -> Any:  # noqa: ANN401 - any of the classes above
@@ -310,11 +278,11 @@ def _build(kind: type, tree: object, path: str) -> Any:  # noqa: ANN401 - any of
             raise Invalid("There is no setting “{name}”.", field=name, rule="known name", name=name)
         hint = hints[key]
         section = isinstance(hint, type) and is_dataclass(hint)
-        values[key] = _build(hint, value, name) if section else _typed(hint, value, name)
+        values[key] = _build(hint, value, name) if section else _typed(hint, value, name, known[key])
     return kind(**values)
 
 
-def _typed(hint: Any, value: object, name: str) -> object:  # noqa: ANN401 - a type hint
+def _typed(hint: Any, value: object, name: str, item: Field[Any]) -> object:  # noqa: ANN401 - a type hint
     if get_origin(hint) in (Union, UnionType):
         hint = next(item for item in get_args(hint) if item is not type(None))
     try:
@@ -326,17 +294,17 @@ def _typed(hint: Any, value: object, name: str) -> object:  # noqa: ANN401 - a t
             return hint(value)
         if isinstance(value, bool):
             raise ValueError("not a number")
-        return _bounded(hint(value), name)
+        return _bounded(hint(value), name, item)
     except (TypeError, ValueError):
         raise Invalid("The setting “{name}” takes {kind}, not “{value}”.", field=name, rule="type", name=name,
                       kind=hint.__name__, value="…" if hint is Secret else str(value)[:80]) from None
 
 
-def _bounded(number: float, name: str) -> float:
-    most = MAX_PORT if name.endswith("port") else LARGEST
-    if not 0 <= number <= most:
-        raise Invalid("The setting “{name}” lies between 0 and {most}, not at {value}.", field=name, rule="range",
-                      name=name, most=most, value=number)
+def _bounded(number: float, name: str, item: Field[Any]) -> float:
+    low, high = item.metadata["low"], MAX_PORT if name.endswith("port") else item.metadata["high"]
+    if not low <= number <= high:
+        raise Invalid("The setting “{name}” lies between {least} and {most}, not at {value}.", field=name, rule="range",
+                      name=name, least=low, most=high, value=number)
     return number
 
 

@@ -21,10 +21,11 @@ from city.ids import AssetId, DevEui, GatewayId, TenantId
 from city.parking import sign_of_life
 from city.parking_counting import Kept, Sensor, Town, packed, unpacked
 from city.parking_display import ZoneRules
+from city.parking_doubt import DoubtRules
 from city.places import Tenant
 from city.public_parking import merged
 from city.readings import from_ns, to_ns
-from city.reception import GatewayWord, usual_ears
+from city.reception import GatewayWord, SilenceRules, usual_ears
 from city.settings import Parking
 from city.store import packing
 from city.store.port_parking import ParkingFound
@@ -32,6 +33,7 @@ from city.store.ports import Known, Lease, Store
 from city.store.readings import LocalLog
 from decoders.catalog import catalog
 from gateway_bridge.parking_books import Books
+from gateway_bridge.parking_checks import Checks
 from gateway_bridge.reading import Own
 
 CURSOR = "parking"
@@ -39,7 +41,8 @@ ROWS, MOST_ROWS = 5000, 50_000  # at once, and before a town is looked at
 SAVE_EVERY, REGISTER_EVERY = timedelta(minutes=15), timedelta(minutes=10)
 OVERLAP, LONG_OVERLAP = timedelta(seconds=60), timedelta(minutes=20)  # other bridges' words may become visible a little later
 SETTLE = timedelta(seconds=10)  # after a connection: what the broker has kept comes first
-CATCH_UP = timedelta(minutes=2)  # so far behind the log may be for a look to be of the present
+CATCH_UP = timedelta(seconds=15)  # so far behind the log may be for a look to be of the present …
+LONGEST_CATCH_UP = timedelta(minutes=5)  # … and for so long one waits until it is not
 AHEAD = timedelta(hours=1)
 LARGEST = 512 * 2**20  # bytes of a memory when it is unpacked
 UNKNOWN_BEAT = timedelta(hours=24)
@@ -68,6 +71,7 @@ class _Town:
     town: Town
     devices: Mapping[AssetId, tuple[DevEui, timedelta]]
     books: Books
+    checks: Checks
     registry: int
     registered: datetime
     saved: datetime
@@ -80,12 +84,13 @@ class ParkingCounter:
 
     def __init__(self, store: Store, log: LocalLog, clock: Clock, settings: Parking, around: Surroundings) -> None:
         self._store, self._log, self._clock, self._settings, self._around = store, log, clock, settings, around
-        self._rules, self._zone_rules = rules_of(settings), ZoneRules.of(settings)
+        self._rules, self._zone_rules = Rules.of(settings), ZoneRules.of(settings)
         self._towns: dict[TenantId, _Town] = {}
         self._connected: datetime | None = None  # since when
         self._cut: datetime | None = None
         self._lost = around.sessions_lost()
         self._cursor: int | None = None
+        self._behind: dict[TenantId, datetime] = {}  # since when all that the log says of a town is of the past
 
     def step(self) -> bool:
         """Follow the log, and look at the towns; returns whether there is more to follow. Raises StoreDown."""
@@ -95,10 +100,13 @@ class ParkingCounter:
         if not ours:
             self._towns.clear()
             return more
-        listens = self._listens(now) and not more
-        for tenant in self._store.tenants():
+        listens, tenants = self._listens(now) and not more, self._store.tenants()
+        for gone in self._towns.keys() - {tenant.id for tenant in tenants}:
+            del self._towns[gone]
+        registry = self._store.registry_revision()
+        for tenant in tenants:
             try:
-                self._town(tenant, now, lease, listens=listens)
+                self._town(tenant, registry, now, lease, listens=listens and not self._catches_up(tenant.id, now))
             except LeaseLost as error:
                 _log.warning("%s", error)
                 self._towns.clear()
@@ -107,6 +115,10 @@ class ParkingCounter:
                 self._towns.pop(tenant.id, None)  # what was found may not be written: begin where the memory was kept
                 raise
         return more
+
+    def pause(self) -> float:
+        """Seconds until the next look."""
+        return pause(self._clock.now(), self._settings)
 
     def save(self) -> None:
         """Keep what is remembered, at the end. Raises StoreDown."""
@@ -118,21 +130,27 @@ class ParkingCounter:
 
     def _follow(self, now: datetime) -> bool:
         """Whether there is more."""
+        begins = self._cursor is None
         if self._cursor is None:
             self._cursor = self._log.cursor(CURSOR) or self._begin(now)
         rows = self._log.rows(self._cursor, ROWS)
         if not rows:
+            if not begins:
+                self._behind.clear()
             return False
         means = self._log.means()
         found: dict[TenantId, list[tuple[AssetId, BayEvent]]] = {}
+        newest: dict[TenantId, int] = {}
         for _, at_ns, _, number, body in rows:
             place = means.places.get(number)
             if place is None:
                 continue
+            newest[place.tenant] = max(newest.get(place.tenant, 0), at_ns)
             self._heard(place.tenant, place.device, at_ns)
             if place.kind == "bay" and (event := event_of(packing.unpack(body, at_ns, number, means))) is not None:
                 found.setdefault(place.tenant, []).append((place.asset, event))
         self._write(found, now)
+        self._behind = self._late(newest, now)
         self._cursor = rows[-1][0]
         self._log.move_cursor(CURSOR, self._cursor)
         return len(rows) == ROWS
@@ -143,14 +161,17 @@ class ParkingCounter:
         bays = {number for number, place in means.places.items() if place.kind == "bay"}
         since, until = to_ns(now - timedelta(days=self._settings.raw_days)), to_ns(now + AHEAD)
         found: dict[TenantId, list[tuple[AssetId, BayEvent]]] = {}
+        newest: dict[TenantId, int] = {}
         for number, (_, at_ns, place, body) in enumerate(self._log.scan(bays, since, until) if bays else ()):
             if place in bays and (event := event_of(packing.unpack(body, at_ns, place, means))) is not None:
                 where = means.places[place]
+                newest[where.tenant] = max(newest.get(where.tenant, 0), at_ns)
                 found.setdefault(where.tenant, []).append((where.asset, event))
             if number % ROWS == ROWS - 1:
                 self._write(found, now)
                 found = {}
         self._write(found, now)
+        self._behind = self._late(newest, now)
         return head
 
     def _write(self, found: Mapping[TenantId, list[tuple[AssetId, BayEvent]]], now: datetime) -> None:
@@ -164,6 +185,16 @@ class ParkingCounter:
         town, known = self._towns.get(tenant), self._around.known(device)
         if town is not None and known is not None and known.state.gateway is not None:
             town.town.kept.reception.heard(known.state.gateway, at_ns)
+
+    def _late(self, newest: Mapping[TenantId, int], now: datetime) -> dict[TenantId, datetime]:
+        """Since when nothing newer is told of which towns than some time ago."""
+        return {tenant: self._behind.get(tenant, now) for tenant, at_ns in newest.items() if at_ns < to_ns(now - CATCH_UP)}
+
+    def _catches_up(self, tenant: TenantId, now: datetime) -> bool:
+        """Whether what we have just heard of the town is all of the past, as after a start: a look would call it the present,
+        and gateways silent that are not. After a while one looks all the same: perhaps the network server's clock is slow."""
+        since = self._behind.get(tenant)
+        return since is not None and now - since < LONGEST_CATCH_UP
 
     def _listens(self, now: datetime) -> bool:
         """Whether what sensors say reaches us, and what was kept for us has."""
@@ -188,13 +219,17 @@ class ParkingCounter:
 
     # -- one town
 
-    def _town(self, tenant: Tenant, now: datetime, lease: Lease | None, *, listens: bool) -> None:
-        town = self._towns.get(tenant.id) or self._load(tenant, now)
-        self._register(tenant, town, now)
+    def _town(self, tenant: Tenant, registry: int, now: datetime, lease: Lease | None, *, listens: bool) -> None:
+        town = self._towns.get(tenant.id) or self._load(tenant, registry, now)
+        self._register(tenant, town, registry, now)
+        if town.town.empty and town.full is not None:  # it has lamps alone, and no number of a former zone is left
+            if town.saved < town.registered:
+                self._keep(tenant.id, town, now, lease)
+            return
         self._read(tenant.id, town, now)
         if not listens:
             return
-        full = town.full is None or now - town.full >= timedelta(seconds=self._settings.publish_s)
+        full = due(town.full, now, self._settings)
         if full:
             self._judge(tenant.id, town, now)
         if full or town.town.busy(now):
@@ -203,16 +238,18 @@ class ParkingCounter:
             self._read(tenant.id, town, now, LONG_OVERLAP)
             self._keep(tenant.id, town, now, lease)
 
-    def _load(self, tenant: Tenant, now: datetime) -> _Town:
+    def _load(self, tenant: Tenant, registry: int, now: datetime) -> _Town:
         """A town as it was left, or from what sensors have said in the last days."""
         store = self._store.tenant(tenant.id)
         body = self._store.parking_memory(tenant.id)
         kept = unpacked(_inflated(body)) if body is not None else Kept()
         kept.reception.resume(now)
-        town = Town(kept, self._rules, self._zone_rules, doubtful=self._settings.outage_doubt_percent / 100)
+        kept.reception.rules = SilenceRules.of(self._settings)
+        town = Town(kept, self._rules, self._zone_rules, DoubtRules.of(self._settings))
         town.recall(store.bay_facts())
-        found = _Town(town, {}, Books(self._store, tenant, self._settings), -1, now, now)
-        self._register(tenant, found, now)
+        found = _Town(town, {}, Books(self._store, tenant, self._settings),
+                      Checks(self._store, tenant.id, self._settings), -1, now, now)
+        self._register(tenant, found, registry, now)
         if not kept.read_ns:
             for asset in found.devices:
                 events = store.bay_events(asset, now - timedelta(days=self._settings.raw_days), now + AHEAD)
@@ -223,11 +260,11 @@ class ParkingCounter:
         self._towns[tenant.id] = found
         return found
 
-    def _register(self, tenant: Tenant, town: _Town, now: datetime) -> None:
+    def _register(self, tenant: Tenant, town: _Town, registry: int, now: datetime) -> None:
         """The bays that there are, when the registry has changed; sites and sensors now and then, too."""
-        store, registry = self._store.tenant(tenant.id), self._store.registry_revision()
         if town.registry == registry and now - town.registered < REGISTER_EVERY:
             return
+        store = self._store.tenant(tenant.id)
         bays = store.bays()
         ours = {bay.id for bay in bays}
         beats = {device.model: self._beat(tenant.id, device.model) for device in store.devices() if device.asset in ours}
@@ -264,15 +301,16 @@ class ParkingCounter:
         store = self._store.tenant(tenant)
         blocked = {block.bay for block in store.bay_blocks(now) if block.holds(now)}
         town.town.judge(blocked=blocked, suspects=town.books.suspects)
-        town.town.kept.reception.look(now, self._settings.silence_frames, self._around.gateways(tenant, now))
+        town.town.kept.reception.look(now, self._around.gateways(tenant, now))
 
     def _look(self, tenant: TenantId, town: _Town, now: datetime, lease: Lease | None, *, full: bool) -> None:
         found = town.town.look(now, full=full)
         kept = town.books.book(town.town, now) if full else ParkingFound()
+        checks = town.checks.look(town.town, {asset: eui for asset, (eui, _) in town.devices.items()}, now) if full else ()
         if full or found.changed or found.bays:
             self._store.put_parking(tenant, ParkingFound(
                 bays=found.bays, zones=found.zones, gone=found.gone, quarters=kept.quarters, stays=kept.stays, days=kept.days,
-                forecasts=kept.forecasts, errors=kept.errors), lease=lease)
+                forecasts=kept.forecasts, errors=kept.errors, checks=checks), lease=lease)
         if full:
             town.full = now
 
@@ -294,12 +332,16 @@ class ParkingCounter:
         return own.codec.heartbeat if own is not None else UNKNOWN_BEAT
 
 
-def rules_of(settings: Parking) -> Rules:
-    """The numbers of the occupancy engine as they are set."""
-    return Rules(debounce=timedelta(seconds=settings.debounce_s), shortest_stay=timedelta(seconds=settings.shortest_stay_s),
-                 flaps=settings.flaps, flap_window=timedelta(minutes=settings.flap_minutes),
-                 learning_edges=settings.learning_edges, grace=timedelta(minutes=settings.grace_minutes),
-                 stale_beats=settings.stale_beats, gone_beats=settings.gone_beats, coverage_starts=settings.coverage_starts)
+def due(last: datetime | None, now: datetime, settings: Parking) -> bool:
+    """Whether every zone is to be evaluated, when all were at `last`: whenever `publish_s` seconds since 1970 are over, so that
+    these times say nothing of what happens between them."""
+    return last is None or int(last.timestamp()) // settings.publish_s != int(now.timestamp()) // settings.publish_s
+
+
+def pause(now: datetime, settings: Parking) -> float:
+    """Seconds until the next look: when `evaluate_s`, or `publish_s`, seconds since 1970 are over."""
+    at = now.timestamp()
+    return min(every - at % every for every in (settings.evaluate_s, settings.publish_s))
 
 
 def _inflated(body: bytes) -> bytes:

@@ -17,6 +17,7 @@ from city.parking_forecast import came_true, forecast
 from city.parking_stats import quarters, stays
 from city.places import ParkingBay, Restriction, Tenant
 from city.readings import NS, from_ns, to_ns
+from city.retention import FEW_BAYS
 from city.settings import Parking
 from city.store.port_parking import ParkingFound
 from city.store.ports import Store
@@ -126,13 +127,15 @@ class Books:
         by_zone: dict[ZoneId, list[Quarter]] = {}
         for one in made:
             by_zone.setdefault(one.zone, []).append(one)
-        return [one for zone, mine in told.items() for one in came_true(mine, by_zone.get(zone, ()))]
+        return [one for zone, mine in told.items() for one in came_true(mine, by_zone.get(zone, ()), self._study.rules)]
 
     def _forecast(self, town: Town, zone: ZoneId, now: datetime) -> list[Forecast]:
+        """None of few bays: what became of forecasts is kept for longer than single stays are."""
         usual, fact = self._study.usual(zone), town.fact(zone)
-        if usual is None or fact is None:
+        counted = None if fact is None else fact.counts.get("")
+        if usual is None or counted is None or counted.total < FEW_BAYS:
             return []
-        return forecast(zone, usual, fact.counts.get(""), now, self._study.rules)
+        return forecast(zone, usual, counted, now, self._study.rules)
 
 
 def _floor(at_ns: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from city.bay_suspects import WINDOW, Features, StuckRules, features, suspects
+from city.bay_suspects import Features, StuckRules, features, suspects
 from city.bay_tracks import follow, ordered, spans_until
 from city.bays import BayEvent, Span, Track
 from city.ids import AssetId, ZoneId
@@ -24,7 +24,6 @@ from city.store.ports import Store, TenantStore
 
 ROUND = 120  # full looks in which every zone has been studied once
 AT_FIRST = 5  # zones in one look that nothing is known of yet
-LEAST_TRUE = 96  # forecasts that must have come true before they alone say how good they are
 AHEAD = timedelta(hours=1)
 
 
@@ -41,10 +40,9 @@ class Study:
     """Of one town. Belongs to one loop; `some` blocks."""
 
     def __init__(self, store: Store, tenant: Tenant, settings: Parking) -> None:
-        self.rules = ForecastRules(settings.forecast_weeks, settings.forecast_least_weeks,
-                                   timedelta(minutes=settings.forecast_decay_minutes), settings.forecast_error_percent / 100)
+        self.rules = ForecastRules.of(settings)
         self._store, self._tenant = store, tenant
-        self._stuck = StuckRules(timedelta(hours=settings.stuck_hours), settings.stuck_turnover)
+        self._stuck = StuckRules.of(settings)
         self._usual: dict[ZoneId, tuple[date, Profile]] = {}
         self._suspects: dict[ZoneId, frozenset[AssetId]] = {}
         self._next = 0
@@ -91,7 +89,7 @@ class Study:
         """Forecasts and what came true: our own, or what they would have been where there are too few yet."""
         made = self._store.made_forecasts(self._tenant.id, now - self.rules.most_kept, now, zone=zone, leads=LEADS)
         made = [one for one in made if one.actual is not None]
-        return made if len(made) >= LEAST_TRUE else looked_back(zone, history, now, self.rules, self._holiday)
+        return made if len(made) >= self.rules.least_true else looked_back(zone, history, now, self.rules, self._holiday)
 
     def _holiday(self, day: date) -> bool:
         return day in holidays_of(self._tenant.land, day.year)
@@ -103,8 +101,8 @@ class Study:
         kinds: dict[str, dict[AssetId, Features]] = {}
         days = []
         for bay in town.zones()[zone]:
-            week = _week(store, town, bay, now, today)
-            kinds.setdefault(bay.restriction.value, {})[bay.id] = features(week.spans, to_ns(now))
+            week = _week(store, town, bay, now, today, self._stuck.window)
+            kinds.setdefault(bay.restriction.value, {})[bay.id] = features(week.spans, to_ns(now), self._stuck)
             days += _days(town, bay, week, now, today)
         self._suspects[zone] = frozenset(bay for of in kinds.values() for bay in self._found(of))
         return days
@@ -113,8 +111,10 @@ class Study:
         return suspects(of, self._stuck)
 
 
-def _week(store: TenantStore, town: Town, bay: ParkingBay, now: datetime, today: date) -> _Week:
-    events = ordered(store.bay_events(bay.id, now - WINDOW, now + AHEAD))
+def _week(store: TenantStore, town: Town, bay: ParkingBay, now: datetime, today: date, window: timedelta) -> _Week:
+    """Of the window, and of yesterday and today in any case."""
+    since = min(now - window, _midnight(today - timedelta(days=1)))
+    events = ordered(store.bay_events(bay.id, since, now + AHEAD))
     first, second = to_ns(_midnight(today - timedelta(days=1))), to_ns(_midnight(today))
     parts = ([one for one in events if one.at_ns < first], [one for one in events if first <= one.at_ns < second],
              [one for one in events if one.at_ns >= second])

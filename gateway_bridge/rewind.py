@@ -11,7 +11,7 @@ from pathlib import Path
 
 from city.errors import StoreDown
 
-FILE = "ship-again.json"
+FILE, BAYS_FILE = "ship-again.json", "ship-bays-again.json"  # of all but single bays, and of these
 MAX_BYTES = 4096
 
 _log = logging.getLogger(__name__)
@@ -26,10 +26,11 @@ class Rewind:
 
 
 class Rewinds:
-    """The request in a directory, if there is one. Methods raise StoreDown where the directory cannot be used."""
+    """The request in a directory, if there is one; each shipper has a file of its own. Methods raise StoreDown where the
+    directory cannot be used."""
 
-    def __init__(self, directory: Path) -> None:
-        self._path = directory / FILE
+    def __init__(self, directory: Path, file: str = FILE) -> None:
+        self._path = directory / file
 
     def ask(self, rewind: Rewind) -> None:
         """Leave it; it replaces an older one."""

@@ -122,7 +122,7 @@ async def run_bridge(settings: Settings, *, store: Store, log: ReadingLog, link:
 
         async def count() -> None:
             if counter is None or not await unbroken(asyncio.to_thread(counter.step)):
-                await clock.sleep(settings.parking.evaluate_s)
+                await clock.sleep(settings.parking.evaluate_s if counter is None else counter.pause())
 
         pusher = Pusher(store, clock, settings, lambda: tenure.held)
 
@@ -130,11 +130,11 @@ async def run_bridge(settings: Settings, *, store: Store, log: ReadingLog, link:
             await pusher.step()
             await clock.sleep(PUSH_EVERY_S)
 
-        shipping = Shipping(settings, store, log, clock) if settings.influx.url else None
+        shipping = Shipping(settings, store, log, clock, lambda: tenure.held) if settings.influx.url else None
         vitals = Vitals(link, metrics, clock, name=settings.mqtt.client_id, signs=store,
                         log=log.status if isinstance(log, LocalLog) else None,
                         shipping=shipping.status if shipping else None, states_lag_s=memory.lag_s,
-                        overdue=retirer.says)
+                        overdue=lambda: retirer.says() or (shipping.overdue() if shipping else ""))
         with served(metrics, vitals.readiness, settings.bridge.metrics_port):
             loops = [_forever(name, step, clock, stop, metrics, vitals) for name, step in
                      (("listen", listen), ("write", write), ("meet", meet), ("steer", steer), ("mend", mend),

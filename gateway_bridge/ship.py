@@ -3,6 +3,9 @@
 The cursor stands in the log and moves only after InfluxDB has stored the lines, so a crash sends some lines twice and
 loses none. Each InfluxDB (address and bucket) has a cursor of its own: a new one is filled from the beginning.
 
+Single bays go to a bucket of their own (city.store.influx_bays): a second shipper with a second cursor in the same log, so
+that neither waits for the other. What is older than bays may be kept is passed over, also while their bucket takes nothing.
+
 After a long outage there are two ways through the log: the backlog, which the cursor follows in order of arrival, and the
 tail, which began where the log ended when InfluxDB came back. They take turns, so that what arrives now is seen within
 seconds, and meet where the tail began. The tail is not remembered: after a crash it is sent again. Each of the two keeps the
@@ -16,13 +19,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from city.clock import Clock
 from city.errors import Unavailable
-from city.readings import Entry, from_ns
+from city.readings import Entry, Place, from_ns, to_ns
 from city.settings import Influx
 from city.store.influx import InfluxBusy, InfluxHeld, RejectedLines, Sink
+from city.store.influx_bays import BaysWithheld
 from city.store.lines import Writer, lines
 from city.store.ports import DeadLetter, ReadingLog
 from gateway_bridge.rewind import Rewinds
@@ -30,7 +35,8 @@ from gateway_bridge.sift import Line, Sifted, sift
 from gateway_bridge.waiting import Backoff, first
 
 TOPIC = "influx"  # where a dead letter came from: a line, not a message of the broker
-IDLE_S = 1.0
+BAYS_TOPIC = "influx_bays"  # … followed by /device/ and the DevEUI, by which letters about bays are found and removed in time
+IDLE_S, WITHHELD_S = 1.0, 600.0
 BACKLOG = 20_000  # entries behind the end of the log, and the tail is sent too
 TAIL_EVERY = timedelta(seconds=1)
 RATE_OVER = timedelta(seconds=60)
@@ -76,6 +82,27 @@ class Counts:
         self.refused += len(sifted.refused)
 
 
+class Part(NamedTuple):
+    """What one shipper sends of the log: entries of the places that are `wanted`, and none that happened longer than
+    `keep_days` ago (0: of any age). Its refused lines are dead letters of `topic`; `begins` says from which position on an
+    InfluxDB is filled that has got nothing yet."""
+
+    wanted: Callable[[Place], bool] = lambda _: True
+    keep_days: int = 0
+    topic: str = TOPIC
+    begins: Callable[[], int] = lambda: 0
+
+
+def is_bay(place: Place) -> bool:
+    """Whether what was said there tells of a single bay: all that its sensor says, for when it says it tells most."""
+    return place.kind == "bay"
+
+
+def is_no_bay(place: Place) -> bool:
+    """All other places."""
+    return place.kind != "bay"
+
+
 @dataclass(slots=True)
 class _Tail:
     begin: int  # where the backlog ends
@@ -87,18 +114,19 @@ class Shipper:
     """Sends what `sink` does not have yet. Blocks: call `step` from a thread; `status` may be called from any."""
 
     def __init__(self, log: ReadingLog, sink: Sink, clock: Clock, settings: Influx, *, bury: Bury,
-                 rewinds: Rewinds | None = None, passed: Passed | None = None, backlog: int = BACKLOG) -> None:
+                 rewinds: Rewinds | None = None, passed: Passed | None = None, backlog: int = BACKLOG,
+                 part: Part = Part()) -> None:  # noqa: B008 - it is frozen
         """`bury` keeps the lines that InfluxDB refuses; it is called before the cursor passes them. `passed` hears of all
         entries that InfluxDB has now."""
         self._log, self._sink, self._clock, self._bury = log, sink, clock, bury
-        self._rewinds, self._passed, self._backlog = rewinds, passed, backlog
+        self._rewinds, self._passed, self._backlog, self._part = rewinds, passed, backlog, part
         self._most = max(settings.batch, 1)
         self._name = cursor_name(settings)
         self._block = Writer().block
         self._tail: _Tail | None = None
         self._full = False
         self._lines_each = 2.0  # of an entry, as the last batch had
-        self._error = self.held = ""
+        self._error = self.held = self.withheld = ""
         self._oldest_ns = 0
         self.counts = Counts()
         self._rate: deque[tuple[datetime, int]] = deque(maxlen=600)
@@ -112,10 +140,21 @@ class Shipper:
         except Unavailable as error:
             self._error, self.held = str(error), error.held if isinstance(error, InfluxHeld) else ""
             raise
-        self._error = self.held = ""
+        self._error = self.held = self.withheld = ""
         if done:
             self._rate.append((self._clock.now(), done))
         return done
+
+    def withhold(self, words: str) -> None:
+        """What it would send is kept back, and that is as it should be: no error; `withheld` says it, and the log once."""
+        if words != self.withheld:
+            _log.warning("%s", words)
+        self._error, self.withheld = "", words
+
+    @property
+    def error(self) -> str:
+        """The sentence of the last attempt, where that failed."""
+        return self._error
 
     @property
     def hurries(self) -> bool:
@@ -135,15 +174,16 @@ class Shipper:
         return ShipStatus(waiting, max(lag, 0.0), self._error, self.held, per_s)
 
     def _step(self) -> int:
-        cursor = self._log.cursor(self._name)
+        cursor = self._log.cursor(self._name) or self._begin()
         done = self._follow_tail()
-        batch = self._next(cursor, self._tail.begin if self._tail else None)
+        batch, last = self._next(cursor, self._tail.begin if self._tail else None)
+        self._oldest_ns = batch[0][1].at_ns if batch else to_ns(self._clock.now())
         if batch:
-            self._oldest_ns = batch[0][1].at_ns
-            self._send(batch)
-            cursor = batch[-1][0]
-            self._log.move_cursor(self._name, cursor)
+            self._send_from(cursor, batch)
             self._oldest_ns = batch[-1][1].at_ns
+        if last > cursor:
+            cursor = last
+            self._log.move_cursor(self._name, cursor)
         if self._tail and (not self._full or cursor >= self._tail.begin):  # all that lay before the tail is done
             cursor = self._tail.position
             self._log.move_cursor(self._name, cursor)
@@ -157,10 +197,10 @@ class Shipper:
         tail, now = self._tail, self._clock.now()
         if tail is None or now - tail.looked < TAIL_EVERY:
             return 0
-        batch = self._next(tail.position, None)
+        batch, last = self._next(tail.position, None)
         if batch:
             self._send(batch)
-            tail.position = batch[-1][0]
+        tail.position = last
         if not self._full:
             tail.looked = now
         return len(batch)
@@ -169,12 +209,30 @@ class Shipper:
         tail = self._tail
         return max(self._log.head() - cursor - (tail.position - tail.begin if tail else 0), 0)
 
-    def _next(self, cursor: int, end: int | None) -> list[tuple[int, Entry]]:
-        """What comes after the cursor and not after `end`: about a batch of lines."""
+    def _begin(self) -> int:
+        """Where the log begins for an InfluxDB that has got nothing yet."""
+        begin = self._part.begins()
+        if begin:
+            self._log.move_cursor(self._name, begin)
+        return begin
+
+    def _next(self, cursor: int, end: int | None) -> tuple[list[tuple[int, Entry]], int]:
+        """What comes after the cursor and not after `end`: about a batch of lines, and the position that it reaches."""
         most = max(int(self._most / self._lines_each), 1)
-        found = [(at, entry) for at, entry in self._log.after(cursor, most) if end is None or at <= end]
-        self._full = len(found) == most
-        return found
+        found = self._log.picked(cursor, most, self._part.wanted)
+        last = found.last if end is None else min(found.last, max(end, cursor))
+        self._full = found.looked >= most and last == found.last
+        oldest = to_ns(self._clock.now() - timedelta(days=self._part.keep_days)) if self._part.keep_days else 0
+        return [(at, entry) for at, entry in found.entries if at <= last and entry.at_ns >= oldest], last
+
+    def _send_from(self, cursor: int, batch: Batch) -> None:
+        """Send it; where that fails, what lay before it is passed all the same: the log is not kept for that."""
+        try:
+            self._send(batch)
+        except Unavailable:
+            if batch[0][0] - 1 > cursor:
+                self._log.move_cursor(self._name, batch[0][0] - 1)
+            raise
 
     def _send(self, batch: Batch) -> None:
         """In requests of at most so many lines, or one entry's if it alone has more."""
@@ -199,7 +257,8 @@ class Shipper:
             expired = self._sink.write(blocks)
             sifted = Sifted(count - expired, expired, [])
         except RejectedLines:
-            sifted = sift([Line(text, entry.place.tenant) for _, entry in batch for text in lines(entry)], self._write)
+            sifted = sift([Line(text, entry.place.tenant, entry.place.device) for _, entry in batch for text in lines(entry)],
+                          self._write)
         if sifted.refused:
             _log.warning("InfluxDB refused %d of %d lines: %s", len(sifted.refused), count, sifted.refused[0][1])
             self._bury([self._letter(line, words) for line, words in sifted.refused])
@@ -211,8 +270,9 @@ class Shipper:
         return self._sink.write(lines)
 
     def _letter(self, line: Line, words: str) -> DeadLetter:
-        digest = hashlib.sha256(TOPIC.encode() + b"\0" + line.text).hexdigest()[:32]
-        return DeadLetter(digest, self._clock.now(), TOPIC, line.text, RejectedLines.__name__, words, line.tenant)
+        topic = TOPIC if self._part.topic == TOPIC else f"{self._part.topic}/device/{line.device}"
+        digest = hashlib.sha256(topic.encode() + b"\0" + line.text).hexdigest()[:32]
+        return DeadLetter(digest, self._clock.now(), topic, line.text, RejectedLines.__name__, words, line.tenant)
 
     def _rewind(self) -> None:
         asked = self._rewinds.asked() if self._rewinds else None
@@ -225,13 +285,18 @@ class Shipper:
         self._rewinds.done()
 
 
-async def run_ship(shipper: Shipper, clock: Clock, stop: asyncio.Event, backoff: Backoff | None = None) -> None:
+async def run_ship(shipper: Shipper, clock: Clock, stop: asyncio.Event, backoff: Backoff | None = None, *,
+                   meanwhile: str = "the readings wait in the local log") -> None:
     """Step until `stop`: at once while full batches wait, else each second. See `repeat`."""
     def step() -> float:
-        shipper.step()
+        try:
+            shipper.step()
+        except BaysWithheld as error:
+            shipper.withhold(str(error))
+            return WITHHELD_S
         return 0.0 if shipper.hurries else IDLE_S
 
-    await repeat(step, "the readings wait in the local log", clock, stop, backoff)
+    await repeat(step, meanwhile, clock, stop, backoff)
 
 
 async def repeat(step: Callable[[], float], meanwhile: str, clock: Clock, stop: asyncio.Event,

@@ -1,9 +1,11 @@
-"""All that goes to one InfluxDB: readings by one loop, hourly and daily values by another; neither waits for the other."""
+"""All that goes to one InfluxDB: readings by one loop, those of single bays by another, hourly and daily values by a third,
+zones' quarters of an hour by a fourth; none waits for another."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -11,14 +13,30 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from city.clock import Clock
+from city.readings import to_ns
 from city.settings import Settings
 from city.store.aggregates import settings_of, spans
+from city.store.appending import LAST_NS
 from city.store.influx import HELD, InfluxDB, open_sink
-from city.store.ports import DeadLetter, Facts, ReadingLog, Store
+from city.store.influx_bays import BaySink, bays_settings
+from city.store.ports import DeadLetter, Facts, Lease, ReadingLog, Store
 from city.store.readings import LocalLog
 from gateway_bridge.aggregate import AggregateStatus, Aggregator
-from gateway_bridge.rewind import Rewinds
-from gateway_bridge.ship import Counts, Shipper, ShipStatus, cursor_name, repeat, run_ship
+from gateway_bridge.rewind import BAYS_FILE, Rewinds
+from gateway_bridge.ship import (
+    BAYS_TOPIC,
+    Counts,
+    Part,
+    Shipper,
+    ShipStatus,
+    cursor_name,
+    is_bay,
+    is_no_bay,
+    repeat,
+    run_ship,
+)
+from gateway_bridge.ship_quarters import QuarterShipper
+from gateway_bridge.ship_report import BayReporter
 from gateway_bridge.waiting import Backoff, first
 
 LOOK_EVERY_S = 5.0
@@ -29,11 +47,13 @@ _log = logging.getLogger(__name__)
 class Shipping(Collector):
     """The loops that ship, what they have to show, and their metrics."""
 
-    def __init__(self, settings: Settings, store: Store, log: ReadingLog, clock: Clock) -> None:
-        """Nothing is sent before `run`. Raises Invalid where the settings name no InfluxDB."""
+    def __init__(self, settings: Settings, store: Store, log: ReadingLog, clock: Clock,
+                 lease: Callable[[], tuple[bool, Lease | None]] = lambda: (True, None)) -> None:
+        """Nothing is sent before `run`. `lease`: whether this process sends what one bridge sends for all. Raises Invalid where
+        the settings name no InfluxDB."""
         self._clock, self._store = clock, store
         influx, directory = settings.influx, Path(settings.log.directory)
-        self._sinks: list[InfluxDB] = [open_sink(influx)]
+        self._sinks: list[InfluxDB | BaySink] = [main := open_sink(influx), quarters := open_sink(influx)]
         self._aggregator: Aggregator | None = None
         if influx.aggregates and isinstance(log, LocalLog):
             parts = [(span, open_sink(settings_of(span, influx), creates=True, keep_days=span.keep_days))
@@ -42,12 +62,24 @@ class Shipping(Collector):
             self._aggregator = Aggregator(log, parts, clock, directory=directory, cursor=cursor_name(influx),
                                           keep_days=settings.log.keep_days,
                                           bridge=settings.mqtt.client_id if settings.mqtt.share else "")
-        self._shipper = Shipper(log, self._sinks[0], clock, influx, bury=self._bury, rewinds=Rewinds(directory),
+        self._shipper = Shipper(log, main, clock, influx, bury=self._bury, rewinds=Rewinds(directory), part=Part(is_no_bay),
                                 passed=self._aggregator.passed if self._aggregator else None)
+        self._bays = self._of_bays(settings, log) if influx.bays != "no" else None
+        self._quarters = QuarterShipper(store, quarters, clock, settings.parking, directory=directory, cursor=cursor_name(influx),
+                                        lease=lease)
+        self._reporter = BayReporter(store, influx, clock, days=max(settings.parking.raw_days, 1), lease=lease)
 
     def status(self) -> ShipStatus:
-        """How far InfluxDB is behind the local log. Raises StoreDown."""
-        return self._shipper.status()
+        """How far InfluxDB is behind the local log; where only bays or quarters wait for a person, their sentence. Raises
+        StoreDown."""
+        status = self._shipper.status()
+        others: tuple[Shipper | QuarterShipper | None, ...] = (self._bays, self._quarters)
+        held = next((one for one in others if one and one.held), None)
+        return status if status.error or held is None else replace(status, error=held.error, held=held.held)
+
+    def overdue(self) -> str:
+        """What InfluxDB should have forgotten by now; "" where all is well, or not known."""
+        return self._reporter.says()
 
     def aggregates(self) -> AggregateStatus | None:
         """How the hourly and daily values are; None where there are none."""
@@ -55,7 +87,11 @@ class Shipping(Collector):
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`. A fault of ours in one loop is said, and the loop begun again."""
-        loops = [partial(run_ship, self._shipper, self._clock, stop)]
+        loops = [partial(run_ship, self._shipper, self._clock, stop),
+                 partial(repeat, self._quarters.step, "quarters of parking come later", self._clock, stop),
+                 partial(repeat, self._reporter.step, "what it has of bays is reported later", self._clock, stop)]
+        if self._bays is not None:
+            loops.append(partial(run_ship, self._bays, self._clock, stop, meanwhile="single bays wait in the local log"))
         if self._aggregator is not None:
             loops.append(partial(repeat, self._aggregate(self._aggregator), "hourly and daily values come later",
                                  self._clock, stop))
@@ -68,7 +104,7 @@ class Shipping(Collector):
     def collect(self) -> Iterable[Metric]:
         """For Prometheus."""
         return [_held("ship_held", "1 where a person must mend something before InfluxDB takes readings", self._shipper.held),
-                *_of_lines(self._shipper.counts), *self._of_aggregates()]
+                *_of_lines(self._shipper.counts), *self._of_parking(), *self._of_aggregates()]
 
     def describe(self) -> Iterable[Metric]:
         """Without asking the log."""
@@ -82,6 +118,27 @@ class Shipping(Collector):
             except Exception:
                 _log.exception("ship: a fault of ours; going on")
                 await first(self._clock.sleep(backoff.failed()), stop.wait())
+
+    def _of_bays(self, settings: Settings, log: ReadingLog) -> Shipper:
+        """The shipper of single bays; where it has sent nothing yet, it begins with the days for which they may be kept."""
+        days = max(settings.parking.raw_days, 1)
+        sink = BaySink(settings.influx, self._clock, days=days)
+        self._sinks.append(sink)
+        since = self._clock.now() - timedelta(days=days)
+        part = Part(is_bay, days, BAYS_TOPIC, lambda: _first_of_bays(log, to_ns(since)) if isinstance(log, LocalLog) else 0)
+        bays = bays_settings(settings.influx)
+        return Shipper(log, sink, self._clock, bays, bury=self._bury, rewinds=Rewinds(Path(settings.log.directory), BAYS_FILE),
+                       part=part)
+
+    def _of_parking(self) -> Iterator[Metric]:
+        if self._bays is not None:
+            yield _held("ship_bays_held", "1 where a person must mend something before InfluxDB takes readings of single bays",
+                        self._bays.held)
+            yield GaugeMetricFamily("stadtfunk_bridge_ship_bays_withheld", "1 where readings of single bays are not sent because "
+                                    "nobody knows for how long they would be kept", value=float(bool(self._bays.withheld)))
+        yield CounterMetricFamily("stadtfunk_bridge_quarter_lines", "zones' quarters of an hour that were sent to InfluxDB",
+                                  value=self._quarters.lines)
+        yield _held("quarters_held", "1 where a person must mend something before quarters are taken", self._quarters.held)
 
     def _bury(self, letters: Sequence[DeadLetter]) -> None:
         towns = {tenant.id for tenant in self._store.tenants()}  # the log may know one that the database has lost
@@ -97,6 +154,13 @@ class Shipping(Collector):
             yield GaugeMetricFamily("stadtfunk_bridge_aggregates_waiting", "hours and days that have changed and are not "
                                     "written to InfluxDB yet", value=status.waiting)
             yield _held("aggregates_held", "1 where a person must mend something before hours and days are taken", status.held)
+
+
+def _first_of_bays(log: LocalLog, since_ns: int) -> int:
+    """The position before the first word of a bay since then."""
+    bays = {number for number, place in log.means().places.items() if is_bay(place)}
+    found = (position for position, at_ns, _, _ in log.scan(bays, since_ns, LAST_NS) if at_ns >= since_ns) if bays else ()
+    return max(min(found, default=log.head()) - 1, 0)
 
 
 def _of_lines(counts: Counts) -> Iterator[Metric]:

@@ -1,4 +1,5 @@
-"""`stadtfunk ship`: what waits in the local log for InfluxDB, sending again what it has lost, and lines that it refused."""
+"""`stadtfunk ship`: what waits in the local log for InfluxDB, sending again what it has lost, lines that it refused, and removing
+what it should not have."""
 
 import argparse
 import asyncio
@@ -11,14 +12,16 @@ from pathlib import Path
 from city.clock import Clock, SystemClock
 from city.errors import Invalid
 from city.readings import from_ns, to_ns
-from city.settings import Settings, load
+from city.settings import Influx, Settings, load
 from city.store import packing
 from city.store.influx import RejectedLines, Sink, open_sink
+from city.store.influx_bays import BaySink, bays_settings
+from city.store.influx_forget import forget_bays
 from city.store.opening import open_store
 from city.store.ports import Store
 from city.store.readings import LocalLog, open_log
-from gateway_bridge.rewind import Rewind, Rewinds
-from gateway_bridge.ship import TOPIC, cursor_name
+from gateway_bridge.rewind import BAYS_FILE, FILE, Rewind, Rewinds
+from gateway_bridge.ship import BAYS_TOPIC, TOPIC, cursor_name
 
 MOST = 100_000
 LAST_NS = 2**63 - 1
@@ -26,19 +29,22 @@ PATIENCE_S, POLL_S = 15.0, 0.25
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command; returns the exit code: 1 where a line that was sent again is still refused, or where a rewind lacks
-    its confirmation. Raises CityError."""
+    """Run the command; returns the exit code: 1 where a line that was sent again is still refused, or where a rewind or a removal
+    lacks its confirmation. Raises CityError."""
     words = _parser().parse_args(argv)
     settings = load(words.settings)
     if words.action == "replay":
         return _replay(settings)
-    if words.action == "rewind" and not settings.influx.url:
+    if words.action in ("rewind", "forget") and not settings.influx.url:
         raise Invalid("No InfluxDB is set (influx.url).", field="influx.url", rule="set")
+    if words.action == "forget":
+        return _forget(settings, sure=words.yes)
     log = open_log(settings.log)
     try:
         if words.action == "rewind":
-            plan = planned(log, settings, None if words.all else words.to)
-            return _rewind(plan, Rewinds(Path(settings.log.directory)), SystemClock(), sure=words.yes)
+            to = None if words.all else words.to
+            done = _rewind(planned(log, settings, to), Rewinds(Path(settings.log.directory)), SystemClock(), sure=words.yes)
+            return done or _rewind_bays(log, settings, to, sure=words.yes)
         sys.stdout.write(status(log, settings))
         return 0
     finally:
@@ -49,11 +55,18 @@ def status(log: LocalLog, settings: Settings) -> str:
     """A few lines for a person; no secrets."""
     if not settings.influx.url:
         return "No InfluxDB is set (influx.url): readings stay in the local log.\n"
-    shipped, newest = log.cursor(cursor_name(settings.influx)), log.head()
-    asked = Rewinds(Path(settings.log.directory)).asked()
+    if settings.influx.bays == "no":
+        return _status(log, settings, settings.influx, FILE)
+    bays = _status(log, settings, bays_settings(settings.influx), BAYS_FILE)
+    return f"Single bays\n{bays}\nAll else\n{_status(log, settings, settings.influx, FILE)}"
+
+
+def _status(log: LocalLog, settings: Settings, influx: Influx, file: str) -> str:
+    shipped, newest = log.cursor(cursor_name(influx)), log.head()
+    asked = Rewinds(Path(settings.log.directory), file).asked()
     oldest = _dated(log, shipped) if newest > shipped else None
     return "".join(f"{name:<9} {said}\n" for name, said in (
-        ("InfluxDB", f"{settings.influx.url}, {settings.influx.bucket}"),
+        ("InfluxDB", f"{influx.url}, {influx.bucket}"),
         ("shipped", shipped), ("newest", newest),
         ("rewind", f"asked for, to position {asked.position}" if asked else ""),
         ("oldest", f"{oldest:%Y-%m-%d %H:%M:%S}Z is the oldest that waits" if oldest else ""),
@@ -80,23 +93,24 @@ class Plan:
                 f"again     {self.shipped - self.rewind.position} positions at most; what InfluxDB has already stays as it is\n")
 
 
-def planned(log: LocalLog, settings: Settings, to: "datetime | int | None") -> Plan:
+def planned(log: LocalLog, settings: Settings, to: "datetime | int | None", *, bays: bool = False) -> Plan:
     """To the first entry that is dated `to` or later, to a position (what lies behind it is sent), or (None) to the
-    beginning of the log."""
-    name = cursor_name(settings.influx)
+    beginning of the log. `bays`: of single bays; else of all others."""
+    name = cursor_name(bays_settings(settings.influx) if bays else settings.influx)
     position = _position(log, to) if isinstance(to, datetime) else to or 0
     return Plan(Rewind(name, position), log.cursor(name), log.head(), _dated(log, position))
 
 
-def replay(store: Store, sink: Sink) -> tuple[int, int]:
-    """Send every refused line again; what InfluxDB takes now is no dead letter any more. Returns how many it took and
-    how many it still refuses. Raises InfluxDown or StoreDown; the letters not yet sent stay."""
+def replay(store: Store, sink: Sink, bays: Sink | None = None) -> tuple[int, int]:
+    """Send every refused line again, those about single bays to `bays`; what InfluxDB takes now is no dead letter any more.
+    Returns how many it took and how many it still refuses. Raises InfluxDown or StoreDown; the letters not yet sent stay."""
     taken = refused = 0
     for letter in store.all_letters(MOST, RejectedLines.__name__):
-        if letter.topic != TOPIC:
+        where = sink if letter.topic == TOPIC else bays if letter.topic.startswith(f"{BAYS_TOPIC}/") else None
+        if where is None:
             continue
         try:
-            sink.write([letter.payload])
+            where.write([letter.payload])
         except RejectedLines:
             refused += 1
         else:
@@ -116,7 +130,9 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--to", type=_where, metavar="TIME|POSITION",
                        help="all that is dated from 2026-11-20T00:00Z on, or what lies behind a position of the log")
     where.add_argument("--all", action="store_true", help="everything that the log has")
-    rewinding.add_argument("--yes", action="store_true", help="do it; without, it is only said what would be done")
+    forgetting = actions.add_parser("forget", help="remove single bays that an older version has sent among all other readings")
+    for one in (rewinding, forgetting):
+        one.add_argument("--yes", action="store_true", help="do it; without, it is only said what would be done")
     return parser
 
 
@@ -141,6 +157,30 @@ def _rewind(plan: Plan, rewinds: Rewinds, clock: Clock, *, sure: bool) -> int:
     taken = asyncio.run(_taken(rewinds, clock))
     _say("The bridge sends it now.\n" if taken else
          "Asked for. The bridge begins when InfluxDB takes data, or when it is started.\n")
+    return 0
+
+
+def _forget(settings: Settings, *, sure: bool) -> int:
+    store = open_store(settings.database.url.reveal())
+    try:
+        bays = [(town.id, bay.id) for town in store.tenants() for bay in store.tenant(town.id).bays()]
+    finally:
+        store.close()
+    _say(f"All that {settings.influx.bucket}, its hours and its days have of {len(bays)} bays, for good.\n")
+    if not sure:
+        _say("Nothing has been done. Say --yes to do it.\n")
+        return 1
+    forget_bays(settings.influx, bays)
+    _say(f"Removed. {bays_settings(settings.influx).bucket} stays as it is.\n")
+    return 0
+
+
+def _rewind_bays(log: LocalLog, settings: Settings, to: "datetime | int | None", *, sure: bool) -> int:
+    """The same for single bays, of which the log knows no more than the last days."""
+    plan = planned(log, settings, to, bays=True)
+    if settings.influx.bays != "no" and plan.rewind.position < plan.shipped and sure:
+        Rewinds(Path(settings.log.directory), BAYS_FILE).ask(plan.rewind)
+        _say("Single bays are sent again too.\n")
     return 0
 
 
@@ -170,12 +210,14 @@ def _replay(settings: Settings) -> int:
     if not settings.influx.url:
         raise Invalid("No InfluxDB is set (influx.url).", field="influx.url", rule="set")
     sink = open_sink(settings.influx)
+    bays = BaySink(settings.influx, SystemClock(), days=max(settings.parking.raw_days, 1))
     store = open_store(settings.database.url.reveal())
     try:
-        taken, refused = replay(store, sink)
+        taken, refused = replay(store, sink, bays if settings.influx.bays != "no" else None)
     finally:
         store.close()
         sink.close()
+        bays.close()
     sys.stdout.write(f"{taken} stored, {refused} still refused\n")
     return 1 if refused else 0
 

@@ -20,10 +20,11 @@ _CONFLICT = re.compile(r'input field \\?"(.{1,200}?)\\?" on measurement \\?"(.{1
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line, and whose it is."""
+    """One line, whose it is, and which device said it ("": nobody asks)."""
 
     text: bytes
     tenant: TenantId
+    device: str = ""
 
 
 @dataclass(slots=True)

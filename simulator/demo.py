@@ -25,6 +25,7 @@ from api.auth import new_account
 from city.clock import Clock, ScaledClock, SystemClock
 from city.errors import Conflict
 from city.imports import parse
+from city.parking_facts import ZoneFact
 from city.quantities import LAMP_LEVEL
 from city.readings import to_ns
 from city.settings import Api, Database, Log, Mqtt, Secret, Settings, load
@@ -45,6 +46,7 @@ from simulator.scenario import Scenario
 
 TOWNS = Path(__file__).parent / "towns"
 OPERATOR = "betrieb"
+COUNTED_WITHIN_S = 15.0
 READY_AFTER = 0.9  # share of lamps that must have spoken of the present before we call the towns ready
 RX2_DR = 3  # SF9, as the towns' devices have it
 PRESENT = timedelta(minutes=30)  # a lamp of the demo reports every ten minutes
@@ -160,6 +162,7 @@ async def _run(options: Options, settings: Settings, console: Console) -> None:
             for town in living:
                 tasks.create_task(drive(town, settings.mqtt, clock, stop))
             await _awake([store.tenant(scenario.tenant.id) for scenario in scenarios], clock, console, stop)
+            await _counted([store.tenant(scenario.tenant.id) for scenario in scenarios], stop)
             if not stop.is_set():
                 print(f"ready: http://{settings.api.host}:{settings.api.port}", flush=True)
                 print(f"operator: {OPERATOR}  password: {password}", flush=True)
@@ -236,6 +239,21 @@ async def _awake(towns: Sequence[TenantStore], clock: Clock, console: Console, s
                 return
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), 0.5)
+
+
+async def _counted(towns: Sequence[TenantStore], stop: asyncio.Event) -> None:
+    """Until something is known of the bays of each town that has any, or too long: their sensors may not have spoken yet."""
+    end = asyncio.get_running_loop().time() + COUNTED_WITHIN_S
+    parking = [town for town in towns if town.bays()]
+    while not stop.is_set() and asyncio.get_running_loop().time() < end:
+        if await asyncio.to_thread(lambda: all(any(_known(fact) for fact in town.zone_facts()) for town in parking)):
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 0.5)
+
+
+def _known(fact: ZoneFact) -> bool:
+    return any(count.known for count in fact.counts.values())
 
 
 def _present(towns: Sequence[TenantStore], since_ns: int) -> int:

@@ -4,17 +4,21 @@ The past is simulated by the same habits as the present (simulator.habits): who 
 parking is in it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from heapq import heappop, heappush
+from math import cos, hypot, radians
 from random import Random
+
+from msgspec.structs import replace
 
 from city.ids import ZoneId
 from city.parking_facts import Quarter, Stay
 from city.parking_places import ParkingSite, PermitFee, PermitZone, SiteRule, TownParking
 from city.places import Restriction
 from city.readings import to_ns
+from city.settings import Parking
 from city.store.port_parking import ParkingFound
 from city.store.ports import Store, TenantStore
 from simulator.bay import RESERVED_USE
@@ -26,6 +30,7 @@ ACTOR = "demo"
 WEEKS, LATELY = 5, timedelta(days=14)  # of stays and of bays for somebody only the last days: nothing is foretold of them
 QUARTER_S, SHORTEST_S = 900, 180.0
 MOST_BAYS = 120  # of one zone and kind that are simulated; of more, their sums are scaled
+LEAST = Parking().least_bays
 SHOPPING = "Mo-Fr 08:00-18:00; Sa 08:00-14:00; PH off"
 OFFICE = "Mo-Fr 08:00-17:00; PH off"
 EVERYBODY = (SiteRule(),)
@@ -48,13 +53,29 @@ def furnish_parking(store: Store, scenario: Scenario, now: datetime, until: date
         store.put_parking(town.tenant.id, past(scenario, end, Random(f"{town.tenant.id} parking")))
 
 
+def homes(sites: Iterable[BaySite]) -> dict[ZoneId, ZoneId]:
+    """Which zones are counted in which others: those with too few bays for everybody to be told of, in the nearest one that is
+    parked in alike."""
+    found: dict[ZoneId, list[BaySite]] = {}
+    for site in sites:
+        found.setdefault(site.bay.zone, []).append(site)
+    large = {zone for zone, some in found.items() if sum(one.bay.restriction is Restriction.NONE for one in some) >= LEAST}
+    merged = {}
+    for zone in found.keys() - large:
+        alike = [other for other in large if found[other][0].habit == found[zone][0].habit]
+        if alike:
+            merged[zone] = min(alike, key=lambda other: (_apart(found[zone][0], found[other][0]), other))
+    return merged
+
+
 def past(scenario: Scenario, end: datetime, rng: Random) -> ParkingFound:
     """The quarters of an hour of the last five weeks before `end` (a full one), and the stays of the last two; of bays for
     somebody these two weeks only."""
     week = LocalWeek(scenario.plan.town.timezone)
+    inside = homes(scenario.bays)
     lots: dict[tuple[ZoneId, Restriction], list[BaySite]] = {}
     for site in scenario.bays:
-        lots.setdefault((site.bay.zone, site.bay.restriction), []).append(site)
+        lots.setdefault((inside.get(site.bay.zone, site.bay.zone), site.bay.restriction), []).append(site)
     quarters, stays = list[Quarter](), list[Stay]()
     for (zone, kind), sites in sorted(lots.items(), key=lambda one: (one[0][0], one[0][1].value)):
         lot = _Lot(zone, kind, sites[0].habit, min(len(sites), MOST_BAYS), rng)
@@ -137,12 +158,20 @@ def _describe(town: TenantStore, scenario: Scenario, now: datetime) -> None:
             PermitFee(date(2024, 1, 1), 12, 30.7), PermitFee(date(2027, 1, 1), 12, 120.0)),
             note="Nur für Personen mit Hauptwohnung in der Zone.", note_en="Only for persons whose main home is in the zone."),
             ACTOR, now)
+    inside = homes(scenario.bays)
     for zone, habit in habits.items():
-        town.put_parking_site(_site(zone, habit, [site for site in scenario.bays if site.bay.zone == zone], town), ACTOR, now)
+        said = _site(zone, habit, [site for site in scenario.bays if site.bay.zone == zone], town)
+        town.put_parking_site(replace(said, merged_into=inside.get(zone, "")), ACTOR, now)
     town.put_parking_town(TownParking(
         operator=f"Stadt {town.tenant.name} (Demo)", contact="parken@example.org", phone="02733 0000000",
         attribution=f"Stadt {town.tenant.name}, simulierte Daten", website="https://example.org",
         officer="Datenschutz, datenschutz@example.org"), ACTOR, now)
+
+
+def _apart(one: BaySite, other: BaySite) -> float:
+    """How far two places are from each other, in no unit: near enough for those of one town."""
+    here, there = one.bay.site, other.bay.site
+    return hypot((here.longitude - there.longitude) * cos(radians(here.latitude)), here.latitude - there.latitude)
 
 
 def _site(zone: ZoneId, habit: Habit, sites: Sequence[BaySite], town: TenantStore) -> ParkingSite:

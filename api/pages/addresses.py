@@ -1,5 +1,7 @@
 """Where every page lives, in both languages. The same town under another language is the same path, spelled anew."""
 
+import re
+from functools import cache
 from urllib.parse import quote, urlencode
 
 _PAGES: dict[str, tuple[str, str]] = {
@@ -94,6 +96,7 @@ _PAGES: dict[str, tuple[str, str]] = {
     "group-remove": ("/{tenant}/gruppen/{group}/entfernen", "/en/{tenant}/groups/{group}/remove"),
     "settings": ("/{tenant}/einstellungen", "/en/{tenant}/settings"),
     # last, because they fit most addresses: whatever else lives below a town's parking has a word of its own
+    "parking-zone-apart": ("/{tenant}/parken/zone/{zone}", "/en/{tenant}/parking/zone/{zone}"),  # whose name is such a word
     "parking-doubt": ("/{tenant}/parken/{zone}/hinweis", "/en/{tenant}/parking/{zone}/feedback"),
     "parking-zone": ("/{tenant}/parken/{zone}", "/en/{tenant}/parking/{zone}"),
     "town": ("/{tenant}", "/en/{tenant}"),
@@ -109,10 +112,18 @@ Pairs = list[tuple[str, str]]
 
 
 def address(language: str, name: str, query: Pairs | None = None, /, **parts: str) -> str:
-    """Where a page lives in `language`; `parts` fill its path, `query` follows it."""
+    """Where a page lives in `language`; `parts` fill its path, `query` follows it. A parking zone whose own address another page
+    has lives apart."""
+    if name == "parking-zone" and taken(parts["zone"]):
+        name = "parking-zone-apart"
     path = _PAGES[name][1 if language == "en" else 0].format(**{key: quote(value, safe="")
                                                                 for key, value in parts.items()})
     return f"{path}?{urlencode(query)}" if query else path
+
+
+def taken(zone: str) -> bool:
+    """Whether another page has the address, in one of the languages, that a parking zone of this name would have."""
+    return any(pattern.fullmatch(zone) for pattern in _beside_zones())
 
 
 def translated(language: str, path: str, query: str = "") -> str:
@@ -131,6 +142,17 @@ def is_local(path: str) -> bool:
     """Whether a browser sent there stays with us: one slash, then no second one, no backslash, nothing unprintable."""
     return (path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
             and len(path) <= 2000)
+
+
+@cache
+def _beside_zones() -> tuple[re.Pattern[str], ...]:
+    """What stands where a zone's name does, of all pages but the zones' own."""
+    found = set[str]()
+    for here, spelled in ((one, pair[one]) for name, pair in _PAGES.items() if name != "parking-zone" for one in (0, 1)):
+        above, _, last = spelled.rpartition("/")
+        if above == _PAGES["parking"][here]:
+            found.add(re.escape(last).replace(re.escape("{zone}"), ".+"))
+    return tuple(re.compile(one) for one in sorted(found))
 
 
 def _matched(spelled: list[str], words: list[str]) -> dict[str, str] | None:

@@ -6,6 +6,7 @@ from city.bay_health import Finding
 from city.bays import Occupancy, Sign, Why
 from city.parking_places import Doubting
 from city.places import Restriction
+from city.sensor_checks import CheckedSensor, Result, Word
 
 
 def _(text: str) -> str:
@@ -56,7 +57,7 @@ KINDS = {
     Restriction.CHARGING: _("charging"),
     Restriction.RESIDENT: _("residents"),
 }
-SIGNS = {Sign.EDGE.value: _("change"), Sign.BEAT.value: _("sign of life"), Sign.START.value: _("restart"),
+SIGNS = {Sign.EDGE.value: _("change"), Sign.BEAT.value: _("sign of life"), Sign.START.value: _("restarted"),
          Sign.OTHER.value: _("something else")}
 DOUBTS = {
     Doubting.FULLER: _("There are fewer free bays than shown."),
@@ -64,8 +65,28 @@ DOUBTS = {
     Doubting.RULE: _("A rule or a fee is told wrongly."),
     Doubting.OTHER: _("Something else is wrong."),
 }
+CHECKED = {
+    Result.RUNNING: _("The sensors are being checked"),
+    Result.NOTHING: _("Nothing found"),
+    Result.SUSPICIOUS: _("Suspicious sensors"),
+    Result.CONFIRMED: _("Confirmed: a sensor has corrected itself since"),
+}
+CHECK_TONES = {Result.RUNNING: "busy", Result.NOTHING: "ok", Result.SUSPICIOUS: "warn", Result.CONFIRMED: "bad"}
 SURE, UNCERTAIN, UNKNOWN = "sure", "uncertain", "unknown"
 QUALITIES = {"": _("any quality"), UNKNOWN: _("not known"), UNCERTAIN: _("change not heard itself"), SURE: _("sure")}
+
+
+def checked(language: str, one: CheckedSensor) -> str:
+    """What a sensor's next words told about its state at the time of a report; "" where there is nothing to say."""
+    if one.word == Word.WRONG.value:
+        return translate(language, _("It said taken, and was corrected by a later word of its own: the bay was free.") if one.was
+                         else _("It said free, and was corrected by a later word of its own: the bay was taken."))
+    return translate(language, _WORDS[one.word]) if one.word in _WORDS else ""
+
+
+_WORDS = {Word.WAITING.value: _("It has not said its state since."),
+          Word.UNTOLD.value: _("Its state was not known then, and not counted as free."),
+          Word.MISSED.value: _("It has missed a change, but perhaps only after the report.")}
 
 
 def quality(view: BayView) -> str:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.auth import Actor
-from api.deps import Acting, Asking, Now, ParkingEngineering, ParkingViewing
+from api.deps import Acting, Asking, Here, Now, ParkingEngineering, ParkingViewing, platform
 from api.i18n import language_of
 from api.pages.addresses import address, paths
 from api.pages.console import may
@@ -87,10 +87,11 @@ def begin(request: Request, town: ParkingEngineering, who: Acting, at: Now, code
 
 @router.get(paths("permit-pressure")[0])
 @router.get(paths("permit-pressure")[1])
-def pressure_csv(town: ParkingViewing, at: Now) -> Response:
+def pressure_csv(town: ParkingViewing, here: Here, at: Now) -> Response:
     """The pressure on permit zones as CSV."""
     name = f"bewohnerparken-{town.tenant.id}-{at:%Y-%m-%d}.csv"
-    return Response(as_csv(report(town, at, DAYS)).encode("utf-8-sig"), media_type="text/csv; charset=utf-8",
+    body = as_csv(report(town, at, DAYS, here.settings.parking)).encode("utf-8-sig")
+    return Response(body, media_type="text/csv; charset=utf-8",
                     headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"})
 
 
@@ -141,7 +142,7 @@ def _of(town: TenantStore, code: str) -> PermitZone | None:
 def _list(request: Request, town: TenantStore, who: Actor | None, at: datetime, *, saved: str = "",
           problems: tuple[Problem, ...] = (), code: str = "") -> Response:
     middle, language, names = town.tenant.site, language_of(request), {zone.id: zone.name for zone in town.zones()}
-    pressure = {one.code: one for one in report(town, at, DAYS)}
+    pressure = {one.code: one for one in report(town, at, DAYS, platform(request).settings.parking)}
     sites = town.parking_sites()
     rows = [PermitRow(zone, permit_words(language, zone, at, land=town.tenant.land, point=(middle.longitude, middle.latitude)),
                       sorted(names.get(one, one) for one, site in sites.items() if site.permit_zone == zone.code),

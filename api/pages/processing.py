@@ -2,8 +2,8 @@
 processing activities (Art. 30 DSGVO), to be read and printed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -14,10 +14,12 @@ from api.pages.contexts import Page
 from api.pages.render import PageRoute, html, page_of
 from city.parking_facts import Retired
 from city.record_of_processing import Record, record
-from city.retention import broken_promises, latest, plan
+from city.retention import EVENTS, broken_promises, latest, plan
 from city.store.ports import Role, TenantStore
+from city.store.retiring import INFLUX_BAYS
 
 MOST_REPORTS, SHOWN = 2000, 60
+SHIPPED_LATELY = timedelta(days=7)  # with a report so young there is an InfluxDB, wherever its address is set
 Administering = Annotated[TenantStore, Depends(scope(Role.ADMIN, EITHER))]
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -31,8 +33,10 @@ def _(text: str) -> str:
 WORDS: Mapping[str, str] = {
     "bay_events": _("Messages of bays' sensors"), "bay_letters": _("Their messages that could not be read"),
     "parking_stays": _("Stays under an alias"), "bay_days": _("Health of sensors, by day"), "doubts": _("Residents' feedback"),
+    "sensor_checks": _("Sensor checks after feedback, by zone"), "checked_sensors": _("… and what they found of single sensors"),
     "forecasts": _("Forecasts"), "bay_blocks": _("Blocks that are over"), "parking_quarters": _("Quarter hours of zones"),
-    "retired": _("These reports")}
+    "few_quarters": _("Quarter hours of fewer than five bays"),
+    INFLUX_BAYS: _("Messages of bays' sensors in InfluxDB"), "retired": _("These reports")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,8 @@ def retention(request: Request, town: ParkingOperating, here: Here, who: Acting,
     """What was removed, and whether anything is still there that should not be."""
     terms, reports = plan(here.settings.parking, at), town.retired(MOST_REPORTS)
     newest = latest(reports)
+    if INFLUX_BAYS in newest and at - newest[INFLUX_BAYS].at < SHIPPED_LATELY:
+        terms += [replace(term, what=INFLUX_BAYS) for term in terms if term.what == EVENTS]
     late = set(broken_promises(terms, newest, at))
     kinds = [Kept(WORDS[term.what], term.keep_days, newest[term.what].oldest if term.what in newest else None,
                   newest[term.what].at if term.what in newest else None, term.what in late) for term in terms]

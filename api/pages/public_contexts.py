@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from enum import Enum
 from typing import ClassVar
 
 from markupsafe import Markup
@@ -118,10 +119,18 @@ class PermitView:
     note: str
 
 
+class Thanks(Enum):
+    """What somebody is thanked for who has just said that something is wrong."""
+
+    NONE = ""
+    SEEN = "seen"  # by staff
+    CHECKED = "checked"  # … and by a check of the zone's sensors
+
+
 @dataclass(frozen=True, slots=True)
 class ZonePage(Inline):
     """One zone with all that everybody may know; `hours` "" where it is always open. `thanks`: somebody has just said that
-    something is wrong."""
+    something is wrong. `asked`: the name of the zone that was asked for, where it is counted in this one."""
 
     template: ClassVar[str] = "parking_zone.html"
     page: Page
@@ -139,9 +148,10 @@ class ZonePage(Inline):
     town: TownParking
     limits: Limits
     whats: Sequence[tuple[str, str]]
-    thanks: bool = False
+    thanks: Thanks = Thanks.NONE
     problems: tuple[Problem, ...] = ()
     typed: str = ""
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +164,14 @@ class EasyPage(Inline):
 
 @dataclass(frozen=True, slots=True)
 class AccessibilityPage(Inline):
-    """The accessibility statement of a town. `stated` is the day on which what it says was found out."""
+    """The accessibility statement of a town: when the town last said what it says of itself, and when it last looked at the
+    pages itself; None where it never has."""
 
     template: ClassVar[str] = "accessibility.html"
     page: Page
     town: TownParking
-    stated: date
+    said: date | None
+    checked: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,13 +192,14 @@ class TownPrivacyPage(Inline):
 
 @dataclass(frozen=True, slots=True)
 class WidgetPage(Inline):
-    """Zones in a frame of somebody's website; `theme` is light, dark or "" (as the device)."""
+    """Zones in a frame of somebody's website; `theme` is light, dark or "" (as the device). `chosen`: not all of the town's."""
 
     template: ClassVar[str] = "parking_widget.html"
     page: Page
     rows: Sequence[ZoneRow]
     limits: Limits
     theme: str
+    chosen: bool
 
 
 @dataclass(frozen=True, slots=True)

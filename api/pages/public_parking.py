@@ -18,9 +18,9 @@ from api.pages.public_inline import sealed
 from api.pages.public_rows import Wish
 from api.pages.render import PageRoute, html, page_of, unless_known
 from api.public_view import PublicTown, Telling
+from city.lighting import BERLIN
 from city.settings import Parking
 
-STATED = date(2026, 11, 22)  # when what the accessibility statement says was last found out
 LIST = "list"  # the changing part of the page alone
 Filters = Annotated[list[str], Query(alias="filter", max_length=8)]
 Short = Annotated[str, Query(max_length=40)]
@@ -73,7 +73,10 @@ def easy(request: Request, town: Public, at: Now, telling: Telling) -> Response:
 def accessibility(request: Request, town: Public, at: Now, telling: Telling) -> Response:
     """The town's accessibility statement (Directive (EU) 2016/2102, Art. 7; form: Decision (EU) 2018/1523)."""
     seen = telling.of(town, at)
-    return sealed(html(request, AccessibilityPage(town_page(request, seen), seen.town, STATED), private=False))
+    said, checked = seen.said_at.get(""), seen.town.checked_on
+    return sealed(html(request, AccessibilityPage(
+        town_page(request, seen), seen.town, None if said is None else said.astimezone(BERLIN).date(),
+        date.fromisoformat(checked) if checked else None), private=False))
 
 
 @router.get(paths("town-privacy")[0])

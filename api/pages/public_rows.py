@@ -64,7 +64,7 @@ def rows(language: str, seen: PublicTown, wish: Wish) -> list[ZoneRow]:
 def zone_row(language: str, seen: PublicTown, zone: PublicZone) -> ZoneRow:
     """A zone as a line."""
     holds = rules_now(seen, zone.site)
-    special = tuple(one for one in zone.counts if one.restriction is not Restriction.NONE)
+    special = tuple(one for kind in KINDS for one in zone.counts if one.restriction.value == kind)
     return ZoneRow(zone, in_words(language, zone), TRENDS.get(zone.trend, ""),
                    tuple(rule_words.sentences(language, holds, seen.minute)), _price(language, zone.site, holds),
                    special, holds.free_of_charge is True)
@@ -78,7 +78,9 @@ def rules_now(seen: PublicTown, site: ParkingSite) -> InForce:
 
 def in_words(language: str, zone: PublicZone) -> str:
     """A zone's state as one phrase."""
-    return count_words(language, zone.main) if zone.main.total else translate(language, _("special bays only"))
+    if zone.main.total:
+        return count_words(language, zone.main)
+    return translate(language, _("blocked just now") if zone.closed else _("special bays only"))
 
 
 def count_words(language: str, count: PublicCount) -> str:
@@ -89,6 +91,8 @@ def count_words(language: str, count: PublicCount) -> str:
         case Tells.RANGE:
             return translate(language, _("about {low}–{high} free of {total}"), low=count.free_min, high=count.free_max,
                              total=count.total)
+        case Tells.TOO_FEW:
+            return translate(language, _("too few bays to tell"))
         case Tells.WORD | Tells.NOTHING:
             return translate(language, labels.PARKING_WORDS[Word(count.word)])
 

@@ -8,32 +8,34 @@ from datetime import date, timedelta
 from typing import Annotated
 
 from babel.dates import format_date
-from babel.numbers import format_currency
 from fastapi import APIRouter, Form, Query, Request, Response
 
 from api.deps import Now, Public
 from api.i18n import Language, explain, language_of, translate
-from api.pages import public_charts, public_doubts, public_rows
+from api.pages import permit_words, public_charts, public_doubts, public_rows
 from api.pages import rule_words as words
 from api.pages.addresses import address, paths
 from api.pages.contexts import Problem
-from api.pages.public_contexts import PermitFeeRow, PermitView, RuleRow, ZonePage
+from api.pages.public_contexts import PermitFeeRow, PermitView, RuleRow, Thanks, ZonePage
 from api.pages.public_doubts import DoubtLimiter
 from api.pages.public_inline import sealed
 from api.pages.public_parking import limits, town_page
-from api.pages.render import PageRoute, back, html
+from api.pages.render import PageRoute, back, error_page, html
 from api.public_view import PublicTown, PublicTowns, Telling, public_forecasts, public_history
-from city.errors import Refused, TooOften
+from city.errors import NotFound, Refused, TooOften
 from city.lighting import BERLIN
+from city.parking_checks import fee_table, fees_to_come
 from city.parking_places import ParkingSite, PermitZone, SiteRule
 from city.parking_rules import InForce
 from city.places import Restriction
 from city.public_parking import PublicZone
+from city.sensor_checks import checkable
 from city.store.ports import TenantStore
 
 HISTORY = timedelta(days=7)
 Typed = Annotated[str, Form(max_length=4000)]
 Short = Annotated[str, Query(max_length=8)]
+Name = Annotated[str, Query(max_length=64)]
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -43,6 +45,7 @@ def _(text: str) -> str:
     return text
 
 
+THANKS = {"1": Thanks.SEEN, "2": Thanks.CHECKED}
 FOR_WHOM = {Restriction.NONE.value: _("Everybody"), Restriction.DISABLED.value: _("People with a disabled parking permit"),
             Restriction.CHARGING.value: _("Electric vehicles while charging"),
             Restriction.RESIDENT.value: _("Residents with a permit")}
@@ -50,9 +53,21 @@ FOR_WHOM = {Restriction.NONE.value: _("Everybody"), Restriction.DISABLED.value: 
 
 @router.get(paths("parking-zone")[0])
 @router.get(paths("parking-zone")[1])
-def zone(request: Request, town: Public, at: Now, telling: Telling, zone: str, thanks: Short = "") -> Response:
-    """All that everybody may know of a zone."""
-    return sealed(html(request, _page(request, town, telling, telling.of(town, at), zone, thanks=thanks == "1"), private=False))
+@router.get(paths("parking-zone-apart")[0])
+@router.get(paths("parking-zone-apart")[1])
+def zone(request: Request, town: Public, at: Now, telling: Telling, zone: str, thanks: Short = "", part: Name = "") -> Response:
+    """All that everybody may know of a zone. One that is counted in another leads there, as `part`."""
+    seen = telling.of(town, at)
+    if zone in seen.merged:
+        return back(address(language_of(request), "parking-zone", [("part", zone)], tenant=seen.tenant.id,
+                            zone=seen.merged[zone].home))
+    try:
+        page = _page(request, town, telling, seen, zone, thanks=THANKS.get(thanks, Thanks.NONE))
+    except NotFound as error:
+        return error_page(request, error, town=seen.tenant)
+    asked = seen.merged.get(part)
+    named = asked.name if asked is not None and asked.home == zone else ""
+    return sealed(html(request, replace(page, asked=named), private=False))
 
 
 @router.post(paths("parking-doubt")[0])
@@ -62,7 +77,7 @@ def doubt(request: Request, town: Public, at: Now, telling: Telling, zone: str, 
     """Somebody says that something is wrong. No person fills in `website`, which is not to be seen: what has it is thanked
     for and thrown away."""
     language, seen = language_of(request), telling.of(town, at)
-    found = seen.zone(zone)
+    found = seen.home(zone)
     limiter: DoubtLimiter = request.app.state.doubts
     try:
         said = public_doubts.doubt_of(town.tenant.id, found.zone, what, text, public_rows.in_words("de", found), at)
@@ -72,9 +87,10 @@ def doubt(request: Request, town: Public, at: Now, telling: Telling, zone: str, 
     except Refused as error:
         problem = Problem(error.field or "what", explain(language, error))
         status = 429 if isinstance(error, TooOften) else 422
-        return sealed(html(request, _page(request, town, telling, seen, zone, problems=(problem,), typed=text), status=status))
-    query = [("thanks", "1")]
-    return back(address(language, "parking-zone", query, tenant=town.tenant.id, zone=zone) + "#feedback")
+        page = _page(request, town, telling, seen, found.zone, problems=(problem,), typed=text)
+        return sealed(html(request, page, status=status))
+    query = [("thanks", "2" if checkable(said) else "1")]
+    return back(address(language, "parking-zone", query, tenant=town.tenant.id, zone=found.zone) + "#feedback")
 
 
 @router.get(paths("town")[0])
@@ -84,7 +100,7 @@ def start(request: Request, town: Public) -> Response:
     return back(address(language_of(request), "parking", tenant=town.tenant.id))
 
 
-def _page(request: Request, town: TenantStore, telling: PublicTowns, seen: PublicTown, id: str, *, thanks: bool = False,
+def _page(request: Request, town: TenantStore, telling: PublicTowns, seen: PublicTown, id: str, *, thanks: Thanks = Thanks.NONE,
           problems: tuple[Problem, ...] = (), typed: str = "") -> ZonePage:
     language, zone = language_of(request), seen.zone(id)
     row, site, total = public_rows.zone_row(language, seen, zone), zone.site, zone.main.total
@@ -128,16 +144,8 @@ def _permit(language: Language, seen: PublicTown, zone: PublicZone) -> PermitVie
 def _fees(language: str, zone: PermitZone, seen: PublicTown) -> list[PermitFeeRow]:
     """What holds now for each length, and what is to come."""
     today = seen.minute.astimezone(BERLIN).date()
-    past = [fee for fee in zone.fees if fee.valid_from <= today]
-    newest = {fee.months: fee for fee in sorted(past, key=lambda fee: fee.valid_from)}
-    coming = [fee for fee in zone.fees if fee.valid_from > today]
-    some = [*newest.values(), *coming]
-    return [PermitFeeRow(fee.months, _euro(language, fee.euro), fee.valid_from, fee.valid_from <= today)
-            for fee in sorted(some, key=lambda fee: (fee.valid_from > today, fee.valid_from, fee.months))]
-
-
-def _euro(language: str, amount: float) -> str:
-    return format_currency(amount, "EUR", locale="de_DE" if language == "de" else "en_GB")
+    return [PermitFeeRow(fee.months, permit_words.euro(language, fee.euro), fee.valid_from, fee.valid_from <= today)
+            for fee in (*fee_table(zone.fees, today), *fees_to_come(zone.fees, today))]
 
 
 def _day(language: str, day: date) -> str:

@@ -128,13 +128,14 @@ class PageRoute(APIRoute):
         return spoken
 
 
-def error_page(request: Request, error: Exception, status: int | None = None) -> Response:
-    """What went wrong, as a page: one sentence, and what to do. Never the internals of an unexpected error."""
+def error_page(request: Request, error: Exception, status: int | None = None, town: Tenant | None = None) -> Response:
+    """What went wrong, as a page: one sentence, and what to do; of a `town` where one can go on there. Never the internals of an
+    unexpected error."""
     usual, title, advice = _verdict(error)
     status = status or usual
     language = language_of(request)
     sentence = explain(language, error) if isinstance(error, CityError) and status != 503 else ""
-    page = page_of(request)
+    page = page_of(request, town=town)
     return html(request, ErrorPage(page, translate(language, title), sentence, translate(language, advice)),
                 status=status)
 

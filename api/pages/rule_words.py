@@ -19,8 +19,9 @@ def sentences(language: str, found: InForce, now: datetime) -> list[str]:
     present, future = _for_all(language, found, then=False), _for_all(language, found, then=True)
     said = list(_change(language, found.until, now, present, future))
     for kind in (Restriction.DISABLED, Restriction.CHARGING):
-        here, there = (_for_some(language, kind, rules) for rules in (found.rules, found.then))
-        said += _change(language, found.until, now, here, there)
+        if not _as_for_all(language, kind, found):
+            here, there = (_for_some(language, kind, rules) for rules in (found.rules, found.then))
+            said += _change(language, found.until, now, here, there)
     return said
 
 
@@ -89,6 +90,13 @@ def _for_all(language: str, found: InForce, *, then: bool) -> str:
         only = translate(language, "{residents} only", residents=people)
         return only if own == _free(language) else f"{only}, {own}"
     return translate(language, "{residents} {how}, others {rest}", residents=people, how=own, rest=alternatives)
+
+
+def _as_for_all(language: str, kind: Restriction, found: InForce) -> bool:
+    """Whether what holds for these people is what holds for everybody, now and then: then there is nothing to add."""
+    both = ((found.rules, found.open), (found.then, found.then_open or found.until is None))
+    return all(is_open and _phrases(language, (rule for rule in rules if rule.kind == kind.value))
+               == _phrases(language, (rule for rule in rules if not rule.kind)) for rules, is_open in both)
 
 
 def _for_some(language: str, kind: Restriction, rules: Sequence[SiteRule]) -> str:

@@ -49,7 +49,7 @@ class BayPage:
 def bay(request: Request, town: ParkingOperating, who: Acting, here: Here, at: Now, asset: str) -> Response:
     """What is known of one bay, and what its sensor said for as long as that is kept."""
     view = staff.bay(town, asset_id(asset), at)
-    sensor = staff.sensor(town, view.bay.id, at)
+    sensor = staff.sensor(town, view.bay.id, at, here.settings.parking)
     model, words = model_of(town, sensor.model), staff.words(town, view.bay.id, at, here.settings.parking)
     return html(request, BayPage(
         page_of(request, who, town.tenant), view, sensor, model, staff.days(town, view.bay.id, at),

@@ -45,8 +45,10 @@ def widget(request: Request, town: Public, at: Now, telling: Telling, zones: Zon
            theme: Theme = "") -> Response:
     """The zones, or some of them, for a frame in any website."""
     seen, language = telling.of(town, at), language_of(request)
-    rows = [row for row in public_rows.rows(language, seen, Wish()) if not zones or row.zone.zone in zones]
-    answer = html(request, WidgetPage(town_page(request, seen), rows, limits(telling.settings), theme), private=False)
+    wanted = {seen.merged[zone].home if zone in seen.merged else zone for zone in zones}
+    rows = [row for row in public_rows.rows(language, seen, Wish()) if not wanted or row.zone.zone in wanted]
+    answer = html(request, WidgetPage(town_page(request, seen), rows, limits(telling.settings), theme, bool(wanted)),
+                  private=False)
     answer.headers["Content-Security-Policy"] = ANYWHERE
     return answer
 
@@ -58,7 +60,7 @@ def badge(request: Request, town: Public, at: Now, telling: Telling, zone: str) 
     seen, language = telling.of(town, at), language_of(request)
     headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
                "Cross-Origin-Resource-Policy": "cross-origin", "X-Content-Type-Options": "nosniff"}
-    return unless_known(request, picture(language, seen, seen.zone(zone)), "image/svg+xml", headers)
+    return unless_known(request, picture(language, seen, seen.home(zone)), "image/svg+xml", headers)
 
 
 @router.get(paths("embed")[0])

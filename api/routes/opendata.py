@@ -11,7 +11,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime
 
-from api.deps import Here, Now, Public
+from api.deps import Here, Now, Public, platform
+from api.limits import PastLimiter
 from api.opendata_answers import OpenRoute, let_ask, open_data, open_json
 from api.problems import RESPONSES
 from api.public_view import PublicTown, Telling, public_history
@@ -82,7 +83,7 @@ def history(request: Request, town: Public, telling: Telling, here: Here, at: No
     seen = telling.of(town, at)
     zone = _zone(seen, site)
     source = source_of(seen, here.settings)
-    rows = parkapi.past(_past(town, seen, here.settings, since, until, step, zone.zone), source, STEPS[step])
+    rows = parkapi.past(_past(request, town, seen, since, until, step, zone.zone), source, STEPS[step])
     return open_json(request, {"items": rows, "total_count": len(rows)}, seen.town)
 
 
@@ -166,7 +167,7 @@ def history_csv(request: Request, town: Public, telling: Telling, here: Here, at
     """Means over quarters of an hour or hours that are over, at most of 31 days at once."""
     seen = telling.of(town, at)
     only = seen.zone(zone).zone if zone else None
-    rows = past_lines(_past(town, seen, here.settings, since, until, step, only), seen.zones, source_of(seen, here.settings))
+    rows = past_lines(_past(request, town, seen, since, until, step, only), seen.zones, source_of(seen, here.settings))
     return _csv(request, seen, PAST, list(rows), variant, "history")
 
 
@@ -198,7 +199,7 @@ def _spots(town: TenantStore, seen: PublicTown, source: Source, *, raw: bool) ->
     return [parkapi.spot(one, source, raw=raw) for one in found]
 
 
-def _past(town: TenantStore, seen: PublicTown, settings: Settings, since: datetime | None, until: datetime | None, step: str,
+def _past(request: Request, town: TenantStore, seen: PublicTown, since: datetime | None, until: datetime | None, step: str,
           zone: ZoneId | None) -> list[PublicQuarter]:
     end = min(until.astimezone(UTC), seen.at) if until else seen.at
     start = since.astimezone(UTC) if since else end - USUAL
@@ -206,7 +207,9 @@ def _past(town: TenantStore, seen: PublicTown, settings: Settings, since: dateti
         raise Invalid("At most {days} days at once, and the end after the beginning.", field="since", rule="0…31 d",
                       days=LONGEST.days)
     known = {one.zone for one in seen.zones}
-    found = public_history(town, start, end, seen.at, settings.parking, zone=zone, step=STEPS[step])
+    limiter: PastLimiter = request.app.state.pasts
+    limiter.check((end - start) / STEPS["15min"] * (1 if zone else len(known)), seen.at)
+    found = public_history(town, start, end, seen.at, platform(request).settings.parking, zone=zone, step=STEPS[step])
     return [one for one in found if one.zone in known]
 
 

@@ -28,6 +28,7 @@ from api.routes.exports import CSV, Chosen
 from city.exports import parking_tables
 from city.ids import AssetId, ZoneId
 from city.places import Restriction
+from city.sensor_checks import check_of
 from city.store.ports import TenantStore
 
 router = APIRouter(prefix=TENANT, tags=["parking"], responses=RESPONSES)
@@ -46,7 +47,7 @@ def bays(town: ParkingOperating, now: Now, zone: ZoneWord = None) -> list[BaySta
 def bay(town: ParkingOperating, here: Here, now: Now, asset: str) -> BayOut:
     """Single words of sensors are kept for seven days, days of their health for thirty."""
     view = staff.bay(town, AssetId(asset), now)
-    return BayOut(state=BayStateOut.of(view), sensor=SensorOut.of(staff.sensor(town, view.bay.id, now)),
+    return BayOut(state=BayStateOut.of(view), sensor=SensorOut.of(staff.sensor(town, view.bay.id, now, here.settings.parking)),
                   words=[WordOut.of(event) for event in staff.words(town, view.bay.id, now, here.settings.parking)],
                   days=[DayOut.of(one) for one in staff.days(town, view.bay.id, now)])
 
@@ -77,15 +78,15 @@ def end_block(town: ParkingOperating, who: Acting, now: Now, id: str) -> Closure
 
 
 @router.get("/sensors", summary="How the sensors of bays do, the worst first")
-def sensors(town: ParkingOperating, now: Now, zone: ZoneWord = None) -> list[SensorOut]:
-    """Changes missed, frames lost, restarts, batteries of the last seven days, and what follows from them."""
-    return [SensorOut.of(one) for one in staff.sensors(town, now, ZoneId(zone) if zone else None)]
+def sensors(town: ParkingOperating, here: Here, now: Now, zone: ZoneWord = None) -> list[SensorOut]:
+    """Changes missed, frames lost, restarts, batteries of the last days, and what follows from them."""
+    return [SensorOut.of(one) for one in staff.sensors(town, now, here.settings.parking, ZoneId(zone) if zone else None)]
 
 
 @router.get("/overstays", summary="Bays that are taken for longer than allowed, now")
-def overstays(town: ParkingOperating, now: Now) -> list[ZoneOverstaysOut]:
+def overstays(town: ParkingOperating, here: Here, now: Now) -> list[ZoneOverstaysOut]:
     """Zones first, then bays and minutes; of now alone: no history of it is kept, and nothing names a vehicle."""
-    return [ZoneOverstaysOut.of(one) for one in staff.zone_overstays(town, now)]
+    return [ZoneOverstaysOut.of(one) for one in staff.zone_overstays(town, now, here.settings.parking)]
 
 
 @router.get("/parking-usage/{zone}", summary="How a parking zone was used")
@@ -109,8 +110,10 @@ def usage_table(request: Request, town: ParkingOperating, here: Here, now: Now, 
 @router.get("/doubts", summary="What residents say is wrong")
 def doubts(town: ParkingOperating, open_only: bool = True,
            limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> list[DoubtOut]:
-    """The newest first, with what the page said then."""
-    return [DoubtOut.of(one) for one in town.doubts(open_only=open_only, limit=limit)]
+    """The newest first, with what the page said then, and what the check of the zone's sensors has found since."""
+    said = town.doubts(open_only=open_only, limit=limit)
+    checks = staff.checks(town, said)
+    return [DoubtOut.of(one, check_of(one, checks)) for one in said]
 
 
 @router.post("/doubts/{id}/close", status_code=204, summary="Settle a resident's doubt")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.deps import Acting, Now, ParkingEngineering, ParkingViewing
+from api.deps import Acting, Here, Now, ParkingEngineering, ParkingViewing
 from api.i18n import language_of, translate
 from api.permit_report import DAYS, MOST_DAYS, as_csv, report
 from api.problems import RESPONSES
@@ -42,16 +42,17 @@ def delete_permit_zone(town: ParkingEngineering, who: Acting, now: Now, code: st
 
 
 @router.get("/permit-pressure", summary="How hard it is to find a place in permit zones")
-def pressure(town: ParkingViewing, now: Now, days: Days = DAYS) -> list[PressureOut]:
+def pressure(town: ParkingViewing, here: Here, now: Now, days: Days = DAYS) -> list[PressureOut]:
     """The share of bays taken in the hours of each permit zone, and outside them."""
-    return [PressureOut.of(one) for one in report(town, now, days)]
+    return [PressureOut.of(one) for one in report(town, now, days, here.settings.parking)]
 
 
 @router.get("/permit-pressure.csv", summary="The same as CSV")
-def pressure_csv(town: ParkingViewing, now: Now, days: Days = DAYS) -> Response:
+def pressure_csv(town: ParkingViewing, here: Here, now: Now, days: Days = DAYS) -> Response:
     """A line a permit zone; shares from 0 to 1."""
     name = f"bewohnerparken-{town.tenant.id}-{date.isoformat(now.date())}.csv"
-    return Response(as_csv(report(town, now, days)).encode("utf-8-sig"), media_type="text/csv; charset=utf-8",
+    text = as_csv(report(town, now, days, here.settings.parking))
+    return Response(text.encode("utf-8-sig"), media_type="text/csv; charset=utf-8",
                     headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"})
 
 

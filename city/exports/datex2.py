@@ -166,7 +166,9 @@ def _site_status(main: PublicCount) -> str:
 
 
 def _opening(seen: ParkingSeen, zone: PublicZone, at: datetime) -> str:
-    """OpeningStatusEnum, by the hours that the town says."""
+    """OpeningStatusEnum, by what the town has blocked and the hours that it says."""
+    if zone.closed:
+        return "closed"
     found = in_force(zone.site, at, land=seen.tenant.land, point=(zone.longitude, zone.latitude))
     if "opening_hours" in found.broken:
         return "statusUnknown"

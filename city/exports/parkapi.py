@@ -81,7 +81,7 @@ def listed(zone: PublicZone, source: Source, *, raw: bool = False) -> Item:
     not; what may not be told is missing all the same."""
     item = site(zone, source)
     uid, changed = item.pop("uid"), item["static_data_updated_at"]
-    could = any(count.tells is not Tells.WORD for count in zone.counts)
+    could = any(count.tells not in (Tells.WORD, Tells.TOO_FEW) for count in zone.counts)
     return {"id": number(uid), "source_id": number(source.tenant.id), "original_uid": uid, "created_at": changed,
             "modified_at": max(changed, item.get("realtime_data_updated_at", "")), **item,
             **({"has_realtime_data": could} if raw else {}),
@@ -224,7 +224,7 @@ def _area(zone: PublicZone) -> Item | None:
 
 def _lot(zone: PublicZone, source: Source) -> Item:
     main, told = zone.main, zone.main.tells in TOLD
-    state = _opening(zone, source).lower() if told else "nodata"
+    state = "closed" if zone.closed else _opening(zone, source).lower() if told else "nodata"
     lot = {"id": site_uid(source.tenant.id, zone.zone), "name": zone.name,
            "coords": {"lat": round(zone.latitude, 7), "lng": round(zone.longitude, 7)}, "total": main.total, "state": state,
            "forecast": False, "lot_type": LOT_TYPES.get(zone.site.kind, "unknown"), "address": zone.site.address,

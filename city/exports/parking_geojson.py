@@ -22,11 +22,12 @@ def collection(zones: Iterable[PublicZone], source: Source) -> dict[str, Any]:
 
 
 def _feature(zone: PublicZone, source: Source) -> dict[str, Any]:
-    told = any(count.tells is not Tells.NOTHING for count in zone.counts)
+    told = any(count.tells not in (Tells.NOTHING, Tells.TOO_FEW) for count in zone.counts)
     numbers = any(count.tells in (Tells.NUMBER, Tells.RANGE) for count in zone.counts)
     properties: dict[str, Any] = {
         "zone": zone.zone, "name": zone.name, "also": list(zone.also), "address": zone.site.address, "kind": zone.site.kind,
         "opening_hours": zone.site.opening_hours, "fee": zone.site.fee, "trend": zone.trend, "old": zone.grey and told,
+        "closed": zone.closed or None,
         "evaluated_at": stamp(zone.evaluated_at) if numbers else None, "parkapi_uid": site_uid(source.tenant.id, zone.zone)}
     for count in zone.counts:
         if count.restriction in NAMES:

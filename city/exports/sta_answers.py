@@ -13,6 +13,7 @@ from city.exports.sta_query import Getter, Query, matches, ordered
 
 MOST_PUT_IN = 5_000  # entities in one answer
 MOST_LOOKED_AT = 10_000  # … of which a filter or an order may take one collection
+MOST_WORK = 400_000  # things looked at for one answer, each as often as its query has words: half a second
 LONGEST_PATH, MOST_STEPS = 500, 6
 # 18-088, 8.2: of which set, by which name, what is related, and whether it is one
 RELATIONS: Final[Mapping[str, Mapping[str, tuple[str, bool]]]] = {
@@ -137,7 +138,8 @@ def answer(model: Model, path: str, query: Query) -> dict[str, Any] | str:
     here: Sequence[Entity] = []
     for place, step in enumerate(steps):
         if step == "$ref" and name and place == len(steps) - 1:
-            return {"value": [{"@iot.selfLink": _self(model, name, one)} for one in _page(model, name, here, query)[0]]}
+            page, _ = _page(model, name, here, query, _Room())
+            return {"value": [{"@iot.selfLink": _self(model, name, one)} for one in page]}
         if single and step.partition("(")[0] not in RELATIONS[name]:
             return _property(here[0], steps[place:])
         name, here, single = _stepped(model, name, here, step, single, query)
@@ -180,7 +182,7 @@ def _property(entity: Entity, steps: Sequence[str]) -> dict[str, Any] | str:
 
 def _collection(model: Model, name: str, items: Sequence[Entity], query: Query, address: str,
                 room: "_Room") -> dict[str, Any]:
-    page, count = _page(model, name, items, query)
+    page, count = _page(model, name, items, query, room)
     body: dict[str, Any] = {"@iot.count": count} if query.count else {}
     if query.skip + query.top < count and query.top:
         kept = [(key, text) for key, text in query.asked if key not in ("$skip", "$top")]
@@ -189,7 +191,7 @@ def _collection(model: Model, name: str, items: Sequence[Entity], query: Query, 
     return {**body, "value": [_shown(model, name, entity, query, room) for entity in page]}
 
 
-def _page(model: Model, name: str, items: Sequence[Entity], query: Query) -> tuple[Sequence[Entity], int]:
+def _page(model: Model, name: str, items: Sequence[Entity], query: Query, room: "_Room") -> tuple[Sequence[Entity], int]:
     def getter(entity: Entity) -> Getter:
         return lambda path: _value(model, name, entity, path)
 
@@ -197,6 +199,7 @@ def _page(model: Model, name: str, items: Sequence[Entity], query: Query) -> tup
         raise Invalid("That would look through more than {most} entities: ask for those of one datastream, or for a shorter "
                       "time.", field="$filter" if query.filter is not None else "$orderby", rule=f"≤ {MOST_LOOKED_AT}",
                       most=MOST_LOOKED_AT)
+    room.work(len(items) * query.weight)
     found = items if query.filter is None else [entity for entity in items if matches(query, getter(entity))]
     if query.orderby:
         found = ordered(found, query, getter)
@@ -222,16 +225,23 @@ def _value(model: Model, name: str, entity: Entity, path: str) -> object:
 
 
 class _Room:
-    """How many entities may still be put into an answer."""
+    """How many entities may still be put into an answer, and how much work it may still be to choose them. What is put into
+    what is put in is looked at again for each of them, so a bound for each collection would be none."""
 
     def __init__(self) -> None:
-        self._left = MOST_PUT_IN
+        self._left, self._work = MOST_PUT_IN, MOST_WORK
 
     def take(self) -> None:
         self._left -= 1
         if self._left < 0:
             raise Invalid("The answer would have more than {most} entities: ask for fewer at once.", field="$expand",
                           rule=f"≤ {MOST_PUT_IN}", most=MOST_PUT_IN)
+
+    def work(self, amount: int) -> None:
+        self._work -= amount
+        if self._work < 0:
+            raise Invalid("This asks for too much at once: ask for a shorter time, for fewer things, or with a shorter filter.",
+                          field="$expand", rule=f"≤ {MOST_WORK}")
 
 
 def _shown(model: Model, name: str, entity: Entity, query: Query, room: _Room) -> dict[str, Any]:

@@ -48,6 +48,7 @@ class Query:
     orderby: tuple[tuple[str, bool], ...] = ()  # path, whether descending
     filter: Term | None = None
     window: tuple[datetime | None, datetime | None] = (None, None)
+    weight: int = 1  # how much work it is to look at one thing: the filter's words, and three for each key of the order
     expand: Mapping[str, "Query"] = field(default_factory=dict)
     asked: tuple[tuple[str, str], ...] = ()  # as it came, for the link to the next page
 
@@ -69,10 +70,11 @@ def parse(options: Iterable[tuple[str, str]], now: datetime, depth: int = 0) -> 
         if name not in KNOWN or name in found:
             raise Invalid("“{name}” is no option that can be read here.", field=name[:40], rule=", ".join(KNOWN), name=name[:40])
         found[name] = text
-    keep, window = _filter(found["$filter"], now) if "$filter" in found else (None, (None, None))
+    keep, window, words = _filter(found["$filter"], now) if "$filter" in found else (None, (None, None), 0)
+    order = _order(found.get("$orderby", ""))
     return Query(_number(found, "$top", USUAL_TOP, MOST_TOP), _number(found, "$skip", 0, MOST_SKIP),
-                 _flag(found.get("$count", "false")), _names(found.get("$select", "")), _order(found.get("$orderby", "")),
-                 keep, window, _expand(found["$expand"], now, depth) if "$expand" in found else {},
+                 _flag(found.get("$count", "false")), _names(found.get("$select", "")), order, keep, window,
+                 1 + words + 3 * len(order), _expand(found["$expand"], now, depth) if "$expand" in found else {},
                  tuple(found.items()))
 
 
@@ -168,11 +170,13 @@ def _split(text: str, sign: str) -> list[str]:
     return [*parts, text[start:]]
 
 
-def _filter(text: str, now: datetime) -> tuple[Term, tuple[datetime | None, datetime | None]]:
+def _filter(text: str, now: datetime) -> tuple[Term, tuple[datetime | None, datetime | None], int]:
+    """The filter, the time that it leaves, and how many words it has."""
     if len(text) > LONGEST:
         raise Invalid("This filter is too long.", field="$filter", rule=f"≤ {LONGEST}")
-    parser = _Parser(_tokens(text), now)
-    return parser.whole(), parser.window()
+    tokens = _tokens(text)
+    parser = _Parser(tokens, now)
+    return parser.whole(), parser.window(), len(tokens)
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:

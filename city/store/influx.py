@@ -68,12 +68,12 @@ class InfluxBusy(InfluxDown):
         self.retry_after_s = retry_after_s
 
 
-HELD = ("unauthorized", "forbidden", "missing", "organisation", "stranger")
+HELD = ("unauthorized", "forbidden", "missing", "organisation", "stranger", "retention")
 
 
 class InfluxHeld(InfluxDown):
     """Nothing can be written until a person mends it. `held` says what, one of HELD: the token, its rights, the bucket or
-    database, the setting influx.org, or the address, where somebody else answers."""
+    database, the setting influx.org, the address, where somebody else answers, or for how long it keeps single bays."""
 
     def __init__(self, message: str, *, held: str, **facts: object) -> None:
         super().__init__(message, **facts)
@@ -249,7 +249,7 @@ class _Two:
     def create(self) -> bool:
         if self._keep_days is None:
             return False
-        org = _org_id(self._http.get("api/v2/orgs", {"org": self._org}).body)
+        org = org_id(self._http.get("api/v2/orgs", {"org": self._org}).body)
         if not org:
             return False
         rules = [{"type": "expire", "everySeconds": self._keep_days * 86400}] if self._keep_days else []
@@ -276,7 +276,16 @@ def checked(settings: Influx) -> Influx:
         raise Invalid("influx.api is 1 or 2, or empty.", field="influx.api", rule="1 or 2")
     if settings.gzip not in ("", "yes", "no"):
         raise Invalid("influx.gzip is yes or no, or empty.", field="influx.gzip", rule="yes or no")
+    if settings.bays not in ("", "yes", "no"):
+        raise Invalid("influx.bays is yes or no, or empty.", field="influx.bays", rule="yes or no")
     return settings
+
+
+def org_id(body: bytes) -> str:
+    """Of the first organisation that 2.x names in its answer, "" where it names none."""
+    with suppress(*UNREADABLE):
+        return next((org.id for org in msgspec.json.decode(body, type=_Orgs).orgs), "")
+    return ""
 
 
 def _judged(answer: Answer) -> int:
@@ -321,12 +330,6 @@ class _Ping(msgspec.Struct, frozen=True):
 def _dropped(words: str) -> int:
     found = _DROPPED.search(words)
     return int(found[1]) if found else 0
-
-
-def _org_id(body: bytes) -> str:
-    with suppress(*UNREADABLE):
-        return next((org.id for org in msgspec.json.decode(body, type=_Orgs).orgs), "")
-    return ""
 
 
 def _version_in(body: bytes) -> str:

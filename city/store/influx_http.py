@@ -112,19 +112,21 @@ class Http:
     def __init__(self, settings: Influx, limits: Limits = LIMITS) -> None:
         token = settings.token.reveal()
         self._base = settings.url.rstrip("/")
+        self._bearer = {"Authorization": f"Bearer {token}"} if token else {}  # … as 3.x calls it at addresses of its own
         self._headers = {} if not token else urllib3.make_headers(basic_auth=token) if ":" in token \
             else {"Authorization": f"Token {token}"}
         self._pool, self._lines = Bounded(limits), Bounded(limits, compress=compresses(settings))
 
-    def get(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
-        return self._ask(self._pool, "GET", path, query or {}, None, "")
+    def get(self, path: str, query: Mapping[str, str] | None = None, *, bearer: bool = False) -> Answer:
+        return self._ask(self._pool, "GET", path, query or {}, None, "", bearer=bearer)
 
     def post(self, path: str, query: Mapping[str, str], form: Mapping[str, str]) -> Answer:
         body = "&".join(f"{quote(key)}={quote(value)}" for key, value in form.items()).encode()
         return self._ask(self._pool, "POST", path, query, body, "application/x-www-form-urlencoded")
 
-    def post_json(self, path: str, body: Mapping[str, object]) -> Answer:
-        return self._ask(self._pool, "POST", path, {}, msgspec.json.encode(body), "application/json")
+    def post_json(self, path: str, body: Mapping[str, object], *, query: Mapping[str, str] | None = None,
+                  bearer: bool = False) -> Answer:
+        return self._ask(self._pool, "POST", path, query or {}, msgspec.json.encode(body), "application/json", bearer=bearer)
 
     def put(self, path: str, query: Mapping[str, str], body: bytes) -> Answer:
         """Lines."""
@@ -134,10 +136,12 @@ class Http:
         self._pool.clear()
         self._lines.clear()
 
-    def _ask(self, pool: Bounded, method: str, path: str, query: Mapping[str, str], body: bytes | None, kind: str) -> Answer:
+    def _ask(self, pool: Bounded, method: str, path: str, query: Mapping[str, str], body: bytes | None, kind: str, *,
+             bearer: bool = False) -> Answer:
         where = f"{self._base}/{path}" + ("?" if query else "") + "&".join(
             f"{key}={quote(value, safe='')}" for key, value in query.items())
-        headers = {**self._headers, "Content-Type": kind} if kind else self._headers
+        known = self._bearer if bearer else self._headers
+        headers = {**known, "Content-Type": kind} if kind else known
         try:
             response = pool.request(method, where, body, headers=headers)
         except (urllib3.exceptions.HTTPError, OSError) as error:

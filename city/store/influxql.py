@@ -36,14 +36,16 @@ def newest_each(quantity: Quantity, where: str, *tags: str, channel: str = "") -
             f"GROUP BY {', '.join(map(name, tags))}")
 
 
-def asking(question: Question) -> str:
-    """The query that answers it: rows of `value`, grouped as asked. Steps count from `start`."""
+def asking(question: Question, *, weighed: bool = False) -> str:
+    """The query that answers it: rows of `value`, grouped as asked. Steps count from `start`. `weighed`: each row of a step with
+    how many values it is made of, so that two such answers can become one."""
     measurement, field = column(question.quantity, question.channel)
     every = question.step_ns
     what = f"{question.manner}({name(field)})" if every else name(field)
+    what = f"{what} AS value, count({name(field)}) AS weight" if every and weighed else f"{what} AS value"
     groups = [f"time({_duration(every)}, {_duration(question.first_ns % every)})"] if every else []
     groups += [name(question.by)] if question.by else []
-    query = f"SELECT {what} AS value FROM {name(measurement)} WHERE {_where(question)}"
+    query = f"SELECT {what} FROM {name(measurement)} WHERE {_where(question)}"
     return query + (f" GROUP BY {', '.join(groups)}" if groups else "") + (" fill(none)" if every else "")
 
 

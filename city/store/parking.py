@@ -12,6 +12,7 @@ from city.errors import Conflict, NotFound
 from city.ids import AssetId, ZoneId
 from city.parking_facts import BayDay, BayFact, Forecast, ForecastError, Quarter, Retired, Stay, ZoneFact
 from city.parking_places import Block, Doubt, Doubting, ParkingSite, PermitZone, TownParking
+from city.sensor_checks import CheckedSensor, SensorCheck
 from city.store import tables
 from city.store import tables_parking as own
 from city.store.database import count_up, counted, plain
@@ -20,6 +21,7 @@ from city.store.scope import Scope
 
 PARKING = "parking"  # the counter of what public pages show
 MOST_PERMIT_ZONES, MOST_BLOCKS, MOST_DOUBTS = 200, 5000, 10_000
+UNSAID = TownParking(special_public=False)  # single bays are told only where a town has decided so (Art. 25 (2) DSGVO)
 _json = msgspec.json.Encoder().encode
 
 
@@ -42,12 +44,16 @@ class ParkingPart:
         return dict([*((row.zone, row.at) for row in sites), *(("", row.at) for row in towns)])
 
     def put_parking_site(self, site: ParkingSite, actor: str, now: datetime) -> None:
+        self.put_parking_sites([site], actor, now)
+
+    def put_parking_sites(self, sites: Sequence[ParkingSite], actor: str, now: datetime) -> None:
         with self._scope.database.write() as connection:
-            self._zone(connection, site.zone)
-            if site.merged_into:
-                self._zone(connection, site.merged_into)
-                self._check_merge(connection, site)
-            self._say(connection, own.parking_sites, {"zone": site.zone}, site, actor, now)
+            for site in sites:
+                self._zone(connection, site.zone)
+                if site.merged_into:
+                    self._zone(connection, site.merged_into)
+                self._say(connection, own.parking_sites, {"zone": site.zone}, site, actor, now)
+            self._check_merges(connection)
 
     def permit_zones(self) -> Sequence[PermitZone]:
         query = self._scope.select(own.permit_zones).order_by(own.permit_zones.c.code)
@@ -72,7 +78,7 @@ class ParkingPart:
     def parking_town(self) -> TownParking:
         with self._scope.database.read() as connection:
             row = connection.execute(self._scope.select(own.parking_towns)).first()
-        return TownParking() if row is None else _TOWN.decode(row.body)
+        return UNSAID if row is None else _TOWN.decode(row.body)
 
     def put_parking_town(self, town: TownParking, actor: str, now: datetime) -> None:
         with self._scope.database.write() as connection:
@@ -84,17 +90,19 @@ class ParkingPart:
         with self._scope.database.read() as connection:
             return [_block(row) for row in connection.execute(query.order_by(table.start, table.id))]
 
-    def add_block(self, block: Block) -> None:
+    def add_blocks(self, blocks: Sequence[Block]) -> None:
         table = own.bay_blocks
         with self._scope.database.write() as connection:
-            bay = tables.assets.c
-            if connection.execute(self._scope.select(tables.assets, bay.id == block.bay, bay.kind == "bay")).first() is None:
-                raise NotFound("There is no bay “{asset}”.", field="bay", rule="exists", asset=block.bay[:64])
-            self._room(connection, table, MOST_BLOCKS, table.c.end > block.created_at)
-            connection.execute(table.insert(), self._scope.row({
-                "tenant": block.tenant, "id": block.id, "bay": block.bay, "start": block.start, "end": block.end,
-                "reason": plain(block.reason), "actor": plain(block.actor), "created_at": block.created_at,
-                "ended_at": block.ended_at}))
+            bays = {row.id for row in connection.execute(self._scope.select(tables.assets, tables.assets.c.kind == "bay"))}
+            for block in blocks:
+                if block.bay not in bays:
+                    raise NotFound("There is no bay “{asset}”.", field="bay", rule="exists", asset=block.bay[:64])
+                connection.execute(table.insert(), self._scope.row({
+                    "tenant": block.tenant, "id": block.id, "bay": block.bay, "start": block.start, "end": block.end,
+                    "reason": plain(block.reason), "actor": plain(block.actor), "created_at": block.created_at,
+                    "ended_at": block.ended_at}))
+            for at in {block.created_at for block in blocks}:
+                self._room(connection, table, MOST_BLOCKS + 1, table.c.end > at)
             self._shown(connection)
 
     def end_block(self, id: str, now: datetime) -> Block:
@@ -155,9 +163,11 @@ class ParkingPart:
         with self._scope.database.read() as connection:
             return counted(connection, self._scope.tenant.id, PARKING)
 
-    def quarters(self, start: datetime, end: datetime, zone: ZoneId | None = None) -> Sequence[Quarter]:
+    def quarters(self, start: datetime, end: datetime, zone: ZoneId | None = None, *,
+                 restriction: str | None = None) -> Sequence[Quarter]:
         table = own.parking_quarters.c
-        where = [table.at >= start, table.at < end, *([table.zone == zone] if zone else [])]
+        where = [table.at >= start, table.at < end, *([table.zone == zone] if zone else []),
+                 *([] if restriction is None else [table.restriction == restriction])]
         query = self._scope.select(own.parking_quarters, *where).order_by(table.at, table.zone, table.restriction)
         with self._scope.database.read() as connection:
             return [Quarter(row.zone, row.restriction, row.at, row.bays, row.free_s, row.occupied_s, row.unknown_s, row.arrivals,
@@ -196,6 +206,15 @@ class ParkingPart:
             rows = connection.execute(self._scope.select(own.forecast_errors)).all()
         return {ZoneId(row.zone): _ERROR.decode(row.body) for row in rows}
 
+    def sensor_checks(self, since: datetime) -> Sequence[SensorCheck]:
+        checks, sensors = own.sensor_checks, own.checked_sensors
+        with self._scope.database.read() as connection:
+            found = connection.execute(self._scope.select(checks, checks.c.at >= since).order_by(
+                checks.c.at.desc(), checks.c.zone)).all()
+            parts = connection.execute(self._scope.select(sensors, sensors.c.at >= since)).all() if found else ()
+        of = {(row.zone, row.at): _SENSORS.decode(row.body) for row in parts}
+        return [msgspec.structs.replace(_CHECK.decode(row.body), sensors=of.get((row.zone, row.at), ())) for row in found]
+
     def retired(self, limit: int = 100) -> Sequence[Retired]:
         table = own.retired.c
         query = self._scope.select(own.retired).order_by(table.at.desc(), table.what).limit(limit)
@@ -215,6 +234,7 @@ class ParkingPart:
         count_up(self._scope.database, connection, self._scope.tenant.id, PARKING)
 
     def _room(self, connection: Connection, table: Table, most: int, *others: Any) -> None:  # noqa: ANN401 - conditions
+        """Raises Conflict where there are `most` already."""
         query = self._scope.select(table, *others).with_only_columns(func.count())
         if (connection.execute(query).scalar() or 0) >= most:
             raise Conflict("A town keeps at most {most} of these.", rule=f"≤ {most}", most=most)
@@ -222,11 +242,10 @@ class ParkingPart:
     def _zone(self, connection: Connection, zone: str) -> None:
         self._scope.one(connection, tables.zones, "zone", tables.zones.c.id == zone)
 
-    def _check_merge(self, connection: Connection, site: ParkingSite) -> None:
-        rows = connection.execute(self._scope.select(own.parking_sites)).all()
-        sites = [_SITE.decode(row.body) for row in rows]
-        chained = any(one.zone == site.merged_into and one.merged_into for one in sites)
-        if site.merged_into == site.zone or chained or any(one.merged_into == site.zone for one in sites):
+    def _check_merges(self, connection: Connection) -> None:
+        sites = [_SITE.decode(row.body) for row in connection.execute(self._scope.select(own.parking_sites))]
+        merged = {site.zone for site in sites if site.merged_into}
+        if any(site.merged_into in merged for site in sites):
             raise Conflict("A zone can only be merged into one that is counted by itself.", field="merged_into",
                            rule="not merged itself")
 
@@ -250,4 +269,6 @@ _TOWN = msgspec.json.Decoder(TownParking)
 _BAY = msgspec.json.Decoder(BayFact)
 _ZONE = msgspec.json.Decoder(ZoneFact)
 _DAY = msgspec.json.Decoder(BayDay)
+_CHECK = msgspec.json.Decoder(SensorCheck)
+_SENSORS = msgspec.json.Decoder(tuple[CheckedSensor, ...])
 _ERROR = msgspec.json.Decoder(ForecastError)

@@ -7,12 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, literal_column, select, tuple_
 
 from city.bays import BayEvent
 from city.ids import AssetId, TenantId, ZoneId
 from city.parking_facts import Forecast, Retired, ZoneFact
 from city.readings import from_ns
+from city.retention import FEW_BAYS, FEW_QUARTERS
+from city.sensor_checks import SensorCheck
 from city.store import tables
 from city.store import tables_parking as own
 from city.store.database import Database, count_up, plain
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
 _json = msgspec.json.Encoder().encode
 _AGED = {"bay_events": (own.bay_events, "at"), "parking_stays": (own.parking_stays, "ended"), "bay_days": (own.bay_days, "day"),
          "forecasts": (own.forecasts, "at"), "doubts": (own.doubts, "at"), "bay_blocks": (own.bay_blocks, "end"),
-         "parking_quarters": (own.parking_quarters, "at"), "retired": (own.retired, "at"),
+         "sensor_checks": (own.sensor_checks, "at"), "checked_sensors": (own.checked_sensors, "at"),
+         "parking_quarters": (own.parking_quarters, "at"), FEW_QUARTERS: (own.parking_quarters, "at"),
+         "retired": (own.retired, "at"),
          "bay_letters": (tables.letters, "received_at")}
 AGED = tuple(_AGED)
 DEVICE = "/device/"  # … and the DevEUI, in topics of events
@@ -68,6 +72,7 @@ class BridgeParking:
             put(own.bay_days, ({"bay": one.bay, "day": one.day, "zone": one.zone, "body": _text(one)} for one in found.days))
             put(own.forecasts, (_columns(one) for one in found.forecasts))
             put(own.forecast_errors, ({"zone": one.zone, "body": _text(one)} for one in found.errors))
+            self._put_checks(connection, tenant, found.checks)
             if changed or found.errors:
                 count_up(self._database, connection, tenant, PARKING)
 
@@ -127,9 +132,19 @@ class BridgeParking:
             connection.execute(delete(table).where(table.c.tenant == tenant, table.c.zone == zone))
         return before != after
 
+    def _put_checks(self, connection: Connection, tenant: TenantId, checks: Sequence[SensorCheck]) -> None:
+        put, names = partial(self._upsert, connection, tenant), [{"zone": one.zone, "at": one.at} for one in checks]
+        bare = (msgspec.structs.replace(one, sensors=()) for one in checks)
+        put(own.sensor_checks, (name | {"body": _text(one)} for name, one in zip(names, bare, strict=True)))
+        put(own.checked_sensors, (name | {"body": _json(one.sensors).decode()} for name, one in zip(names, checks, strict=True)
+                                  if one.sensors))
+
     def _its(self, tenant: TenantId, what: str) -> list[ColumnElement[bool]]:
-        """The town's rows of this kind; of dead letters those of sensors of bays, which their topics name."""
+        """The town's rows of this kind; of dead letters those of sensors of bays, which their topics name; of quarters of
+        an hour those about few bays."""
         table, _ = _AGED[what]
+        if what == FEW_QUARTERS:
+            return [table.c.tenant == tenant, table.c.bays < literal_column(str(FEW_BAYS))]  # as its index has it
         if what != "bay_letters":
             return [table.c.tenant == tenant]
         devices, assets, topic = tables.devices.c, tables.assets.c, table.c.topic

@@ -11,6 +11,7 @@ from city.bays import BayEvent
 from city.ids import AssetId, TenantId, ZoneId
 from city.parking_facts import BayDay, BayFact, Forecast, ForecastError, Quarter, Retired, Stay, ZoneFact
 from city.parking_places import Block, Doubt, ParkingSite, PermitZone, TownParking
+from city.sensor_checks import SensorCheck
 
 if TYPE_CHECKING:
     from city.store.ports import Lease
@@ -29,6 +30,9 @@ class ParkingStore(Protocol):
     def put_parking_site(self, site: ParkingSite, actor: str, now: datetime) -> None:
         """Raises NotFound where the town has no such zone, Conflict where it would be merged into one that is merged itself."""
         ...
+    def put_parking_sites(self, sites: Sequence[ParkingSite], actor: str, now: datetime) -> None:
+        """All of them or, raising as put_parking_site, none."""
+        ...
     def permit_zones(self) -> Sequence[PermitZone]:
         """In order of their codes."""
         ...
@@ -43,8 +47,8 @@ class ParkingStore(Protocol):
     def bay_blocks(self, since: datetime) -> Sequence[Block]:
         """Those that hold then or later, by their start."""
         ...
-    def add_block(self, block: Block) -> None:
-        """Raises NotFound where there is no such bay, Conflict where the town keeps too many."""
+    def add_blocks(self, blocks: Sequence[Block]) -> None:
+        """All of them, or none: raises NotFound where there is no such bay, Conflict where the town would keep too many."""
         ...
     def end_block(self, id: str, now: datetime) -> Block:
         """Lifted from now on, where it is not over. Raises NotFound."""
@@ -72,8 +76,9 @@ class ParkingStore(Protocol):
     def parking_revision(self) -> int:
         """A number that rises when anything changes that public pages show of parking, also by people; cheap to ask for."""
         ...
-    def quarters(self, start: datetime, end: datetime, zone: ZoneId | None = None) -> Sequence[Quarter]:
-        """start ≤ at < end, in order of time, zone and restriction."""
+    def quarters(self, start: datetime, end: datetime, zone: ZoneId | None = None, *,
+                 restriction: str | None = None) -> Sequence[Quarter]:
+        """start ≤ at < end, in order of time, zone and restriction; of one kind of bays ("": for everybody), or of all."""
         ...
     def stays(self, start: datetime, end: datetime, zone: ZoneId | None = None) -> Sequence[Stay]:
         """Those that ended in start ≤ t < end."""
@@ -88,6 +93,10 @@ class ParkingStore(Protocol):
         """The newest forecast for each quarter of an hour with start ≤ at < end."""
         ...
     def forecast_errors(self) -> Mapping[ZoneId, ForecastError]: ...
+    def sensor_checks(self, since: datetime) -> Sequence[SensorCheck]:
+        """Checks that reports from then on have started, the newest first; of older ones the sensors are forgotten. Only for
+        the town's staff."""
+        ...
     def retired(self, limit: int = 100) -> Sequence[Retired]:
         """Reports of what was removed because its time was over, the newest first."""
         ...
@@ -104,6 +113,7 @@ class ParkingFound(msgspec.Struct, frozen=True):
     days: Sequence[BayDay] = ()
     forecasts: Sequence[Forecast] = ()
     errors: Sequence[ForecastError] = ()
+    checks: Sequence[SensorCheck] = ()
 
 
 class ParkingBook(Protocol):
@@ -127,8 +137,8 @@ class ParkingBook(Protocol):
     def put_parking_memory(self, tenant: TenantId, body: bytes, now: datetime, *, lease: "Lease | None" = None) -> None: ...
     def retire(self, tenant: TenantId, what: str, before: datetime, limit: int = 10_000) -> int:
         """Remove at most so many rows of "bay_events", "parking_stays", "bay_days", "forecasts", "doubts", "bay_blocks",
-        "parking_quarters", "bay_letters" (dead letters of bays' sensors) or "retired" (these reports themselves) that are
-        older; returns how many."""
+        "sensor_checks", "checked_sensors", "parking_quarters", "few_quarters" (those of few bays), "bay_letters" (dead letters
+        of bays' sensors) or "retired" (these reports themselves) that are older; returns how many."""
         ...
     def oldest(self, tenant: TenantId, what: str) -> datetime | None:
         """When the oldest row of them is from."""

@@ -11,6 +11,7 @@ from city.store.ports import Store
 
 ROWS = 2000  # removed in one transaction: writers wait for no longer than that takes
 LEFT = "left"  # note of a report: something older remains
+INFLUX_BAYS = "influx_bays"  # a kind that InfluxDB forgets by itself: reported on by who ships to it
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Parking: what people say of zones and bays, and what the bridge finds out."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, Float, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Date, Float, Index, Integer, LargeBinary, String, Table, Text, text
 
 from city.store.schema import Moment, metadata, revision_column, tenant_column
 
@@ -107,6 +107,7 @@ parking_quarters = Table(
     Column("stays", Integer, nullable=False),
     Column("stays_s", Integer, nullable=False),
     Index(None, "tenant", "at"),
+    Index("ix_parking_quarters_few", "tenant", "at", sqlite_where=text("bays < 5"), postgresql_where=text("bays < 5")),
 )
 
 parking_stays = Table(
@@ -155,6 +156,24 @@ parking_memories = Table(
     tenant_column(),
     Column("body", LargeBinary, nullable=False),
     Column("at", Moment, nullable=False),
+)
+
+sensor_checks = Table(
+    "sensor_checks", metadata,
+    tenant_column(),
+    Column("zone", String, primary_key=True),
+    Column("at", Moment, primary_key=True),  # of the report that started it
+    Column("body", Text, nullable=False),  # JSON of a city.sensor_checks.SensorCheck, without its sensors …
+    Index(None, "tenant", "at"),
+)
+
+checked_sensors = Table(
+    "checked_sensors", metadata,  # … which are forgotten sooner
+    tenant_column(),
+    Column("zone", String, primary_key=True),
+    Column("at", Moment, primary_key=True),
+    Column("body", Text, nullable=False),  # JSON of CheckedSensors
+    Index(None, "tenant", "at"),
 )
 
 retired = Table(

@@ -59,7 +59,7 @@ def examine(settings: Settings, wanted: Wanted, clock: Clock) -> Iterator[Findin
                        lambda facts: judge_services.judge_database(facts, shared=bool(settings.mqtt.share)))
     if settings.influx.url:
         yield from _within("InfluxDB", lambda: services.probe_influx(settings.influx, clock),
-                           lambda facts: judge_services.judge_influx(facts, settings.influx))
+                           lambda facts: judge_services.judge_influx(facts, settings.influx, max(settings.parking.raw_days, 1)))
     if settings.chirpstack.url:
         yield from _within("ChirpStack's API", lambda: services.probe_api(settings.chirpstack, clock), judge_services.judge_api)
     if settings.parkapi.url:

@@ -5,8 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from city.quantities import RAW, Kind, quantities, quantity
 from city.settings import Influx
+from city.store.influx_bays import duration_s
 from city.store.lines import column
+from city.store.quarter_lines import FIELDS, MEASUREMENT
 from gateway_bridge.doctor.findings import Finding, broken, ok, unknown, warning
+from gateway_bridge.doctor.judge_bays import judge_bays
 from gateway_bridge.doctor.judge_broker import judge_skew, numbers
 from gateway_bridge.doctor.services import ApiFacts, DatabaseFacts, InfluxFacts
 
@@ -18,14 +21,15 @@ NO_DATABASE = "database not found"  # InfluxDB 1.x
 OLDEST_POSTGRESQL = 13
 
 
-def judge_influx(facts: InfluxFacts, settings: Influx) -> Iterator[Finding]:
-    """Whether it can take what we send."""
+def judge_influx(facts: InfluxFacts, settings: Influx, bay_days: int) -> Iterator[Finding]:
+    """Whether it can take what we send, and forgets single bays after `bay_days`."""
     if facts.problem:
         yield broken("InfluxDB", f"{facts.problem.rstrip('.')}. Readings wait in the local log.", _influx_mend(facts.problem))
         return
     yield ok("InfluxDB", f"InfluxDB {facts.version or 'of a version that it does not say'} answers.")
     if facts.ahead_s is not None:
         yield judge_skew("InfluxDB's clock", facts.ahead_s, "InfluxDB's")
+    yield from judge_bays(facts, settings, bay_days)
     if NO_DATABASE in facts.unasked:
         yield ok("InfluxDB's types", f"There is no database {settings.bucket} yet; it is made when the first line is sent.")
         return
@@ -57,6 +61,8 @@ def judge_types(fields: Sequence[tuple[str, str, str]]) -> Iterator[Finding]:
 
 def expected(measurement: str, field: str) -> str | None:
     """The type that we write into this column, None where it is not ours."""
+    if measurement == MEASUREMENT and field in FIELDS:
+        return "integer" if FIELDS[field] is int else "float"
     kind = _OURS.get((measurement, field))
     if kind is None and measurement in FACETS:
         longest = max((name for of, name in _OURS if of == measurement and field.startswith(f"{name}_")), key=len, default="")
@@ -146,16 +152,4 @@ def _influx_mend(problem: str) -> str:
     return "start InfluxDB; settings: influx.url"
 
 
-def duration_s(text: str) -> float:
-    """InfluxDB's way to write a time: 168h0m0s; 0s means for ever."""
-    total, digits = 0.0, ""
-    for char in text:
-        if char.isdecimal():
-            digits += char
-        elif digits and char in _UNITS:
-            total, digits = total + int(digits) * _UNITS[char], ""
-    return total
-
-
-_UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
 _OURS = {column(row): row.kind for row in quantities()}

@@ -19,6 +19,7 @@ from city.errors import CityError, InfluxDown, Invalid, StoreDown
 from city.settings import Chirpstack, Influx, Secret
 from city.store.database import Database
 from city.store.influx import InfluxDB, RejectedQuery
+from city.store.influx_bays import Kept, bays_settings, look
 from city.store.opening import newest, version
 from gateway_bridge.network_server import target
 
@@ -30,7 +31,8 @@ _SAMPLE = re.compile(rb"^stadtfunk_bridge_connections_total(?:\{[^}]*\})? ([0-9.
 @dataclass(frozen=True, slots=True)
 class InfluxFacts:
     """`problem`: why it does not answer, or does not let us in. `fields`: measurement, field, type of each column;
-    `unasked`: why it does not tell them. `ahead_s`: its clock before ours, None where it does not say."""
+    `unasked`: why it does not tell them. `ahead_s`: its clock before ours, None where it does not say. `bays`: how the place for
+    readings of single bays keeps them, None where none are sent."""
 
     problem: str = ""
     version: str = ""
@@ -38,6 +40,7 @@ class InfluxFacts:
     retentions: Sequence[Mapping[str, object]] = ()
     unasked: str = ""
     ahead_s: float | None = None
+    bays: Kept | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +74,13 @@ def probe_influx(settings: Influx, clock: Clock) -> InfluxFacts:
     try:
         said = server.version()
         fields, retentions, unasked = _columns(server, said)
+        bays = look(bays_settings(settings)) if settings.bays != "no" else None
     except CityError as error:
         return InfluxFacts(problem=str(error))
     finally:
         server.close()
-    return InfluxFacts("", said, fields, retentions, unasked, clock_ahead(f"{settings.url.rstrip('/')}/ping", clock.now))
+    ahead_s = clock_ahead(f"{settings.url.rstrip('/')}/ping", clock.now)
+    return InfluxFacts("", said, fields, retentions, unasked, ahead_s, bays)
 
 
 def probe_database(url: Secret) -> DatabaseFacts:

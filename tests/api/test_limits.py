@@ -12,6 +12,21 @@ from city.errors import TooOften
 NOW = datetime(2026, 3, 2, 22, tzinfo=UTC)
 
 
+def test_strangers_may_read_much_of_the_past_but_not_again_and_again():
+    limiter, month = limits.PastLimiter(), 31 * 96 * 40
+    for _ in range(4):
+        limiter.check(month, NOW)
+    with pytest.raises(TooOften) as refused:
+        limiter.check(month, NOW)
+    seconds = int(str(refused.value.facts["seconds"]))
+    assert 1 <= seconds <= 60
+    limiter.check(month, NOW + timedelta(seconds=seconds))
+    limiter.check(month * 1000, NOW + timedelta(hours=1))
+    with pytest.raises(TooOften):
+        limiter.check(1, NOW + timedelta(hours=1))
+    limiter.check(month, NOW + timedelta(hours=1, minutes=1))
+
+
 def wait(limiter: SignInLimiter, name: str, address: str, now: datetime) -> int:
     try:
         limiter.check(name, address, now)

@@ -25,6 +25,7 @@ def found(store, clock):
         fact = ZoneFact(ZoneId("platz"), COUNTS if counts is None else counts, at, at, "steady", 8.2, 51.03)
         store.put_parking(TenantId("alt"), ParkingFound(zones=[fact], quarters=list(quarters), bays=list(bays)))
 
+    store.tenant(TenantId("alt")).put_parking_town(TownParking(special_public=True), "me", clock.now())
     put()
     return put
 
@@ -52,6 +53,7 @@ def test_who_has_it_already_is_told_so_and_who_can_unpack_gets_it_packed(anonymo
         assert packed.headers["content-encoding"] == "gzip"
         assert msgspec.json.decode(gzip.decompress(b"".join(packed.iter_raw()))) == first.json()
     plain = anonymous.get(f"{API}/v3/parking-sites", headers={"Accept-Encoding": "identity"})
+    assert plain.headers["vary"] == "Accept-Encoding"
     assert "content-encoding" not in plain.headers
 
 
@@ -176,3 +178,11 @@ def test_the_page_about_open_data_names_what_is_served_and_the_licence(anonymous
         for link in links:
             assert anonymous.get(link).status_code in (200, 404)  # DATEX II knows no empty publication
     assert anonymous.get("/opendata/nirgends").status_code == 404
+
+
+def test_a_program_of_another_website_can_read_that_there_is_nothing_and_a_person_gets_a_page(anonymous):
+    answer = anonymous.get("/opendata/alt/nirgends", headers={"Accept": "*/*"})
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+    assert answer.headers["access-control-allow-origin"] == "*"
+    page = anonymous.get("/opendata/alt/nirgends", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")

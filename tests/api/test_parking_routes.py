@@ -13,6 +13,7 @@ from city.parking_facts import BayDay, BayFact, Quarter, Stay
 from city.parking_places import Doubt, Doubting, ParkingSite, SiteRule
 from city.places import Street
 from city.readings import to_ns
+from city.sensor_checks import CheckedSensor, SensorCheck
 from city.store.port_parking import ParkingFound
 from city.store.ports import Role, Store, TenantStore
 
@@ -175,6 +176,21 @@ def test_a_doubt_is_settled_with_what_was_found_out(operator: TestClient, town: 
     assert (closed["outcome"], closed["closed_by"]) == ("Sensor B2 klemmte", "token:alt operator")
     assert operator.post(f"{BASE}/doubts/none/close", json={"outcome": "x"}).status_code == 404
     assert town.audit_lines()[0].action == "close doubt"
+
+
+def test_a_doubt_tells_what_the_check_of_its_zones_sensors_has_found(operator: TestClient, town: TenantStore, store: Store,
+                                                                     clock: ManualClock) -> None:
+    now, hour = clock.now(), timedelta(hours=1)
+    for name, what in (("d1", Doubting.FULLER), ("d2", Doubting.EMPTIER), ("d3", Doubting.RULE)):
+        town.add_doubt(Doubt(name, T, ZoneId("platz"), what, now))
+    check = SensorCheck(ZoneId("platz"), now, now + hour, now, 2, 1, results={"fuller": "confirmed"},
+                        sensors=(CheckedSensor(AssetId("B1"), "wrong", False, 1, ("missed",), now), CheckedSensor(AssetId("B2"))))
+    store.put_parking(T, ParkingFound(checks=[check]))
+    told = {one["id"]: one["check"] for one in operator.get(f"{BASE}/doubts").json()}
+    assert (told["d1"]["result"], told["d2"]["result"], told["d3"]) == ("confirmed", "running", None)
+    assert [(one["bay"], one["word"], one["findings"], one["lost"]) for one in told["d1"]["sensors"]] == [
+        ("B1", "wrong", ["missed"], 1), ("B2", "waiting", [], 0)]
+    assert (told["d1"]["total"], told["d1"]["waiting"], told["d1"]["done_at"]) == (2, 1, None)
 
 
 def test_towns_and_streets_are_public(anonymous: TestClient, town: TenantStore) -> None:

@@ -26,7 +26,7 @@ def zone(*odd, bays=8, stay_h=2.0, vacancy_h=3.0):
 
 
 def found(of, rules=RULES):
-    return dict(suspects({bay: features(spans, NOW) for bay, spans in of.items()}, rules))
+    return dict(suspects({bay: features(spans, NOW, rules) for bay, spans in of.items()}, rules))
 
 
 def lasting(hours, occupied=True):
@@ -36,17 +36,17 @@ def lasting(hours, occupied=True):
 
 
 def test_features_are_those_of_seven_days():
-    one = features(list(alternating(2, 3)), NOW)
+    one = features(list(alternating(2, 3)), NOW, RULES)
     assert one.known == timedelta(days=7)
     assert 0.38 < one.share < 0.42
     assert 9 < one.changes_a_day < 10
     assert (one.median_stay, one.median_vacancy) == (timedelta(hours=2), timedelta(hours=3))
-    assert features([], NOW).state is None
+    assert features([], NOW, RULES).state is None
 
 
 def test_signs_of_life_do_not_make_a_state_younger():
     spans = [Span(NOW - 90 * HOUR, NOW - 50 * HOUR, True, False), Span(NOW - 50 * HOUR, NOW, True, False)]
-    assert features(spans, NOW).lasting == timedelta(hours=90)
+    assert features(spans, NOW, RULES).lasting == timedelta(hours=90)
 
 
 def test_a_bay_that_does_not_change_while_all_others_do_is_suspect():

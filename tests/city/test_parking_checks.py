@@ -151,7 +151,7 @@ def test_a_list_says_what_is_new_what_changes_and_leaves_the_rest():
     assert found.changed[0][0].note == "bleibt"
     assert found.new[0] == ParkingSite("bahnhof", public=False, merged_into="markt",
                                        rules=(SiteRule("", "Mo-Fr 08:00-18:00", disc=True),))
-    assert [site.zone for site in found.sites] == ["markt", "bahnhof"]
+    assert [site.zone for site in found.sites] == ["bahnhof", "markt"]
 
 
 def test_bad_rows_are_named_by_line_and_column():
@@ -170,3 +170,18 @@ def test_what_is_no_list_is_refused(data):
     with pytest.raises(Invalid) as caught:
         preview(data, KNOWN)
     assert caught.value.field == "file"
+
+
+def test_zones_that_a_list_merges_in_a_chain_are_named_by_their_lines():
+    found = preview(b"zone,merged_into,address\nmarkt,bahnhof,\nbahnhof,markt,Bahnhof 1\n", KNOWN)
+    assert [(one.line, one.column, one.rule) for one in found.problems] == [
+        (3, "merged_into", "not merged itself"), (2, "merged_into", "not merged itself")]
+    assert found.sites == []
+
+
+def test_a_list_may_turn_a_merge_round():
+    known = Known(KNOWN.zones, {ZoneId("markt"): ParkingSite("markt", merged_into="bahnhof")}, set(), TOWN)
+    turned = [{"properties": {"zone": "bahnhof", "merged_into": "markt"}}, {"properties": {"zone": "markt", "merged_into": ""}}]
+    found = preview(collection(*turned), known)
+    assert (found.problems, [site.zone for site in found.sites]) == ([], ["bahnhof", "markt"])
+    assert [one.line for one in preview(collection(turned[0]), known).problems] == [1]

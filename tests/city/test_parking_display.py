@@ -105,12 +105,38 @@ def test_what_is_told_follows_from_how_much_is_known(known, told):
     assert tells(Count(20, 3, known - 3, ""), Restriction.NONE, timedelta(0), RULES) is told
 
 
+@pytest.mark.parametrize(("margin", "told"), [(2, Tells.NUMBER), (3, Tells.RANGE), (4, Tells.RANGE), (5, Tells.NOTHING)])
+def test_what_is_told_follows_from_how_far_a_count_may_be_off(margin, told):
+    assert tells(Count(24, 8, 16, "", margin), Restriction.NONE, timedelta(0), RULES) is told
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60), st.integers(0, 80))
+def test_whatever_the_doubt_a_range_is_possible_and_holds_what_was_counted(free, occupied, unknown, margin):
+    counted = Count(free + occupied + unknown, free, occupied, "", margin)
+    assert 0 <= counted.least_free <= counted.free <= counted.free_max <= counted.most_free <= counted.total
+    if tells(counted, Restriction.NONE, timedelta(0), RULES) is Tells.NUMBER:
+        assert margin <= RULES.number_margin
+
+
 def test_of_few_bays_only_a_word_is_told_unless_somebody_needs_exactly_them():
     few = Count(4, 2, 2, "")
     assert tells(few, Restriction.NONE, timedelta(0), RULES) is Tells.WORD
     assert tells(few, Restriction.RESIDENT, timedelta(0), RULES) is Tells.WORD
     assert tells(few, Restriction.DISABLED, timedelta(0), RULES) is Tells.NUMBER
     assert tells(few, Restriction.DISABLED, timedelta(0), RULES, special_public=False) is Tells.WORD
+
+
+@pytest.mark.parametrize("total", [1, 2])
+@pytest.mark.parametrize("restriction", tuple(Restriction))
+def test_of_one_bay_or_two_not_even_a_word_is_told_whatever_is_known(total, restriction):
+    """A word that says "full" of one bay says that a car stands in it."""
+    for free, age in ((free, age) for free in range(total + 1) for age in (timedelta(0), timedelta(hours=1))):
+        for counted in (Count(total, free, total - free, "few"), Count(total, free, 0, "no_data")):
+            assert tells(counted, restriction, age, RULES, special_public=False) is Tells.TOO_FEW
+
+
+def test_of_three_bays_a_word_is_told():
+    assert tells(Count(3, 0, 3, ""), Restriction.NONE, timedelta(0), RULES) is Tells.WORD
 
 
 def test_an_old_evaluation_tells_nothing():

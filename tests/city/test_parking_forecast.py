@@ -88,7 +88,7 @@ def test_what_came_true_is_kept_with_the_forecast():
     made = [Forecast(ZONE, NOW.replace(minute=15), 15, 9.0, NOW), Forecast(ZONE, NOW.replace(minute=30), 30, 9.0, NOW)]
     then = [Quarter(ZONE, "", NOW.replace(minute=15), 20, 4500, 4500, 9000),
             Quarter(ZONE, "", NOW.replace(minute=30), 20, 4500, 9000, 4500)]
-    assert [(one.lead_min, one.actual) for one in came_true(made, then)] == [(30, pytest.approx(6.67))]
+    assert [(one.lead_min, one.actual) for one in came_true(made, then, RULES)] == [(30, pytest.approx(6.67))]
 
 
 def test_errors_are_told_by_lead_and_bad_forecasts_are_not_shown():

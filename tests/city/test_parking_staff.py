@@ -16,9 +16,10 @@ from city.parking_places import SiteRule
 from city.parking_rules import InForce
 from city.places import ParkingBay, Site
 from city.readings import DeviceState, Last, Lasts, to_ns
+from city.settings import Parking
 
 NOW = datetime(2026, 11, 23, 11, tzinfo=UTC)  # a Monday, noon in Berlin
-T, ZONE = TenantId("stadt"), ZoneId("platz")
+T, ZONE, WEEK = TenantId("stadt"), ZoneId("platz"), timedelta(days=7)
 
 
 def closure(*bays: str, start: datetime = NOW, end: datetime = NOW + timedelta(hours=2), reason: str = "Bau") -> closures.Closure:
@@ -68,14 +69,14 @@ def test_more_bays_than_a_town_closes_at_once_are_refused() -> None:
 
 
 def test_time_counts_from_when_the_limit_began() -> None:
-    found = overstay(fact(since=NOW - timedelta(hours=14)), "", day_rules, NOW)
+    found = overstay(fact(since=NOW - timedelta(hours=14)), "", day_rules, NOW, WEEK)
     assert found is not None
     assert (found.minutes, found.over_min) == (240, 120)
 
 
 def test_who_came_while_the_limit_held_counts_from_the_arrival() -> None:
-    assert overstay(fact(since=NOW - timedelta(minutes=120)), "", day_rules, NOW) is None
-    found = overstay(fact(since=NOW - timedelta(minutes=121)), "", day_rules, NOW)
+    assert overstay(fact(since=NOW - timedelta(minutes=120)), "", day_rules, NOW, WEEK) is None
+    found = overstay(fact(since=NOW - timedelta(minutes=121)), "", day_rules, NOW, WEEK)
     assert found is not None
     assert found.over_min == 1
 
@@ -83,7 +84,7 @@ def test_who_came_while_the_limit_held_counts_from_the_arrival() -> None:
 @given(st.integers(0, 7 * 24 * 60), st.integers(0, 24 * 60))
 def test_nobody_is_over_a_limit_by_more_than_it_has_held(before: int, later: int) -> None:
     now = NOW + timedelta(minutes=later)
-    found = overstay(fact(since=now - timedelta(minutes=before)), "", day_rules, now)
+    found = overstay(fact(since=now - timedelta(minutes=before)), "", day_rules, now, WEEK)
     if found is not None:
         assert day_rules(now).rules
         assert 0 < found.over_min <= min(before, 600) - 120
@@ -92,7 +93,7 @@ def test_nobody_is_over_a_limit_by_more_than_it_has_held(before: int, later: int
 def test_only_taken_bays_of_a_kind_with_a_limit_are_counted() -> None:
     long = NOW - timedelta(hours=3)
     facts = [(fact(since=long), ""), (fact("free", long), ""), (fact("unknown", long), ""), (fact(since=long), "disabled")]
-    zone = zone_overstays(ZONE, facts, day_rules, NOW)
+    zone = zone_overstays(ZONE, facts, day_rules, NOW, WEEK)
     assert (zone.limited, len(zone.over)) == (1, 1)
 
 
@@ -100,11 +101,11 @@ def test_of_alternatives_the_most_generous_counts_and_no_limit_beats_all() -> No
     def rules(_: datetime) -> InForce:
         return InForce((SiteRule(max_stay_min=60), SiteRule(max_stay_min=0, fee=True)), True, None, (), True)
 
-    assert overstay(fact(since=NOW - timedelta(days=2)), "", rules, NOW) is None
+    assert overstay(fact(since=NOW - timedelta(days=2)), "", rules, NOW, WEEK) is None
 
 
 def sensor(found: BayFact | None, *days: BayDay, state: DeviceState | None = None, device: str | None = "e") -> SensorHealth:
-    return health(bay(), DevEui(device) if device else None, "bosch/tps110", found, days, state)
+    return health(bay(), DevEui(device) if device else None, "bosch/tps110", found, days, state, Parking())
 
 
 def test_a_bay_without_a_sensor_says_that_and_nothing_else() -> None:

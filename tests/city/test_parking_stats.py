@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from city.bays import BayEvent, Rules, Span, Track
 from city.ids import AssetId, ZoneId
+from city.nights import BERLIN
 from city.parking_facts import Quarter, Stay
 from city.parking_stats import DWELL_BINS, bay_day, dwell, heat, occupancy, quarters, stays, turnover
 from city.readings import NS, to_ns
@@ -128,3 +129,19 @@ def test_how_long_people_stay_is_told_of_what_was_seen_whole():
     assert len(found.counts) == len(DWELL_BINS) + 1
     assert (found.stays, found.median_min) == (5, 16)
     assert dwell([]).mean_min is None
+
+
+@pytest.mark.parametrize(("day", "hours"), [(date(2026, 10, 25), 25), (date(2026, 3, 29), 23), (date(2026, 11, 23), 24)])
+def test_a_day_has_as_many_hours_as_the_clocks_of_the_town_say(day, hours):
+    """Also the two in which these are set: an hour twice is an hour twice, and none is no hour."""
+    begin = datetime(day.year, day.month, day.day, tzinfo=BERLIN).astimezone(UTC)
+    end = begin + timedelta(hours=hours)
+    left = to_ns(begin) + 9000 * NS
+    spans = [Span(to_ns(begin) - 3600 * NS, left, True, True), Span(left, to_ns(end), False, True)]
+    whole = quarters(ZONE, "", [spans], begin, end, RULES)
+    assert len(whole) == hours * 4 == len({one.at for one in whole})
+    assert (sum(one.occupied_s for one in whole), sum(one.free_s for one in whole)) == (9000, hours * 3600 - 9000)
+    assert {one.at.astimezone(BERLIN).date() for one in whole} == {day}
+    found = bay_day(BAY, ZONE, day, Track(), (), end + timedelta(hours=3), RULES, timedelta(hours=24), later=spans[:1])
+    assert (found.occupied_s, found.unknown_s) == (9000, hours * 3600 - 9000)
+    assert len(heat(whole)) == min(hours, 24)

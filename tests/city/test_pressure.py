@@ -9,6 +9,7 @@ from city.ids import ZoneId
 from city.parking_facts import Quarter
 from city.parking_places import ParkingSite, PermitZone
 from city.pressure import Pressure, pressures
+from city.settings import Parking
 from city.store import tables, tables_parking
 from city.store.schema import metadata
 
@@ -24,7 +25,7 @@ def quarter(zone: str, hour: float, taken: float, *, unknown: float = 0.0, restr
 
 
 def report(*quarters: Quarter, hours: str = "18:00-08:00") -> Pressure:
-    return pressures([PermitZone("A", hours=hours)], SITES, quarters, land="NW", point=(8.1, 51.0))[0]
+    return pressures([PermitZone("A", hours=hours)], SITES, quarters, Parking(), land="NW", point=(8.1, 51.0))[0]
 
 
 def test_it_is_counted_within_the_hours_of_residents_and_outside_them():

@@ -46,3 +46,22 @@ def test_every_setting_has_its_variable_and_its_help():
 
 def test_an_unset_secret_says_so():
     assert (repr(Secret()), repr(Secret("x"))) == ("''", "'redacted'")
+
+
+@pytest.mark.parametrize(("environ", "words"), [
+    ({"STADTFUNK_PARKING_LEAST_BAYS": "2"}, "parking.least_bays.*3"),
+    ({"STADTFUNK_PARKING_HISTORY_MINUTES": "5"}, "parking.history_minutes.*15"),
+    ({"STADTFUNK_PARKING_HISTORY_MINUTES": "20"}, "multiple of 15"),
+    ({"STADTFUNK_PARKING_RANGE_PERCENT": "95"}, "parking.range_percent.*parking.number_percent"),
+    ({"STADTFUNK_PARKING_STALE_BEATS": "2.5"}, "parking.stale_beats.*parking.gone_beats"),
+    ({"STADTFUNK_PARKING_GREY_MINUTES": "40"}, "parking.grey_minutes.*parking.hide_minutes"),
+    ({"STADTFUNK_PARKING_PUBLISH_S": "600"}, "parking.publish_s.*parking.grey_minutes"),
+    ({"STADTFUNK_PARKING_RAW_DAYS": "5"}, "parking.suspect_days.*parking.raw_days"),
+    ({"STADTFUNK_PARKING_FORECAST_LEAST_WEEKS": "7"}, "parking.forecast_least_weeks.*parking.forecast_weeks")])
+def test_numbers_of_parking_that_contradict_the_law_or_one_another_are_refused_by_name(environ, words):
+    with pytest.raises(Invalid, match=words):
+        load(environ=environ)
+
+
+def test_quarters_that_are_kept_for_ever_suffice_for_any_forecast():
+    assert load(environ={"STADTFUNK_PARKING_QUARTER_DAYS": "0"}).parking.quarter_days == 0

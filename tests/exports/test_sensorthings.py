@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from time import process_time
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -220,6 +221,23 @@ def test_an_answer_and_what_is_looked_through_for_it_have_a_bound_and_a_time_mak
     assert sta_answers.answer(model, "Observations", sta_query.parse(short, NOW))["@iot.count"] == 32  # type: ignore[index]
     with pytest.raises(Invalid):
         sta_answers.answer(model, "Things", sta_query.parse([("$expand", "Datastreams/Observations($top=1000)")], NOW))
+
+
+def test_a_filter_deep_in_what_is_put_in_costs_no_more_than_one_that_is_not() -> None:
+    """Each stream leads to all streams of its kind, and each of those to its past: little to read, and minutes of work."""
+    here = seen(*(zone(f"z{n}", NUMBER) for n in range(20)))
+    long = sensorthings.by_zone(PublicQuarter(ZoneId(f"z{n}"), NOW - k * sensorthings.QUARTER, 1.0, 22)
+                                for n in range(20) for k in range(1, 673))
+    model = sensorthings.model(here, BASE, long)
+    asked = " and ".join(["result ne 2"] * 30)
+    deep = f"ObservedProperty($expand=Datastreams($expand=Observations($top=0;$filter={asked})))"
+    usual = [("$expand", "Datastreams($expand=Observations($top=1;$orderby=phenomenonTime desc;$filter=result ge 0))")]
+    began = process_time()
+    assert len(sta_answers.answer(model, "Things", sta_query.parse(usual, NOW))["value"]) == 20  # type: ignore[index]
+    honest, began = process_time() - began, process_time()
+    with pytest.raises(Invalid):
+        sta_answers.answer(model, "Datastreams", sta_query.parse([("$expand", deep), ("$top", "1000")], NOW))
+    assert process_time() - began < 20 * honest
 
 
 # --- lamps ------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from city.clock import SystemClock
 from city.quantities import Kind, quantities
 from city.readings import to_ns
 from city.settings import Database, Influx, Log, Mqtt, Secret, Settings
+from city.store.influx_bays import Kept, Server, duration_s
 from gateway_bridge.doctor.__main__ import Wanted, examine
 from gateway_bridge.doctor.broker import Greeting, Heard, Queue
 from gateway_bridge.doctor.files import judge_chirpstack, judge_mosquitto, read_chirpstack, read_mosquitto
@@ -28,7 +29,7 @@ from gateway_bridge.doctor.judge_broker import (
     judge_traffic,
     judge_transport,
 )
-from gateway_bridge.doctor.judge_services import duration_s, expected, judge_api, judge_database, judge_influx, judge_types
+from gateway_bridge.doctor.judge_services import expected, judge_api, judge_database, judge_influx, judge_types
 from gateway_bridge.doctor.services import ApiFacts, DatabaseFacts, InfluxFacts
 from tests.gateway_bridge.samples import encode, topic, up
 
@@ -276,13 +277,37 @@ INFLUX = InfluxFacts(version="1.6.7", fields=(("lamp", "level", "float"),), ahea
     (replace(INFLUX, retentions=({"name": "short", "duration": "24h0m0s", "default": True},)),
      [("InfluxDB's retention", Level.WARNING)])])
 def test_influxdb(facts: InfluxFacts, found: list[tuple[str, Level]]) -> None:
-    assert worst(judge_influx(facts, Influx(url="http://x"))) == found
+    assert worst(judge_influx(facts, Influx(url="http://x"), 7)) == found
 
 
 def test_a_wrong_token_has_another_mend_than_silence() -> None:
-    mends = [next(iter(judge_influx(InfluxFacts(problem=words), Influx()))).mend
+    mends = [next(iter(judge_influx(InfluxFacts(problem=words), Influx(), 7))).mend
              for words in ("InfluxDB does not let us in (403): x", "InfluxDB has no such bucket or database: x", "silence")]
     assert ["token" in mends[0], "bucket" in mends[1], "start InfluxDB" in mends[2]] == [True] * 3
+
+
+DAY = 86400
+
+
+@pytest.mark.parametrize(("kept", "level", "mend"), [
+    (Kept(Server.ONE, there=False), Level.OK, ""),
+    (Kept(Server.TWO, there=False), Level.WARNING, "influx bucket create --name town_bays --org stadt --retention 7d"),
+    (Kept(Server.ONE, there=True, seconds=7 * DAY), Level.OK, ""),
+    (Kept(Server.TWO, there=True, seconds=3 * DAY), Level.OK, ""),
+    (Kept(Server.ONE, there=True, seconds=0), Level.BROKEN, 'ALTER RETENTION POLICY "autogen" ON "town_bays" DURATION 7d'),
+    (Kept(Server.TWO, there=True, seconds=30 * DAY), Level.BROKEN, "influx bucket update --id ID --retention 7d"),
+    (Kept(Server.THREE, there=True, seconds=0), Level.BROKEN, "influxdb3 create database --retention-period 7d town_bays"),
+    (Kept(Server.VICTORIA, there=True, words="one retention"), Level.WARNING, 'influx.bays = "no"'),
+    (Kept(Server.TWO, there=True, words="forbidden"), Level.WARNING, "the token has to read buckets")])
+def test_where_single_bays_are_kept_too_long_the_doctor_says_what_to_type(kept: Kept, level: Level, mend: str) -> None:
+    found = [item for item in judge_influx(replace(INFLUX, bays=kept), Influx(url="http://x", bucket="town", org="stadt"), 7)
+             if item.check == "InfluxDB's bays"]
+    assert [(item.level, mend in item.mend) for item in found] == [(level, True)]
+
+
+def test_bays_that_an_older_version_has_left_among_all_others_are_found() -> None:
+    facts = replace(INFLUX, fields=(("bay", "occupied", "boolean"), ("lamp", "level", "float")))
+    assert worst(judge_influx(facts, Influx(url="http://x", bays="no"), 7)) == [("InfluxDB's older bays", Level.BROKEN)]
 
 
 def test_influxdbs_durations() -> None:

@@ -18,6 +18,7 @@ from city.parking_places import Block, Doubt, Doubting
 from city.places import Site, Tenant
 from city.readings import to_ns
 from city.retention import REPORTS, broken_promises, latest, over, plan
+from city.sensor_checks import CheckedSensor, SensorCheck
 from city.settings import Parking
 from city.store.parking_found import AGED
 from city.store.port_parking import ParkingFound
@@ -54,11 +55,13 @@ def fill(store: Store, at: datetime, name: str = "x", town: TenantId = TOWN) -> 
     """One of each kind, of that time."""
     store.add_bay_events(town, [(BAY, BayEvent(to_ns(at), name, 1, "edge", True))], at)
     store.put_parking(town, ParkingFound(
-        quarters=[Quarter(ZONE, "", at, 1, 0, 900, 0)], stays=[Stay(ZONE, "", name, at - timedelta(minutes=9), at, True)],
-        days=[BayDay(BAY, at.date(), ZONE, 1, 1, 0, 0, 0, 900, 0)], forecasts=[Forecast(ZONE, at, 15, 1.0, at)]))
+        quarters=[Quarter(ZONE, "", at, 1, 0, 900, 0), Quarter(ZoneId("wall"), "", at, 5, 0, 4500, 0)],
+        stays=[Stay(ZONE, "", name, at - timedelta(minutes=9), at, True)],
+        days=[BayDay(BAY, at.date(), ZONE, 1, 1, 0, 0, 0, 900, 0)], forecasts=[Forecast(ZONE, at, 15, 1.0, at)],
+        checks=[SensorCheck(ZONE, at, at, at, 1, 0, sensors=(CheckedSensor(BAY),))]))
     if town == TOWN:
         mine = store.tenant(town)
-        mine.add_block(Block(name, town, BAY, at - timedelta(hours=1), at, "", "a", at - timedelta(hours=2)))
+        mine.add_blocks([Block(name, town, BAY, at - timedelta(hours=1), at, "", "a", at - timedelta(hours=2))])
         mine.add_doubt(Doubt(name, town, ZONE, Doubting.OTHER, at))
         store.commit(Facts(letters=(letter(name, at, "70b3d5e75e000001"),)))
 
@@ -115,7 +118,7 @@ def test_nothing_of_a_single_bay_is_left_after_thirty_days_but_the_health_of_its
     assert not town.bay_events(BAY, NOW - SPAN, NOW)
     assert not town.stays(NOW - SPAN, NOW)
     assert len(town.bay_days((NOW - SPAN).date(), NOW.date())) == 1
-    assert len(town.quarters(NOW - SPAN, NOW)) == 1
+    assert [one.bays for one in town.quarters(NOW - SPAN, NOW)] == [5]
 
 
 def test_dead_letters_of_a_bays_sensor_go_with_its_words_and_those_of_lamps_stay(store: Store):

@@ -19,6 +19,7 @@ from city.readings import Entry, Place, Quality, Reading, to_ns
 from city.settings import Influx
 from city.store.influx import InfluxBusy, InfluxHeld, RejectedLines, open_sink
 from city.store.lines import lines
+from city.store.ports import Picked
 from gateway_bridge.rewind import Rewind, Rewinds
 from gateway_bridge.ship import Shipper, cursor_name, run_ship
 from gateway_bridge.sift import Line, sift
@@ -46,6 +47,11 @@ class ListLog:
 
     def after(self, cursor, limit):
         yield from enumerate(self.entries[cursor:cursor + limit], start=cursor + 1)
+
+    def picked(self, cursor, limit, wanted):
+        looked = list(self.after(cursor, limit))
+        found = [(at, one) for at, one in looked if wanted(one.place)]
+        return Picked(found, looked[-1][0] if looked else cursor, len(looked))
 
     def cursor(self, sink):
         return self.cursors.get(sink, 0)

@@ -20,6 +20,7 @@ from city.store.readings import LocalLog
 from gateway_bridge.ship_all import Shipping
 from tests.city_store.standin import standin
 from tests.gateway_bridge.test_ship import entry
+from tests.gateway_bridge.test_ship_bays import said
 
 NOW = datetime(2026, 11, 22, 12, 50, tzinfo=UTC)
 ONE = {"X-Influxdb-Version": "1.8.10"}
@@ -151,6 +152,35 @@ async def test_while_the_database_for_hours_cannot_be_made_readings_are_stored(t
         await bridge.until(lambda: bridge.shipping.aggregates().held and not bridge.shipping.status().waiting)
         assert bridge.shipping.aggregates().held == "missing"
         assert len(server.points) == 6
+
+
+async def test_a_bays_bucket_that_keeps_too_long_is_an_alarm_and_holds_up_nothing_else(tmp_path):
+    with standin() as server:  # 2.x
+        class Answers(deque):
+            def __len__(self):
+                return 1
+
+            def __getitem__(self, index):
+                _, path, _, _ = server.asked[-1]
+                if "buckets" in path:
+                    return 200, {}, b'{"buckets":[{"name":"stadtfunk_bays","retentionRules":[]}]}'
+                return (204 if "write" in path else 404), {}, b""
+
+        server.answers = Answers()
+        bridge = Bridge(tmp_path, server.url, org="ahausen", aggregates=False)
+        bridge.log.append([said("bay", 1, NOW)])
+        seen = []
+
+        def held():
+            seen[:] = [bridge.shipping.status(), bridge.metrics()]
+            return seen[0].held and not seen[0].waiting
+
+        await bridge.until(held)
+        status, metrics = seen
+        assert (status.held, server.points) == ("retention", {line for one in bridge.entries for line in lines(one)})
+    assert "stadtfunk_bays keeps readings of single bays" in status.error
+    assert metrics['stadtfunk_bridge_ship_bays_held{reason="retention"}'] == 1
+    assert metrics['stadtfunk_bridge_ship_held{reason="retention"}'] == 0
 
 
 async def test_it_stops_while_influxdb_is_away(tmp_path):

@@ -1,6 +1,9 @@
 """`stadtfunk ship status`, `rewind` and `replay`."""
 
+import dataclasses
 import threading
+from collections import deque
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,15 +12,20 @@ from msgspec.structs import replace
 
 from city.clock import ManualClock
 from city.errors import Invalid
+from city.ids import AssetId, TenantId, ZoneId
+from city.imports import ImportRow
+from city.places import Restriction, Site, Tenant
 from city.readings import to_ns
 from city.settings import Influx, Settings
+from city.store.influx_bays import bays_settings
 from city.store.lines import lines
 from city.store.opening import open_store
 from city.store.ports import DeadLetter, Facts
 from city.store.readings import LocalLog
-from gateway_bridge.rewind import Rewind, Rewinds
+from gateway_bridge.rewind import BAYS_FILE, Rewind, Rewinds
 from gateway_bridge.ship import Shipper, cursor_name
 from gateway_bridge.shipping import main, replay, status
+from tests.city_store.standin import standin
 from tests.gateway_bridge.test_ship import ListSink, entry
 
 SETTINGS = Influx(url="http://influx:8086")
@@ -37,6 +45,20 @@ def test_status_says_what_waits(tmp_path: Path):
     log.close()
     assert waiting > 0
     assert said.splitlines()[-1].split() == ["waiting", str(waiting)]
+
+
+def test_status_says_what_waits_of_single_bays_apart(tmp_path: Path):
+    log = LocalLog(tmp_path)
+    log.append([entry(1), entry(2)])
+    log.move_cursor(cursor_name(bays_settings(SETTINGS)), log.head())
+    said = status(log, Settings(influx=SETTINGS))
+    only = status(log, Settings(influx=dataclasses.replace(SETTINGS, bays="no")))
+    bays, rest = said.split("All else")
+    log.close()
+    assert "stadtfunk_bays" in bays
+    assert "waiting   0" in bays
+    assert "waiting   0" not in rest
+    assert "Single bays" not in only
 
 
 def test_the_command_reads_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
@@ -113,6 +135,28 @@ def test_a_running_bridge_takes_the_rewind(shipped, capsys, words, index):
     log.close()
 
 
+def test_a_rewind_is_one_of_single_bays_too(shipped):
+    directory, positions = shipped
+    log = LocalLog(directory)
+    log.move_cursor(cursor_name(bays_settings(SETTINGS)), positions[3])
+    log.close()
+    Rewinds(directory).done()
+    assert main(["rewind", "--to", str(positions[1])]) == 1
+    assert Rewinds(directory, BAYS_FILE).asked() is None
+    assert main(["rewind", "--to", str(positions[2]), "--yes"]) == 0
+    assert Rewinds(directory, BAYS_FILE).asked() == Rewind(cursor_name(bays_settings(SETTINGS)), positions[2])
+
+
+def test_refused_lines_of_bays_go_back_to_where_bays_are():
+    store = open_store("sqlite://")
+    store.commit(Facts(letters=(letter("a", "influx", b"lamp x=1 1"), letter("b", "influx_bays/device/01", b"bay x=2 2"))))
+    sink, bays = ListSink(), ListSink()
+    assert replay(store, sink) == (1, 0)
+    assert replay(store, sink, bays) == (1, 0)
+    assert (sink.stored, bays.stored) == ([b"lamp x=1 1"], [b"bay x=2 2"])
+    store.close()
+
+
 def test_a_rewind_forwards_is_nothing_to_do(shipped, capsys):
     directory, positions = shipped
     assert main(["rewind", "--to", str(positions[3]), "--yes"]) == 0
@@ -134,3 +178,19 @@ def test_status_says_that_a_rewind_is_asked_for_and_how_old_the_oldest_is(shippe
     said = capsys.readouterr().out
     assert f"asked for, to position {positions[0]}" in said
     assert "2026-11-22 15:00:00Z is the oldest that waits" in said
+
+
+def test_bays_of_an_older_version_are_removed_only_with_a_yes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    with standin(version={"X-Influxdb-Version": "1.8.10"}, answers=deque([(200, {}, b'{"results":[{}]}')])) as server:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("STADTFUNK_DATABASE_URL", f"sqlite:///{tmp_path}/city.db")
+        monkeypatch.setenv("STADTFUNK_INFLUX_URL", server.url)
+        with closing(open_store(f"sqlite:///{tmp_path}/city.db")) as store:
+            store.put_tenant(Tenant(TenantId("ahausen"), "Ahausen", Site(51.0, 8.0)))
+            store.tenant(TenantId("ahausen")).import_rows([ImportRow(
+                1, AssetId("P1"), "bay", "Platz", Site(51.0, 8.0), ZoneId("Markt"), None, None, "", None, "", Restriction.NONE)])
+        assert main(["forget"]) == 1
+        assert "1 bays" in capsys.readouterr().out
+        assert server.asked == []
+        assert main(["forget", "--yes"]) == 0
+        assert any(b"DROP%20SERIES" in body and b"P1" in body for _, _, _, body in server.asked)

@@ -51,9 +51,9 @@ class Watched:
             raise StoreDown("gone")
         return self._store.take_lease(*words, **more)
 
-    def commit_as(self, lease: Lease, facts: Facts) -> Mapping[TenantId, int]:
+    def commit_as(self, lease: Lease, facts: Facts, **more: Any) -> Mapping[TenantId, int]:
         self.before_commit()
-        revisions = self._store.commit_as(lease, facts)
+        revisions = self._store.commit_as(lease, facts, **more)
         self.after_commit()
         return revisions
 

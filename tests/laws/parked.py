@@ -7,6 +7,7 @@ from city.ids import AssetId, TenantId, ZoneId
 from city.parking_facts import BayDay, BayFact, Count, Forecast, ForecastError, Quarter, Retired, Stay, ZoneFact
 from city.parking_places import Block, Doubt, Doubting, ParkingSite, PermitZone, TownParking
 from city.readings import to_ns
+from city.sensor_checks import CheckedSensor, SensorCheck
 from city.store.port_parking import ParkingFound
 from city.store.ports import Store, TenantStore
 
@@ -19,7 +20,7 @@ def fill(store: Store, id: TenantId, mark: str, now: datetime) -> None:
     town.put_permit_zone(PermitZone(mark), mark, now)
     town.put_parking_site(ParkingSite(zone, address=mark, permit_zone=mark), mark, now)
     town.put_parking_town(TownParking(operator=mark), mark, now)
-    town.add_block(Block(f"{mark}-block", id, bay, now, now + timedelta(hours=1), mark, mark, now))
+    town.add_blocks([Block(f"{mark}-block", id, bay, now, now + timedelta(hours=1), mark, mark, now)])
     town.add_doubt(Doubt(f"{mark}-doubt", id, zone, Doubting.OTHER, now, mark))
     store.add_bay_events(id, [(bay, BayEvent(to_ns(now), mark, 1, "edge", True))], now)
     store.put_parking(id, ParkingFound(
@@ -27,7 +28,8 @@ def fill(store: Store, id: TenantId, mark: str, now: datetime) -> None:
         zones=[ZoneFact(zone, {"": Count(1, 0, 1, "full")}, now, now, "", 8.0, 51.0)],
         quarters=[Quarter(zone, "", now, 1, 0, 900, 0)], stays=[Stay(zone, "", mark, now, now, True)],
         days=[BayDay(bay, now.date(), zone, 1, 1, 0, 0, 0, 900, 0)], forecasts=[Forecast(zone, now, 15, 1.0, now)],
-        errors=[ForecastError(zone, {"15": 1.0}, 1, 3.0, True, now)]))
+        errors=[ForecastError(zone, {"15": 1.0}, 1, 3.0, True, now)],
+        checks=[SensorCheck(zone, now, now, now, 1, 0, sensors=(CheckedSensor(bay),))]))
     store.put_parking_memory(id, mark.encode(), now)
     store.put_retired(id, Retired(now, mark, 1, now, 7.0, mark))
 
@@ -40,7 +42,7 @@ def all_of(town: TenantStore, now: datetime) -> object:
             list(town.doubts(open_only=False)), list(town.bay_facts()), list(town.zone_facts()),
             [list(town.bay_events(bay, now - SPAN, now + SPAN)) for bay in bays], list(town.quarters(now - SPAN, now + SPAN)),
             list(town.stays(now - SPAN, now + SPAN)), list(town.bay_days(now.date(), now.date())), dict(town.forecast_errors()),
-            list(town.retired()), town.parking_revision())
+            list(town.retired()), list(town.sensor_checks(now - SPAN)), town.parking_revision())
 
 
 def arguments(mine: TenantId, now: datetime, method: str) -> dict[str, object]:
@@ -48,5 +50,6 @@ def arguments(mine: TenantId, now: datetime, method: str) -> dict[str, object]:
     zone = PermitZone("SECRET") if method == "put_permit_zone" else ZoneId("SECRET-platz")
     return {"site": ParkingSite(ZoneId("SECRET-platz")), "zone": zone, "town": TownParking(operator="me"),
             "code": "SECRET", "bay": AssetId("SECRET-B1"), "start": now - SPAN, "end": now + SPAN, "outcome": "me",
-            "block": Block("mine", mine, AssetId("SECRET-B1"), now, now + timedelta(hours=1), "", "me", now),
+            "blocks": [Block("mine", mine, AssetId("SECRET-B1"), now, now + timedelta(hours=1), "", "me", now)],
+            "sites": [ParkingSite(ZoneId("SECRET-platz"))], "restriction": "",
             "doubt": Doubt("mine", mine, ZoneId("SECRET-platz"), Doubting.OTHER, now)}

@@ -10,15 +10,16 @@ from msgspec.structs import replace as changed
 
 from city.bays import BayEvent
 from city.errors import Conflict, LeaseLost, NotFound
-from city.ids import AssetId, TenantId, ZoneId
+from city.ids import AssetId, DevEui, TenantId, ZoneId
 from city.imports import ImportRow
 from city.parking_facts import BayDay, BayFact, Count, Forecast, ForecastError, Quarter, Retired, Stay, ZoneFact
 from city.parking_places import Block, Doubt, Doubting, ParkingSite, PermitZone, TownParking
 from city.places import Restriction, Site, Tenant
 from city.readings import to_ns
+from city.sensor_checks import CheckedSensor, SensorCheck
 from city.store.opening import open_store
 from city.store.port_parking import ParkingFound
-from city.store.ports import Lease, Store, TenantStore
+from city.store.ports import DeadLetter, Facts, Lease, Store, TenantStore
 from tests.stores import new_database
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -183,6 +184,28 @@ def test_what_is_old_is_removed_a_part_at_a_time_and_only_the_towns_own(store: S
     assert (town.retired(), store.tenant(B).retired()) == ([report], [])
 
 
+def test_dead_letters_of_bays_sensors_go_with_their_words_and_no_others(store: Store):
+    """A letter's topic names its device; whoever serves a bay, or did not when it came, is looked up."""
+    sensor, lamp, foreign = DevEui("a1" * 8), DevEui("b2" * 8), DevEui("c3" * 8)
+    row = ImportRow(1, BAY, "bay", "Bay 1", Site(51, 8), PLATZ, None, sensor, "bosch/tps110", None, "", Restriction.NONE)
+    post = replace(row, asset=AssetId("L1"), kind="lamp", dev_eui=lamp, model="minol/lamp")
+    store.tenant(A).import_rows([row, post])
+    store.tenant(B).import_rows([replace(row, dev_eui=foreign)])
+
+    def letter(id: str, device: str, at: datetime, town: TenantId = A) -> DeadLetter:
+        return DeadLetter(id, at, f"application/x/device/{device}/event/up", b"{}", "Truncated", "", town)
+
+    store.commit(Facts(letters=(
+        letter("old", sensor, NOW - 9 * DAY), letter("capital", sensor.upper(), NOW - 8 * DAY), letter("new", sensor, NOW - HOUR),
+        letter("lamp", lamp, NOW - 9 * DAY), letter("strange", "x" * 16, NOW - 9 * DAY), letter("none", "", NOW - 9 * DAY),
+        letter("foreign", foreign, NOW - 9 * DAY, B))))
+    assert (store.oldest(A, "bay_letters"), store.oldest(B, "bay_letters")) == (NOW - 9 * DAY, NOW - 9 * DAY)
+    assert store.retire(A, "bay_letters", NOW - 7 * DAY, limit=1) == 1
+    assert store.retire(A, "bay_letters", NOW - 7 * DAY) == 1
+    assert (store.retire(A, "bay_letters", NOW - 7 * DAY), store.oldest(A, "bay_letters")) == (0, NOW - HOUR)
+    assert {one.id for one in store.all_letters()} == {"new", "lamp", "strange", "none", "foreign"}
+
+
 # -- what people say
 
 def test_a_zone_can_only_be_merged_into_one_that_is_counted_by_itself(town: TenantStore):
@@ -193,6 +216,37 @@ def test_a_zone_can_only_be_merged_into_one_that_is_counted_by_itself(town: Tena
             town.put_parking_site(wrong, "ada", NOW)
     with pytest.raises(NotFound):
         town.put_parking_site(ParkingSite("nowhere"), "ada", NOW)
+
+
+def test_a_list_of_sites_is_kept_as_a_whole_or_not_at_all(town: TenantStore):
+    town.put_parking_site(ParkingSite(HOF, address="before", merged_into=PLATZ), "ada", NOW)
+    before, revision = dict(town.parking_sites()), town.parking_revision()
+    with pytest.raises(NotFound):
+        town.put_parking_sites([ParkingSite(PLATZ, address="new"), ParkingSite("nowhere")], "ada", NOW)
+    with pytest.raises(Conflict):
+        town.put_parking_sites([ParkingSite(HOF, address="new", merged_into=PLATZ), ParkingSite(PLATZ, merged_into=HOF)], "ada",
+                               NOW)
+    assert (town.parking_sites(), town.parking_revision()) == (before, revision)
+    town.put_parking_sites([ParkingSite(PLATZ, merged_into=HOF), ParkingSite(HOF)], "ada", NOW)  # a merge turned round
+    assert town.parking_sites()[PLATZ].merged_into == HOF
+
+
+def test_bays_are_blocked_together_or_not_at_all(town: TenantStore):
+    blocks = [Block(f"b{n}", A, AssetId(f"B{n}"), NOW, NOW + DAY, "Markt", "ada", NOW) for n in (1, 2, 3)]
+    with pytest.raises(NotFound):
+        town.add_blocks([*blocks, replace(blocks[0], id="b4", bay=AssetId("nowhere"))])
+    assert list(town.bay_blocks(NOW)) == []
+    town.add_blocks(blocks)
+    town.add_blocks([])
+    assert len(town.bay_blocks(NOW)) == 3
+
+
+def test_more_blocks_than_a_town_keeps_are_refused_together(town: TenantStore):
+    many = [Block(f"b{n}", A, BAY, NOW, NOW + DAY, "", "ada", NOW) for n in range(5001)]
+    with pytest.raises(Conflict):
+        town.add_blocks(many)
+    town.add_blocks(many[1:])
+    assert len(town.bay_blocks(NOW)) == 5000
 
 
 def test_a_permit_zone_goes_when_no_zone_names_it_any_more(town: TenantStore):
@@ -208,20 +262,37 @@ def test_a_permit_zone_goes_when_no_zone_names_it_any_more(town: TenantStore):
 
 
 def test_a_town_speaks_for_itself(store: Store, town: TenantStore):
-    assert town.parking_town() == TownParking()
+    assert town.parking_town() == TownParking(special_public=False)  # who has decided nothing tells no single bays
     town.put_parking_town(TownParking(operator="Stadt"), "ada", NOW)
     assert (town.parking_town().operator, store.tenant(B).parking_town().operator) == ("Stadt", "")
 
 
 def test_a_block_holds_from_its_start_until_it_ends_or_is_lifted(town: TenantStore):
     block = Block("b1", A, BAY, NOW, NOW + DAY, "Markt", "ada", NOW)
-    town.add_block(block)
+    town.add_blocks([block])
     with pytest.raises(NotFound):
-        town.add_block(replace(block, id="b2", bay=AssetId("nowhere")))
+        town.add_blocks([replace(block, id="b2", bay=AssetId("B2")), replace(block, id="b3", bay=AssetId("nowhere"))])
     assert (list(town.bay_blocks(NOW)), list(town.bay_blocks(NOW + DAY))) == ([block], [])
     assert town.end_block("b1", NOW + HOUR).ended_at == NOW + HOUR
     assert town.end_block("b1", NOW + 2 * HOUR).ended_at == NOW + HOUR
     assert list(town.bay_blocks(NOW + HOUR)) == []
+
+
+def test_checks_of_sensors_are_kept_by_zone_and_report_and_outlive_what_was_found_of_single_ones(store: Store,
+                                                                                                 town: TenantStore):
+    check = SensorCheck(PLATZ, NOW, NOW + HOUR, NOW, 1, 1, sensors=(CheckedSensor(BAY, findings=("silent",), heard_at=NOW),))
+    older = changed(check, at=NOW - DAY, sensors=())
+    store.put_parking(A, ParkingFound(checks=[check, older]))
+    assert list(town.sensor_checks(NOW - DAY)) == [check, older]
+    assert list(town.sensor_checks(NOW)) == [check]
+    assert list(store.tenant(B).sensor_checks(NOW - DAY)) == []
+    done = changed(check, waiting=0, done_at=NOW + HOUR, results={"fuller": "confirmed"})
+    store.put_parking(A, ParkingFound(checks=[done]))
+    assert store.retire(A, "checked_sensors", NOW + HOUR) == 1
+    assert list(town.sensor_checks(NOW)) == [changed(done, sensors=())]
+    with pytest.raises(LeaseLost):
+        store.put_parking(A, ParkingFound(checks=[check]), lease=Lease("steering", "somebody else"))
+    assert store.retire(A, "sensor_checks", NOW + HOUR) == 2
 
 
 def test_a_doubt_is_open_until_somebody_settles_it(town: TenantStore):

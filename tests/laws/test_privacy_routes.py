@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 from fastapi.routing import APIRoute, iter_route_contexts
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, Phase, given, settings
@@ -33,6 +34,7 @@ from city.places import ParkingBay, Site, Tenant
 from city.public_parking import public_quarters, public_zones
 from city.quantities import BAY_OCCUPIED
 from city.readings import DeviceState, Entry, Place, Reading, to_ns
+from city.sensor_checks import CheckedSensor, SensorCheck
 from city.settings import Settings
 from city.store.port_parking import ParkingFound
 from city.store.ports import Facts, Store
@@ -76,6 +78,13 @@ class World:
                               if isinstance(route.original_route, APIRoute) and "GET" in (route.methods or ())
                               and all(getattr(guard, "role", None) is None for guard in _guards(route.dependant))})
         self.client = TestClient(app)
+        self._loop = start_blocking_portal()  # one for all requests: to begin one for each costs more than most answers
+        self.client.portal = self._loop.__enter__()
+
+    def close(self) -> None:
+        self._loop.__exit__(None, None, None)
+        self.log.close()
+        self.store.close()
 
     def ask(self, address: str) -> tuple[int, Mapping[str, str], str]:
         answer = self.client.get(address, follow_redirects=False)
@@ -117,8 +126,7 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Wo
     made = tuple(opened(tmp_path_factory.mktemp("worlds") / name) for name in "ab")
     yield made[0], made[1]
     for world in made:
-        world.log.close()
-        world.store.close()
+        world.close()
 
 
 # -- what differs and what does not
@@ -171,12 +179,13 @@ def zone_facts(shown: Shown, hidden: Hidden, now: datetime) -> list[ZoneFact]:
     free = shown.gross[0]
     return [
         ZoneFact(ZoneId("gross"), {"": Count(14, free, 14 - free, shown.gross[1]),
-                                   "disabled": _counts(2, 2, s[0], "full")}, told, heard, shown.trend, *point),
+                                   "disabled": _counts(2, 2, s[0], "full" if hidden.flags[4] else "many")},
+                 told, heard, shown.trend, *point),
         ZoneFact(ZoneId("spanne"), {"": Count(10, shown.spanne[0], shown.spanne[1] - shown.spanne[0], shown.spanne[2])},
                  told, heard, "rising" if hidden.flags[0] else "", *point),
         ZoneFact(ZoneId("klein"), {"": _counts(3, 3, s[1], shown.small[0])}, other, heard,
                  "falling" if hidden.flags[1] else "", *point),
-        ZoneFact(ZoneId("eins"), {"": _counts(1, 1, s[2], shown.small[1])}, other, heard,
+        ZoneFact(ZoneId("eins"), {"": _counts(1, 1, s[2], "full" if hidden.flags[5] else "many")}, other, heard,
                  "rising" if hidden.flags[2] else "", *point),
         ZoneFact(ZoneId("luecke"), {"": _counts(10, int(5.9 * s[3]), s[4], "few")}, other, heard, "rising", *point),
         ZoneFact(ZoneId("alt"), {"": _counts(9, 9, s[5], "many"), "disabled": _counts(1, 1, s[6], "full")},
@@ -215,14 +224,16 @@ def fill(world: World, shown: Shown, hidden: Hidden) -> None:
                for index, share in enumerate(s)],
         days=[BayDay(every[0], now.date(), ZoneId("gross"), 1, round(20 * s[3]), 0, 0, 0, round(9000 * s[4]), 0)],
         forecasts=[Forecast(zone, soon, 15, round(9 * s[5], 1), now - timedelta(seconds=hidden.seconds)) for zone in hushed],
-        errors=[ForecastError(zone, {"15": s[6]}, 9, 3.0, True, now) for zone in hushed])
+        errors=[ForecastError(zone, {"15": s[6]}, 9, 3.0, True, now) for zone in hushed],
+        checks=[SensorCheck(ZoneId("gross"), now, now, now, 9, round(9 * s[7]), results={"other": "confirmed"}, sensors=(
+            CheckedSensor(every[int(s[8] * 40)], "wrong", hidden.flags[1], 2, ("suspect",), now),))])
     for _ in range(hidden.tries):  # the revision counts all of it, and is another one in each world
         store.put_parking(TOWN, found)
     key = f"{now:%H%M}-{s[0]}"
     store.add_bay_events(TOWN, [(every[int(s[2] * 40)], BayEvent(to_ns(now), key, 1, "edge", hidden.flags[0]))], now)
     town.add_doubt(Doubt(f"geheim-{key}", TOWN, ZoneId("gross"), Doubting.OTHER, now, "geheim", "Geheimtext"))
-    town.add_block(Block(f"geheim-{key}", TOWN, every[int(s[3] * 40)], now - timedelta(hours=1),
-                         now + timedelta(minutes=9 * s[4] + 1), "Geheimgrund", "geheim", now))
+    town.add_blocks([Block(f"geheim-{key}", TOWN, every[int(s[3] * 40)], now - timedelta(hours=1),
+                           now + timedelta(minutes=9 * s[4] + 1), "Geheimgrund", "geheim", now)])
     store.put_retired(TOWN, Retired(now, "bay_events", round(99 * s[4]), now, 7.0, "geheim"))
     _say(world, every[int(s[6] * 40)], taken=hidden.flags[3], at=now - timedelta(seconds=hidden.seconds))
 

@@ -19,12 +19,14 @@ from city.quantities import (
     LAMP_POWER,
     LAMP_REASON,
     RADIO_FCNT,
+    RADIO_RSSI,
     Quantity,
     Value,
 )
 from city.readings import DeviceState, Entry, Place, Quality, Reading, to_ns
 from city.settings import Influx
 from city.store.influx import open_sink
+from city.store.influx_bays import bays_settings
 from city.store.influx_queries import InfluxQueries
 from city.store.lines import lines
 from city.store.local_queries import LocalQueries
@@ -44,6 +46,10 @@ def place(number: int, zone: str = "Markt", tenant: TenantId = TOWN) -> Place:
 
 
 L1, L2, L3 = place(1), place(2), place(3, "Süd 'Ost'")
+
+
+def bay(number: int, zone: str = "Markt") -> Place:
+    return Place(TOWN, AssetId(f"P{number}"), "bay", ZoneId(zone), None, DevEui(f"b{number:015x}"))
 
 
 class Asked:
@@ -72,11 +78,17 @@ def asked(request, tmp_path) -> Iterator[Asked]:
     """The local log with rows only, or with hourly sums of all but the newest rows; InfluxDB."""
     if request.param == "influx":
         settings = Influx(url=request.getfixturevalue("server").url, bucket=f"t{abs(hash(request.node.name)) % 10**9}")
-        sink, answers = open_sink(settings), InfluxQueries(settings)
-        sink.write([b"other value=1i 1"])
-        yield Asked(answers, lambda entries: sink.write([line for entry in entries for line in lines(entry)]))
+        sinks, answers = [open_sink(settings), open_sink(bays_settings(settings))], InfluxQueries(settings)
+        sinks[0].write([b"other value=1i 1"])
+
+        def ship(entries: Sequence[Entry]) -> None:
+            for entry in entries:
+                sinks[entry.place.kind == "bay"].write(lines(entry))
+
+        yield Asked(answers, ship)
         answers.close()
-        sink.close()
+        for sink in sinks:
+            sink.close()
         return
     log, store = LocalLog(tmp_path), open_store("sqlite://")
     local = LocalQueries(log, store)
@@ -122,6 +134,36 @@ def test_values_have_their_quantitys_type_and_aware_times(asked):
              for row in asked.answers.series(Question(TOWN, quantity, at(0), at(1)))]
     assert [(type(row.value), row.value) for row in found] == [(float, 40.0), (str, "night"), (bool, True), (int, 7)]
     assert {row.at.utcoffset() for row in found} == {timedelta(0)}
+
+
+def test_a_bay_is_found_like_a_lamp(asked):
+    asked.tell([entry(0, (BAY_OCCUPIED, True), (RADIO_FCNT, 7), place=bay(1)),
+                entry(5, (BAY_OCCUPIED, False), (RADIO_FCNT, 8), place=bay(1)),
+                entry(3, (RADIO_FCNT, 20), place=L1), entry(4, (RADIO_FCNT, 21), place=L2)])
+    assert asked.rows(BAY_OCCUPIED, asset=AssetId("P1")) == [(0, True), (5, False)]
+    assert asked.rows(BAY_OCCUPIED, 0, 3600, HOUR, asset=AssetId("P1")) == [(0, False)]
+    assert asked.rows(RADIO_FCNT) == [(0, 7), (3, 20), (4, 21), (5, 8)]
+    assert asked.rows(RADIO_FCNT, by="asset") == [(3, 20, "L1"), (4, 21, "L2"), (0, 7, "P1"), (5, 8, "P1")]
+    assert asked.rows(RADIO_FCNT, 0, 3600, HOUR, by="asset") == [(0, 20, "L1"), (0, 21, "L2"), (0, 8, "P1")]
+
+
+@pytest.mark.parametrize(("how", "found"), [("mean", [(0, -90.0), (3600, -50.0)]), ("min", [(0, -120.0), (3600, -50.0)]),
+                                            ("max", [(0, -60.0), (3600, -50.0)]), ("count", [(0, 4), (3600, 1)]),
+                                            ("sum", [(0, -360.0), (3600, -50.0)])])
+def test_lamps_and_bays_of_a_town_make_one_number(asked, how, found):
+    asked.tell([entry(0, (RADIO_RSSI, -60.0), place=bay(1)), entry(1, (RADIO_RSSI, -80.0), place=bay(2)),
+                entry(2, (RADIO_RSSI, -100.0), place=bay(1)), entry(3, (RADIO_RSSI, -120.0)),
+                entry(3600, (RADIO_RSSI, -50.0))])
+    rows = [(at, pytest.approx(value)) for at, value in found]
+    assert asked.rows(RADIO_RSSI, 0, 7200, HOUR, how=how) == rows
+    assert asked.rows(RADIO_RSSI, 0, 7200, HOUR, how=how, by="zone") == [(*row, "Markt") for row in rows]
+
+
+def test_the_most_rows_are_those_of_both_together(asked):
+    asked.tell([entry(0, (RADIO_RSSI, -60.0), place=bay(1)), entry(1, (RADIO_RSSI, -60.0)), entry(2, (RADIO_RSSI, -60.0))])
+    assert len(asked.rows(RADIO_RSSI, most=3)) == 3
+    with pytest.raises(TooLarge):
+        asked.rows(RADIO_RSSI, most=2)
 
 
 def test_one_asset_one_zone_one_channel_one_town(asked):

@@ -357,7 +357,7 @@ def _argument(name: str, method: str, world: World) -> object:
     return special[name] if name in special else ARGUMENTS[name]
 
 
-DATED = ("spent", "deliveries", "asked", "bay_blocks")
+DATED = ("spent", "deliveries", "asked", "bay_blocks", "sensor_checks")
 PARKING = {name for name in vars(ParkingStore) if name[0] != "_"}
 METHODS = sorted({name for part in TenantStore.__mro__ for name, member in vars(part).items()
                   if inspect.isfunction(member) and name[0] != "_"})

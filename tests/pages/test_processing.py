@@ -12,6 +12,7 @@ from city.record_of_processing import record, said_of
 from city.record_parts import GERMAN, days
 from city.retention import plan
 from city.settings import Influx, Log, Parking, Settings
+from city.store.retiring import INFLUX_BAYS
 from tests.pages.conftest import HOSTILE, NOW, sign_in
 
 T = TenantId("stadt")
@@ -43,6 +44,23 @@ async def test_a_job_that_nobody_does_is_the_loudest_thing_on_the_page(operator,
 async def test_what_could_not_be_removed_is_said(operator, world):
     reported(world, note="left")
     assert "überfällig" in (await operator.get(REMOVED)).text
+
+
+async def test_what_influxdb_keeps_of_bays_is_said_where_there_is_one(operator, world):
+    reported(world)
+    assert "InfluxDB" not in (await operator.get(REMOVED)).text
+    world.store.put_retired(T, Retired(NOW - timedelta(hours=1), INFLUX_BAYS, 0, NOW - timedelta(days=6), 7.0))
+    text = (await operator.get(REMOVED)).text
+    assert "Meldungen der Sensoren an Stellplätzen in InfluxDB" in text
+    assert "überfällig" not in text
+    world.store.put_retired(T, Retired(NOW, INFLUX_BAYS, 0, NOW - timedelta(days=90), 7.0, "left"))
+    assert (await operator.get(REMOVED)).text.count("überfällig") == 1
+
+
+async def test_an_influxdb_that_is_gone_for_a_week_is_missed_by_nobody(operator, world):
+    reported(world)
+    world.store.put_retired(T, Retired(NOW - timedelta(days=8), INFLUX_BAYS, 0, NOW - timedelta(days=9), 7.0))
+    assert "überfällig" not in (await operator.get(REMOVED)).text
 
 
 async def test_in_english_too(operator, world):
@@ -87,7 +105,12 @@ def test_other_settings_make_another_record(world):
     assert "Zone und Viertelstunde (ohne Personenbezug): ohne Frist" in kept(longer)
     assert "Leuchten im lokalen Log: 100 Tage" in kept(longer)
     assert "InfluxDB" not in kept(longer)
-    assert "InfluxDB" in kept(replace(longer, influx=replace(Influx(), url="http://127.0.0.1:8086")))
+    influx = replace(Influx(), url="http://127.0.0.1:8086", readings_days=400)
+    shipped = kept(replace(longer, influx=influx))
+    assert "in einem eigenen Bereich mit dieser Frist; wo sie ungewiss ist, keine: 14 Tage" in shipped
+    assert "Viertelstunde in InfluxDB (ohne Personenbezug): 400 Tage" in shipped
+    assert "erhält keine" in kept(replace(longer, influx=replace(influx, bays="no")))
+    assert "das Programm prüft es nicht" in kept(replace(longer, influx=replace(influx, bays="yes")))
 
 
 def test_the_towns_exception_for_special_bays_is_named(world):

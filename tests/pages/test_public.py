@@ -9,9 +9,12 @@ from datetime import timedelta
 import pytest
 
 from api.pages.static_files import load
-from city.parking_facts import Count
+from api.site_schemas import TownIn
+from city.ids import ZoneId
+from city.parking_facts import Count, ZoneFact
 from city.parking_places import ParkingSite, SiteRule
-from tests.pages.conftest import HOSTILE
+from city.store.port_parking import ParkingFound
+from tests.pages.conftest import HOSTILE, NOW
 from tests.pages.told import Told
 
 WORDS = re.compile(r"<[^>]+>|\s+")
@@ -95,7 +98,37 @@ async def test_special_bays_are_counted_apart(anybody, told):
     page = text((await anybody.get("/stadt/parken")).text)
     assert "0 frei von 10" in page
     assert "Behinderte 1/2" in page
-    assert "Bewohner voll" in page  # one resident's bay is one resident: a word, never a number
+    assert "Bewohner ?" in page  # one resident's bay is one resident: neither a number nor a word
+    assert "Bewohner voll" not in page
+
+
+async def test_few_special_bays_are_not_told_before_the_town_has_decided_so(anybody, world):
+    world.bays("platz", None)
+    facts = [ZoneFact(ZoneId("platz"), {"disabled": Count(1, 1, 0, "many")}, NOW, NOW, "", 8.1, 51.0)]
+    world.store.put_parking(world.town.tenant.id, ParkingFound(zones=facts))
+    assert "Behinderte ?" in text((await anybody.get("/stadt/parken")).text)
+    assert (await anybody.get("/opendata/stadt/parkapi/api/public/v3/parking-spots")).json()["items"] == []
+    assert not TownIn(operator="Stadt").said().special_public
+
+
+async def test_a_zone_whose_bays_are_all_blocked_stays_and_says_so(anybody, told):
+    told.zone("markt", special={"": Count(0, 0, 0, "no_data")})
+    told.zone("messe", special={"": Count(0, 0, 0, "no_data"), "disabled": Count(2, 1, 1, "few")})
+    told.zone("amt", special={"disabled": Count(2, 1, 1, "few")})
+    page = (await anybody.get("/stadt/parken")).text
+    assert re.findall(r'data-zone="(\w+)"', page) == ["amt", "markt", "messe"]
+    assert text(page).count("zur Zeit gesperrt") == 2
+    assert text(page).count("nur Sonderstellplätze") == 1
+    assert "zur Zeit gesperrt" in (await anybody.get("/stadt/parken/markt")).text
+    lots = (await anybody.get("/opendata/stadt/parkapi/api/public/v1/stadt")).json()["lots"]
+    assert [one["state"] for one in lots] == ["nodata", "closed", "closed"]
+    assert "parkingSiteOpeningStatus>closed" in (await anybody.get("/opendata/stadt/datex2/v2.3/parking-status.xml")).text
+
+
+async def test_a_zone_that_is_merged_is_told_with_the_other_at_once_and_not_twice(anybody, told):
+    told.zone("platz", 7, 17)
+    told.zone("gasse", 2, 2, site=ParkingSite("gasse", merged_into="platz"))
+    assert re.findall(r'data-zone="(\w+)"', (await anybody.get("/stadt/parken")).text) == ["platz"]
 
 
 async def test_the_rule_that_holds_now_stands_with_its_end(anybody, told):

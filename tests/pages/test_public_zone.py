@@ -103,11 +103,22 @@ async def test_a_doubt_is_kept_without_its_person(anybody, told, world):
     told.zone("platz", 6, 4)
     answer = await anybody.post("/stadt/parken/platz/hinweis", data={"what": "fuller", "text": " zwei  Autos\nstehen da "})
     assert answer.status_code == 303
-    assert answer.headers["location"] == "/stadt/parken/platz?thanks=1#feedback"
+    assert answer.headers["location"] == "/stadt/parken/platz?thanks=2#feedback"
     doubt, = world.town.doubts()
     assert (doubt.what, doubt.zone, doubt.text) == (Doubting.FULLER, "platz", "zwei Autos stehen da")
     assert doubt.shown == "6 frei von 10"
-    assert "Danke." in (await anybody.get("/stadt/parken/platz?thanks=1")).text
+    thanks = (await anybody.get("/stadt/parken/platz?thanks=2")).text
+    assert "Danke. Ihr Hinweis startet eine Prüfung der Sensoren dieser Zone" in thanks
+    assert "Thank you. Your report starts a check" in (await anybody.get("/en/stadt/parking/platz?thanks=2")).text
+
+
+async def test_nobody_is_told_that_sensors_are_checked_for_a_rule(anybody, told):
+    told.zone("platz", 6, 4)
+    answer = await anybody.post("/stadt/parken/platz/hinweis", data={"what": "rule"})
+    assert answer.headers["location"] == "/stadt/parken/platz?thanks=1#feedback"
+    thanks = (await anybody.get("/stadt/parken/platz?thanks=1")).text
+    assert "Danke. Die Stadt sieht Ihren Hinweis." in thanks
+    assert "Prüfung der Sensoren" not in thanks
 
 
 async def test_a_doubt_that_cannot_be_kept_says_why_and_loses_nothing(anybody, told, world):

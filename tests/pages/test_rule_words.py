@@ -38,6 +38,16 @@ def test_residents_only():
     assert said(site, at(2026, 11, 23, 21)) == ["bis morgen 08:00 nur Bewohner", "ab morgen 08:00 frei"]
 
 
+def test_what_holds_for_some_is_said_only_where_it_is_not_what_holds_for_everybody():
+    special = (SiteRule("disabled", "24/7"), SiteRule("charging", "24/7"))
+    assert said(ParkingSite("z", rules=(SiteRule(), *special)), at(2026, 11, 23, 9)) == ["frei"]
+    assert said(ParkingSite("z", rules=(DISC, *special)), at(2026, 11, 23, 9))[2:] == [
+        "mit Behindertenparkausweis frei", "beim Laden frei"]
+    by_day = SiteRule("charging", "Mo-Fr 08:00-18:00; PH off", 120, disc=True)
+    assert said(ParkingSite("z", rules=(DISC, by_day)), at(2026, 11, 23, 9)) == [
+        "bis 18:00 höchstens 2 Std. mit Parkscheibe", "ab 18:00 frei"]
+
+
 def test_alternatives():
     site = ParkingSite("z", rules=(SiteRule("", "", 90, fee=True), SiteRule("", "", 30, disc=True)))
     assert said(site, at(2026, 11, 23, 9)) == [

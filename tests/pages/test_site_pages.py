@@ -143,7 +143,7 @@ async def test_a_list_is_seen_before_it_is_kept(world: World, chief: httpx.Async
     data = b"zone;address\nplatz;Am Platz 1\nnirgends;x\n"
     answer = await chief.post(LIST, data={"csrf": secret}, files={"file": ("zones.csv", data, "text/csv")})
     assert answer.status_code == 200
-    assert "1 neu, 0 geändert, 0 wie bisher, 1 Zeilen mit Fehlern" in answer.text
+    assert "1 neu, 0 geändert, 0 wie bisher; Zeilen mit Fehlern: 1" in answer.text
     assert world.town.parking_sites() == {}
     packed = answer.text.split('name="packed" value="')[1].split('"')[0]
     assert (await chief.post(LIST, data={"csrf": secret, "packed": packed})).status_code == 303

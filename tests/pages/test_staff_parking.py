@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from city.ids import AssetId, TenantId, ZoneId
 from city.parking_facts import BayDay, BayFact, Count, Quarter, Stay, ZoneFact
 from city.parking_places import Doubt, Doubting, ParkingSite, SiteRule
 from city.readings import to_ns
+from city.sensor_checks import CheckedSensor, Result, SensorCheck
 from city.store.port_parking import ParkingFound
 from city.store.ports import Account, Area, Role
 from tests.pages.conftest import HASH, HOSTILE, NOW, csrf, sign_in
@@ -190,7 +192,50 @@ async def test_a_residents_report_is_settled_with_what_was_found_out(operator, w
     assert "Sensor klemmte" in await page(operator, f"{DE}/hinweise?every=1")
 
 
+async def test_reports_stand_by_what_the_check_of_the_sensors_found_with_ways_to_those_that_are_suspicious(operator, parked,
+                                                                                                           world):
+    hour = timedelta(hours=1)
+
+    def reported(name, age, result, *sensors, done=True, forgotten=False):
+        at = NOW - age
+        world.town.add_doubt(Doubt(name, T, ZoneId("platz"), Doubting.FULLER, at, f"Hinweis {name}"))
+        return SensorCheck(ZoneId("platz"), at, at + 25 * hour, NOW, 6, 0 if done else 2, NOW if done else None,
+                           {"fuller": result.value}, () if forgotten else (CheckedSensor(AssetId(parked[5]), "same"), *sensors))
+
+    wrong = CheckedSensor(AssetId(parked[1]), "wrong", was=False, lost=2, heard_at=NOW - hour)
+    silent = CheckedSensor(AssetId(parked[3]), "waiting", findings=("silent",))
+    checks = [reported("eins", 9 * hour, Result.CONFIRMED, wrong), reported("zwei", 7 * hour, Result.SUSPICIOUS, silent),
+              reported("drei", 5 * hour, Result.RUNNING, done=False), reported("vier", 3 * hour, Result.NOTHING),
+              reported("fünf", 8 * hour, Result.CONFIRMED, forgotten=True)]
+    world.store.put_parking(T, ParkingFound(checks=checks))
+    text = re.sub(r"\s+", " ", await page(operator, f"{DE}/hinweise"))
+    places = [text.index(f"Hinweis {name}") for name in ("fünf", "eins", "zwei", "drei", "vier")]
+    assert places == sorted(places)
+    assert "wurde von seinem nächsten Funkspruch berichtigt: Der Stellplatz war belegt." in text
+    assert "2 Funksprüche um die Zeit des Hinweises verloren" in text
+    assert "ein Lebenszeichen fehlt" in text
+    assert f"/stellplatz/{parked[1]}" in text
+    assert f"/stellplatz/{parked[3]}" in text
+    assert f"/stellplatz/{parked[5]}" not in text  # it agrees
+    assert "4 von 6 Sensoren haben seither ihren Zustand gemeldet." in text
+    assert "Ob der Hinweis damit erledigt ist, entscheiden Sie." in text
+    assert "wird nicht länger aufgehoben" in text
+    assert len(world.town.doubts()) == 5  # a person settles
+    english = await page(operator, "/en/stadt/operations/parking/feedback")
+    assert "Confirmed: a sensor has corrected itself since" in english
+
+
 async def test_a_town_without_bays_says_so(anybody):
     await sign_in(anybody, "chief")
     for part in ("", "/sensoren", "/sperrungen", "/parkdauer", "/auswertung", "/hinweise"):
         assert (await anybody.get(f"/leer/betrieb/parken{part}")).status_code == 200
+
+
+@pytest.mark.usefixtures("parked")
+async def test_staff_read_what_residents_are_told_and_that_a_count_is_not_certain_though_all_bays_are_known(operator, world):
+    assert "nichts" in await page(operator, DE)  # half of the bays are not known
+    zone = ZoneFact(ZoneId("platz"), {"": Count(20, 14, 6, "many", 3)}, NOW - timedelta(seconds=20), NOW, "", 8.1, 51.0)
+    world.store.put_parking(T, ParkingFound(zones=[zone]))
+    text = await page(operator, DE)
+    assert "eine Spanne" in text
+    assert "kann um 3 Stellplätze abweichen" in text

@@ -31,6 +31,7 @@ async def test_a_frame_says_what_the_page_says_and_may_stand_in_any_website(anyb
     only = (await anybody.get("/stadt/parken/widget?zone=bahnhof")).text
     assert "3 frei von 18" in only
     assert "7 frei von 24" not in only
+    assert "Eine Parkzone dieses Namens gibt es nicht." in (await anybody.get("/stadt/parken/widget?zone=nichts")).text
 
 
 async def test_no_other_page_may_be_framed(anybody, told):

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from city.ids import ZoneId
 from city.parking_facts import Count, Forecast, ForecastError, Quarter, ZoneFact
-from city.parking_places import ParkingSite
+from city.parking_places import ParkingSite, TownParking
 from city.store.port_parking import ParkingFound
 from tests.pages.conftest import NOW, World
 
@@ -16,6 +16,10 @@ class Told:
 
     world: World
     facts: dict[str, ZoneFact] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """The town has decided that bays for the disabled and for charging are told though they are few."""
+        self.world.town.put_parking_town(TownParking(special_public=True), "test", NOW)
 
     def zone(self, id: str, free: int = 0, taken: int = 0, unknown: int = 0, word: str = "few", *, ago: timedelta = timedelta(),
              trend: str = "", special: dict[str, Count] | None = None, site: ParkingSite | None = None) -> None:

@@ -56,6 +56,8 @@ def test_it_is_done_once_and_what_a_town_has_said_stays(tmp_path):
     furnish_parking(store, scenario, END, END)
     sites, quarters = town.parking_sites(), town.quarters(END - timedelta(days=1), END)
     assert set(sites) == {bay.zone for bay in town.bays()}
+    assert {zone: site.merged_into for zone, site in sites.items() if site.merged_into} == {"Kirchgasse": "Petersplatz"}
+    assert {(one.zone, one.bays) for one in quarters if not one.restriction} == {("Ortsmitte", 16), ("Petersplatz", 14)}
     for site in sites.values():
         assert in_force(site, END, land="NW", point=(8.1, 51.0)).rules
     furnish_parking(store, scenario, END + timedelta(hours=3), END + timedelta(hours=3))

@@ -15,7 +15,7 @@ from simulator.reading import read_all
 from simulator.scenario import Scenario, build, load_all
 
 START = datetime(2026, 11, 20, 5, 55, tzinfo=UTC)  # a working day: the rush hour begins at 07:00 by the town's clocks
-SIZES = {"hilchenbach": (120, 72), "netphen": (40, 30), "hilchenbach-klein": (200, 60), "kreisstadt": (3000, 400),
+SIZES = {"hilchenbach": (120, 72), "netphen": (40, 33), "hilchenbach-klein": (200, 60), "kreisstadt": (3000, 400),
          "sturmnacht": (300, 80), "stosszeit": (60, 600)}
 
 

@@ -7,10 +7,10 @@ import pytest
 from playwright.async_api import expect
 
 from tests.wire.axe import violations
-from tests.wire.test_parking_browser import Hall, hall, visitor
+from tests.wire.test_parking_browser import Hall, browser, hall, visitor
 
-__all__ = ["hall"]
-pytestmark = pytest.mark.wire
+__all__ = ["browser", "hall"]
+pytestmark = [pytest.mark.wire, pytest.mark.asyncio(loop_scope="module")]
 WORKS = "navigator.serviceWorker.ready.then((one) => one.active.state)"
 OLDER = """(minutes) => { const real = Date.now; Date.now = () => real() + minutes * 60000; }"""
 

@@ -9,8 +9,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 import pytest
+import pytest_asyncio
 import uvicorn
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from api.app import create_app
 from city.clock import SystemClock
@@ -27,10 +28,13 @@ from tests.wire.axe import violations
 from tests.wire.servers import free_port
 from tests.wire.test_browser import FLAGS, chromium
 
-pytestmark = pytest.mark.wire
+pytestmark = [pytest.mark.wire, pytest.mark.asyncio(loop_scope="module")]  # one browser for all
 TOWN = TenantId("stadt")
-PAGES = ("/stadt/parken", "/en/stadt/parking", "/stadt/parken/markt", "/en/stadt/parking/markt", "/stadt/parken/leichte-sprache",
-         "/en/stadt/parking/easy-read", "/stadt/barrierefreiheit", "/stadt/datenschutz")
+PAGES = ("/stadt/parken", "/stadt/parken/markt", "/stadt/parken/schule", "/stadt/parken/leichte-sprache",
+         "/stadt/barrierefreiheit", "/stadt/datenschutz", "/stadt/parken/einbinden", "/opendata/stadt", "/datenschutz", "/",
+         "/stadt/parken/nirgends")
+ENGLISH = ("/en/stadt/parking", "/en/stadt/parking/markt", "/en/stadt/parking/easy-read", "/en/stadt/accessibility",
+           "/en/stadt/privacy", "/en/stadt/parking/embed", "/en/opendata/stadt", "/en/privacy", "/en/")
 SMALL = """() => [...document.querySelectorAll('main a, main button, footer a, header a, header button, summary')]
     .filter((one) => one.checkVisibility() && one.getBoundingClientRect().height < 43.5)
     .filter((one) => one.parentElement.textContent.trim() === one.textContent.trim())
@@ -44,8 +48,8 @@ SEEN = """() => { const box = document.activeElement.getBoundingClientRect();
 class Hall:
     """A town whose numbers a test can change, behind a real server."""
 
-    def __init__(self, store, port):
-        self.store, self.address = store, f"http://127.0.0.1:{port}"
+    def __init__(self, store, port, browser):
+        self.store, self.address, self.browser = store, f"http://127.0.0.1:{port}", browser
         self.town = store.tenant(TOWN)
         now = datetime.now(UTC)
         self.facts = {fact.zone: fact for fact in (
@@ -87,8 +91,16 @@ def _furnish(store):
         errors=[ForecastError(ZoneId("markt"), {"30": 1.1}, 900, 6.0, True, now)]))
 
 
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        one = await playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        yield one
+        await one.close()
+
+
 @pytest.fixture(scope="module")
-def hall(tmp_path_factory) -> Iterator[Hall]:
+def hall(tmp_path_factory, browser) -> Iterator[Hall]:
     where, port = tmp_path_factory.mktemp("hall"), free_port()
     store, log = new_store(where / "city.db"), LocalLog(where / "log")
     _furnish(store)
@@ -96,7 +108,7 @@ def hall(tmp_path_factory) -> Iterator[Hall]:
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        yield Hall(store, port)
+        yield Hall(store, port, browser)
     finally:
         server.should_exit = True
         thread.join(timeout=20)
@@ -106,45 +118,56 @@ def hall(tmp_path_factory) -> Iterator[Hall]:
 
 @asynccontextmanager
 async def visitor(hall: Hall, **context) -> AsyncIterator[Page]:
-    """Somebody's browser. Nothing fails in it, nobody else is asked for anything, and nothing is left in it by us."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
-        page = await (await browser.new_context(locale="de-DE", **context)).new_page()
-        strangers, failures = [], []
-        own = (hall.address, "blob:", "data:")
+    """Somebody's browser profile. Nothing fails in it, nobody else is asked for anything, and nothing is left in it by us."""
+    own, strangers, failures = (hall.address, "blob:", "data:"), list[str](), list[str]()
+    profile = await hall.browser.new_context(locale="de-DE", **context)
+    try:
+        page = await profile.new_page()
         page.on("request", lambda one: None if one.url.startswith(own) else strangers.append(one.url))
         page.on("pageerror", lambda error: failures.append(str(error)))
         yield page
-        assert await page.context.cookies() == []
-        await browser.close()
-        assert strangers == []
-        assert failures == []
+        assert await profile.cookies() == []
+    finally:
+        await profile.close()
+    assert strangers == []
+    assert failures == []
 
 
-PHONE, ZOOMED = {"width": 320, "height": 640}, {"width": 640, "height": 400}  # the latter: 1280 by 800 at 200 %
+PHONE = {"viewport": {"width": 320, "height": 640}}
+ZOOMED = {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2}  # 1280 by 800 at 200 %
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [PHONE, ZOOMED], ids=["320", "zoomed"])
-async def test_no_page_shuts_anybody_out(hall, size, scheme):
+@pytest.mark.parametrize(("size", "scheme", "pages"), [
+    (PHONE, "light", PAGES), (PHONE, "dark", ENGLISH), (ZOOMED, "dark", PAGES), (ZOOMED, "light", ENGLISH)],
+    ids=["320", "320 dark English", "zoomed dark", "zoomed English"])
+async def test_no_page_shuts_anybody_out(hall, size, scheme, pages):
     hall.say()
-    async with visitor(hall, viewport=size, color_scheme=scheme) as page:
-        for path in PAGES:
+    async with visitor(hall, **size, color_scheme=scheme) as page:
+        for path in pages:
             await page.goto(hall.address + path)
             for more in await page.locator("main details").all():
                 await more.evaluate("(one) => { if (!one.id) one.open = true; }")
-            assert await page.evaluate("document.documentElement.scrollWidth") <= size["width"], path
+            assert await page.evaluate("document.documentElement.scrollWidth") <= size["viewport"]["width"], path
             assert await violations(page) == [], path
             assert await page.evaluate(SMALL) == [], path
 
 
+async def test_a_towns_website_frames_what_shuts_nobody_out(hall):
+    hall.say()
+    async with visitor(hall, **PHONE) as page:
+        await page.goto(f"{hall.address}/stadt/parken/widget?theme=dark")
+        await expect(page.get_by_text("frei von 24")).to_be_visible()
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 320
+        assert await violations(page) == []
+
+
 async def test_wider_spacing_of_text_hides_nothing(hall):
     """WCAG 1.4.12."""
-    async with visitor(hall, viewport=PHONE, bypass_csp=True) as page:
+    async with visitor(hall, **PHONE, bypass_csp=True) as page:
         await page.goto(f"{hall.address}/stadt/parken")
         await page.add_style_tag(content="* { line-height: 1.5 !important; letter-spacing: 0.12em !important } "
                                          "* { word-spacing: 0.16em !important } p { margin-bottom: 2em !important }")
-        assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 320
         clipped = ("[...document.querySelectorAll('main *')].filter((one) => one.scrollWidth > one.clientWidth + 1 "
                    "&& one.clientWidth && getComputedStyle(one).overflow === 'hidden' && !one.matches('.sr, .sr *')).length")
         assert await page.evaluate(clipped) == 0
@@ -152,7 +175,7 @@ async def test_wider_spacing_of_text_hides_nothing(hall):
 
 async def test_all_that_matters_goes_without_a_script(hall):
     hall.say()
-    async with visitor(hall, viewport=PHONE, java_script_enabled=False) as page:
+    async with visitor(hall, **PHONE, java_script_enabled=False) as page:
         await page.goto(f"{hall.address}/stadt")
         await expect(page).to_have_url(f"{hall.address}/stadt/parken")
         await expect(page.get_by_text("frei von 24")).to_be_visible()
@@ -169,24 +192,29 @@ async def test_all_that_matters_goes_without_a_script(hall):
     assert hall.town.doubts()[0].text == "Baustelle"
 
 
+async def tab_until(page: Page, there: str) -> None:
+    """Go on by the tabulator until that is true; wherever one comes by, one sees where one is."""
+    for _ in range(40):
+        await page.keyboard.press("Tab")
+        assert await page.evaluate(SEEN), await page.evaluate("document.activeElement.outerHTML")
+        if await page.evaluate(there):
+            return
+    raise AssertionError(f"never came to where {there}")
+
+
 async def test_a_keyboard_is_enough_and_its_place_is_always_seen(hall):
     hall.say()
     async with visitor(hall, viewport={"width": 640, "height": 480}, reduced_motion="reduce") as page:
-        await page.goto(f"{hall.address}/stadt/parken")
+        await page.goto(f"{hall.address}/stadt")
         await page.keyboard.press("Tab")
         await page.keyboard.press("Enter")  # over the header, to the content
-        for _ in range(40):
-            await page.keyboard.press("Tab")
-            assert await page.evaluate(SEEN), await page.evaluate("document.activeElement.outerHTML")
-            if await page.evaluate("document.activeElement.closest('h2')?.textContent.trim()") == "markt":
-                break
+        await tab_until(page, "document.activeElement.textContent.trim() === 'Behindertenparkplatz'")
+        await page.keyboard.press("Enter")
+        await expect(page).to_have_url(re.compile(r"filter=disabled"))
+        await tab_until(page, "document.activeElement.closest('h2')?.textContent.trim() === 'markt'")
         await page.keyboard.press("Enter")
         await expect(page).to_have_url(f"{hall.address}/stadt/parken/markt")
-        for _ in range(40):
-            await page.keyboard.press("Tab")
-            assert await page.evaluate(SEEN), await page.evaluate("document.activeElement.outerHTML")
-            if await page.evaluate("document.activeElement.name") == "what":
-                break
+        await tab_until(page, "document.activeElement.name === 'what'")
         await page.keyboard.press("ArrowDown")
         await page.keyboard.press("Tab")
         await page.keyboard.press("Tab")

@@ -21,6 +21,7 @@ from city.parking_facts import BayDay, BayFact, Count, Quarter, Stay, ZoneFact
 from city.parking_places import Doubt, Doubting, ParkingSite, SiteRule
 from city.places import Restriction, Site, Street, Tenant
 from city.readings import to_ns
+from city.sensor_checks import CheckedSensor, SensorCheck
 from city.settings import Settings
 from city.store.port_parking import ParkingFound
 from city.store.ports import Account, Area, Role, Store
@@ -33,7 +34,11 @@ from tests.wire.test_browser import browser_page, free_port
 pytestmark = pytest.mark.wire
 T, ZONE = TenantId("stadt"), ZoneId("marktplatz")
 START = "/stadt/betrieb/parken"
-PAGES = ("", "/sensoren", "/sperrungen", "/parkdauer", "/auswertung", "/hinweise", "/stellplatz/P1")
+PAGES = ("", "/sensoren", "/sperrungen", "/parkdauer", "/auswertung", "/hinweise", "/stellplatz/P1", "/loeschungen")
+IN_SIGHT = """() => {
+  const one = document.activeElement, box = one.getBoundingClientRect()
+  return box.bottom > 0 && box.top < innerHeight && getComputedStyle(one).outlineStyle !== 'none'
+}"""
 STATES = (("free", ""), ("occupied", ""), ("occupied", ""), ("unknown", "silent"), ("out_of_service", "gone"), ("free", ""))
 
 
@@ -67,7 +72,11 @@ def furnish(store: Store, now: datetime) -> None:
     days = [BayDay(AssetId(f"P{n}"), now.date() - timedelta(days=back), ZONE, 20, 30, n // 4, n // 6, 0, 40_000, 600)
             for n in range(1, 13) for back in range(7)]
     zone = ZoneFact(ZONE, {"": Count(11, 4, 4, "many"), "disabled": Count(1, 1, 0, "full")}, now, now, "", 8.1, 51.0)
-    store.put_parking(T, ParkingFound(bays=facts, zones=[zone], quarters=quarters, stays=stays, days=days))
+    found = (CheckedSensor(AssetId("P1"), "wrong", False, 2, ("missed", "lost"), now), CheckedSensor(AssetId("P4"), "same"),
+             CheckedSensor(AssetId("P3"), "waiting", False, 0, ("silent",), now - timedelta(hours=26)))
+    check = SensorCheck(ZONE, now - timedelta(minutes=9), now + timedelta(hours=25), now, 12, 1, sensors=found,
+                        results={"fuller": "confirmed"})
+    store.put_parking(T, ParkingFound(bays=facts, zones=[zone], quarters=quarters, stays=stays, days=days, checks=[check]))
     store.add_bay_events(T, [(AssetId("P1"), BayEvent(to_ns(now - timedelta(minutes=20 * n)), "s", 50 - n, "edge", bool(n % 2)))
                              for n in range(12)], now)
 
@@ -105,6 +114,16 @@ async def too_wide(page: Page) -> bool:
     return bool(await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth + 1"))
 
 
+async def tabbed(page: Page, selector: str) -> None:
+    """Move by the Tab key alone to what fits; it must be in sight and show that it has the focus."""
+    for _ in range(200):
+        await page.keyboard.press("Tab")
+        if await page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            assert await page.evaluate(IN_SIGHT), selector
+            return
+    raise AssertionError(f"no key leads to {selector}")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_no_page_of_staff_shuts_anybody_out(town: Served, scheme: str) -> None:
     async with browser_page(town.address, viewport={"width": 1440, "height": 900}, color_scheme=scheme) as page:
@@ -139,9 +158,34 @@ async def test_without_a_script_bays_are_chosen_blocked_and_opened_again(town: S
         await expect(page.locator("table.bays tbody tr")).to_have_count(2)
         await page.goto(f"{town.address}{START}/sperrungen")
         await page.get_by_role("button", name="Wieder öffnen Wochenmarkt").click()
-        await expect(page.get_by_role("status")).to_contain_text("Wieder geöffnet.")
+        await expect(page.get_by_role("status")).to_contain_text("Die Sperrung ist beendet.")
         await page.goto(f"{town.address}{START}?state=blocked")
         await expect(page.locator("table.bays")).to_have_count(0)
+
+
+async def test_at_twice_the_size_bays_are_blocked_and_a_report_is_settled_by_keys_alone(town: Served) -> None:
+    async with browser_page(town.address, viewport={"width": 640, "height": 450}, device_scale_factor=2) as page:
+        await opened(page, town)
+        for part in PAGES:
+            await page.goto(f"{town.address}{START}{part}")
+            assert not await too_wide(page), part
+        await page.goto(f"{town.address}{START}")
+        await tabbed(page, "input[name=bay][value=P4]")
+        await page.keyboard.press("Space")
+        await tabbed(page, "table.bays ~ p .button--go, form .button--go")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/sperrungen?bay=P4*")
+        await tabbed(page, "#reason")
+        await page.keyboard.type("Umzug")
+        await tabbed(page, "form .button--go")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("status")).to_contain_text("Gespeichert.")
+        await page.goto(f"{town.address}{START}/hinweise")
+        await tabbed(page, "input[name=outcome]")
+        await page.keyboard.type("P4 war gesperrt.")
+        await tabbed(page, "form .button")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("input[name=outcome]")).to_have_count(0)
 
 
 async def test_the_map_draws_and_the_list_renews_itself_under_a_readers_hands(town: Served) -> None:
