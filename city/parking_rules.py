@@ -8,6 +8,7 @@ summer time ends, those between two and three come twice.
 
 import re
 from bisect import bisect_right
+from calendar import monthrange
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -250,6 +251,14 @@ def _has_words(text: str) -> bool:
     return '"' in text or "unknown" in text or "||" in text
 
 
+_DATE = re.compile(rf"\b({'|'.join(_MONTHS)}) +(\d{{1,2}})(?: *- *(\d{{1,2}}))?(?![\d:])")
+
+
+def _has_no_such_day(text: str) -> bool:
+    return any(not 1 <= int(day) <= monthrange(2024, _MONTHS.index(month) + 1)[1]  # a leap year
+               for month, *days in _DATE.findall(text) for day in days if day)
+
+
 def _has_open_end(text: str) -> bool:
     return re.search(r"\d\d:\d\d\+(?!\d)|(?:sunset|sunrise|dawn|dusk|\))\+(?!\d)", text) is not None
 
@@ -258,6 +267,7 @@ _REFUSED = (
     (_is_too_long, _("Hours have at most {most} plain characters, like Mo-Fr 08:00-18:00.")),
     (lambda text: "SH" in text, _("School holidays (SH) cannot be told: nobody keeps those of the Länder here. Write the days.")),
     (_has_words, _("Hours with remarks, “unknown” or “||” cannot be told for every minute: write plain hours.")),
+    (_has_no_such_day, _("There is no such day of that month.")),
     (_has_open_end, _("Hours must say when they end: 08:00+ does not.")),
     (_strange_holidays, _("Holidays (PH) stand at the beginning of a rule, among weekdays: “Su,PH 10:00-12:00” or “; PH off”.")),
 )
