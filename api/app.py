@@ -20,6 +20,7 @@ from api.problems import Problem
 from api.public_view import PublicTowns
 from api.quick import Quick, keepable
 from api.routes import (
+    boards,
     catalogue,
     circuits,
     codecs,
@@ -51,6 +52,7 @@ from api.routes import (
     talq,
     towns,
 )
+from api.sampling import sampled
 from api.shell import Metrics, Shell
 from city.clock import Clock
 from city.settings import Settings
@@ -61,7 +63,7 @@ from city.store.readings import LocalLog
 from decoders.javascript import Sandbox
 
 VERSION = "1"
-ROUTERS = (ops, session, towns, lighting, following, programs, energy, circuits, holding, parking, parking_sites, permits,
+ROUTERS = (ops, session, towns, lighting, boards, following, programs, energy, circuits, holding, parking, parking_sites, permits,
            readings, series, records, incidents, gaps, multicast, configs, imports, codecs, exports, ngsi_ld, talq, opendata,
            datex, parking_ngsi, sensorthings, catalogue, events)
 DESCRIPTION = """Streetlights and parking of German towns. Sign in for a session, or send `Authorization: Bearer sf_…`.
@@ -80,7 +82,8 @@ def create_app(store: Store, log: LocalLog, clock: Clock, settings: Settings, sa
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         adding_up = asyncio.create_task(history.keep_up(answers, clock)) if isinstance(answers, LocalQueries) else None
-        yield
+        async with sampled(metrics, clock, settings):
+            yield
         await hub.close()
         if adding_up is not None:
             await history.ended(adding_up)

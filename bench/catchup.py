@@ -11,6 +11,7 @@ import argparse
 import dataclasses
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -20,15 +21,17 @@ from bench.lines import REPORT
 from bench.lines import entry as report
 from city.clock import SystemClock
 from city.errors import InfluxDown
-from city.ids import AssetId
+from city.ids import AssetId, TenantId
 from city.readings import NS, Entry
 from city.settings import Influx
-from city.store.influx import InfluxDB, open_sink
+from city.store.influx import InfluxDB, Sink
+from city.store.influx_places import of_town
+from city.store.influx_towns import open_readings
 from city.store.readings import LocalLog
 from gateway_bridge.ship import Shipper
 from tests.wire.influxd import influxd
 
-DEVICES = 10_000
+TOWN, DEVICES = TenantId("ahausen"), 10_000
 BATCH = 500
 
 
@@ -45,18 +48,18 @@ def main() -> None:
         start = time.time_ns() - 3600 * NS
         for begin in range(0, words.events, BATCH):
             log.append([_event(start, number) for number in range(begin, min(begin + BATCH, words.events))])
-        sink = open_sink(Influx(url=server.url))
-        said = _catch_up(log, sink, Influx(url=server.url), words.events, words.per_second)
-        sink.close()
+        settings = Influx(url=server.url)
+        with closing(open_readings(settings)) as sink, closing(InfluxDB(of_town(settings, TOWN))) as asked:
+            said = _catch_up(log, sink, asked, settings, words.events, words.per_second)
         log.close()
     print(said)
     if words.write:
         put(words.write, "catchup", f"## After an outage of InfluxDB (`bench.catchup`)\n\n{measured()}\n\n{said}")
 
 
-def _catch_up(log: LocalLog, sink: InfluxDB, settings: Influx, events: int, per_second: int) -> str:
+def _catch_up(log: LocalLog, sink: Sink, asked: InfluxDB, settings: Influx, events: int, per_second: int) -> str:
     shipper = Shipper(log, sink, SystemClock(), settings, bury=_nobody)
-    began, cpu, live, slowest, away, asked = time.perf_counter(), time.process_time(), 0, 0.0, 0, 0.0
+    began, cpu, live, slowest, away, looked = time.perf_counter(), time.process_time(), 0, 0.0, 0, 0.0
     while shipper.waiting():
         try:
             shipper.step()
@@ -66,19 +69,19 @@ def _catch_up(log: LocalLog, sink: InfluxDB, settings: Influx, events: int, per_
         if due > live:
             log.append([_live(number) for number in range(live, due)])
             live = due
-        if time.perf_counter() > asked + 5:
-            slowest, asked = max(slowest, _age(sink)), time.perf_counter()
+        if time.perf_counter() > looked + 5:
+            slowest, looked = max(slowest, _age(asked)), time.perf_counter()
     took, cpu = time.perf_counter() - began, time.process_time() - cpu
-    stored = sum(int(str(row["n"])) for row in sink.query('SELECT count("level") AS n FROM "lamp"'))
+    stored = sum(int(str(row["n"])) for row in asked.query('SELECT count("level") AS n FROM "lamp"'))
     return (f"{events:,} events of {len(REPORT)} values and {live:,} live ones, {per_second} a second: {took:.1f} s (asked: 120),"
             f" {(events + live) / took:,.0f} a second, {cpu / (events + live) * 1e6:.1f} µs of CPU each in this process, log and"
             f" questions included. {stored:,} are in InfluxDB. The newest live one was {slowest:.1f} s old at most, as InfluxDB"
             f" answers; {away} requests had no answer.")
 
 
-def _age(sink: InfluxDB) -> float:
+def _age(asked: InfluxDB) -> float:
     """Seconds since the newest report that InfluxDB has; 0 where that is none of the live ones."""
-    rows = sink.query('SELECT last("level") FROM "lamp" WHERE time > now() - 10m AND asset =~ /^L-live/')
+    rows = asked.query('SELECT last("level") FROM "lamp" WHERE time > now() - 10m AND asset =~ /^L-live/')
     newest = max((int(str(row["time"])) for row in rows), default=0)
     return (time.time_ns() - newest) / NS if newest else 0.0
 

@@ -29,7 +29,7 @@ SENTENCES = {
     "log_unreadable": "The local log cannot be read: {what}",
     "log_dropped": "{count} entries of the local log were dropped before InfluxDB had them.",
     "log_quarantined": "Parts of the local log were damaged and have been set aside: {what}",
-    "influx_held": "InfluxDB takes nothing: {what} {waiting} entries wait in the local log.",
+    "influx_held": "InfluxDB does not take all that it is sent: {what} {waiting} entries wait in the local log.",
     "influx_behind": "InfluxDB is {lag} behind; {waiting} entries wait in the local log.",
     "radio_lag": "Events become durable {lag} after the network server has heard them.",
     "states_behind": "The devices' states in the city database are {lag} behind.",

@@ -19,8 +19,8 @@ ProgramId = NewType("ProgramId", str)
 CalendarId = NewType("CalendarId", str)
 
 RESERVED = frozenset({  # first words of addresses of our own, in use or likely to be
-    "abmelden", "anmelden", "api", "assets", "datenschutz", "de", "docs", "en", "favicon", "healthz", "metrics", "opendata",
-    "privacy", "readyz", "sign-in", "sign-out", "static"})
+    "abmelden", "anmelden", "api", "assets", "datenschutz", "de", "docs", "en", "favicon", "grafana", "healthz", "metrics",
+    "opendata", "privacy", "readyz", "sign-in", "sign-out", "static"})
 RESERVED_ZONES = frozenset({  # words of our own where a parking zone's page has its name; and what ends like a badge
     "app.webmanifest", "easy-read", "einbinden", "embed", "karte.json", "leichte-sprache", "map.json", "widget", "worker.js"})
 BADGE = ".svg"

@@ -50,6 +50,8 @@ class Quantity:
     low: float | None = None
     high: float | None = None
     counts_up: bool = False
+    warn: float | None = field(default=None, compare=False)  # from here on people should look at it …
+    bad: float | None = field(default=None, compare=False)  # … and from here on act: below `warn` where less is worse
     ranged: bool = field(init=False, repr=False, compare=False)  # a number, plausible from `least` to `most`
     least: float = field(init=False, repr=False, compare=False)
     most: float = field(init=False, repr=False, compare=False)
@@ -97,10 +99,10 @@ _TABLE: dict[str, Quantity] = {}
 
 
 def _row(name: str, unit: str, kind: Kind, help: str, low: float | None = None, high: float | None = None, *,
-         counts_up: bool = False) -> Quantity:
+         counts_up: bool = False, warn: float | None = None, bad: float | None = None) -> Quantity:
     if name in _TABLE:
         raise ValueError(f"quantity {name} stands in the table twice")
-    quantity = _TABLE[name] = Quantity(name, unit, kind, help, low, high, counts_up)
+    quantity = _TABLE[name] = Quantity(name, unit, kind, help, low, high, counts_up, warn, bad)
     return quantity
 
 
@@ -168,8 +170,8 @@ BAY_FIELD = _row("bay.field", "", N, "magnetic field as the sensor counts it; th
 BAY_BASELINE = _row("bay.baseline", "", N, "magnetic field of the empty bay; the channel names the axis", -32_768, 32_767)
 BAY_RADAR = _row("bay.radar", "", B, "the radar took part in this reading")
 
-DEVICE_TEMPERATURE = _row("device.temperature", "Cel", F, "temperature inside the device", -60, 125)
-DEVICE_BATTERY = _row("device.battery", "%", F, "battery level", 0, 100)
+DEVICE_TEMPERATURE = _row("device.temperature", "Cel", F, "temperature inside the device", -60, 125, warn=70, bad=85)
+DEVICE_BATTERY = _row("device.battery", "%", F, "battery level", 0, 100, warn=30, bad=15)
 DEVICE_BATTERY_VOLTAGE = _row("device.battery_voltage", "V", F, "battery voltage", 0, 60)
 DEVICE_BATTERY_LOW = _row("device.battery_low", "", B, "the device asks for a new battery")
 DEVICE_EXTERNAL_POWER = _row("device.external_power", "", B, "the device runs on external power")
@@ -230,8 +232,8 @@ LPP_ROTATION = _row("lpp.rotation", "deg/s", F, "Cayenne LPP type 134, rate of t
 LPP_COLOUR = _row("lpp.colour", "", N, "Cayenne LPP type 135, colour; the channel names red, green or blue", 0, 255)
 LPP_SWITCH = _row("lpp.switch", "", B, "Cayenne LPP type 142, a switch is on")
 
-RADIO_RSSI = _row("radio.rssi", "dB[mW]", F, "strongest reception of the uplink", -200, 10)
-RADIO_SNR = _row("radio.snr", "dB", F, "signal-to-noise ratio at the strongest gateway", -40, 40)
+RADIO_RSSI = _row("radio.rssi", "dB[mW]", F, "strongest reception of the uplink", -200, 10, warn=-115, bad=-125)
+RADIO_SNR = _row("radio.snr", "dB", F, "signal-to-noise ratio at the strongest gateway", -40, 40, warn=-7.5, bad=-15)
 RADIO_DR = _row("radio.dr", "", N, "data rate of the uplink", 0, 15)
 RADIO_FCNT = _row("radio.fcnt", "", N, "uplink counter", 0, 2**32 - 1)
 RADIO_DOWNLINK_SF = _row("radio.downlink_sf", "", N, "spreading factor of the last downlink to the device", 5, 12)

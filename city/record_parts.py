@@ -51,7 +51,7 @@ def kept(what: Text, count: int) -> Text:
     return Text(f"{what.de}: {span.de}", f"{what.en}: {span.en}")
 
 
-def in_influx(influx: Influx, raw_days: int) -> tuple[Text, Text]:
+def in_influx(influx: Influx, raw_days: int) -> tuple[Text, ...]:
     """What InfluxDB has of single bays (city.store.influx_bays), and of zones."""
     bays = kept(Text("Dieselben Messwerte in InfluxDB, in einem eigenen Bereich mit dieser Frist; wo sie ungewiss ist, keine",
                      "The same readings in InfluxDB, in a place of their own that forgets them; none where that is not certain"),
@@ -61,8 +61,12 @@ def in_influx(influx: Influx, raw_days: int) -> tuple[Text, Text]:
     elif influx.bays == "yes":
         bays = Text("Dieselben Messwerte in InfluxDB: so lange, wie dort eingestellt ist; das Programm prüft es nicht",
                     "The same readings in InfluxDB: as long as is set there; this program does not check that")
-    return bays, kept(Text("Summen je Zone und Viertelstunde in InfluxDB (ohne Personenbezug)",
-                           "Sums by zone and quarter of an hour in InfluxDB (about nobody)"), influx.readings_days)
+    zones = kept(Text("Summen je Zone und Viertelstunde in InfluxDB (ohne Personenbezug)",
+                      "Sums by zone and quarter of an hour in InfluxDB (about nobody)"), influx.readings_days)
+    sensors = kept(Text("Anzahl der Sensoren je Zone nach ihrem Zustand in InfluxDB, keine Zone mit wenigen (ohne Personenbezug)",
+                        "Number of sensors by zone and condition in InfluxDB, no zone with few of them (about nobody)"),
+                   influx.readings_days)
+    return (bays, zones, sensors) if influx.figures_s > 0 else (bays, zones)
 
 
 def quarters_kept(many: int, few: int) -> tuple[Text, Text]:

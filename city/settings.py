@@ -89,16 +89,20 @@ class Influx:
     url: str = _setting("", "http(s)://host:port of InfluxDB 1.x, 2.x or 3.x")
     token: Secret = _setting(Secret(), "token for 2.x and 3.x; user:password for 1.x with authentication")
     org: str = _setting("", "organisation (2.x)")
-    bucket: str = _setting("stadtfunk", "bucket (2.x), database (1.x, 3.x)")
+    bucket: str = _setting("stadtfunk", "bucket (2.x), database (1.x, 3.x); with per_town the beginning of its name")
+    per_town: bool = _setting(True, "a bucket for each town, <bucket>_<town>; no: one for all, divided by the tag tenant")
     batch: int = _setting(5000, "lines in one request at most")
     api: str = _setting("", "1: /write, 2: /api/v2/write; empty: by the version that InfluxDB says it has")
     gzip: str = _setting("", "compress what is sent: yes or no; empty: unless InfluxDB is here or in a private network")
     aggregates: bool = _setting(True, "keep hourly and daily values in <bucket>_hours and <bucket>_days too")
     bays: str = _setting("", "readings of single bays, in <bucket>_bays: no: never; empty: where it is known to forget them "
                          "after parking.raw_days; yes: wherever, and whoever runs InfluxDB sees to that")
-    readings_days: int = _setting(0, "days of readings that a database made by us keeps (1.x); 0: for ever")
+    readings_days: int = _setting(0, "days of readings that a bucket made by us keeps; 0: for ever")
     hourly_days: int = _setting(1830, "… of hourly values; 0: for ever")
     daily_days: int = _setting(0, "… of daily values; 0: for ever")
+    frames: bool = _setting(True, "send frames as they were heard, too (measurement frame)")
+    figures_s: int = _setting(60, "seconds between two samples of what the platform itself knows (docs/dashboards.md); 0: none")
+    platform_days: int = _setting(90, "days of the platform's own figures that a bucket made by us keeps; 0: for ever")
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +215,22 @@ class Api:
 
 
 @dataclass(frozen=True, slots=True)
+class Grafana:
+    """Grafana, as `stadtfunk dashboards plan` and `apply` set it up; no process needs it."""
+
+    url: str = _setting("", "address of Grafana: http(s)://host:port, with its path where it has one")
+    user: str = _setting("", "its server administrator, who may make an organisation for each town; empty: the token")
+    password: Secret = _setting(Secret(), "and the password")
+    token: Secret = _setting(Secret(), "token of a service account (role Admin): good for one organisation only")
+    ca_file: str = _setting("", "PEM file of Grafana's authority; empty: the system's")
+    influx_url: str = _setting("", "InfluxDB's address as Grafana reaches it; empty: influx.url")
+    access_file: str = _setting("grafana-access.json", "file with what Grafana reads each town's buckets with, made by "
+                                "`stadtfunk dashboards influx-setup`; only its owner may read it")
+    contacts: Secret = _setting(Secret(), "who is told of alerts: town=name@example.org or town=https://…, separated by commas; "
+                                "town * is the platform; several for one town are allowed")
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All of it."""
 
@@ -227,6 +247,7 @@ class Settings:
     parkapi: Parkapi = field(default_factory=Parkapi)
     notices: Notices = field(default_factory=Notices)
     api: Api = field(default_factory=Api)
+    grafana: Grafana = field(default_factory=Grafana)
 
 
 def load(file: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:

@@ -2,8 +2,10 @@
 
 The shipper says which entries InfluxDB has got; the hours and days of their readings have changed. A window is written when
 it is over and nothing has changed in it for a minute, or after a quarter of an hour in any case; a late reading changes it
-again. What has changed and is not yet written stands in a file beside the log, with the position up to which it was looked
-at; from there the log is looked at again after a crash. Where there is no such file, all windows of the log are written.
+again. A town whose bucket takes nothing (influx.per_town) keeps no other waiting: the windows that it lacks are kept, and one of
+them is tried again each minute. What has changed and is not yet written stands in a file beside the log, with the position up to
+which it was looked at; from there the log is looked at again after a crash. Where there is no such file, all windows of the log
+are written.
 """
 
 import json
@@ -24,6 +26,7 @@ from city.readings import NS, Entry, from_ns, to_ns
 from city.store import packing
 from city.store.aggregates import DAY_NS, Scanned, Span, summed
 from city.store.influx import InfluxHeld, RejectedLines, Sink
+from city.store.influx_towns import TownsHeld
 from gateway_bridge.sift import Line, sift
 
 FILE = "aggregates.json"
@@ -81,6 +84,8 @@ class Aggregator:
         self._path, self._cursor, self._keep_days, self._bridge = directory / FILE, cursor, keep_days, bridge
         self._turn = threading.Lock()
         self._changed: dict[_Window, _Change] = {}
+        self._lacking: dict[_Window, TownsHeld] = {}  # written for all other towns
+        self._retry_at: datetime | None = None
         self._known = self._unsaved = False
         self._error = self._held = ""
         self._written = self._refused = 0
@@ -97,7 +102,9 @@ class Aggregator:
         except Unavailable as error:
             self._error, self._held = str(error), error.held if isinstance(error, InfluxHeld) else ""
             raise
-        self._error = self._held = ""
+        with self._turn:
+            held = next(reversed(self._lacking.values()), None)
+        self._error, self._held = (str(held), held.held) if held else ("", "")
         return done
 
     def status(self) -> AggregateStatus:
@@ -120,6 +127,7 @@ class Aggregator:
         with self._turn:
             for window in {_Window(span, span.start(hour)) for hour in hours for span, _ in self._sinks}:
                 known = self._changed.get(window)
+                self._lacking.pop(window, None)
                 if known is None:
                     self._changed[window], self._unsaved = _Change(now, now), True
                 else:
@@ -132,24 +140,35 @@ class Aggregator:
         """The newest window that is over and quiet, where it goes, and when it last changed."""
         now = self._clock.now()
         with self._turn:
-            due = [window for window, change in self._changed.items()
-                   if now >= window.end + GRACE and (now - change.at >= QUIET or now - change.since >= PATIENCE)]
+            due = [window for window, change in self._changed.items() if window not in self._lacking and now >= window.end + GRACE
+                   and (now - change.at >= QUIET or now - change.since >= PATIENCE)]
+            if not due and self._lacking and (self._retry_at is None or now >= self._retry_at):
+                due, self._retry_at = [next(iter(self._lacking))], now + QUIET
             if not due:
                 return None
             window = max(due, key=lambda one: (one.start_ns, one.span.name))
             return window, next(sink for span, sink in self._sinks if span == window.span), self._changed[window].at
 
     def _write(self, window: _Window, sink: Sink, changed_at: datetime) -> None:
-        now = self._clock.now()
+        now, held = self._clock.now(), dict[TenantId, InfluxHeld]()
         if self._keeps(window, now):
             lines = summed(self._log, window.start_ns, window.start_ns + window.span.length_ns, bridge=self._bridge)
             while part := list(islice(lines, LINES)):
-                self._store(sink, part)
-            self._written += 1
+                try:
+                    self._store(sink, part)
+                except TownsHeld as error:
+                    held |= error.towns
+            self._written += not held
         with self._turn:
             change = self._changed[window]
             if change.at == changed_at:
-                del self._changed[window]
+                before = self._lacking.pop(window, None)
+                if before is not None and len(held) < len(before.towns):
+                    self._retry_at = None  # perhaps others go too
+                if held:
+                    self._lacking[window] = TownsHeld(held)
+                else:
+                    del self._changed[window]
             else:
                 change.since = now
             self._unsaved = True

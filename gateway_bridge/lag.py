@@ -4,7 +4,6 @@ Nothing here is on the hot path: plain attributes of others are read when somebo
 """
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -18,12 +17,12 @@ from city.clock import Clock
 from city.errors import BrokerDown, StoreDown, Unavailable
 from city.health import SIGN_EVERY_S, Beat, Readiness
 from city.readings import from_ns
+from city.store.process import SELF, resident
 from gateway_bridge.health import NEVER, Facts, Seen, readiness
 from gateway_bridge.link import Link
 from gateway_bridge.metrics import Metrics
 
 WATCHED = ("sessions_lost", "qos0", "watchdog", "taken_over")
-PAGE = os.sysconf("SC_PAGE_SIZE")
 LISTEN = "listen"
 MOST_SAID = 200
 
@@ -186,7 +185,7 @@ def _damage(log: Logged) -> str:
 class Process:
     """CPU, memory and descriptors of this process; 0 where the system does not tell."""
 
-    def __init__(self, metrics: Metrics, root: Path = Path("/proc/self")) -> None:
+    def __init__(self, metrics: Metrics, root: Path = SELF) -> None:
         self._metrics, self._root = metrics, root
         self._cpu_s, self._received = time.process_time(), metrics.received.value
         self.cpu_us = 0.0  # of all threads, for each message of the last interval in which some came
@@ -200,10 +199,7 @@ class Process:
 
     def rss(self) -> int:
         """Bytes of memory in use."""
-        try:
-            return int((self._root / "statm").read_text(encoding="ascii").split()[1]) * PAGE
-        except (OSError, ValueError, IndexError):
-            return 0
+        return resident(self._root)
 
     def descriptors(self) -> int:
         """Files and sockets that are open."""

@@ -35,6 +35,7 @@ from gateway_bridge.memory import Memory
 from gateway_bridge.metrics import Metrics, Missed, Outcome
 from gateway_bridge.pipeline import Arrival, Batch, devices_of, handle_all
 from gateway_bridge.reading import Reader
+from gateway_bridge.tally import Tally
 from gateway_bridge.unread import dead_letter
 from gateway_bridge.waiting import unbroken
 
@@ -49,15 +50,17 @@ class Listener:
     """Takes events from the link and keeps their facts, batch by batch."""
 
     def __init__(self, link: Link, store: Store, log: ReadingLog, clock: Clock, settings: Bridge, metrics: Metrics, *,
-                 turn: asyncio.Lock | None = None, reader: Reader | None = None, memory: Memory | None = None) -> None:
+                 turn: asyncio.Lock | None = None, reader: Reader | None = None, memory: Memory | None = None,
+                 tally: Tally | None = None) -> None:
         """`turn` is shared with the loops of the same process that change what the bridge knows. So are `reader`, which
-        stays the caller's to close, and `memory`, whose states the caller writes; without one, all is written at once."""
+        stays the caller's to close, and `memory`, whose states the caller writes; without one, all is written at once.
+        `tally` is told which gateways heard what is kept."""
         self._link, self._store, self._readings, self._clock = link, store, log, clock
         self._reader = reader or Reader(store, metrics=metrics)
         self._limit, self._linger_s = max(settings.batch, 1), settings.linger_ms / 1000
         self._metrics, self._turn = metrics, turn or asyncio.Lock()
         self._memory = Memory(store, log) if memory is None else memory
-        self._writes = memory is None
+        self._writes, self._tally = memory is None, tally
         self._caps, self._per_minute = FrameCap(settings.device_per_minute), settings.device_per_minute
         self._rates = TownRates(settings.town_per_s)
         self._held: list[Message] = []
@@ -140,7 +143,10 @@ class Listener:
         position = self._readings.head()
         repeated = await self._stored(batch.facts)
         self._memory.keep(batch.changed, position)
-        return _outcome(arrivals, batch, view, repeated)
+        outcome = _outcome(arrivals, batch, view, repeated)
+        if self._tally is not None:
+            self._tally.note(arrivals, batch.changed, outcome.missed, view if repeated else None)
+        return outcome
 
     async def _stored(self, facts: Facts) -> int:
         """As store_facts, in a thread where that may keep others waiting."""

@@ -83,14 +83,14 @@ class Level:
 class Spread:
     """How often values fell into which range: a histogram, a few hundred nanoseconds a value."""
 
-    __slots__ = ("_bounds", "_counts", "total")
+    __slots__ = ("_counts", "bounds", "total")
 
     def __init__(self, bounds: Sequence[float]) -> None:
-        self._bounds, self._counts, self.total = bounds, [0] * (len(bounds) + 1), 0.0
+        self.bounds, self._counts, self.total = bounds, [0] * (len(bounds) + 1), 0.0
 
     def observe(self, value: float) -> None:
         """One value more."""
-        self._counts[bisect_left(self._bounds, value)] += 1
+        self._counts[bisect_left(self.bounds, value)] += 1
         self.total += value
 
     @property
@@ -98,10 +98,15 @@ class Spread:
         """How many values."""
         return sum(self._counts)
 
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many fell into each range; the last one lies beyond all bounds."""
+        return tuple(self._counts)
+
     def buckets(self) -> list[tuple[str, float]]:
         """Prometheus' cumulative ones: upper bound and how many values at most so large."""
         found, below = [], 0
-        for bound, count in zip((*map(str, self._bounds), "+Inf"), self._counts, strict=True):
+        for bound, count in zip((*map(str, self.bounds), "+Inf"), self._counts, strict=True):
             below += count
             found.append((bound, float(below)))
         return found

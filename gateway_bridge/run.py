@@ -9,6 +9,7 @@ from time import perf_counter
 from city.clock import Clock
 from city.errors import BrokerDown, LogBroken, StoreDown, Unavailable
 from city.settings import Settings
+from city.store.figure_telling import telling
 from city.store.ports import ReadingLog, Store
 from city.store.readings import LocalLog
 from gateway_bridge import network_server
@@ -34,7 +35,9 @@ from gateway_bridge.reading import Reader
 from gateway_bridge.retire import Retirer
 from gateway_bridge.serving import served
 from gateway_bridge.ship_all import Shipping
+from gateway_bridge.ship_platform import bridge_teller
 from gateway_bridge.steer import STEERING, Steerer
+from gateway_bridge.tally import Tally
 from gateway_bridge.tenure import Tenure
 from gateway_bridge.waiting import Backoff, first, unbroken
 
@@ -53,7 +56,9 @@ async def run_bridge(settings: Settings, *, store: Store, log: ReadingLog, link:
     turn = asyncio.Lock()
     async with _network(settings, network) as network, _reading(store, settings, metrics) as reader:
         memory = Memory(store, log, pace=PACE)
-        listener = Listener(link, store, log, clock, settings.bridge, metrics, turn=turn, reader=reader, memory=memory)
+        tally = Tally() if settings.influx.url and settings.influx.figures_s else None
+        listener = Listener(link, store, log, clock, settings.bridge, metrics, turn=turn, reader=reader, memory=memory,
+                            tally=tally)
         tenure = Tenure(store, STEERING, settings.mqtt.client_id, settings.bridge.lease_s)
         steerer = Steerer(link, store, clock, settings.bridge, metrics, network, turn=turn, reader=reader, tenure=tenure,
                           memory=memory, chirpstack=settings.chirpstack)
@@ -144,6 +149,10 @@ async def run_bridge(settings: Settings, *, store: Store, log: ReadingLog, link:
             if shipping:
                 metrics.registry.register(shipping)
                 loops.append(shipping.run(stop))
+            if shipping and tally:
+                teller = bridge_teller(settings, store, clock, metrics, tally, status=shipping.status,
+                                       steers=lambda: tenure.held[0])
+                loops.append(telling(teller, clock, stop))
             await _all(loops, stop)
         with contextlib.suppress(StoreDown):  # what is not written is replayed from the log, a lease ends by itself
             await asyncio.to_thread(memory.flush, everything=True)

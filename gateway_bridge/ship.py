@@ -10,6 +10,9 @@ After a long outage there are two ways through the log: the backlog, which the c
 tail, which began where the log ended when InfluxDB came back. They take turns, so that what arrives now is seen within
 seconds, and meet where the tail began. The tail is not remembered: after a crash it is sent again. Each of the two keeps the
 order of arrival, and InfluxDB orders points by their own times, so a device's values are the same in the end.
+
+A town whose own bucket takes nothing (influx.per_town) is set aside: the others go on without it, and it catches up by itself
+when that is mended (gateway_bridge.held_towns).
 """
 
 import asyncio
@@ -19,17 +22,21 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from city.clock import Clock
 from city.errors import Unavailable
+from city.ids import TenantId
 from city.readings import Entry, Place, from_ns, to_ns
 from city.settings import Influx
 from city.store.influx import InfluxBusy, InfluxHeld, RejectedLines, Sink
 from city.store.influx_bays import BaysWithheld
+from city.store.influx_towns import TownsHeld
 from city.store.lines import Writer, lines
 from city.store.ports import DeadLetter, ReadingLog
+from gateway_bridge.held_towns import HeldTowns
 from gateway_bridge.rewind import Rewinds
 from gateway_bridge.sift import Line, Sifted, sift
 from gateway_bridge.waiting import Backoff, first
@@ -54,7 +61,8 @@ class ShipStatus:
 
     `waiting` entries are not in InfluxDB; `lag_s` is how old the oldest of them is, about; `per_s` entries a second have
     been shipped in the last minute. `error` is the sentence of the last attempt where that failed. `held` is what a person
-    must mend before anything is taken: one of city.store.influx.HELD.
+    must mend before anything is taken: one of city.store.influx.HELD; where that is one town's bucket, `error` begins with the
+    town, and what waits is all that came since, its own or others'.
     """
 
     waiting: int
@@ -122,8 +130,10 @@ class Shipper:
         self._rewinds, self._passed, self._backlog, self._part = rewinds, passed, backlog, part
         self._most = max(settings.batch, 1)
         self._name = cursor_name(settings)
-        self._block = Writer().block
+        self._frames = settings.frames
+        self._block = Writer(frames=settings.frames).block
         self._tail: _Tail | None = None
+        self._aside = HeldTowns()
         self._full = False
         self._lines_each = 2.0  # of an entry, as the last batch had
         self._error = self.held = self.withheld = ""
@@ -136,11 +146,12 @@ class Shipper:
         Raises InfluxDown or StoreDown with the cursor where it was."""
         try:
             self._rewind()
-            done = self._step()
+            done = self._around() + self._catch_up()
         except Unavailable as error:
             self._error, self.held = str(error), error.held if isinstance(error, InfluxHeld) else ""
             raise
-        self._error = self.held = self.withheld = ""
+        trouble, self.withheld = self._aside.trouble(), ""
+        self._error, self.held = (str(trouble), trouble.held) if trouble else ("", "")
         if done:
             self._rate.append((self._clock.now(), done))
         return done
@@ -159,7 +170,7 @@ class Shipper:
     @property
     def hurries(self) -> bool:
         """Whether there is a backlog, or the last batch was a full one, so that the next should follow at once."""
-        return self._full or self._tail is not None
+        return self._full or self._tail is not None or any(self._aside.due(self._clock.now()))
 
     def waiting(self) -> int:
         """How many positions of the log InfluxDB does not have yet."""
@@ -168,13 +179,48 @@ class Shipper:
     def status(self) -> ShipStatus:
         """How it goes. Raises StoreDown."""
         waiting, now = self.waiting(), self._clock.now()
-        lag = (now - from_ns(self._oldest_ns)).total_seconds() if waiting and self._oldest_ns else 0.0
+        lag = (now - from_ns(self._aside.oldest_ns(self._oldest_ns))).total_seconds() if waiting and self._oldest_ns else 0.0
         since = now - RATE_OVER
         per_s = sum(done for at, done in list(self._rate) if at >= since) / RATE_OVER.total_seconds()
         return ShipStatus(waiting, max(lag, 0.0), self._error, self.held, per_s)
 
+    def _around(self) -> int:
+        """A step; where it finds that towns' buckets take nothing, one without them."""
+        while True:
+            try:
+                return self._step()
+            except TownsHeld as error:  # of towns that were not set aside yet: so this ends
+                _log.error("%s – its readings wait in the local log; other towns' go on.", error)
+                self._tail = None  # it has been without them from now on
+                self._aside.put(error, self._cursor(), self._clock.now(), self._oldest_ns)
+
+    def _catch_up(self) -> int:
+        """Send a batch to each town that was set aside and may be sent something; returns how many entries."""
+        done = 0
+        for town, lane in self._aside.due(self._clock.now()):
+            found = self._log.picked(lane.position, self._entries(), partial(self._is_of, town))
+            last = min(found.last, self._aside.ahead) if found.looked else self._aside.ahead
+            batch = self._young(found.entries, last)
+            try:
+                if batch:
+                    self._send(batch)
+                    lane.held, lane.oldest_ns = None, batch[-1][1].at_ns
+            except TownsHeld as error:
+                if lane.held is None:
+                    _log.error("%s – its readings wait in the local log; other towns' go on.", error)
+                lane.position = max(lane.position, batch[0][0] - 1)
+                lane.held, lane.tried, lane.oldest_ns = error.towns[town], self._clock.now(), batch[0][1].at_ns
+                continue
+            lane.position, done = last, done + len(batch)
+            if last >= self._aside.ahead:
+                _log.warning("InfluxDB takes data of %s again, and has all of it.", town)
+                del self._aside.lanes[town]
+                self._tail = None  # it was without this town
+            self._move(self._aside.ahead)
+        return done
+
     def _step(self) -> int:
-        cursor = self._log.cursor(self._name) or self._begin()
+        cursor = self._cursor() or self._begin()
         done = self._follow_tail()
         batch, last = self._next(cursor, self._tail.begin if self._tail else None)
         self._oldest_ns = batch[0][1].at_ns if batch else to_ns(self._clock.now())
@@ -183,10 +229,10 @@ class Shipper:
             self._oldest_ns = batch[-1][1].at_ns
         if last > cursor:
             cursor = last
-            self._log.move_cursor(self._name, cursor)
+            self._move(cursor)
         if self._tail and (not self._full or cursor >= self._tail.begin):  # all that lay before the tail is done
             cursor = self._tail.position
-            self._log.move_cursor(self._name, cursor)
+            self._move(cursor)
             self._tail, self._full = None, True  # look at once for what has come meanwhile
         if self._tail is None and self._behind(cursor) > self._backlog:
             self._tail = _Tail(head := self._log.head(), head, self._clock.now())
@@ -213,17 +259,39 @@ class Shipper:
         """Where the log begins for an InfluxDB that has got nothing yet."""
         begin = self._part.begins()
         if begin:
-            self._log.move_cursor(self._name, begin)
+            self._move(begin)
         return begin
+
+    def _cursor(self) -> int:
+        """Up to where InfluxDB has everything of all towns that are not set aside."""
+        return self._aside.ahead if self._aside.lanes else self._log.cursor(self._name)
+
+    def _move(self, position: int) -> None:
+        self._aside.ahead = position
+        self._log.move_cursor(self._name, self._aside.floor(position))
 
     def _next(self, cursor: int, end: int | None) -> tuple[list[tuple[int, Entry]], int]:
         """What comes after the cursor and not after `end`: about a batch of lines, and the position that it reaches."""
-        most = max(int(self._most / self._lines_each), 1)
-        found = self._log.picked(cursor, most, self._part.wanted)
+        most = self._entries()
+        found = self._log.picked(cursor, most, self._is_of_others)
         last = found.last if end is None else min(found.last, max(end, cursor))
         self._full = found.looked >= most and last == found.last
+        return self._young(found.entries, last), last
+
+    def _is_of(self, town: TenantId, place: Place) -> bool:
+        return place.tenant == town and self._part.wanted(place)
+
+    def _is_of_others(self, place: Place) -> bool:
+        return place.tenant not in self._aside.lanes and self._part.wanted(place)
+
+    def _entries(self) -> int:
+        """About a batch of lines."""
+        return max(int(self._most / self._lines_each), 1)
+
+    def _young(self, entries: Batch, last: int) -> list[tuple[int, Entry]]:
+        """Those up to `last` that may still be sent."""
         oldest = to_ns(self._clock.now() - timedelta(days=self._part.keep_days)) if self._part.keep_days else 0
-        return [(at, entry) for at, entry in found.entries if at <= last and entry.at_ns >= oldest], last
+        return [(at, entry) for at, entry in entries if at <= last and entry.at_ns >= oldest]
 
     def _send_from(self, cursor: int, batch: Batch) -> None:
         """Send it; where that fails, what lay before it is passed all the same: the log is not kept for that."""
@@ -231,7 +299,7 @@ class Shipper:
             self._send(batch)
         except Unavailable:
             if batch[0][0] - 1 > cursor:
-                self._log.move_cursor(self._name, batch[0][0] - 1)
+                self._move(batch[0][0] - 1)
             raise
 
     def _send(self, batch: Batch) -> None:
@@ -257,8 +325,8 @@ class Shipper:
             expired = self._sink.write(blocks)
             sifted = Sifted(count - expired, expired, [])
         except RejectedLines:
-            sifted = sift([Line(text, entry.place.tenant, entry.place.device) for _, entry in batch for text in lines(entry)],
-                          self._write)
+            sifted = sift([Line(text, entry.place.tenant, entry.place.device) for _, entry in batch
+                           for text in lines(entry, frames=self._frames)], self._write)
         if sifted.refused:
             _log.warning("InfluxDB refused %d of %d lines: %s", len(sifted.refused), count, sifted.refused[0][1])
             self._bury([self._letter(line, words) for line, words in sifted.refused])
@@ -280,7 +348,7 @@ class Shipper:
             return
         if asked.cursor == self._name and asked.position < self._log.cursor(self._name):
             _log.info("Asked to, InfluxDB is sent everything again from position %d on.", asked.position)
-            self._tail = None
+            self._tail, self._aside = None, HeldTowns()
             self._log.move_cursor(self._name, asked.position)
         self._rewinds.done()
 
@@ -323,7 +391,8 @@ async def repeat(step: Callable[[], float], meanwhile: str, clock: Clock, stop: 
 def cursor_name(settings: Influx) -> str:
     """The name of this InfluxDB's cursor in the log: the one that retention has to look at."""
     parts = urlsplit(settings.url)
-    return f"influx {parts.hostname or ''}:{parts.port or ''}{parts.path.rstrip('/')} {settings.bucket}"
+    by_town = " by town" if settings.per_town else ""  # other places: they are filled from the beginning of the log
+    return f"influx {parts.hostname or ''}:{parts.port or ''}{parts.path.rstrip('/')} {settings.bucket}{by_town}"
 
 
 def _asked_for(error: Unavailable) -> float:

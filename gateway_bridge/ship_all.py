@@ -1,9 +1,11 @@
 """All that goes to one InfluxDB: readings by one loop, those of single bays by another, hourly and daily values by a third,
-zones' quarters of an hour by a fourth; none waits for another."""
+zones' quarters of an hour by a fourth, towns' figures by a fifth; none waits for another, and no town for another
+(city.store.influx_towns)."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -13,12 +15,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from city.clock import Clock
+from city.errors import StoreDown
 from city.readings import to_ns
 from city.settings import Settings
-from city.store.aggregates import settings_of, spans
+from city.store.aggregates import spans
 from city.store.appending import LAST_NS
-from city.store.influx import HELD, InfluxDB, open_sink
-from city.store.influx_bays import BaySink, bays_settings
+from city.store.influx import HELD
+from city.store.influx_bays import bays_settings
+from city.store.influx_towns import Place, open_bays, open_readings, open_span
 from city.store.ports import DeadLetter, Facts, Lease, ReadingLog, Store
 from city.store.readings import LocalLog
 from gateway_bridge.aggregate import AggregateStatus, Aggregator
@@ -35,6 +39,8 @@ from gateway_bridge.ship import (
     repeat,
     run_ship,
 )
+from gateway_bridge.ship_figures import FigureShipper
+from gateway_bridge.ship_platform import towns_outbox
 from gateway_bridge.ship_quarters import QuarterShipper
 from gateway_bridge.ship_report import BayReporter
 from gateway_bridge.waiting import Backoff, first
@@ -51,13 +57,13 @@ class Shipping(Collector):
                  lease: Callable[[], tuple[bool, Lease | None]] = lambda: (True, None)) -> None:
         """Nothing is sent before `run`. `lease`: whether this process sends what one bridge sends for all. Raises Invalid where
         the settings name no InfluxDB."""
-        self._clock, self._store = clock, store
-        influx, directory = settings.influx, Path(settings.log.directory)
-        self._sinks: list[InfluxDB | BaySink] = [main := open_sink(influx), quarters := open_sink(influx)]
+        self._clock, self._store, self._log = clock, store, log
+        self._influx = influx = settings.influx
+        directory = Path(settings.log.directory)
+        self._sinks: list[Place] = [main := open_readings(influx), quarters := open_readings(influx)]
         self._aggregator: Aggregator | None = None
         if influx.aggregates and isinstance(log, LocalLog):
-            parts = [(span, open_sink(settings_of(span, influx), creates=True, keep_days=span.keep_days))
-                     for span in spans(influx)]
+            parts = [(span, open_span(span, influx)) for span in spans(influx)]
             self._sinks += [sink for _, sink in parts]
             self._aggregator = Aggregator(log, parts, clock, directory=directory, cursor=cursor_name(influx),
                                           keep_days=settings.log.keep_days,
@@ -68,12 +74,13 @@ class Shipping(Collector):
         self._quarters = QuarterShipper(store, quarters, clock, settings.parking, directory=directory, cursor=cursor_name(influx),
                                         lease=lease)
         self._reporter = BayReporter(store, influx, clock, days=max(settings.parking.raw_days, 1), lease=lease)
+        self._figures = FigureShipper(store, towns_outbox(influx), clock, settings, lease=lease) if influx.figures_s > 0 else None
 
     def status(self) -> ShipStatus:
-        """How far InfluxDB is behind the local log; where only bays or quarters wait for a person, their sentence. Raises
-        StoreDown."""
+        """How far InfluxDB is behind the local log; where only bays, quarters or figures wait for a person, their sentence.
+        Raises StoreDown."""
         status = self._shipper.status()
-        others: tuple[Shipper | QuarterShipper | None, ...] = (self._bays, self._quarters)
+        others: tuple[Shipper | QuarterShipper | FigureShipper | None, ...] = (self._bays, self._quarters, self._figures)
         held = next((one for one in others if one and one.held), None)
         return status if status.error or held is None else replace(status, error=held.error, held=held.held)
 
@@ -95,16 +102,21 @@ class Shipping(Collector):
         if self._aggregator is not None:
             loops.append(partial(repeat, self._aggregate(self._aggregator), "hourly and daily values come later",
                                  self._clock, stop))
+        if self._figures is not None:
+            loops.append(partial(repeat, self._figures.step, "figures of the last hour wait in memory", self._clock, stop))
         try:
+            await asyncio.to_thread(self._drop_other_places)
             await asyncio.gather(*(self._again(loop, stop) for loop in loops))
         finally:
             for sink in self._sinks:
                 await asyncio.to_thread(sink.close)
+            if self._figures is not None:
+                await asyncio.to_thread(self._figures.close)
 
     def collect(self) -> Iterable[Metric]:
         """For Prometheus."""
         return [_held("ship_held", "1 where a person must mend something before InfluxDB takes readings", self._shipper.held),
-                *_of_lines(self._shipper.counts), *self._of_parking(), *self._of_aggregates()]
+                *_of_lines(self._shipper.counts), *self._of_parking(), *self._of_aggregates(), *self._of_figures()]
 
     def describe(self) -> Iterable[Metric]:
         """Without asking the log."""
@@ -119,10 +131,18 @@ class Shipping(Collector):
                 _log.exception("ship: a fault of ours; going on")
                 await first(self._clock.sleep(backoff.failed()), stop.wait())
 
+    def _drop_other_places(self) -> None:
+        """Where nothing goes any more since influx.per_town was changed, the log waits for nobody."""
+        if isinstance(self._log, LocalLog):
+            other = replace(self._influx, per_town=not self._influx.per_town)
+            for place in (other, bays_settings(other)):
+                with suppress(StoreDown):  # at the next start, then
+                    self._log.drop_cursor(cursor_name(place))
+
     def _of_bays(self, settings: Settings, log: ReadingLog) -> Shipper:
         """The shipper of single bays; where it has sent nothing yet, it begins with the days for which they may be kept."""
         days = max(settings.parking.raw_days, 1)
-        sink = BaySink(settings.influx, self._clock, days=days)
+        sink = open_bays(settings.influx, self._clock, days=days)
         self._sinks.append(sink)
         since = self._clock.now() - timedelta(days=days)
         part = Part(is_bay, days, BAYS_TOPIC, lambda: _first_of_bays(log, to_ns(since)) if isinstance(log, LocalLog) else 0)
@@ -139,6 +159,14 @@ class Shipping(Collector):
         yield CounterMetricFamily("stadtfunk_bridge_quarter_lines", "zones' quarters of an hour that were sent to InfluxDB",
                                   value=self._quarters.lines)
         yield _held("quarters_held", "1 where a person must mend something before quarters are taken", self._quarters.held)
+
+    def _of_figures(self) -> Iterator[Metric]:
+        if self._figures is not None:
+            yield CounterMetricFamily("stadtfunk_bridge_figure_lines", "figures of towns that were made for InfluxDB",
+                                      value=self._figures.lines)
+            yield CounterMetricFamily("stadtfunk_bridge_figures_lost", "figures of towns that InfluxDB refused, or was away for "
+                                      "too long for", value=self._figures.lost)
+            yield _held("figures_held", "1 where a person must mend something before figures are taken", self._figures.held)
 
     def _bury(self, letters: Sequence[DeadLetter]) -> None:
         towns = {tenant.id for tenant in self._store.tenants()}  # the log may know one that the database has lost

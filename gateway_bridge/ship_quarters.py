@@ -23,6 +23,7 @@ from city.readings import NS
 from city.retention import QUARTERS
 from city.settings import Parking
 from city.store.influx import InfluxHeld, RejectedLines, Sink
+from city.store.influx_towns import TownsHeld
 from city.store.ports import Lease, Store
 from city.store.quarter_lines import quarter_lines
 from gateway_bridge.sift import Line, sift
@@ -57,18 +58,24 @@ class QuarterShipper:
             self._positions = None  # whoever steers meanwhile sends; what is known here grows old
             return IDLE_S
         try:
-            more = self._step(self._clock.now())
+            more, held = self._step(self._clock.now())
+            if held is not None and not more:
+                raise held
         except Unavailable as error:
             self.error, self.held = str(error), error.held if isinstance(error, InfluxHeld) else ""
             raise
-        self.error = self.held = ""
+        self.error, self.held = (str(held), held.held) if held else ("", "")
         return 0.0 if more else LOOK_EVERY_S
 
-    def _step(self, now: datetime) -> bool:
-        positions = self._known()
-        towns = [tenant.id for tenant in self._store.tenants()]
-        more = [self._town(tenant, now, positions) for tenant in towns]
-        return any(more)
+    def _step(self, now: datetime) -> tuple[bool, TownsHeld | None]:
+        """Whether there is more, and which towns' buckets take nothing: the others do not wait for these."""
+        positions, held, more = self._known(), dict[TenantId, InfluxHeld](), False
+        for tenant in [town.id for town in self._store.tenants()]:
+            try:
+                more = self._town(tenant, now, positions) or more
+            except TownsHeld as error:
+                held |= error.towns
+        return more, TownsHeld(held) if held else None
 
     def _town(self, tenant: TenantId, now: datetime, positions: dict[TenantId, datetime]) -> bool:
         """Whether there is more."""

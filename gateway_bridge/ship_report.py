@@ -1,12 +1,13 @@
 """Whether InfluxDB has forgotten single bays: asked every hour by the bridge that steers, and reported like what is removed here.
 
-Asked is for the oldest reading of a bay, where bays go now and among all others, where an older version of this program sent
-them. A server that answers no such question is reported on by nobody; stadtfunk doctor says that it cannot be checked.
+Asked is for the oldest reading of a bay, where a town's bays go now and among all its others, and where all towns shared one
+place: there an older version of this program sent them. A server that answers no such question is reported on by nobody;
+stadtfunk doctor says that it cannot be checked.
 """
 
 import logging
 from collections.abc import Callable
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing, suppress
 from datetime import datetime, timedelta
 
 from city.clock import Clock
@@ -16,6 +17,7 @@ from city.parking_facts import Retired
 from city.settings import Influx
 from city.store.influx import InfluxDB, InfluxHeld, RejectedQuery, checked
 from city.store.influx_bays import PIECE_S, bays_settings, oldest_bay
+from city.store.influx_places import of_town
 from city.store.ports import Lease, Store
 from city.store.retiring import INFLUX_BAYS, LEFT
 
@@ -33,7 +35,7 @@ class BayReporter:
                  lease: Callable[[], tuple[bool, Lease | None]]) -> None:
         """`days`: for how long readings of bays may be kept. Raises Invalid where the settings name no InfluxDB."""
         self._store, self._clock, self._days, self._lease = store, clock, days, lease
-        self._places = [checked(settings), bays_settings(settings)]
+        self._settings = checked(settings)
         self._reported: dict[TenantId, Retired] = {}
 
     def step(self) -> float:
@@ -42,12 +44,20 @@ class BayReporter:
             self._reported.clear()
             return IDLE_S
         now = self._clock.now()
-        towns = [town.id for town in self._store.tenants()]
-        with ExitStack() as stack, suppress(RejectedQuery, InfluxHeld):  # it answers no such question, or not us
-            databases = [stack.enter_context(closing(InfluxDB(place))) for place in self._places]
-            for tenant in towns:
-                self._report(tenant, min(filter(None, (oldest_bay(one, tenant) for one in databases)), default=None), now)
+        for tenant in [town.id for town in self._store.tenants()]:
+            its = of_town(self._settings, tenant)
+            found = []
+            with suppress(RejectedQuery, InfluxHeld):  # it answers no such question, or not us
+                found += [self._oldest(place, tenant) for place in (its, bays_settings(its))]
+                with suppress(RejectedQuery, InfluxHeld):  # where nothing goes any more a token need not lead
+                    found += [self._oldest(place, tenant) for place in (self._settings, bays_settings(self._settings))
+                              if self._settings.per_town]
+                self._report(tenant, min(filter(None, found), default=None), now)
         return LOOK_EVERY_S
+
+    def _oldest(self, place: Influx, tenant: TenantId) -> datetime | None:
+        with closing(InfluxDB(place)) as database:
+            return oldest_bay(database, tenant)
 
     def says(self) -> str:
         """What should be gone by now; "" where all is well."""

@@ -11,12 +11,15 @@ from pathlib import Path
 
 from city.clock import Clock, SystemClock
 from city.errors import Invalid
+from city.ids import TenantId
 from city.readings import from_ns, to_ns
 from city.settings import Influx, Settings, load
 from city.store import packing
-from city.store.influx import RejectedLines, Sink, open_sink
-from city.store.influx_bays import BaySink, bays_settings
+from city.store.influx import InfluxHeld, RejectedLines, Sink
+from city.store.influx_bays import bays_settings
 from city.store.influx_forget import forget_bays
+from city.store.influx_places import of_town
+from city.store.influx_towns import TownsHeld, open_bays, open_readings
 from city.store.opening import open_store
 from city.store.ports import Store
 from city.store.readings import LocalLog, open_log
@@ -55,18 +58,20 @@ def status(log: LocalLog, settings: Settings) -> str:
     """A few lines for a person; no secrets."""
     if not settings.influx.url:
         return "No InfluxDB is set (influx.url): readings stay in the local log.\n"
+    rest = _status(log, settings, settings.influx, FILE)
     if settings.influx.bays == "no":
-        return _status(log, settings, settings.influx, FILE)
-    bays = _status(log, settings, bays_settings(settings.influx), BAYS_FILE)
-    return f"Single bays\n{bays}\nAll else\n{_status(log, settings, settings.influx, FILE)}"
+        return rest
+    return f"Single bays\n{_status(log, settings, bays_settings(settings.influx), BAYS_FILE)}\nAll else\n{rest}"
 
 
 def _status(log: LocalLog, settings: Settings, influx: Influx, file: str) -> str:
+    place = of_town(settings.influx, TenantId("TOWN"))
+    bucket = (bays_settings(place) if file == BAYS_FILE else place).bucket
     shipped, newest = log.cursor(cursor_name(influx)), log.head()
     asked = Rewinds(Path(settings.log.directory), file).asked()
     oldest = _dated(log, shipped) if newest > shipped else None
     return "".join(f"{name:<9} {said}\n" for name, said in (
-        ("InfluxDB", f"{influx.url}, {influx.bucket}"),
+        ("InfluxDB", f"{influx.url}, {bucket}"),
         ("shipped", shipped), ("newest", newest),
         ("rewind", f"asked for, to position {asked.position}" if asked else ""),
         ("oldest", f"{oldest:%Y-%m-%d %H:%M:%S}Z is the oldest that waits" if oldest else ""),
@@ -103,8 +108,10 @@ def planned(log: LocalLog, settings: Settings, to: "datetime | int | None", *, b
 
 def replay(store: Store, sink: Sink, bays: Sink | None = None) -> tuple[int, int]:
     """Send every refused line again, those about single bays to `bays`; what InfluxDB takes now is no dead letter any more.
-    Returns how many it took and how many it still refuses. Raises InfluxDown or StoreDown; the letters not yet sent stay."""
+    Returns how many it took and how many it still refuses. Raises InfluxDown or StoreDown; the letters not yet sent stay. Raises
+    TownsHeld when those of all other towns have been sent."""
     taken = refused = 0
+    held: dict[TenantId, InfluxHeld] = {}
     for letter in store.all_letters(MOST, RejectedLines.__name__):
         where = sink if letter.topic == TOPIC else bays if letter.topic.startswith(f"{BAYS_TOPIC}/") else None
         if where is None:
@@ -113,9 +120,13 @@ def replay(store: Store, sink: Sink, bays: Sink | None = None) -> tuple[int, int
             where.write([letter.payload])
         except RejectedLines:
             refused += 1
+        except TownsHeld as error:
+            held |= error.towns
         else:
             store.remove_letter(letter.id)
             taken += 1
+    if held:
+        raise TownsHeld(held)
     return taken, refused
 
 
@@ -166,12 +177,13 @@ def _forget(settings: Settings, *, sure: bool) -> int:
         bays = [(town.id, bay.id) for town in store.tenants() for bay in store.tenant(town.id).bays()]
     finally:
         store.close()
-    _say(f"All that {settings.influx.bucket}, its hours and its days have of {len(bays)} bays, for good.\n")
+    towns = ", the towns' own buckets" if settings.influx.per_town else ""
+    _say(f"All that {settings.influx.bucket}{towns}, and hours and days have of {len(bays)} bays, for good.\n")
     if not sure:
         _say("Nothing has been done. Say --yes to do it.\n")
         return 1
     forget_bays(settings.influx, bays)
-    _say(f"Removed. {bays_settings(settings.influx).bucket} stays as it is.\n")
+    _say("Removed. What is where single bays belong stays as it is.\n")
     return 0
 
 
@@ -209,8 +221,8 @@ def _dated(log: LocalLog, position: int) -> datetime | None:
 def _replay(settings: Settings) -> int:
     if not settings.influx.url:
         raise Invalid("No InfluxDB is set (influx.url).", field="influx.url", rule="set")
-    sink = open_sink(settings.influx)
-    bays = BaySink(settings.influx, SystemClock(), days=max(settings.parking.raw_days, 1))
+    sink = open_readings(settings.influx)
+    bays = open_bays(settings.influx, SystemClock(), days=max(settings.parking.raw_days, 1))
     store = open_store(settings.database.url.reveal())
     try:
         taken, refused = replay(store, sink, bays if settings.influx.bays != "no" else None)

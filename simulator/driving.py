@@ -15,7 +15,8 @@ from rich.table import Table
 
 from city.clock import SystemClock
 from city.errors import Invalid
-from city.settings import Mqtt, load
+from city.settings import Mqtt, Settings, load
+from city.store.figure_telling import telling
 from simulator import keeping, provision
 from simulator.faults import Troubled
 from simulator.field import Field
@@ -25,7 +26,8 @@ from simulator.gateway_mqtt import MqttLanguage
 from simulator.gwmp import UdpLanguage
 from simulator.link import BrokerLink
 from simulator.network import Link, drive
-from simulator.options import add_panel, file_of, shipped
+from simulator.options import add_influx, add_panel, file_of, shipped
+from simulator.sampling import Played, simulator_teller, tells
 from simulator.scenario import Scenario
 from simulator.signals import stopping
 from simulator.udp import UdpLink
@@ -51,15 +53,17 @@ def _provisioned(options: argparse.Namespace) -> Iterator[str]:
 
 def _drive(options: argparse.Namespace) -> int:
     scenario = Scenario.load(file_of(options.town)).sized(lamps=options.lamps, bays=options.bays)
-    settings = load().mqtt
+    settings = load()
     if options.mqtt:
-        settings = replace(settings, url=options.mqtt)
+        settings = replace(settings, mqtt=replace(settings.mqtt, url=options.mqtt))
+    if options.influx:
+        settings = replace(settings, influx=replace(settings.influx, url=options.influx))
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_run(scenario, settings, options))
     return 0
 
 
-async def _run(scenario: Scenario, settings: Mqtt, options: argparse.Namespace) -> None:
+async def _run(scenario: Scenario, settings: Settings, options: argparse.Namespace) -> None:
     clock, state = SystemClock(), Path(options.state) if options.state else None
     language: Language = UdpLanguage() if options.udp else MqttLanguage(options.prefix)
     kept = keeping.load(state) if state else {}
@@ -73,8 +77,11 @@ async def _run(scenario: Scenario, settings: Mqtt, options: argparse.Namespace) 
     with stopping() as stop:
         try:
             async with _panel(options, field, stage, town), asyncio.TaskGroup() as tasks:
-                tasks.create_task(drive(town, lambda: _link(settings, scenario, options), clock, stop))
+                tasks.create_task(drive(town, lambda: _link(settings.mqtt, scenario, options), clock, stop))
                 tasks.create_task((_tell if options.headless else _show)(field, stop))
+                if tells(settings.influx):
+                    teller = simulator_teller(settings.influx, clock, [scenario], lambda: _played(field))
+                    tasks.create_task(telling(teller, clock, stop))
                 if state:
                     tasks.create_task(_remember(field, state, stop))
         finally:
@@ -97,6 +104,11 @@ async def _panel(options: argparse.Namespace, field: Field, stage: FieldStage, t
 
 def _link(settings: Mqtt, scenario: Scenario, options: argparse.Namespace) -> Link:
     return UdpLink(options.udp) if options.udp else BrokerLink(settings, f"stadtfunk-gateways-{scenario.tenant.id}")
+
+
+def _played(field: Field) -> Played:
+    air = field.medium.stats
+    return Played(len(field.devices), air["sent up"], air["lost up"], field.stats["downlinks"] + field.stats["multicast"])
 
 
 async def _remember(field: Field, state: Path, stop: asyncio.Event) -> None:
@@ -165,6 +177,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rx2-dr", type=int, choices=range(6), metavar="0…5", help="its RX2 data rate, at which lamps hear "
                         "their groups (default: the scenario's rx2_sf)")
     parser.add_argument("--mqtt", help="the gateways' broker (default: setting mqtt.url)")
+    add_influx(parser)
     parser.add_argument("--prefix", default="eu868", help="the region's topic prefix (default: eu868)")
     parser.add_argument("--udp", metavar="HOST:PORT", help="instead of MQTT: Semtech's packet forwarder protocol")
     parser.add_argument("--state", metavar="FILE", help="what the devices must remember from run to run: without it a server "

@@ -63,6 +63,12 @@ def add_town(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mischief", action="store_true", help="some duplicates, broken messages, unknown devices")
 
 
+def add_influx(parser: argparse.ArgumentParser) -> None:
+    """The option that says who is told what is played."""
+    parser.add_argument("--influx", metavar="URL", help="InfluxDB that is told of devices, frames and losses (default: setting "
+                        "influx.url; measurement platform)")
+
+
 def add_panel(parser: argparse.ArgumentParser) -> None:
     """The options of the panel."""
     parser.add_argument("--panel", metavar="[HOST:]PORT", help="a page and an API to control it by, on this machine unless "

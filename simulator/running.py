@@ -17,11 +17,13 @@ from rich.live import Live
 from city.clock import Clock, ScaledClock, SystemClock
 from city.errors import Invalid
 from city.settings import Secret, Settings, load
+from city.store.figure_telling import telling
 from simulator.chirpstack import ChirpStack
 from simulator.faults import Troubled
 from simulator.network import drive
-from simulator.options import add_panel, add_town, period, scenarios_of, speed, troubled
+from simulator.options import add_influx, add_panel, add_town, period, scenarios_of, speed, troubled
 from simulator.panel.pausing import PausableClock
+from simulator.sampling import of_towns, simulator_teller, tells
 from simulator.scenario import Scenario
 from simulator.server_codec import ServerCodec
 from simulator.signals import stopping
@@ -40,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = load()
     if options.mqtt:
         settings = replace(settings, mqtt=replace(settings.mqtt, url=options.mqtt))
+    if options.influx:
+        settings = replace(settings, influx=replace(settings.influx, url=options.influx))
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_run(scenarios, settings, options))
     return 0
@@ -67,6 +71,9 @@ async def _run(scenarios: Sequence[Scenario], settings: Settings, options: argpa
             for _, town in towns:
                 tasks.create_task(drive(town, settings.mqtt, clock, stop))
             tasks.create_task((_tell if options.headless else _show)(towns, _title(scenarios, settings), stop))
+            if tells(settings.influx):
+                teller = simulator_teller(settings.influx, clock, scenarios, lambda: of_towns(one for one, _ in towns))
+                tasks.create_task(telling(teller, clock, stop))
             if options.lasts is not None:
                 await _until(clock.sleep(options.lasts), stop)
 
@@ -153,6 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     add_town(parser)
     parser.add_argument("--speed", type=speed, default=1.0, help="virtual seconds a second (default: 1)")
     parser.add_argument("--mqtt", help="broker (default: setting mqtt.url)")
+    add_influx(parser)
     parser.add_argument("--for", dest="lasts", type=period, metavar="TIME", help="end after so much of the town's time, as 10min")
     parser.add_argument("--headless", action="store_true", help="no live view: a line on stderr every ten seconds")
     parser.add_argument("--api", metavar="HOST:PORT", help="ChirpStack's gRPC API too; port 0 takes any")

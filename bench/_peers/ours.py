@@ -12,6 +12,8 @@ from bench._load.lamps import TOWN, Lamps
 from bench._load.processes import Running, Used, free_port, until
 from bench._load.servers import Influx
 from bench._peers.subject import Contender, Subject, Void
+from city.settings import Influx as InfluxSettings
+from city.store.influx_places import of_town
 from city.store.opening import open_store
 from city.store.readings import LocalLog
 
@@ -129,7 +131,7 @@ class Bridges:
         shipped = self.setups[0].influx
         if shipped and count:
             influx, database = shipped
-            until(lambda: influx.count(database, "lamp", "level") >= count, "InfluxDB", 60 + count / 300, 0.2)
+            until(lambda: influx.count(_bucket(database), "lamp", "level") >= count, "InfluxDB", 60 + count / 300, 0.2)
 
     def end(self) -> Sequence[Used]:
         return [bridge.process.end() for bridge in self.bridges]
@@ -149,8 +151,8 @@ class Bridges:
         self._check_city(min(count, self.town.lamps.count))
         if shipped := self.setups[0].influx:
             influx, database = shipped
-            there = influx.count(database, "lamp", "level")
-            influx.drop(database)
+            there = influx.count(_bucket(database), "lamp", "level")
+            influx.drop(_bucket(database))
             if there != count:
                 raise Void(f"{count} events published, {there} in InfluxDB")
 
@@ -163,6 +165,11 @@ class Bridges:
             store.close()
         if letters or known != heard:
             raise Void(f"{letters} dead letters; {known} of {heard} lamps are known to be heard")
+
+
+def _bucket(database: str) -> str:
+    """The town's own."""
+    return of_town(InfluxSettings(bucket=database), TOWN.id).bucket
 
 
 def _bridge(directory: Path, port: int, setup: Setup, number: int, share: str) -> Bridge:

@@ -16,7 +16,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -37,6 +37,7 @@ from city.store.influx_http import (
     compresses,
     silent,
 )
+from city.store.influx_make import Made, make
 
 LEAST = 16 * 1024  # bytes: no 413 makes requests smaller than that, except the one that it answers
 LARGER_AFTER = 1000  # requests that went well, and the full size is tried again
@@ -44,6 +45,15 @@ BEYOND_RETENTION = "beyond retention policy"
 _DROPPED = re.compile(r"\bdropped=(\d{1,9})\b")
 
 Row = Mapping[str, object]
+
+
+class Series(NamedTuple):
+    """Rows of one measurement that have the same tags, by which the query groups; the values of each in the columns' order."""
+
+    name: str
+    tags: Mapping[str, str]
+    columns: Sequence[str]
+    values: Sequence[Sequence[object]]
 
 
 class RejectedLines(BadInput):
@@ -91,7 +101,8 @@ class Sink(Protocol):
 
 def open_sink(settings: Influx, *, creates: bool = False, keep_days: int | None = None, limits: Limits = LIMITS) -> "InfluxDB":
     """The InfluxDB at `settings.url`; nothing is sent yet. A database of 1.x that is missing is created; with `creates`
-    a bucket of 2.x too. What is created keeps `keep_days` (0: for ever). Raises Invalid where the address is none."""
+    a bucket of 2.x and a database of 3.x too. What is created keeps `keep_days` (0: for ever). Raises Invalid where the address
+    is none."""
     return InfluxDB(settings, creates=creates, keep_days=settings.readings_days if keep_days is None else keep_days,
                     limits=limits)
 
@@ -127,6 +138,11 @@ class InfluxDB:
     def query(self, text: str) -> list[Row]:
         """The rows that an InfluxQL query gives: columns, tags, and the measurement under "name"; time in ns.
         Raises RejectedQuery, or InfluxDown."""
+        return [{"name": one.name, **one.tags, **dict(zip(one.columns, values, strict=True))}
+                for one in self.series(text) for values in one.values]
+
+    def series(self, text: str) -> list[Series]:
+        """The same as InfluxDB groups them. Raises RejectedQuery, or InfluxDown."""
         try:
             answer = self._http.post("query", {"db": self._settings.bucket, "epoch": "ns"}, {"q": text})
         except TooMuch as error:
@@ -134,7 +150,7 @@ class InfluxDB:
         if answer.status in (400, 422):
             raise RejectedQuery("InfluxDB refuses the query: {words}", words=answer.words)
         _accept(answer)
-        return list(_rows(answer.body))
+        return list(_series(answer.body))
 
     def version(self) -> str:
         """What InfluxDB calls itself, "" if it does not say. Raises InfluxDown."""
@@ -186,7 +202,10 @@ class InfluxDB:
             return _One(self._settings, self._http, self._keep_days)
         if version.startswith("2.") and not self._settings.org:
             raise InfluxHeld("InfluxDB 2.x needs an organisation: set influx.org.", held="organisation")
-        return _Two(self._settings, self._http, self._keep_days if self._creates else None, self._limits)
+        major = 3 if version.startswith("3.") else 2
+        if major == 3 and self._creates and self._keep_days:
+            make(self._http, self._settings, major, keep_days=self._keep_days)  # 3.x would make it, and keep all for ever
+        return _Two(self._settings, self._http, major, self._keep_days if self._creates else None, self._limits)
 
 
 class _Writer(Protocol):
@@ -201,17 +220,13 @@ class _One:
     """InfluxDB 1.x: /write."""
 
     def __init__(self, settings: Influx, http: Http, keep_days: int) -> None:
-        self._database, self._http, self._keep_days = settings.bucket, http, keep_days
+        self._settings, self._http, self._keep_days = settings, http, keep_days
 
     def send(self, body: bytes) -> Answer:
-        return self._http.put("write", {"db": self._database, "precision": "ns"}, body)
+        return self._http.put("write", {"db": self._settings.bucket, "precision": "ns"}, body)
 
     def create(self) -> bool:
-        name = self._database.replace("\\", "\\\\").replace('"', '\\"')
-        kept = f" WITH DURATION {self._keep_days}d" if self._keep_days else ""
-        answer = self._http.post("query", {}, {"q": f'CREATE DATABASE "{name}"{kept}'})
-        if answer.status != 200 or b'"error"' in answer.body:
-            raise InfluxHeld("InfluxDB does not let us create the database: {words}", held="missing", words=answer.words)
+        insist(make(self._http, self._settings, 1, keep_days=self._keep_days), self._settings)
         return True
 
     def close(self) -> None:
@@ -221,7 +236,7 @@ class _One:
 class _Two:
     """InfluxDB 2.x and 3.x: influxdb-client's synchronous write."""
 
-    def __init__(self, settings: Influx, http: Http, keep_days: int | None, limits: Limits) -> None:
+    def __init__(self, settings: Influx, http: Http, major: int, keep_days: int | None, limits: Limits) -> None:
         """`keep_days` None: a missing bucket is not created."""
         # Here, because its modules take 12 MB and a second, and a bridge that writes to 1.x, or to none, needs none of them.
         from influxdb_client.client.influxdb_client import InfluxDBClient
@@ -229,7 +244,7 @@ class _Two:
         from influxdb_client.rest import ApiException
 
         self._refused = ApiException
-        self._bucket, self._org, self._http, self._keep_days = settings.bucket, settings.org, http, keep_days
+        self._settings, self._http, self._major, self._keep_days = settings, http, major, keep_days
         self._client = InfluxDBClient(settings.url.rstrip("/"), settings.token.reveal(), org=settings.org,
                                       timeout=(limits.connect_s * 1000, limits.read_s * 1000), retries=NO_RETRY)
         self._pool = Bounded(limits, compress=compresses(settings))
@@ -238,7 +253,7 @@ class _Two:
 
     def send(self, body: bytes) -> Answer:
         try:
-            self._api.write(self._bucket, self._org, body)  # nanoseconds
+            self._api.write(self._settings.bucket, self._settings.org, body)  # nanoseconds
         except self._refused as error:
             if not error.status:
                 raise silent(error) from error
@@ -249,14 +264,7 @@ class _Two:
     def create(self) -> bool:
         if self._keep_days is None:
             return False
-        org = org_id(self._http.get("api/v2/orgs", {"org": self._org}).body)
-        if not org:
-            return False
-        rules = [{"type": "expire", "everySeconds": self._keep_days * 86400}] if self._keep_days else []
-        answer = self._http.post_json("api/v2/buckets", {"orgID": org, "name": self._bucket, "retentionRules": rules})
-        if answer.status not in (200, 201):
-            raise InfluxHeld("InfluxDB does not let us create the bucket {bucket}: {words}", held="missing",
-                             bucket=self._bucket, words=answer.words)
+        insist(make(self._http, self._settings, self._major, keep_days=self._keep_days), self._settings)
         return True
 
     def close(self) -> None:
@@ -281,11 +289,11 @@ def checked(settings: Influx) -> Influx:
     return settings
 
 
-def org_id(body: bytes) -> str:
-    """Of the first organisation that 2.x names in its answer, "" where it names none."""
-    with suppress(*UNREADABLE):
-        return next((org.id for org in msgspec.json.decode(body, type=_Orgs).orgs), "")
-    return ""
+def insist(made: Made, settings: Influx) -> None:
+    """Nothing where it is there now. Raises InfluxHeld."""
+    if not made.there:
+        raise InfluxHeld("InfluxDB does not let us create the bucket {bucket}: {words}", held="missing", bucket=settings.bucket,
+                         words=made.words)
 
 
 def _judged(answer: Answer) -> int:
@@ -315,14 +323,6 @@ def _accept(answer: Answer) -> None:
                      status=status, words=answer.words)
 
 
-class _Org(msgspec.Struct, frozen=True):
-    id: str
-
-
-class _Orgs(msgspec.Struct, frozen=True):
-    orgs: list[_Org] = []
-
-
 class _Ping(msgspec.Struct, frozen=True):
     version: str = ""
 
@@ -339,7 +339,7 @@ def _version_in(body: bytes) -> str:
     return ""
 
 
-def _rows(body: bytes) -> Iterator[Row]:
+def _series(body: bytes) -> Iterator[Series]:
     try:
         said = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -347,7 +347,5 @@ def _rows(body: bytes) -> Iterator[Row]:
     for result in said.get("results", ()):
         if "error" in result:
             raise RejectedQuery("InfluxDB refuses the query: {words}", words=str(result["error"])[:MAX_WORDS])
-        for series in result.get("series", ()):
-            known = {"name": series.get("name", ""), **series.get("tags", {})}
-            for values in series.get("values", ()):
-                yield {**known, **dict(zip(series["columns"], values, strict=True))}
+        for one in result.get("series", ()):
+            yield Series(one.get("name", ""), one.get("tags", {}), one["columns"], one.get("values", ()))

@@ -26,12 +26,13 @@ from city.quantities import BAY_OCCUPIED
 from city.readings import from_ns
 from city.settings import Influx
 from city.store import influxql
-from city.store.influx import InfluxDB, InfluxHeld, RejectedQuery, open_sink, org_id
-from city.store.influx_http import LIMITS, UNREADABLE, Answer, Http, Limits
+from city.store.influx import InfluxDB, InfluxHeld, RejectedQuery, insist, open_sink
+from city.store.influx_http import LIMITS, UNREADABLE, Http, Limits
+from city.store.influx_make import DAY_S, make
 from city.store.lines import column
 
 SUFFIX = "_bays"
-DAY_S, PIECE_S = 86_400, 6 * 3600
+PIECE_S = 6 * 3600
 LOOK_EVERY = timedelta(hours=1)
 NOT_THERE = "not found"  # the words of all three versions for a database, a bucket or its mapping
 _THREE = "SELECT database_name, retention_period_ns FROM system.databases"
@@ -79,7 +80,8 @@ class BaySink:
         """`settings` are those of all readings; those of bays may be kept `days`. With influx.bays "yes" nobody is asked for
         how long. Raises Invalid where the address is none."""
         self._settings, self._clock, self._days, self._limits = bays_settings(settings), clock, days, limits
-        self._sink = open_sink(self._settings, creates=True, keep_days=days, limits=limits)
+        # Made by `_insist`, unless nobody is asked.
+        self._sink = open_sink(self._settings, creates=settings.bays == "yes", keep_days=days, limits=limits)
         self._looked: datetime | None = None
 
     def write(self, lines: Sequence[bytes]) -> int:
@@ -102,7 +104,7 @@ class BaySink:
         """Nothing, where what is sent will be forgotten in time."""
         kept = look(self._settings, self._limits)
         if not kept.there and kept.seconds is None and not kept.words:
-            make(self._settings, kept.server, self._days, self._limits)
+            self._make(kept.server)
             kept = look(self._settings, self._limits)
         if forgets(kept, self._days):
             return
@@ -112,6 +114,14 @@ class BaySink:
         raise InfluxHeld("{bucket} keeps readings of single bays too long ({kept}; at most {days} days): see stadtfunk doctor.",
                          held="retention", bucket=self._settings.bucket, days=self._days,
                          kept=f"{kept.seconds / DAY_S:g} d" if kept.seconds else "∞")
+
+
+    def _make(self, server: Server) -> None:
+        http = Http(self._settings, self._limits)
+        try:
+            insist(make(http, self._settings, _MAJORS.get(server, 2), keep_days=self._days, piece_s=PIECE_S), self._settings)
+        finally:
+            http.close()
 
 
 def look(settings: Influx, limits: Limits = LIMITS) -> Kept:
@@ -131,29 +141,6 @@ def look(settings: Influx, limits: Limits = LIMITS) -> Kept:
     finally:
         http.close()
         database.close()
-
-
-def make(settings: Influx, server: Server, days: int, limits: Limits = LIMITS) -> None:
-    """Make the missing database. Raises InfluxHeld where we may not."""
-    http = Http(settings, limits)
-    try:
-        match server:
-            case Server.ONE:
-                answer = http.post("query", {}, {"q": f"CREATE DATABASE {influxql.name(settings.bucket)} WITH DURATION {days}d "
-                                                      f"REPLICATION 1 SHARD DURATION {PIECE_S // 3600}h"})
-                made = answer.status == 200 and b'"error"' not in answer.body
-            case Server.THREE:
-                answer = http.post_json("api/v3/configure/database", {"db": settings.bucket, "retention_period": f"{days}d"},
-                                        bearer=True)
-                made = answer.status in (200, 201, 204, 409)
-            case _:
-                answer = _make_bucket(settings, http, days)
-                made = answer.status in (200, 201)
-    finally:
-        http.close()
-    if not made:
-        raise InfluxHeld("InfluxDB does not let us create the bucket {bucket}: {words}", held="missing", bucket=settings.bucket,
-                         words=answer.words)
 
 
 def oldest_bay(database: InfluxDB, tenant: TenantId) -> datetime | None:
@@ -181,6 +168,7 @@ def duration_s(text: str) -> float:
     return total
 
 
+_MAJORS = {Server.ONE: 1, Server.TWO: 2, Server.THREE: 3}
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
 
 
@@ -254,13 +242,3 @@ def _three(settings: Influx, http: Http) -> Kept:
     except UNREADABLE:
         return Kept(Server.THREE, there=True, words=answer.words)
     return Kept(Server.THREE, there=True, words=answer.words)
-
-
-def _make_bucket(settings: Influx, http: Http, days: int) -> Answer:
-    org = http.get("api/v2/orgs", {"org": settings.org})
-    known = org_id(org.body)
-    if not known:
-        raise InfluxHeld("InfluxDB does not let us create the bucket {bucket}: {words}", held="missing", bucket=settings.bucket,
-                         words=org.words)
-    rule = {"type": "expire", "everySeconds": days * DAY_S, "shardGroupDurationSeconds": PIECE_S}
-    return http.post_json("api/v2/buckets", {"orgID": known, "name": settings.bucket, "retentionRules": [rule]})

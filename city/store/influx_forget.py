@@ -1,10 +1,11 @@
-"""Removing what an older version of this program has left of single bays among all other readings, and in hours and days.
+"""Removing what an older version of this program has left of single bays among all other readings, and in hours and days: where
+all towns shared one place (that version knew no other), and in each town's own, should somebody have put it there.
 
 By tenant and asset, so that also goes what a bay's sensor has said of radio and battery. 1.x: DROP SERIES. 2.x: POST
 /api/v2/delete. VictoriaMetrics: /api/v1/admin/tsdb/delete_series. InfluxDB 3 Core cannot remove single series.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 
@@ -16,6 +17,7 @@ from city.store.aggregates import settings_of, spans
 from city.store.influx import InfluxDB, InfluxHeld, RejectedQuery
 from city.store.influx_bays import NOT_THERE, Server, look
 from city.store.influx_http import Answer, Http
+from city.store.influx_places import of_town
 
 AT_ONCE = 200  # bays in one statement of 1.x
 BEGIN, END = "1970-01-01T00:00:00Z", "2262-01-01T00:00:00Z"
@@ -27,19 +29,29 @@ def forget_bays(settings: Influx, bays: Sequence[Bay]) -> None:
     """Remove all that is said of these bays where it does not belong; doing it again does no harm. Raises Invalid where the
     server cannot, InfluxHeld where it does not let us, InfluxDown."""
     server = look(settings).server
-    places = [settings, *(settings_of(span, settings) for span in spans(settings))]
     match server:
         case Server.ONE:
-            for place in places:
-                _drop(place, bays)
+            for place, its in _places(settings, bays):
+                _drop(place, its)
         case Server.TWO:
-            for place in places:
-                _each(place, bays, partial(_delete, place))
+            for place, its in _places(settings, bays):
+                _each(place, its, partial(_delete, place))
         case Server.VICTORIA:
             _each(settings, bays, _delete_series)
         case _:
             raise Invalid("{server} cannot remove readings of single bays: set another influx.bucket, and remove the old one.",
                           field="influx.url", rule="removes series", server=server.value)
+
+
+def _places(settings: Influx, bays: Sequence[Bay]) -> Iterator[tuple[Influx, Sequence[Bay]]]:
+    """Where which bays may be."""
+    parts: list[tuple[Influx, Sequence[Bay]]] = [(settings, bays)]
+    if settings.per_town:
+        towns = sorted({town for town, _ in bays})
+        parts += [(of_town(settings, town), [bay for bay in bays if bay[0] == town]) for town in towns]
+    for whole, its in parts:
+        yield whole, its
+        yield from ((settings_of(span, whole), its) for span in spans(settings))
 
 
 def _drop(place: Influx, bays: Sequence[Bay]) -> None:

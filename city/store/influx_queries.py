@@ -24,6 +24,7 @@ from city.settings import Influx
 from city.store import influxql
 from city.store.influx import checked
 from city.store.influx_bays import NOT_THERE, bays_settings
+from city.store.influx_places import of_town
 from city.store.queries import How, Question, Row, Stop, counts
 
 CHUNK = 2000  # rows that InfluxDB sends at a time
@@ -63,13 +64,13 @@ _Found = Generator[tuple[Mapping[str, str], int, Value | None, int], None, None]
 
 
 class InfluxQueries:
-    """Answers from the InfluxDB at `settings.url`; nothing is asked before the first question. What single bays' sensors have
-    said is in a database of its own (city.store.influx_bays): where an answer may be in both, both are asked."""
+    """Answers from the InfluxDB at `settings.url`; nothing is asked before the first question. Each town is asked for in its own
+    database (city.store.influx_places), and what single bays' sensors have said is in another one (city.store.influx_bays): where
+    an answer may be in both, both are asked."""
 
     def __init__(self, settings: Influx) -> None:
         """Raises Invalid where the address is none."""
-        self._all = _Database(settings)
-        self._bays = _Database(bays_settings(settings), may_lack=True) if settings.bays != "no" else None
+        self._settings = checked(settings)
 
     def series(self, question: Question, stop: Stop | None = None) -> Iterator[Row]:
         """See Answers."""
@@ -87,7 +88,7 @@ class InfluxQueries:
         """See Answers."""
         query = influxql.newest_of(tenant, quantity, zone)
         found: list[Row] = []
-        for database in self._asked(quantity):
+        for database in self._asked(tenant, quantity):
             with closing(database.ask(query, Stop())) as rows:
                 found += [Row(from_ns(at_ns), _typed(value, quantity, "last"), of.get("asset", ""))
                           for of, at_ns, value, _ in rows if value is not None]
@@ -96,12 +97,16 @@ class InfluxQueries:
     def close(self) -> None:
         """Nothing is kept open between two questions."""
 
-    def _asked(self, quantity: Quantity) -> list["_Database"]:
-        """Who may know of it."""
-        return [self._all] if self._bays is None or quantity.measurement == "lamp" else [self._all, self._bays]
+    def _asked(self, tenant: TenantId, quantity: Quantity) -> list["_Database"]:
+        """Who may know of it. A town's own database is made when the first of its devices speaks."""
+        its = of_town(self._settings, tenant)
+        found = [_Database(its, may_lack=self._settings.per_town)]
+        if self._settings.bays != "no" and quantity.measurement != "lamp":
+            found.append(_Database(bays_settings(its), may_lack=True))
+        return found
 
     def _rows(self, question: Question, stop: Stop) -> Generator[Row, None, None]:
-        asked = self._asked(question.quantity)
+        asked = self._asked(question.tenant, question.quantity)
         apart = question.asset is not None or question.by == "asset" or not question.step_ns  # each row is of one of them alone
         weighed = len(asked) > 1 and not apart
         query = influxql.asking(question, weighed=weighed)
@@ -121,7 +126,7 @@ class _Database:
     """One database of an InfluxDB; one that `may_lack` answers with nothing where it is not there."""
 
     def __init__(self, settings: Influx, *, may_lack: bool = False) -> None:
-        self._address, token = urlsplit(checked(settings).url), settings.token.reveal()
+        self._address, token = urlsplit(settings.url), settings.token.reveal()
         self._where = f"{self._address.path.rstrip('/')}/query?" + urlencode(
             {"db": settings.bucket, "epoch": "ns", "chunked": "true", "chunk_size": CHUNK})
         allowed = "" if not token else f"Basic {b64encode(token.encode()).decode()}" if ":" in token else f"Token {token}"

@@ -8,21 +8,28 @@ time         the reading's own, ns: a pure function of the event, so that sendin
 
 A channel of `device`, `radio` and `lpp` (which data rate, which cause of a reset, which of a sensor's inputs) is a facet
 of the device and not a part of the asset: it goes into the field's name ("uplinks_dr5"), so that it does not multiply
-series. Quality is not sent: late readings are true of their time, implausible ones stay in the local log alone.
+series. So does that of a relay, of which a controller may have eight that say nothing else ("relay_closed_relay-8"). Quality
+is not sent: late readings are true of their time, implausible ones stay in the local log alone.
+
+The frame itself, as it was heard, is a point of measurement `frame` where it is wanted (influx.frames): port, hex, and fcnt where
+that is known, with the tags of its readings and the entry's time.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from math import isfinite
 from operator import attrgetter, itemgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from city.quantities import RAW, Kind, Measurement, Quantity, Value, quantities, quantity
+from city.quantities import LAMP_RELAY_CLOSED, RADIO_FCNT, RAW, Kind, Measurement, Quantity, Value, quantities, quantity
 from city.readings import Entry, Place, Quality
 
+FRAME = "frame"
+FRAME_FIELDS: Mapping[str, Kind] = MappingProxyType({"port": Kind.INT, "hex": Kind.TEXT, "fcnt": Kind.INT})
 PLACES_CACHED = 100_000
 SHAPES_CACHED = 2048
-_FACETS = frozenset({"device", "radio", "lpp"})
+_FACETS, _FACET_ROWS = frozenset({"device", "radio", "lpp"}), frozenset({LAMP_RELAY_CLOSED.name})
 _IMPLAUSIBLE = Quality.IMPLAUSIBLE
 _INT64 = 2**63
 _QUANTITY, _VALUE, _CHANNEL = attrgetter("quantity"), attrgetter("value"), attrgetter("channel")
@@ -33,15 +40,15 @@ _TAKEN = frozenset({"", "time", "measurement", "field", "asset", "channel", "cir
 class Writer:
     """Writes entries the fast way, by what it remembers of places and of which quantities come together."""
 
-    def __init__(self, places: int = PLACES_CACHED, shapes: int = SHAPES_CACHED) -> None:
-        """It remembers so many at most."""
-        self._most = places, shapes
+    def __init__(self, places: int = PLACES_CACHED, shapes: int = SHAPES_CACHED, *, frames: bool = False) -> None:
+        """It remembers so many at most. `frames`: whether frames are written too."""
+        self._most, self._frames = (places, shapes), frames
         self._places: dict[int, _Known] = {}  # by the object, as hashing a place takes long
         self._equal: dict[Place, _Known] = {}
         self._shapes: dict[_Key, _Shape] = {}
 
     def block(self, entry: Entry) -> tuple[bytes, int]:
-        """`lines(entry)`, joined by line ends, and how many they are."""
+        """`lines(entry)`, with its frame where that is wanted, joined by line ends; and how many they are."""
         said = entry.said
         if not entry.odd:
             _, where, shape = known = self._places.get(id(entry.place)) or self._met(entry.place)
@@ -50,8 +57,12 @@ class Writer:
                 shape = known[2] = self._shaped(said, quantities, channels)
             text = shape.fill(where, entry.at_ns, said)
             if text is not None:
-                return text.encode("utf-8", "replace"), shape.lines
-        found = lines(entry)
+                count = shape.lines
+                if self._frames and (entry.f_port or entry.data):
+                    frame = _frame(where, entry, said[shape.fcnt].value if shape.fcnt >= 0 else None)
+                    text, count = f"{text}\n{frame}" if count else frame, count + 1
+                return text.encode("utf-8", "replace"), count
+        found = lines(entry, frames=self._frames)
         return b"\n".join(found), len(found)
 
     def _met(self, place: Place) -> "_Known":
@@ -77,36 +88,54 @@ class Writer:
         return shape
 
 
-def lines(entry: Entry) -> list[bytes]:
-    """One line for each measurement, channel and time in `entry`, without line ends; empty if nothing is to be sent.
+def lines(entry: Entry, *, frames: bool = False) -> list[bytes]:
+    """One line for each measurement, channel and time in `entry`, and one for its frame if it has one and `frames` are wanted;
+    without line ends, empty if nothing is to be sent.
 
     Left out: implausible readings, and numbers that InfluxDB has no form for (not finite, beyond 64 bits).
     """
     points: dict[tuple[str, str, int], dict[str, str]] = {}
+    counter: Value | None = None
     for item, at_ns in _sent(entry):
         measurement, field, facet, write, _ = _COLUMNS[item.quantity.name]
         written = write(item.value)
         if written is None:
             continue
+        if item.quantity is RADIO_FCNT and not item.channel:
+            counter = item.value
         channel = item.channel
         if channel and facet:
             field, channel = _facet(field, channel), ""
         points.setdefault((measurement, channel, at_ns), {})[field] = f"{field}={written}"
     where = tags(entry.place)
-    return [_line(measurement + where, channel, fields, at) for (measurement, channel, at), fields in points.items()]
+    found = [_line(measurement + where, channel, fields, at) for (measurement, channel, at), fields in points.items()]
+    if frames and (entry.f_port or entry.data):
+        found.append(_frame(where, entry, counter).encode("utf-8", "replace"))
+    return found
 
 
 def column(quantity: Quantity, channel: str = "") -> tuple[str, str]:
     """Measurement and field under which InfluxDB has the quantity, or one channel of it: as a query names them, without
     the escapes of line protocol."""
     field = _field(quantity)
-    return quantity.measurement, f"{field}_{_clean(channel)}" if channel and quantity.measurement in _FACETS else field
+    return quantity.measurement, f"{field}_{_clean(channel)}" if channel and has_facets(quantity) else field
+
+
+def has_facets(quantity: Quantity) -> bool:
+    """Whether a channel goes into its field's name."""
+    return quantity.measurement in _FACETS or quantity.name in _FACET_ROWS
 
 
 def written(quantity: Quantity, channel: str = "") -> tuple[str, str, str]:
     """Measurement, field and value of the tag `channel` ("": no such tag), escaped for line protocol."""
     measurement, field, facet, _, _ = _COLUMNS[quantity.name]
     return (measurement, _facet(field, channel), "") if channel and facet else (measurement, field, tag(channel))
+
+
+def form(quantity: Quantity, value: Value) -> str | None:
+    """`value` as a field's value of the quantity's type; None where InfluxDB has no form for it. Raises TypeError where it is
+    of another type."""
+    return _WRITERS[quantity.kind](quantity.typed(value))
 
 
 def tag(text: str) -> str:
@@ -120,6 +149,11 @@ def tags(place: Place) -> str:
     pairs = (("asset", place.asset), ("circuit", place.circuit), ("device", place.device), ("tenant", place.tenant),
              ("zone", place.zone))
     return "".join(f",{key}={tag(value)}" for key, value in pairs if value)
+
+
+def _frame(where: str, entry: Entry, counter: Value | None) -> str:
+    known = "" if counter is None else f",fcnt={int(counter)}i"
+    return f'{FRAME}{where} port={entry.f_port}i,hex="{entry.data.hex()}"{known} {entry.at_ns}'
 
 
 class _Column(NamedTuple):
@@ -151,6 +185,7 @@ class _Shape(NamedTuple):
     texts: tuple[int, ...]
     flags: tuple[int, ...]
     lines: int
+    fcnt: int
 
     def fill(self, tags: str, at_ns: int, said: tuple[Measurement, ...]) -> str | None:
         """The lines; None where a number may be one that InfluxDB cannot say."""
@@ -188,7 +223,12 @@ def _shape(said: tuple[Measurement, ...]) -> _Shape:
     floats, ints = _all(kinds, Kind.FLOAT), _all(kinds, Kind.INT)
     return _Shape(tuple(item.quantity for item in said), tuple(item.channel for item in said), "\n".join(template),
                   _getter(picked), _getter(floats) if floats else None, _getter(ints) if ints else None,
-                  _all(kinds, Kind.TEXT), _all(kinds, Kind.BOOL), len(points))
+                  _all(kinds, Kind.TEXT), _all(kinds, Kind.BOOL), len(points), _counter(said))
+
+
+def _counter(said: tuple[Measurement, ...]) -> int:
+    """Where the frame's counter stands, -1 for nowhere."""
+    return max((index for index, item in enumerate(said) if item.quantity is RADIO_FCNT and not item.channel), default=-1)
 
 
 def _all(kinds: list[Kind], wanted: Kind) -> tuple[int, ...]:
@@ -269,6 +309,6 @@ class _Columns(dict[str, _Column]):
         return _raw_column(name)
 
 
-_COLUMNS = _Columns({row.name: _Column(row.measurement, row.field, row.measurement in _FACETS, _WRITERS[row.kind],
-                                        row.kind) for row in quantities()})
+_COLUMNS = _Columns({row.name: _Column(row.measurement, row.field, has_facets(row), _WRITERS[row.kind], row.kind)
+                     for row in quantities()})
 _NO_SHAPE = _shape(())

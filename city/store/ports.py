@@ -27,6 +27,7 @@ from city.store.port_air import NO_CHANGES, AirChanges, AirStore
 from city.store.port_asks import AskStore
 from city.store.port_energy import EnergyBook, EnergyStore
 from city.store.port_faults import Faults, TenantFaults
+from city.store.port_glance import GlanceStore
 from city.store.port_lighting import LightingStore
 from city.store.port_parking import ParkingBook, ParkingStore
 from city.store.port_steps import StepStore
@@ -193,7 +194,7 @@ class Changes:
     assets: tuple[Asset, ...] = ()
 
 
-class TenantStore(LightingStore, AirStore, AskStore, TenantFaults, StepStore, EnergyStore, ParkingStore, Protocol):
+class TenantStore(LightingStore, AirStore, AskStore, TenantFaults, StepStore, EnergyStore, ParkingStore, GlanceStore, Protocol):
     """One tenant's registry, intents and facts. Lookups of one thing raise NotFound."""
 
     @property

@@ -178,6 +178,11 @@ class LocalLog:
             self._ledger.execute("INSERT INTO cursors VALUES (?, ?) ON CONFLICT (sink)"
                                  " DO UPDATE SET position = excluded.position", (sink, position))
 
+    def drop_cursor(self, sink: str) -> None:
+        """Nothing is kept for that sink any more; it begins again if it comes back. Raises StoreDown."""
+        with self._turn, errors(self._directory):
+            self._ledger.execute("DELETE FROM cursors WHERE sink = ?", (sink,))
+
     def head(self) -> int:
         writer = self._writer
         if writer is not None and not self._closed:

@@ -23,6 +23,7 @@ from city.store.commits import Commits
 from city.store.database import Database, counted
 from city.store.energy_days import BridgeEnergy, EnergyPart
 from city.store.facts import FactsPart
+from city.store.glances import GlancePart
 from city.store.incidents import BridgeFaults, FaultsPart
 from city.store.intents import IntentsPart
 from city.store.leases import Leases, insist
@@ -41,7 +42,7 @@ from city.store.steps import StepsPart
 
 
 class SqlTenantStore(RegistryPart, ScriptsPart, ProgrammedPart, OverridesPart, AirPart, IntentsPart, FactsPart, StepsPart,
-                     FaultsPart, EnergyPart, AskPart, ParkingPart):
+                     FaultsPart, EnergyPart, AskPart, ParkingPart, GlancePart):
     """One tenant's half of the database; see city.store.ports.TenantStore."""
 
     def __init__(self, scope: Scope, states: States, roll: Roll) -> None:

@@ -58,8 +58,9 @@ def examine(settings: Settings, wanted: Wanted, clock: Clock) -> Iterator[Findin
     yield from _within("city database", lambda: services.probe_database(settings.database.url),
                        lambda facts: judge_services.judge_database(facts, shared=bool(settings.mqtt.share)))
     if settings.influx.url:
-        yield from _within("InfluxDB", lambda: services.probe_influx(settings.influx, clock),
-                           lambda facts: judge_services.judge_influx(facts, settings.influx, max(settings.parking.raw_days, 1)))
+        days = max(settings.parking.raw_days, 1)
+        yield from _within("InfluxDB", lambda: services.probe_towns(settings.influx, settings.database.url, clock),
+                           lambda found: judge_services.judge_towns(found, settings.influx, days))
     if settings.chirpstack.url:
         yield from _within("ChirpStack's API", lambda: services.probe_api(settings.chirpstack, clock), judge_services.judge_api)
     if settings.parkapi.url:

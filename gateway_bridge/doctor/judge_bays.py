@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from city.settings import Influx
 from city.store import influxql
-from city.store.influx_bays import DAY_S, Kept, Server, bays_settings, forgets
+from city.store.influx_bays import Kept, Server, bays_settings, forgets
+from city.store.influx_make import DAY_S
 from gateway_bridge.doctor.findings import Finding, broken, ok, warning
 from gateway_bridge.doctor.services import InfluxFacts
 

@@ -2,33 +2,51 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
+from city.figures import figures
 from city.quantities import RAW, Kind, quantities, quantity
 from city.settings import Influx
 from city.store.influx_bays import duration_s
-from city.store.lines import column
-from city.store.quarter_lines import FIELDS, MEASUREMENT
+from city.store.lines import FRAME, FRAME_FIELDS, column, has_facets
 from gateway_bridge.doctor.findings import Finding, broken, ok, unknown, warning
 from gateway_bridge.doctor.judge_bays import judge_bays
 from gateway_bridge.doctor.judge_broker import judge_skew, numbers
 from gateway_bridge.doctor.services import ApiFacts, DatabaseFacts, InfluxFacts
 
 TYPES = {Kind.FLOAT: "float", Kind.INT: "integer", Kind.BOOL: "boolean", Kind.TEXT: "string"}
-FACETS = ("device", "radio", "lpp")
 KEEP_AT_LEAST_S = 7 * 86_400
 MOST_CONFLICTS = 20
 NO_DATABASE = "database not found"  # InfluxDB 1.x
 OLDEST_POSTGRESQL = 13
 
 
+def judge_towns(found: Sequence[tuple[Influx, InfluxFacts]], shared: Influx, bay_days: int) -> Iterator[Finding]:
+    """The server, and each place in it. `shared` is the place of all towns: where each has its own, only what an older version
+    has left there matters."""
+    for index, (settings, facts) in enumerate(found):
+        if index == 0:
+            yield from judge_influx(facts, settings, bay_days)
+        elif settings.bucket == shared.bucket:
+            yield from judge_bays(facts, settings, bay_days)
+        elif facts.problem:
+            yield _problem(replace(facts, problem=f"{settings.bucket}: {facts.problem}"))
+        else:
+            yield from _judge_place(facts, settings, bay_days)
+
+
 def judge_influx(facts: InfluxFacts, settings: Influx, bay_days: int) -> Iterator[Finding]:
     """Whether it can take what we send, and forgets single bays after `bay_days`."""
     if facts.problem:
-        yield broken("InfluxDB", f"{facts.problem.rstrip('.')}. Readings wait in the local log.", _influx_mend(facts.problem))
+        yield _problem(facts)
         return
     yield ok("InfluxDB", f"InfluxDB {facts.version or 'of a version that it does not say'} answers.")
     if facts.ahead_s is not None:
         yield judge_skew("InfluxDB's clock", facts.ahead_s, "InfluxDB's")
+    yield from _judge_place(facts, settings, bay_days)
+
+
+def _judge_place(facts: InfluxFacts, settings: Influx, bay_days: int) -> Iterator[Finding]:
     yield from judge_bays(facts, settings, bay_days)
     if NO_DATABASE in facts.unasked:
         yield ok("InfluxDB's types", f"There is no database {settings.bucket} yet; it is made when the first line is sent.")
@@ -37,11 +55,15 @@ def judge_influx(facts: InfluxFacts, settings: Influx, bay_days: int) -> Iterato
         yield unknown("InfluxDB's types", f"The types of its columns cannot be asked for: {facts.unasked}",
                       f"influx v1 dbrp create --db {settings.bucket} --rp autogen --bucket-id ID --default (2.x)")
         return
-    yield from judge_types(facts.fields)
+    yield from judge_types(facts.fields, settings.bucket)
     yield from _judge_retention(facts.retentions, settings)
 
 
-def judge_types(fields: Sequence[tuple[str, str, str]]) -> Iterator[Finding]:
+def _problem(facts: InfluxFacts) -> Finding:
+    return broken("InfluxDB", f"{facts.problem.rstrip('.')}. Readings wait in the local log.", _influx_mend(facts.problem))
+
+
+def judge_types(fields: Sequence[tuple[str, str, str]], bucket: str = "InfluxDB") -> Iterator[Finding]:
     """Columns whose type is another than we write: InfluxDB refuses every line that has one."""
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
     for measurement, name, kind in fields:
@@ -49,23 +71,21 @@ def judge_types(fields: Sequence[tuple[str, str, str]]) -> Iterator[Finding]:
     conflicts = [(measurement, name, kinds, ours) for (measurement, name), kinds in sorted(found.items())
                  if (ours := expected(measurement, name)) is not None and kinds != {ours}]
     for measurement, name, kinds, ours in conflicts[:MOST_CONFLICTS]:
-        yield broken("InfluxDB's types", f"InfluxDB has {measurement}.{name} as {' and '.join(sorted(kinds))}; we write "
+        yield broken("InfluxDB's types", f"{bucket} has {measurement}.{name} as {' and '.join(sorted(kinds))}; we write "
                      f"{ours}, and every line with it is refused.",
                      f'stop who writes it otherwise; DROP MEASUREMENT "{measurement}" (or set another influx.bucket), then '
                      "`stadtfunk ship rewind` and `stadtfunk ship replay` fill it again from the local log")
     if len(conflicts) > MOST_CONFLICTS:
         yield broken("InfluxDB's types", f"… and {len(conflicts) - MOST_CONFLICTS} more columns.", "set another influx.bucket")
     if not conflicts:
-        yield ok("InfluxDB's types", f"None of its {len(found)} columns contradicts ours.")
+        yield ok("InfluxDB's types", f"None of the {len(found)} columns of {bucket} contradicts ours.")
 
 
 def expected(measurement: str, field: str) -> str | None:
     """The type that we write into this column, None where it is not ours."""
-    if measurement == MEASUREMENT and field in FIELDS:
-        return "integer" if FIELDS[field] is int else "float"
     kind = _OURS.get((measurement, field))
-    if kind is None and measurement in FACETS:
-        longest = max((name for of, name in _OURS if of == measurement and field.startswith(f"{name}_")), key=len, default="")
+    if kind is None:
+        longest = max((name for of, name in _FACETS if of == measurement and field.startswith(f"{name}_")), key=len, default="")
         kind = _OURS.get((measurement, longest))
     if kind is None and measurement.startswith(RAW):
         try:
@@ -113,10 +133,10 @@ def _judge_retention(rows: Sequence[Mapping[str, object]], settings: Influx) -> 
     said = str(default.get("duration"))
     kept = duration_s(said)
     if 0 < kept < KEEP_AT_LEAST_S:
-        yield warning("InfluxDB's retention", f"InfluxDB forgets after {said}, and refuses readings that come later than that.",
-                      f'ALTER RETENTION POLICY "{default.get("name")}" ON "{settings.bucket}" DURATION 0s')
+        yield warning("InfluxDB's retention", f"{settings.bucket} forgets after {said}, and refuses readings that come later "
+                      "than that.", f'ALTER RETENTION POLICY "{default.get("name")}" ON "{settings.bucket}" DURATION 0s')
     else:
-        yield ok("InfluxDB's retention", f"InfluxDB keeps readings {'for ever' if not kept else f'for {said}'}.")
+        yield ok("InfluxDB's retention", f"{settings.bucket} keeps readings {'for ever' if not kept else f'for {said}'}.")
 
 
 def _judge_revision(facts: DatabaseFacts) -> Finding:
@@ -152,4 +172,6 @@ def _influx_mend(problem: str) -> str:
     return "start InfluxDB; settings: influx.url"
 
 
-_OURS = {column(row): row.kind for row in quantities()}
+_FACETS = {column(row) for row in quantities() if has_facets(row)}
+_OURS = {(FRAME, name): kind for name, kind in FRAME_FIELDS.items()} | {
+    column(row): row.kind for row in (*figures(), *quantities())}

@@ -4,7 +4,7 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
@@ -16,15 +16,18 @@ from google.protobuf.empty_pb2 import Empty
 
 from city.clock import Clock
 from city.errors import CityError, InfluxDown, Invalid, StoreDown
+from city.ids import TenantId
 from city.settings import Chirpstack, Influx, Secret
 from city.store.database import Database
 from city.store.influx import InfluxDB, RejectedQuery
 from city.store.influx_bays import Kept, bays_settings, look
+from city.store.influx_places import of_town
 from city.store.opening import newest, version
 from gateway_bridge.network_server import target
 
 ASK_S = 5.0
 MOST_FIELDS = 20_000
+MOST_TOWNS = 200  # a few requests each
 _SAMPLE = re.compile(rb"^stadtfunk_bridge_connections_total(?:\{[^}]*\})? ([0-9.e+]+)$", re.MULTILINE)
 
 
@@ -66,7 +69,26 @@ class ApiFacts:
 
 
 def probe_influx(settings: Influx, clock: Clock) -> InfluxFacts:
-    """Everything in a few requests."""
+    """The server, and one bucket of it, in a few requests."""
+    facts = _probe_place(settings)
+    return facts if facts.problem else replace(facts, ahead_s=clock_ahead(f"{settings.url.rstrip('/')}/ping", clock.now))
+
+
+def probe_towns(settings: Influx, database: Secret, clock: Clock) -> Sequence[tuple[Influx, InfluxFacts]]:
+    """The place that all towns share; or that of each town of the city database, MOST_TOWNS at most, and after them the one that
+    they may have shared before. The first one has the server's clock, too."""
+    towns = towns_of(database) if settings.per_town else ()
+    if not towns:
+        return [(settings, probe_influx(settings, clock))]
+    first, *rest = [of_town(settings, town) for town in towns[:MOST_TOWNS]]
+    found = [(first, probe_influx(first, clock))]
+    if found[0][1].problem:
+        return found  # of the others it would be said again
+    shared = replace(settings, bays="no")  # bays go there no more
+    return [*found, *((place, _probe_place(place)) for place in (*rest, shared))]
+
+
+def _probe_place(settings: Influx) -> InfluxFacts:
     try:
         server = InfluxDB(settings)
     except Invalid as error:
@@ -79,14 +101,30 @@ def probe_influx(settings: Influx, clock: Clock) -> InfluxFacts:
         return InfluxFacts(problem=str(error))
     finally:
         server.close()
-    ahead_s = clock_ahead(f"{settings.url.rstrip('/')}/ping", clock.now)
-    return InfluxFacts("", said, fields, retentions, unasked, ahead_s, bays)
+    return InfluxFacts("", said, fields, retentions, unasked, None, bays)
+
+
+def towns_of(url: Secret) -> Sequence[TenantId]:
+    """The towns that the city database knows; none where it cannot be asked, which `probe_database` says."""
+    if url.reveal().startswith("sqlite") and not _file(url).is_file():
+        return ()
+    try:
+        database = Database(url)
+    except CityError:
+        return ()
+    try:
+        with database.read() as connection:
+            return [TenantId(str(row[0])) for row in connection.exec_driver_sql("SELECT id FROM tenants ORDER BY id")]
+    except StoreDown:
+        return ()
+    finally:
+        database.close()
 
 
 def probe_database(url: Secret) -> DatabaseFacts:
     """Its version and ours, without changing it."""
     sqlite = url.reveal().startswith("sqlite")
-    if sqlite and not Path(url.reveal().partition(":///")[2].partition("?")[0] or "-").is_file():
+    if sqlite and not _file(url).is_file():
         return DatabaseFacts(newest=newest())  # asking would make it
     try:
         database = Database(url)
@@ -160,6 +198,10 @@ def connections(port: int) -> float | None:
     except (OSError, ValueError):
         return None
     return float(found[1]) if found else None
+
+
+def _file(url: Secret) -> Path:
+    return Path(url.reveal().partition(":///")[2].partition("?")[0] or "-")
 
 
 def _columns(server: InfluxDB, version: str) -> tuple[Sequence[tuple[str, str, str]], Sequence[Mapping[str, object]], str]:

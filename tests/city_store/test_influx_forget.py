@@ -17,8 +17,8 @@ BAYS = [(TenantId("ahausen"), AssetId("P 1")), (TenantId("ahausen"), AssetId('P"
 DONE = (200, {}, b'{"results":[{}]}')
 
 
-def settings(server):
-    return Influx(url=server.url, bucket="town", org="stadt", token=Secret("secret"))
+def settings(server, *, per_town=False):
+    return Influx(url=server.url, bucket="town", org="stadt", token=Secret("secret"), per_town=per_town)
 
 
 def test_2x_is_asked_for_each_bay_in_each_bucket():
@@ -41,6 +41,18 @@ def test_1x_is_asked_for_all_at_once():
         forget_bays(settings(server), BAYS)
         drops = [body for _, _, _, body in server.asked if b"DROP" in body]
     assert len(drops) == 3
+
+
+def test_where_each_town_has_its_own_the_place_that_they_shared_is_asked_too():
+    bays = [*BAYS, (TenantId("beheim"), AssetId("P 1"))]
+    with standin(version=TWO, answers=deque([NOWHERE, bucket(0), OK])) as server:
+        forget_bays(settings(server, per_town=True), bays)
+        asked = [(path.partition("=")[2].partition("&")[0], json.loads(body)["predicate"])
+                 for _, path, _, body in server.asked if "delete" in path]
+    ends = ("", "_hours", "_days")
+    assert {name for name, _ in asked} == {f"town{of}{end}" for of in ("", "_ahausen", "_beheim") for end in ends}
+    assert all(name.split("_")[1] in said for name, said in asked if "hausen" in name or "beheim" in name)
+    assert len(asked) == 3 * 3 + 3 * 2 + 3 * 1
 
 
 @pytest.mark.parametrize(("version", "answers"), [(TWO, [NOWHERE, bucket(0), (403, {}, b'{"message":"no"}')]),

@@ -36,7 +36,7 @@ class Told:
 
 
 @contextmanager
-def influx(*parts: bytes, waits: bool = False) -> Iterator[tuple[InfluxQueries, Told]]:
+def influx(*parts: bytes, waits: bool = False, per_town: bool = True) -> Iterator[tuple[InfluxQueries, Told]]:
     """A server that answers one request with these bytes; `waits`: and then says nothing more until the other end goes."""
     listening, told = socket.create_server(("127.0.0.1", 0)), Told()
 
@@ -54,7 +54,8 @@ def influx(*parts: bytes, waits: bool = False) -> Iterator[tuple[InfluxQueries, 
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
-    queries = InfluxQueries(Influx(url=f"http://127.0.0.1:{listening.getsockname()[1]}", bucket="b", token=Secret("u:p")))
+    queries = InfluxQueries(Influx(url=f"http://127.0.0.1:{listening.getsockname()[1]}", bucket="b", token=Secret("u:p"),
+                                   per_town=per_town))
     yield queries, told
     queries.close()
     thread.join(10)
@@ -69,6 +70,20 @@ def test_chunks_are_read_as_they_come():
         assert told.gone.wait(5)
     assert b"chunked=true" in told.request
     assert b"authorization: basic" in told.request.lower()
+
+
+def test_a_town_is_asked_for_in_its_own_database_and_has_nothing_where_that_is_not_there_yet():
+    missing = HEAD + b'{"results":[{"error":"database not found: b_ahausen"}]}\n'
+    question = Question(TenantId("ahausen"), LAMP_LEVEL, START, QUESTION.end)
+    with influx(missing) as (queries, told):
+        assert list(queries.series(question)) == []
+    assert b"POST /query?db=b_ahausen&" in told.request
+    with influx(missing, per_town=False) as (queries, told), pytest.raises(InfluxDown):
+        list(queries.series(question))
+    assert b"POST /query?db=b&" in told.request
+    with influx(missing) as (queries, told):
+        assert queries.last(TenantId("beheim"), LAMP_LEVEL) == []
+    assert b"POST /query?db=b_beheim&" in told.request
 
 
 def test_a_wait_ends_from_another_thread():

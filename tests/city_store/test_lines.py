@@ -16,6 +16,7 @@ from city.quantities import (
     LAMP_LEVEL,
     LAMP_POWER,
     LAMP_REASON,
+    LAMP_RELAY_CLOSED,
     RADIO_FCNT,
     RADIO_RSSI,
     Kind,
@@ -24,7 +25,7 @@ from city.quantities import (
     raw,
 )
 from city.readings import Entry, Place, Quality, Reading
-from city.store.lines import Writer, column, lines, tag
+from city.store.lines import FRAME, FRAME_FIELDS, Writer, column, lines, tag
 from decoders.catalog import catalog, vectors_path
 from decoders.vectors import load
 
@@ -219,27 +220,79 @@ def typed(text):
 
 @pytest.mark.parametrize("model", sorted(catalog()))
 def test_a_device_is_few_series_whatever_it_says(model):
-    """Everything its maker's documents have it say makes at most ten series, parts of the asset included."""
-    file = vectors_path(model)
-    said = [Reading(PLACE, quantity(name), quantity(name).typed(value), AT, channel)
-            for vector in load(file).uplinks if vector.reads
-            for key, value in vector.reads.items() for name, _, channel in [key.partition("@")]]
-    series = {line.partition(b" ")[0] for line in lines(Entry.of(PLACE, AT, "up", tuple(said)))}
-    whole = {one for one in series if b",channel=" not in one}
-    assert 1 <= len(whole) <= 4
-    assert len(series) <= 10
+    """Everything its maker's documents have it say makes at most ten series, parts of the asset and its frames included."""
+    each = [framed(entry(*[good(quantity(name), quantity(name).typed(value), channel) for key, value in vector.reads.items()
+                           for name, _, channel in [key.partition("@")]]), number % 220 + 1, bytes([number % 256]))
+            for number, vector in enumerate(load(vectors_path(model)).uplinks) if vector.reads]
+    each.append(framed(entry(good(RADIO_FCNT, 1), good(RADIO_RSSI, -100.0)), 1, b""))  # what the network says of each frame
+    series = [{line.partition(b" ")[0] for line in lines(one, frames=True)} for one in each]
+    whole = {one for its in series for one in its if b",channel=" not in one}
+    parts = [{one for one in its if b",channel=" in one} for its in series]
+    assert 3 <= len(whole) <= 5
+    assert len(whole) + max(map(len, parts)) <= 10  # the parts that a device speaks of in one frame are all that it has
+    assert len(set.union(*parts)) <= 7  # the examples are of several devices
+
+
+def test_relays_that_say_nothing_else_are_fields():
+    [line] = lines(entry(*(good(LAMP_RELAY_CLOSED, number == 3, f"relay-{number}") for number in (1, 3)), good(LAMP_LEVEL, 40.0)))
+    assert b" relay_closed_relay-1=false,relay_closed_relay-3=true,level=40.0 " in line
+    assert column(LAMP_RELAY_CLOSED, "relay-3") == ("lamp", "relay_closed_relay-3")
+    assert column(LAMP_LEVEL, "relay-3") == ("lamp", "level")
+
+
+TAGS = b"asset=L-0001,circuit=K1,device=70b3d5e75e000001,tenant=ahausen,zone=Altstadt"
+
+
+def test_a_frame_is_a_point_beside_its_readings():
+    whole = framed(entry(good(RADIO_FCNT, 4711), good(LAMP_LEVEL, 40.0)), 10, b"\x28\x01\xff")
+    assert lines(whole) == lines(entry(good(RADIO_FCNT, 4711), good(LAMP_LEVEL, 40.0)))
+    assert lines(whole, frames=True) == [*lines(whole), b'frame,' + TAGS + b' port=10i,hex="2801ff",fcnt=4711i %d' % AT]
+
+
+@pytest.mark.parametrize(("port", "data", "said"), [
+    (10, b"", b'port=10i,hex=""'), (0, b"\x02", b'port=0i,hex="02"'), (255, b"\x00" * 242, b'port=255i,hex="%s"' % (b"0" * 484))])
+def test_a_frame_that_nothing_could_be_read_from_is_one_too(port, data, said):
+    whole = framed(entry(), port, data)
+    assert lines(whole, frames=True) == [b"frame," + TAGS + b" " + said + b" %d" % AT]
+
+
+def test_what_was_no_frame_makes_none():
+    whole = entry(good(LAMP_LEVEL, 40.0))
+    assert lines(whole, frames=True) == lines(whole)
+    assert Writer(frames=True).block(whole) == Writer().block(whole)
+
+
+def test_a_counter_that_is_not_to_be_believed_is_not_the_frames():
+    whole = framed(entry((RADIO_FCNT, 7, "", Quality.IMPLAUSIBLE)), 1, b"\x01")
+    assert lines(whole, frames=True) == [b"frame," + TAGS + b' port=1i,hex="01" %d' % AT]
+
+
+def test_every_field_of_a_frame_has_the_type_that_is_said_of_it():
+    [line] = lines(framed(entry(), 1, b"\x01"), frames=True)
+    [*_, counted] = lines(framed(entry(good(RADIO_FCNT, 7)), 1, b"\x01"), frames=True)
+    for one in (line, counted):
+        measurement, _, fields, _ = parse(one.decode())
+        assert measurement == FRAME
+        assert all(type(value) is {Kind.INT: int, Kind.TEXT: str}[FRAME_FIELDS[name]] for name, value in fields.items())
+    assert set(fields) == set(FRAME_FIELDS)
+
+
+def framed(whole, port, data):
+    return msgspec.structs.replace(whole, f_port=port, data=data)
 
 
 shapes = st.lists(st.lists(values, max_size=8), min_size=1, max_size=6)
-WRITER = Writer()
+WRITER, FRAMES = Writer(), Writer(frames=True)
 
 
-@given(shapes, st.sampled_from([PLACE, replace(PLACE, zone=ZoneId("100 % Süd"), circuit=None)]))
-def test_the_fast_way_writes_the_same(said, place):
+@given(shapes, st.sampled_from([PLACE, replace(PLACE, zone=ZoneId("100 % Süd"), circuit=None)]), st.integers(0, 255),
+       st.binary(max_size=242))
+def test_the_fast_way_writes_the_same(said, place, port, data):
     for one in said:
-        whole = entry(*(good(row, value, channel) for row, value, channel in one), place=place)
-        written, count = WRITER.block(whole)
-        assert (written, count) == (b"\n".join(lines(whole)), len(lines(whole)))
+        whole = framed(entry(*(good(row, value, channel) for row, value, channel in one), place=place), port, data)
+        for writer, frames in ((WRITER, False), (FRAMES, True)):
+            found = lines(whole, frames=frames)
+            assert writer.block(whole) == (b"\n".join(found), len(found))
 
 
 @pytest.mark.parametrize("odd", [

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from city.settings import Influx
 from city.store.influx import RejectedQuery, Row, Sink, open_sink
+from city.store.influx_places import of_town
 from city.store.opening import open_store
 from city.store.readings import LocalLog
 from tests.faults.bridge import Bridge
-from tests.faults.fleet import Fleet
+from tests.faults.fleet import TOWN, Fleet
 from tests.faults.waiting import PATIENCE_S, until
 
 PAGE, MANY = 5000, 10_000_000
@@ -54,7 +55,7 @@ def buried(fleet: Fleet, database: str) -> set[int]:
 def shipped(fleet: Fleet, url: str) -> Counter[int]:
     """How often each number is in InfluxDB: a point for each time at which a device has said its counter."""
     found: Counter[int] = Counter()
-    with closing(open_sink(Influx(url=url))) as sink:
+    with closing(open_sink(of_town(Influx(url=url), TOWN))) as sink:
         for eui in map(fleet.eui, range(fleet.size)):  # one by one: a whole fleet's months would be one large answer
             rows = _rows(sink, f"SELECT \"fcnt\" FROM \"radio\" WHERE \"device\" = '{eui}'")
             numbers = (fleet.number(eui, int(str(row["fcnt"]))) for row in rows)
@@ -64,7 +65,7 @@ def shipped(fleet: Fleet, url: str) -> Counter[int]:
 
 def count_shipped(url: str) -> int:
     """How many points with a counter InfluxDB has; cheap to ask for."""
-    with closing(open_sink(Influx(url=url))) as sink:
+    with closing(open_sink(of_town(Influx(url=url), TOWN))) as sink:
         return sum(int(str(row["count"])) for row in _rows(sink, 'SELECT count("fcnt") FROM "radio"'))
 
 

@@ -1,6 +1,7 @@
 """Who publishes is hostile, or broken: F22–F26. What cannot be read is a dead letter, and everything else goes on."""
 
 import json
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -163,10 +164,12 @@ def test_f26_hostile_scripts_harm_only_their_own_devices(rig: Rig) -> None:
 
 
 def _tenants(rig: Rig) -> set[str]:
-    """Whose points InfluxDB has."""
-    sink = open_sink(Influx(url=rig.influx.url, bucket="stadtfunk"))
-    try:
-        return {str(row["value"]) for row in sink.query('SHOW TAG VALUES WITH KEY = "tenant"')}
-    finally:
-        sink.close()
+    """Whose points InfluxDB has, wherever they are."""
+    found: set[str] = set()
+    with closing(open_sink(Influx(url=rig.influx.url))) as sink:
+        names = [str(values["name"]) for values in sink.query("SHOW DATABASES")]
+    for name in names:
+        with closing(open_sink(Influx(url=rig.influx.url, bucket=name))) as sink:
+            found |= {str(row["value"]) for row in sink.query('SHOW TAG VALUES WITH KEY = "tenant"')}
+    return found
 

@@ -10,10 +10,12 @@ import pytest
 from rich.console import Console
 
 from city.clock import SystemClock
+from city.ids import TenantId
 from city.quantities import Kind, quantities
 from city.readings import to_ns
 from city.settings import Database, Influx, Log, Mqtt, Secret, Settings
 from city.store.influx_bays import Kept, Server, duration_s
+from city.store.influx_places import of_town
 from gateway_bridge.doctor.__main__ import Wanted, examine
 from gateway_bridge.doctor.broker import Greeting, Heard, Queue
 from gateway_bridge.doctor.files import judge_chirpstack, judge_mosquitto, read_chirpstack, read_mosquitto
@@ -29,7 +31,7 @@ from gateway_bridge.doctor.judge_broker import (
     judge_traffic,
     judge_transport,
 )
-from gateway_bridge.doctor.judge_services import expected, judge_api, judge_database, judge_influx, judge_types
+from gateway_bridge.doctor.judge_services import expected, judge_api, judge_database, judge_influx, judge_towns, judge_types
 from gateway_bridge.doctor.services import ApiFacts, DatabaseFacts, InfluxFacts
 from tests.gateway_bridge.samples import encode, topic, up
 
@@ -278,6 +280,21 @@ INFLUX = InfluxFacts(version="1.6.7", fields=(("lamp", "level", "float"),), ahea
      [("InfluxDB's retention", Level.WARNING)])])
 def test_influxdb(facts: InfluxFacts, found: list[tuple[str, Level]]) -> None:
     assert worst(judge_influx(facts, Influx(url="http://x"), 7)) == found
+
+
+def test_each_town_s_place_is_judged_and_of_the_shared_one_only_what_is_left_there() -> None:
+    shared = Influx(url="http://x", bucket="stadt", bays="no")
+    places = [of_town(shared, TenantId(town)) for town in ("a", "b", "c")]
+    wrong = replace(INFLUX, ahead_s=None, fields=(("frame", "hex", "float"), ("control", "planned", "integer")))
+    gone = InfluxFacts(problem="InfluxDB does not let us in (403): no")
+    found = list(judge_towns([(places[0], INFLUX), (places[1], wrong), (places[2], gone),
+                              (shared, replace(INFLUX, fields=(("bay", "occupied", "boolean"), ("lamp", "level", "string"))))],
+                             shared, 7))
+    bad = [item for item in found if item.level is not Level.OK]
+    assert [(item.check, item.sentence.split(" ")[0]) for item in bad] == [
+        ("InfluxDB's types", "stadt_b"), ("InfluxDB", "stadt_c:"), ("InfluxDB's older bays", "stadt")]
+    assert "frame.hex as float; we write string" in bad[0].sentence
+    assert [item.check for item in found if item.level is Level.OK].count("InfluxDB") == 1
 
 
 def test_a_wrong_token_has_another_mend_than_silence() -> None:

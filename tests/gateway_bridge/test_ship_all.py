@@ -31,7 +31,7 @@ class Bridge:
 
     def __init__(self, directory: Path, url: str, share: str = "", **influx: object) -> None:
         self.log, self.store, self.clock = LocalLog(directory), open_store("sqlite://"), ManualClock(NOW)
-        self.settings = Settings(influx=Influx(url=url, **influx), log=Log(directory=str(directory)),
+        self.settings = Settings(influx=Influx(url=url, **{"per_town": False, **influx}), log=Log(directory=str(directory)),
                                  mqtt=Mqtt(share=share, client_id="bridge-2"))
         self.entries = [replace(entry(number), at_ns=to_ns(NOW) + number) for number in range(3)]
         self.log.append(self.entries)

@@ -54,6 +54,20 @@ def test_the_oldest_reading_of_a_bay_is_reported_wherever_it_is(store, answers, 
     assert bool(one.says()) is late
 
 
+def test_each_town_is_asked_for_in_its_own_places_and_in_those_that_all_shared(store):
+    with standin(answers=deque([NOTHING])) as server:
+        reporter(store, server).step()
+        names = [path.partition("db=")[2].partition("&")[0] for _, path, _, _ in server.asked]
+    assert names == ["town_ahausen", "town_ahausen_bays", "town", "town_bays"]
+
+
+@pytest.mark.parametrize(("answers", "reports"), [([NOTHING, NOTHING, (403, {}, b"{}")], 1), ([NOTHING, (403, {}, b"{}")], 0)])
+def test_a_token_that_opens_only_the_towns_own_places_is_enough(store, answers, reports):
+    with standin(answers=deque(answers)) as server:
+        reporter(store, server).step()
+    assert len(store.tenant(TOWN).retired()) == reports
+
+
 def test_it_is_reported_once_a_day_and_at_once_when_it_is_late_or_no_longer(store):
     clock = ManualClock(NOW)
     with standin(answers=deque([NOTHING])) as server:

@@ -53,9 +53,11 @@ def test_status_says_what_waits_of_single_bays_apart(tmp_path: Path):
     log.move_cursor(cursor_name(bays_settings(SETTINGS)), log.head())
     said = status(log, Settings(influx=SETTINGS))
     only = status(log, Settings(influx=dataclasses.replace(SETTINGS, bays="no")))
+    shared = status(log, Settings(influx=dataclasses.replace(SETTINGS, per_town=False)))
     bays, rest = said.split("All else")
     log.close()
-    assert "stadtfunk_bays" in bays
+    assert ("stadtfunk_TOWN_bays\n" in bays, "stadtfunk_TOWN\n" in rest) == (True, True)
+    assert ("stadtfunk_bays\n" in shared, "stadtfunk\n" in shared) == (True, True)
     assert "waiting   0" in bays
     assert "waiting   0" not in rest
     assert "Single bays" not in only

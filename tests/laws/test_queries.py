@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from msgspec import structs
@@ -27,7 +28,9 @@ from city.readings import DeviceState, Entry, Place, Quality, Reading, to_ns
 from city.settings import Influx
 from city.store.influx import open_sink
 from city.store.influx_bays import bays_settings
+from city.store.influx_places import of_town
 from city.store.influx_queries import InfluxQueries
+from city.store.influx_towns import TownSink
 from city.store.lines import lines
 from city.store.local_queries import LocalQueries
 from city.store.opening import open_store
@@ -78,8 +81,8 @@ def asked(request, tmp_path) -> Iterator[Asked]:
     """The local log with rows only, or with hourly sums of all but the newest rows; InfluxDB."""
     if request.param == "influx":
         settings = Influx(url=request.getfixturevalue("server").url, bucket=f"t{abs(hash(request.node.name)) % 10**9}")
-        sinks, answers = [open_sink(settings), open_sink(bays_settings(settings))], InfluxQueries(settings)
-        sinks[0].write([b"other value=1i 1"])
+        places = [partial(of_town, settings), lambda town: bays_settings(of_town(settings, town))]
+        sinks, answers = [TownSink(lambda town, its=its: open_sink(its(town))) for its in places], InfluxQueries(settings)
 
         def ship(entries: Sequence[Entry]) -> None:
             for entry in entries:

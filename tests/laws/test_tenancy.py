@@ -325,7 +325,7 @@ ARGUMENTS: dict[str, object] = {
     "incidents": ["SECRET-fault"], "deed": Deed.NOTE, "text": "mine", "live_only": False,
     "channel": Channel("mine", MINE, "mine", Way.MAIL, "a@example.org", changed_at=NOW),
     "now": NOW, "limit": 1000, "seen": None, "open_only": False, "since": 0, "changed_since": NOW - timedelta(days=1),
-    "blocked": True, "actor": "me", "zone": ZoneId("SECRET-zone"),
+    "seq": 0, "ended_since": NOW - timedelta(days=1), "blocked": True, "actor": "me", "zone": ZoneId("SECRET-zone"),
     "asset": AssetId("SECRET-L1"), "bay": AssetId("SECRET-B1"), "states": (),
     "program": SHIPPED[GANZNACHT], "calendar": STANDARD, "group": Group(MINE, GroupId("mine"), "mine"),
     "target": Target("zone", "SECRET-zone"), "targets": [Target("zone", "SECRET-zone"), Target("lamp", "SECRET-L1")],

@@ -28,6 +28,7 @@ bind-address = "127.0.0.1:{rpc}"
   enabled = false
 [http]
   bind-address = "127.0.0.1:{http}"
+  auth-enabled = {auth}
   log-enabled = false
 """
 STARTS_WITHIN_S = 30.0
@@ -36,11 +37,12 @@ STARTS_WITHIN_S = 30.0
 class Influxd:
     """The server; `url` stays the same through kill and start."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, auth: bool = False) -> None:
+        """`auth`: with users; the first one may be made by anybody."""
         rpc, http = _free_ports()
         self.url = f"http://127.0.0.1:{http}"
         self._config = directory / "influxd.conf"
-        self._config.write_text(CONFIG.format(rpc=rpc, http=http, directory=directory), encoding="utf-8")
+        self._config.write_text(CONFIG.format(rpc=rpc, http=http, directory=directory, auth=str(auth).lower()), encoding="utf-8")
         self._output = directory / "influxd.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -72,9 +74,9 @@ class Influxd:
 
 
 @contextmanager
-def influxd(directory: Path) -> Iterator[Influxd]:
+def influxd(directory: Path, *, auth: bool = False) -> Iterator[Influxd]:
     """A running server; killed at the end."""
-    server = Influxd(directory)
+    server = Influxd(directory, auth=auth)
     server.start()
     try:
         yield server

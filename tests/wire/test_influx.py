@@ -1,4 +1,4 @@
-"""A real influxd, filled by the shipper from a real local log; each board's queries asked of it."""
+"""A real influxd, filled by the shipper from a real local log; the lighting board's queries asked of it."""
 
 import hashlib
 import time
@@ -17,8 +17,9 @@ from city.store.aggregates import settings_of, spans
 from city.store.influx import open_sink
 from city.store.lines import lines
 from city.store.readings import LocalLog
-from dashboards.board import Look
-from dashboards.boards import BOARDS
+from dashboards.board import Panel, Source
+from dashboards.boards import lighting
+from dashboards.fill import ALL
 from gateway_bridge.aggregate import Aggregator
 from gateway_bridge.rewind import Rewind, Rewinds
 from gateway_bridge.ship import Shipper, cursor_name
@@ -100,22 +101,25 @@ def filled(server, tmp_path_factory):
     log.close()
 
 
-def panels():
-    return [pytest.param(panel, id=f"{make(TOWN).name}: {panel.title.en}")
-            for make in BOARDS for row in make(TOWN).rows for panel in row.panels]
+def panels() -> dict[str, Panel]:
+    """The lighting board's panels that show readings of lamps, by their English titles."""
+    return {panel.title.en: panel for panel in lighting(TOWN).panels()
+            if isinstance(panel, Panel) and panel.title is not None and panel.source is Source.RAW}
 
 
-@pytest.mark.parametrize("panel", panels())
+SHOWN = ("Lamps burning", "Total power", "Newest report", "Level by zone", "Level of each lamp", "Power of each lamp")
+
+
+@pytest.mark.parametrize("title", SHOWN)
 @pytest.mark.parametrize("zones", [(), ZONES[:1], ZONES[1:], ZONES])
-def test_every_panel_shows_this_towns_data_in_the_right_magnitude(filled, panel, zones):
-    rows = filled.sink.query(filled_in(panel.query, START, END, zones=zones))
+def test_every_panel_shows_this_towns_data_in_the_right_magnitude(filled, title, zones):
+    panel = panels()[title]
+    rows = filled.sink.query(filled_in(panel.queries[0].text, START, END, zones=zones, variables={"circuit": ALL}))
     lamps = [n for n in range(LAMPS) if not zones or ZONES[n % 2] in zones]
     burning = [n for n in lamps if n < LAMPS - 10]
     field = panel.quantity.field
     values = [row[field] for row in rows if row[field] is not None]
-    match panel.title.en:
-        case "Lamps reporting":
-            assert values == [len(lamps)]
+    match title:
         case "Lamps burning":
             assert values == [len(burning)]
         case "Total power":
@@ -127,41 +131,16 @@ def test_every_panel_shows_this_towns_data_in_the_right_magnitude(filled, panel,
             assert {row["zone"] for row in rows} == set(zones or ZONES)
             for row in rows:
                 assert row[field] == pytest.approx(30.0 if row["zone"] == ZONES[0] else 75.0)
-        case "Power by zone":
-            per_zone = {zone: [row[field] for row in rows if row["zone"] == zone and row[field] is not None]
-                        for zone in zones or ZONES}
-            for powers in per_zone.values():
-                assert powers == [pytest.approx(POWER * LAMPS / 2)] * REPORTS
-        case "Level of each lamp" | "Power of each lamp":
-            assert {row["asset"] for row in rows} == {f"L-{n:04}" for n in lamps}
+        case _:
+            assert [row["asset"] for row in rows] == [f"L-{n:04}" for n in lamps]  # by time: lamps report one after another
             assert all(row["time"] >= report(0, REPORTS - 1).at_ns for row in rows)
-        case unknown:
-            pytest.fail(f"no expectation for the panel {unknown}")
+            assert {(row["zone"], row["circuit"]) for row in rows} == {(ZONES[n % 2], f"K{n % 5}") for n in lamps}
 
 
-@pytest.mark.parametrize("interval", ["1m", "1h"])
-def test_the_power_of_a_zone_does_not_depend_on_the_step(filled, interval):
-    [panel] = [panel for row in BOARDS[0](TOWN).rows for panel in row.panels if panel.title.en == "Power by zone"]
-    rows = filled.sink.query(filled_in(panel.query, START, END, interval=interval, zones=ZONES[:1]))
-    values = [row["power"] for row in rows if row["power"] is not None]
-    inside = values[len(values) // 10:-len(values) // 10]  # at both ends not every lamp has reported
-    assert len(inside) >= 4
-    assert inside == [pytest.approx(POWER * LAMPS / 2)] * len(inside)
-    assert max(values) == pytest.approx(POWER * LAMPS / 2)
-
-
-@pytest.mark.parametrize("variable", [variable for make in BOARDS for variable in make(TOWN).variables],
-                         ids=lambda variable: variable.name)
-def test_every_variable_offers_this_towns_choices(filled, variable):
-    assert {row["value"] for row in filled.sink.query(filled_in(variable.query, START, END))} == set(ZONES)
-
-
-def test_a_town_that_has_nothing_shows_nothing(filled):
-    for make in BOARDS:
-        for row in make(TenantId("nirgendwo")).rows:
-            for panel in row.panels:
-                said = filled.sink.query(filled_in(panel.query, START, END))
-                assert not any(one[panel.quantity.field] for one in said), panel.title.en
+def test_every_variable_offers_this_towns_choices(filled):
+    offered = {variable.name: {row["value"] for row in filled.sink.query(filled_in(variable.query, START, END, zones=ZONES[:1]))}
+               for variable in lighting(TOWN).variables if variable.query}
+    assert offered == {"zone": set(ZONES), "circuit": {f"K{n % 5}" for n in range(0, LAMPS, 2)}}
 
 
 def test_shipping_twice_changes_nothing(server, log):
@@ -338,10 +317,3 @@ def test_shipping_keeps_up_with_a_large_town(server, log, record_property):
     rate = len(entries) / (time.perf_counter() - began)
     record_property("entries_per_second", round(rate))
     assert rate > 500
-
-
-def test_age_panels_ask_for_a_table(filled):
-    """Only a table gives Grafana the time as a column of its own."""
-    ages = [panel for make in BOARDS for row in make(TOWN).rows for panel in row.panels if panel.look is Look.AGE]
-    assert ages
-    assert all(filled.sink.query(filled_in(panel.query, START, END)) for panel in ages)

@@ -59,7 +59,7 @@ def counted(settings: Influx, measurement: str, field: str) -> int:
 
 
 def test_a_real_influxdb_keeps_bays_for_a_week_and_everything_else_for_ever(server, tmp_path):
-    settings = Influx(url=server.url, bucket="town")
+    settings = Influx(url=server.url, bucket="town", per_town=False)
     entries = [said("bay" if number % 2 else "lamp", number, NOW - timedelta(minutes=number)) for number in range(60)]
     entries += [said("bay", 61, NOW - timedelta(days=8)), said("lamp", 62, NOW - timedelta(days=8))]
     with closing(LocalLog(tmp_path)) as log:
@@ -190,7 +190,8 @@ def test_victoriametrics_gets_lamps_and_no_bay_unless_somebody_says_so(tmp_path,
 
 
 async def test_the_bridge_ships_lamps_bays_and_quarters_side_by_side_and_reports_what_is_forgotten(server, tmp_path):
-    settings = Settings(influx=Influx(url=server.url, bucket="whole", aggregates=False), log=Log(directory=str(tmp_path / "log")))
+    influx = Influx(url=server.url, bucket="whole", per_town=False, aggregates=False)
+    settings = Settings(influx=influx, log=Log(directory=str(tmp_path / "log")))
     at = NOW.replace(minute=0, second=0) - timedelta(hours=2)
     with closing(LocalLog(tmp_path / "log")) as log, closing(open_store("sqlite://")) as store:
         store.put_tenant(Tenant(TOWN, "Ahausen", Site(51.0, 8.0)))

@@ -342,7 +342,8 @@ def test_what_both_were_given_is_one_point_in_influxdb(tmp_path: Path, broker: M
 
 def _points(influx: Influxd) -> dict[str, int]:
     """How many frames of each device InfluxDB has."""
-    query = urllib.parse.urlencode({"db": "stadtfunk", "q": f'SELECT count("{RADIO_FCNT.field}") FROM "radio" GROUP BY device'})
+    asked = f'SELECT count("{RADIO_FCNT.field}") FROM "radio" GROUP BY device'
+    query = urllib.parse.urlencode({"db": f"stadtfunk_{TOWN}", "q": asked})
     with urllib.request.urlopen(f"{influx.url}/query?{query}", timeout=10) as answer:
         found = json.load(answer)["results"][0].get("series", [])
     return Counter({series["tags"]["device"]: series["values"][0][1] for series in found})
