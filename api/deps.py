@@ -70,13 +70,19 @@ async def actor(request: Request) -> Actor | None:
 
     A change asked for with a cookie must carry the session's CSRF token and come from our own pages: else Forbidden.
     """
-    here = platform(request)
-    found = await run_in_threadpool(auth.identify, here.store, cookie=request.cookies.get(COOKIE, ""),
-                                    bearer=_bearer(request), now=here.clock.now())
+    found = await named(request)
     if found is not None and found.by == "session" and request.method not in SAFE:
         check_same_origin(request)
         auth.check_csrf(found, await _csrf(request))
     return found
+
+
+async def named(request: Request) -> Actor | None:
+    """Whom the Bearer token, else the session cookie, names; None for nobody. For a change that alone is not enough: see
+    `actor`, and api.boards."""
+    here = platform(request)
+    return await run_in_threadpool(auth.identify, here.store, cookie=request.cookies.get(COOKIE, ""),
+                                   bearer=_bearer(request), now=here.clock.now())
 
 
 Asking = Annotated[Actor | None, Depends(actor)]
@@ -93,9 +99,12 @@ Rails = Annotated[Limits, Depends(rails)]
 
 
 def check_same_origin(request: Request) -> None:
-    """Raises Forbidden where a browser says that another site asks."""
+    """Raises Forbidden where a browser says that another site asks, or where a button of a Grafana board on our own origin does:
+    whoever edits boards decides what it sends, so that api.boards alone listens to it."""
+    if "x-grafana-action" in request.headers:
+        raise Forbidden("A board's button may not ask at this address.", field="X-Grafana-Action", rule="own address")
     auth.check_origin(fetch_site=request.headers.get("sec-fetch-site", ""), origin=request.headers.get("origin", ""),
-                      expected=_own_origins(request))
+                      expected=own_origins(request))
 
 
 def enter(here: Platform, who: Actor | None, tenant: str, role: Role, areas: frozenset[Area]) -> TenantStore:
@@ -218,7 +227,7 @@ async def _csrf(request: Request) -> str:
     return field if isinstance(field, str) else ""
 
 
-def _own_origins(request: Request) -> frozenset[str]:
+def own_origins(request: Request) -> frozenset[str]:
     """The origin people use: the configured one, or else the one this request names."""
     configured = platform(request).settings.api.public_url
     if configured:

@@ -81,10 +81,10 @@ def propose(town: TenantStore, targets: Collection[Target], wish: Wish, *, who: 
 
 
 def place(town: TenantStore, targets: Collection[Target], wish: Wish, *, who: Actor, now: datetime,
-          limits: Limits = guards.STANDARD) -> tuple[Override, Estimate]:
-    """Write a wish down. Raises as `propose`, Invalid by the guard-rails, Unsupported where nothing there can dim. Where a
-    second person is needed, it waits for one."""
-    seen = town.intents_seen()
+          limits: Limits = guards.STANDARD, seen: int | None = None) -> tuple[Override, Estimate]:
+    """Write a wish down. Raises as `propose`, Invalid by the guard-rails, Unsupported where nothing there can dim, Conflict
+    where people have wanted something else since `seen` (None: since now). Where a second person is needed, it waits for one."""
+    seen = town.intents_seen() if seen is None else seen
     proposal = propose(town, targets, wish, who=who, now=now, limits=limits)
     guards.refuse(proposal.findings)
     _check_typed(proposal, wish)

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 
 from api import intents, views
 from api.auth import Actor
+from api.boards import chosen
 from api.deps import Acting, Asking, Now, Operating, Rails, Viewing
 from api.following import stands
 from api.i18n import explain, language_of, ngettext, translate
@@ -31,6 +32,7 @@ from api.pages.contexts import (
     ProgressPage,
     Rail,
 )
+from api.pages.prefilling import filled_in
 from api.pages.render import PageRoute, back, html, page_of
 from api.views import OverrideProgress
 from city.errors import Invalid, Refused
@@ -89,13 +91,16 @@ class Meant:
 @router.get(paths("dim")[1])
 def dim(request: Request, town: Operating, who: Acting, at: Now, rails: Rails, zone: Word = "",
         lamp: Words = [],  # noqa: B006
-        target: Words = []) -> Response:  # noqa: B006 - FastAPI's way
-    """The dialog for a zone, some lamps, or any targets."""
-    named = _given(zone, lamp, target)
-    meant = meant_by(language_of(request), town, named)
+        target: Words = [], level: Word = "", minutes: Word = "") -> Response:  # noqa: B006 - FastAPI's way
+    """The dialog for a zone, some lamps, or any targets; as a board's link fills it in, where one led here. Nothing is sent
+    before the person sends it."""
+    language = language_of(request)
+    named = _given("", lamp, [*(f"zone:{one}" for one in chosen(zone)), *target])
+    meant = meant_by(language, town, named)
     form = DimForm(named, end=likely_end(town, at))
     form = replace(form, level=str(max(50, _floor(town, meant, form, at))))
-    return _dialog(request, town, who, at, rails, form, meant)
+    form, problems = filled_in(language, form, level, minutes, at)
+    return _dialog(request, town, who, at, rails, form, meant, problems)
 
 
 @router.post(paths("dim-draft")[0])
