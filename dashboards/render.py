@@ -2,16 +2,22 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from city.ids import TenantId
-from dashboards.board import WIDTH, Board, Language, Look, Panel, Row, Text, Variable, unit_of
+from dashboards.board import WIDTH, Annotation, Board, Choice, Language, Link, Panel, Raw, Row, Source, Variable
+from dashboards.render_panel import panel_json
 
 SCHEMA_VERSION = 39  # Grafana 11; 12 and 13 migrate it when they read it
 MAX_UID = 40
-DATASOURCE = {"type": "influxdb", "uid": "${datasource}"}
 Json = dict[str, Any]
+PLATFORM = "platform"  # stands for no town in UIDs
+STEPS = ("15m", "30m", "1h", "3h", "6h", "1d")
+STEPS_ON_A_CHART = 200
+ALL = {"selected": True, "text": ["All"], "value": ["$__all"]}
+_BUILT_IN: Json = {"builtIn": 1, "datasource": {"type": "grafana", "uid": "-- Grafana --"}, "enable": True, "hide": True,
+                   "iconColor": "rgba(0, 211, 255, 1)", "name": "Annotations & Alerts", "type": "dashboard"}
 
 
 def render(board: Board, language: Language) -> str:
@@ -24,121 +30,108 @@ def dashboard(board: Board, language: Language) -> Json:
     return {
         "uid": uid(board.tenant, board.name),
         "title": board.title(language),
-        "tags": [*board.tags, str(board.tenant)],
+        "description": board.help(language),
+        "tags": [*board.tags, str(board.tenant or PLATFORM)],
         "schemaVersion": SCHEMA_VERSION,
         "version": 1,
         "editable": False,
         "graphTooltip": 1,
-        "timezone": "browser",
+        "timezone": "Europe/Berlin",
+        "weekStart": "monday",
         "time": {"from": board.since, "to": "now"},
         "refresh": board.refresh,
-        "annotations": {"list": []},
-        "links": [],
-        "templating": {"list": [_datasource_variable(board), *(_variable(one, language) for one in board.variables)]},
+        "annotations": {"list": [_BUILT_IN, *(_annotation(board, one, language) for one in board.annotations)]},
+        "links": [_link(one, language) for one in board.links],
+        "templating": {"list": [_variable(board, one, language) for one in board.variables]},
         "panels": list(_panels(board, language)),
     }
 
 
-def uid(tenant: TenantId, name: str) -> str:
-    """The fixed UID of a town's board, data source or folder: readable where it fits Grafana's 40 characters."""
-    plain = f"stadtfunk-{tenant}-{name}"
-    if len(plain) <= MAX_UID:
+def uid(tenant: TenantId | None, name: str) -> str:
+    """The fixed UID of a town's board, data source or folder, or of the platform's: readable where it fits Grafana's 40
+    characters and no town takes the platform's."""
+    plain = f"stadtfunk-{tenant or PLATFORM}-{name}"
+    if len(plain) <= MAX_UID and tenant != PLATFORM:
         return plain
     return "stadtfunk-" + hashlib.sha256(plain.encode()).hexdigest()[:MAX_UID - 10]
 
 
-def _datasource_variable(board: Board) -> Json:
-    own = uid(board.tenant, "influxdb")
-    return {"name": "datasource", "type": "datasource", "query": "influxdb", "hide": 2, "regex": "", "refresh": 1,
-            "includeAll": False, "multi": False, "options": [],
-            "current": {"selected": True, "text": own, "value": own}}
+def source_uid(tenant: TenantId | None, source: Source) -> str:
+    """The UID of the data source that is meant; the platform's own is "influxdb" too."""
+    return uid(None if source is Source.PLATFORM else tenant, "influxdb" if source is Source.PLATFORM else source.value)
 
 
-def _variable(variable: Variable, language: Language) -> Json:
-    return {"name": variable.name, "label": variable.title(language), "type": "query", "datasource": DATASOURCE,
-            "query": variable.query, "definition": variable.query, "refresh": 2, "sort": 1, "regex": "", "hide": 0,
-            "multi": True, "includeAll": True, "allValue": ".*", "options": [],
-            "current": {"selected": True, "text": ["All"], "value": ["$__all"]}}
+def datasource(board: Board, source: Source) -> Json:
+    """How JSON refers to it."""
+    return {"type": "influxdb", "uid": source_uid(board.tenant, source)}
+
+
+def placed(panels: Sequence[Panel | Raw], y: int) -> tuple[list[tuple[int, int]], int]:
+    """Where panels lie that begin at `y`, each at the highest free place and there the leftmost; and where the next row is."""
+    edge, places = [y] * WIDTH, []
+    for panel in panels:
+        x = min(range(WIDTH - panel.width + 1), key=lambda at: (max(edge[at:at + panel.width]), at))
+        top = max(edge[x:x + panel.width])
+        places.append((x, top))
+        edge[x:x + panel.width] = [top + panel.height] * panel.width
+    return places, max(edge)
 
 
 def _panels(board: Board, language: Language) -> Iterator[Json]:
     number, y = 1, 0
     for row in board.rows:
-        yield _row(row, language, number, y)
-        number, y, x, tallest = number + 1, y + 1, 0, 0
-        for panel in row.panels:
-            if x + panel.width > WIDTH:
-                x, y, tallest = 0, y + tallest, 0
-            yield _panel(panel, language, number, (x, y))
-            number, x, tallest = number + 1, x + panel.width, max(tallest, panel.height)
-        y += tallest
+        heading = _row(row, language, number, y)
+        places, end = placed(row.panels, y + 1)
+        children = [_panel(board, panel, language, number + 1 + index, at)
+                    for index, (panel, at) in enumerate(zip(row.panels, places, strict=True))]
+        number, y = number + 1 + len(children), y + 1 if row.collapsed else end
+        yield {**heading, "panels": children if row.collapsed else []}
+        if not row.collapsed:
+            yield from children
 
 
 def _row(row: Row, language: Language, number: int, y: int) -> Json:
-    return {"id": number, "type": "row", "title": row.title(language), "collapsed": False, "panels": [],
+    return {"id": number, "type": "row", "title": row.title(language), "collapsed": row.collapsed,
             "gridPos": {"x": 0, "y": y, "w": WIDTH, "h": 1}}
 
 
-def _panel(panel: Panel, language: Language, number: int, at: tuple[int, int]) -> Json:
-    look = Look.NUMBER if panel.look is Look.AGE else panel.look
-    return {
-        "id": number,
-        "type": look.value,
-        "title": panel.title(language),
-        "description": panel.help(language),
-        "datasource": DATASOURCE,
-        "gridPos": {"x": at[0], "y": at[1], "w": panel.width, "h": panel.height},
-        "targets": [_target(panel)],
-        "fieldConfig": {"defaults": _field(panel), "overrides": _overrides(panel, language)},
-        "options": _options(panel),
-        "transformations": _transformations(panel),
-        **({"interval": panel.shortest} if panel.shortest else {}),
-    }
+def _panel(board: Board, panel: Panel | Raw, language: Language, number: int, at: tuple[int, int]) -> Json:
+    made = dict(panel(language)) if isinstance(panel, Raw) else panel_json(panel, language, datasource(board, panel.source))
+    return {**made, "id": number, "gridPos": {"x": at[0], "y": at[1], "w": panel.width, "h": panel.height}}
 
 
-def _target(panel: Panel) -> Json:
-    return {"refId": "A", "datasource": DATASOURCE, "rawQuery": True, "query": panel.query, "alias": panel.legend,
-            "resultFormat": "table" if panel.look in (Look.TABLE, Look.AGE) else "time_series"}
+def _link(link: Link, language: Language) -> Json:
+    return {"type": "link", "title": link.title(language), "url": link.url(language), "icon": "external link", "tooltip": "",
+            "targetBlank": False, "keepTime": link.url(language).startswith("/d/"), "includeVars": False, "asDropdown": False,
+            "tags": []}
 
 
-def _field(panel: Panel) -> Json:
-    unit = panel.unit or unit_of(panel.quantity)
-    defaults: Json = {"unit": unit.grafana, "decimals": unit.decimals, "color": {"mode": "palette-classic"},
-                      "noValue": "–"}
-    if panel.quantity.low is not None and panel.look is not Look.AGE:
-        defaults["min"] = panel.quantity.low
-    if panel.quantity.high is not None and not panel.total and panel.look is not Look.TABLE:
-        defaults["max"] = panel.quantity.high
-    if panel.look is Look.LINES:
-        # levels hold until the next report: steps, and gaps of a few hours bridged
-        defaults["custom"] = {"drawStyle": "line", "lineInterpolation": "stepAfter", "lineWidth": 2, "fillOpacity": 0,
-                              "showPoints": "auto", "spanNulls": 3 * 3600 * 1000}
-    return defaults
+def _annotation(board: Board, annotation: Annotation, language: Language) -> Json:
+    """Grafana's browser makes a table of the answer, whose columns it calls measurement.field: any that contains `text` is the
+    text, the one that is `timeEndColumn` the end (public/app/plugins/datasource/influxdb/response_parser.ts)."""
+    said: Json = {"query": annotation.queries(language), "textColumn": "text", "titleColumn": "", "tagsColumn": "",
+                  "timeEndColumn": "event.until" if annotation.spans else "", "name": annotation.name(language)}
+    return {**said, "datasource": datasource(board, Source.RAW), "enable": True, "hide": False, "iconColor": annotation.colour,
+            "target": {**said, "refId": "Anno", "queryType": "tags", "fromAnnotations": True, "rawQuery": True, "limit": 100,
+                       "matchAny": False, "tags": [], "type": "tags"}}
 
 
-def _overrides(panel: Panel, language: Language) -> list[Json]:
-    if panel.look is not Look.TABLE:
-        return []
-    shown = {"Time": Text("Zeit", "Time"), "zone": Text("Gebiet", "Zone"), "asset": Text("Leuchte", "Lamp"),
-             panel.quantity.field: panel.title}
-    time: Json = {"id": "unit", "value": "dateTimeAsLocal"}
-    return [{"matcher": {"id": "byName", "options": key},
-             "properties": [{"id": "displayName", "value": title(language)}, *([time] if key == "Time" else [])]}
-            for key, title in shown.items()]
-
-
-def _options(panel: Panel) -> Json:
-    if panel.look is Look.TABLE:
-        return {"showHeader": True, "footer": {"show": False, "reducer": ["sum"], "fields": ""}}
-    if panel.look is Look.LINES:
-        return {"legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
-                "tooltip": {"mode": "multi", "sort": "desc"}}
-    fields = "/^Time$/" if panel.look is Look.AGE else ""
-    return {"reduceOptions": {"calcs": ["lastNotNull"], "fields": fields, "values": False}, "textMode": "value",
-            "colorMode": "none", "graphMode": "none", "justifyMode": "auto", "orientation": "auto"}
-
-
-def _transformations(panel: Panel) -> list[Json]:
-    if panel.look is not Look.TABLE:
-        return []
-    return [{"id": "sortBy", "options": {"sort": [{"field": "asset"}]}}]
+def _variable(board: Board, variable: Variable, language: Language) -> Json:
+    common: Json = {"name": variable.name, "label": variable.title(language), "type": variable.choice.value, "hide": 0,
+                    "skipUrlSync": False}
+    match variable.choice:
+        case Choice.ASKED:
+            several: Json = {"multi": True, "includeAll": True, "allValue": ".*", "current": ALL}
+            return {**common, "datasource": datasource(board, variable.source), "query": variable.query,
+                    "definition": variable.query, "refresh": 1, "sort": 5, "regex": "", "options": [],
+                    **(several if variable.multi else {"multi": False, "includeAll": False, "current": {}})}
+        case Choice.GIVEN:
+            options = [{"text": label(language), "value": value, "selected": index == 0}
+                       for index, (label, value) in enumerate(variable.options)]
+            return {**common, "query": ",".join(f"{one['text']} : {one['value']}" for one in options), "options": options,
+                    "current": options[0], "multi": False, "includeAll": False}
+        case Choice.STEPS:
+            automatic: dict[str, Any] = {"text": "auto", "value": "$__auto_interval_interval", "selected": True}
+            steps = [{"text": step, "value": step, "selected": False} for step in STEPS]
+            return {**common, "query": ",".join(STEPS), "auto": True, "auto_count": STEPS_ON_A_CHART, "auto_min": STEPS[0],
+                    "refresh": 2, "options": [automatic, *steps], "current": automatic}

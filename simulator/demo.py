@@ -28,7 +28,8 @@ from city.imports import parse
 from city.parking_facts import ZoneFact
 from city.quantities import LAMP_LEVEL
 from city.readings import to_ns
-from city.settings import Api, Database, Log, Mqtt, Secret, Settings, load
+from city.settings import Api, Database, Influx, Log, Mqtt, Secret, Settings, load
+from city.store.figure_telling import telling
 from city.store.opening import open_store
 from city.store.ports import Role, Store, TenantStore
 from city.store.readings import open_log
@@ -40,12 +41,15 @@ from simulator.broker import embedded_broker
 from simulator.chirpstack import ChirpStack
 from simulator.direct import Direct
 from simulator.furnishing import furnish
+from simulator.influxd import local_influxd
 from simulator.network import drive
 from simulator.parking_furnishing import furnish_parking
+from simulator.sampling import of_towns, simulator_teller, tells
 from simulator.scenario import Scenario
 
 TOWNS = Path(__file__).parent / "towns"
 OPERATOR = "betrieb"
+DEMO_BUCKET = "stadtfunk-demo"
 COUNTED_WITHIN_S = 15.0
 READY_AFTER = 0.9  # share of lamps that must have spoken of the present before we call the towns ready
 RX2_DR = 3  # SF9, as the towns' devices have it
@@ -65,6 +69,8 @@ class Options:
     keep: Path | None
     history_h: float | None
     seed: int
+    influx: str = ""
+    influxd: bool = False
 
 
 def main(argv: Sequence[str]) -> int:
@@ -77,6 +83,9 @@ def main(argv: Sequence[str]) -> int:
         if not settings.mqtt.url:
             broker = stack.enter_context(embedded_broker(directory))
             settings = replace(settings, mqtt=replace(settings.mqtt, url=broker))
+        if options.influxd:
+            url = stack.enter_context(local_influxd(directory / "influxdb"))
+            settings = replace(settings, influx=replace(settings.influx, url=url, token=Secret(), org="", api="1"))
         asyncio.run(_run(options, settings, console))
     return 0
 
@@ -91,6 +100,10 @@ def _options(argv: Sequence[str]) -> Options:
     parser.add_argument("--keep", type=Path, help="directory that keeps the data; default: a temporary one")
     parser.add_argument("--history", type=float, metavar="HOURS", help="hours the town has lived already (6; less if large)")
     parser.add_argument("--seed", type=int, default=1, help="another number makes another day (1)")
+    boards = parser.add_mutually_exclusive_group()
+    boards.add_argument("--influx", default="", metavar="URL", help="send everything to this InfluxDB too, for Grafana's boards; "
+                        f"into {DEMO_BUCKET}_… unless influx.bucket is set")
+    boards.add_argument("--influxd", action="store_true", help="the same with an InfluxDB 1.x of its own: needs influxd")
     given = parser.parse_args(argv)
     if not 0 < given.speed <= 100_000:
         parser.error("--speed must lie between 0 and 100000")
@@ -98,7 +111,8 @@ def _options(argv: Sequence[str]) -> Options:
         parser.error("--port must lie between 1 and 65535")
     if given.history is not None and not 0 <= given.history <= 48:
         parser.error("--history must lie between 0 and 48 hours")
-    return Options(given.port, given.town, given.lamps, given.bays, given.speed, given.keep, given.history, given.seed)
+    return Options(given.port, given.town, given.lamps, given.bays, given.speed, given.keep, given.history, given.seed,
+                   given.influx, given.influxd)
 
 
 @contextlib.contextmanager
@@ -126,7 +140,14 @@ def _settings(options: Options, directory: Path) -> Settings:
                                       rx2_dr=RX2_DR),
                    bridge=replace(asked.bridge, tick_s=max(asked.bridge.tick_s, options.speed / 2)),
                    parking=replace(asked.parking, evaluate_s=max(asked.parking.evaluate_s, round(2 * options.speed))),
+                   influx=_influx(options, asked.influx),
                    api=replace(asked.api, host=Api().host, port=options.port))
+
+
+def _influx(options: Options, asked: Influx) -> Influx:
+    """Invented readings never go where a town's true ones may be."""
+    bucket = DEMO_BUCKET if asked.bucket == Influx().bucket else asked.bucket
+    return replace(asked, url=options.influx or asked.url, bucket=bucket)
 
 
 def _kept_secret(directory: Path) -> Secret:
@@ -161,15 +182,27 @@ async def _run(options: Options, settings: Settings, console: Console) -> None:
             await _listening(link, stop)
             for town in living:
                 tasks.create_task(drive(town, settings.mqtt, clock, stop))
+            if tells(settings.influx):
+                teller = simulator_teller(settings.influx, clock, scenarios, lambda: of_towns(living))
+                tasks.create_task(telling(teller, clock, stop))
             await _awake([store.tenant(scenario.tenant.id) for scenario in scenarios], clock, console, stop)
             await _counted([store.tenant(scenario.tenant.id) for scenario in scenarios], stop)
             if not stop.is_set():
                 print(f"ready: http://{settings.api.host}:{settings.api.port}", flush=True)
                 print(f"operator: {OPERATOR}  password: {password}", flush=True)
+                if settings.influx.url:
+                    print(f"boards: {_preview(settings, scenarios, options.speed)}", flush=True)
                 print("Ctrl-C ends it.", flush=True)
     finally:
         log.close()
         store.close()
+
+
+def _preview(settings: Settings, scenarios: Sequence[Scenario], speed: float) -> str:
+    """The command that draws this demo's boards; a town that lives faster is ahead of the clock by which they are drawn."""
+    towns = "".join(f" --tenant {scenario.tenant.id}" for scenario in scenarios)
+    ahead = " --from now-6h --to now+2d" if speed > 1 else ""
+    return f"stadtfunk dashboards preview boards --influx {settings.influx.url} --bucket {settings.influx.bucket}{towns}{ahead}"
 
 
 def _scenarios(options: Options) -> list[Scenario]:

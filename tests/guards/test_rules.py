@@ -12,12 +12,12 @@ SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglo
 CLOCK_CALLS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today"), ("time", "time"),
                ("time", "time_ns"), ("time", "sleep")}
 
-WAITS_FOR_ANOTHER_PROCESS = ("simulator/broker.py",)  # … not for the town's time
+WAITS_FOR_ANOTHER_PROCESS = ("simulator/broker.py", "simulator/influxd.py")  # … not for the town's time
 LONG = {"api/schemas.py": 450}  # one table of everything that goes over the wire, read by name and not from top to bottom
 
 # Who may use what waits: only the doors that docs/architecture.md names.
 DOORS = {
-    "socket": ("simulator/broker.py", "gateway_bridge/sockets.py", "city/store/influx.py",
+    "socket": ("simulator/broker.py", "simulator/influxd.py", "gateway_bridge/sockets.py", "city/store/influx.py",
                "city/store/influx_queries.py", "gateway_bridge/post.py"),  # … whose waits another thread may end,
     "smtplib": ("gateway_bridge/post.py",),
     "sqlalchemy": ("city/store/",),
@@ -29,13 +29,15 @@ DOORS = {
              "simulator/provision.py", "simulator/provisioning.py"),  # … and what fills any server's
     "fastapi": ("api/", "simulator/demo.py", "simulator/panel/"),  # … the simulator's own page and API
     "urllib3": ("city/store/influx",),  # influx.py and influx_http.py: what is said, and how it gets there
-    "influxdb_client": ("city/store/influx.py",),
+    "influxdb_client": ("city/store/influx.py", "city/store/influx_access.py"),
     "grafana_client": ("dashboards/provision.py",),
-    "asyncio": ("city/clock.py", "gateway_bridge/", "api/", "simulator/panel/", "simulator/network.py", "simulator/link.py",
-                "simulator/demo.py", "simulator/running.py", "simulator/driving.py", "simulator/loading.py", "simulator/udp.py",
-                "simulator/record.py", "simulator/replay.py", "simulator/signals.py",
+    "niquests": ("dashboards/provision.py", "dashboards/grafana_http.py"),  # what grafana_client speaks through
+    "asyncio": ("city/clock.py", "city/store/figure_telling.py", "gateway_bridge/", "api/", "simulator/panel/",
+                "simulator/network.py", "simulator/link.py", "simulator/demo.py", "simulator/running.py", "simulator/driving.py",
+                "simulator/loading.py", "simulator/udp.py", "simulator/record.py", "simulator/replay.py", "simulator/signals.py",
                 "simulator/broker.py", "simulator/provision.py", "simulator/provisioning.py"),
-    "subprocess": ("decoders/_sandbox/pool.py", "simulator/broker.py", "simulator/demo.py"),
+    "subprocess": ("decoders/_sandbox/pool.py", "simulator/broker.py", "simulator/demo.py", "simulator/influxd.py",
+                   "dashboards/preview/pictures.py"),  # … a browser that draws our own files,
     "select": ("decoders/_sandbox/pool.py",),
     "resource": ("decoders/_sandbox/worker.py",),
     "signal": ("decoders/_sandbox/", "gateway_bridge/__main__.py", "simulator/signals.py", "simulator/broker.py",
