@@ -216,9 +216,10 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class Grafana:
-    """Grafana, as `stadtfunk dashboards plan` and `apply` set it up; no process needs it."""
+    """Grafana, as `stadtfunk dashboards plan` and `apply` set it up; of all this the API needs only where its pages lead to."""
 
     url: str = _setting("", "address of Grafana: http(s)://host:port, with its path where it has one")
+    public_url: str = _setting("", "and as people's browsers reach it, where pages lead to its boards; empty: grafana.url")
     user: str = _setting("", "its server administrator, who may make an organisation for each town; empty: the token")
     password: Secret = _setting(Secret(), "and the password")
     token: Secret = _setting(Secret(), "token of a service account (role Admin): good for one organisation only")

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from enum import Enum
 
 from city import figures
+from city.grafana import uid
 from city.ids import TenantId
 from city.quantities import Quantity
 from city.store.influxql import name, said, text
 from city.store.lines import column
 from dashboards.board import Language, Text
 from dashboards.console import page
-from dashboards.render import Json, uid
+from dashboards.render import Json
 
 GROUP = "stadtfunk"  # the group of all our rules in a folder; Grafana evaluates it each minute
 EXPRESSION = "__expr__"

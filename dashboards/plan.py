@@ -12,7 +12,8 @@ from itertools import chain
 from typing import Any
 
 from city.errors import Conflict
-from dashboards.render import Json, uid
+from city.grafana import uid
+from dashboards.render import Json
 from dashboards.wanted import FINGERPRINT, MAIN_ORG, PLATFORM_TOWN, PREFIX, TOWN, Kind, Place, Thing, contact_name, digest
 
 MAX_DETAILS, MAX_VALUE = 12, 60

@@ -16,10 +16,11 @@ from grafana_client.api import GrafanaApi
 from grafana_client.client import GrafanaException, GrafanaTimeoutError
 
 from city.errors import Invalid, Unavailable
+from city.grafana import uid
 from city.settings import Secret
 from dashboards.grafana_http import MAX_ANSWER, Bounded, Redirected, TooMuch, address, shown
 from dashboards.plan import Do, Found, FoundBoard, Org, OrgStep, Step
-from dashboards.render import Json, uid
+from dashboards.render import Json
 from dashboards.wanted import MAIN_ORG, TOWN, Kind, Place, Thing, digest
 
 PAGE = 1000
@@ -67,7 +68,6 @@ class SignIn:
     def whole_server(self) -> bool:
         """Whether organisations can be made and changed: Grafana lets no token do so."""
         return bool(self.user)
-
 
     @property
     def is_overheard(self) -> bool:

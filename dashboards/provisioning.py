@@ -10,9 +10,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from city.grafana import uid
 from city.ids import TenantId
 from city.settings import Influx, Secret
-from dashboards.render import Json, uid
+from dashboards.render import Json
 from dashboards.wanted import FINGERPRINT, Kind, Place, Reading
 
 URL, BUCKET = "${STADTFUNK_INFLUX_URL}", "${STADTFUNK_INFLUX_BUCKET}"

@@ -1,18 +1,16 @@
 """Boards as Grafana's dashboard JSON (classic schema, read by Grafana 10 to 13). Same board, same bytes."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from city.grafana import PLATFORM, uid
 from city.ids import TenantId
 from dashboards.board import WIDTH, Annotation, Board, Choice, Language, Link, Panel, Raw, Row, Source, Variable
 from dashboards.render_panel import panel_json
 
 SCHEMA_VERSION = 39  # Grafana 11; 12 and 13 migrate it when they read it
-MAX_UID = 40
 Json = dict[str, Any]
-PLATFORM = "platform"  # stands for no town in UIDs
 STEPS = ("15m", "30m", "1h", "3h", "6h", "1d")
 STEPS_ON_A_CHART = 200
 ALL = {"selected": True, "text": ["All"], "value": ["$__all"]}
@@ -45,15 +43,6 @@ def dashboard(board: Board, language: Language) -> Json:
         "templating": {"list": [_variable(board, one, language) for one in board.variables]},
         "panels": list(_panels(board, language)),
     }
-
-
-def uid(tenant: TenantId | None, name: str) -> str:
-    """The fixed UID of a town's board, data source or folder, or of the platform's: readable where it fits Grafana's 40
-    characters and no town takes the platform's."""
-    plain = f"stadtfunk-{tenant or PLATFORM}-{name}"
-    if len(plain) <= MAX_UID and tenant != PLATFORM:
-        return plain
-    return "stadtfunk-" + hashlib.sha256(plain.encode()).hexdigest()[:MAX_UID - 10]
 
 
 def source_uid(tenant: TenantId | None, source: Source) -> str:

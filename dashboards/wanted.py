@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from city import ids
 from city.errors import Invalid
+from city.grafana import uid
 from city.ids import TenantId
 from city.quantities import Quantity
 from city.settings import Influx, Secret
@@ -20,7 +21,7 @@ from city.store.influx_places import of_platform, of_town
 from dashboards.alerts import panel_of, platform_rules, rule_json, town_rules
 from dashboards.board import Language
 from dashboards.boards import BOARDS, PLATFORM
-from dashboards.render import Json, dashboard, uid
+from dashboards.render import Json, dashboard
 
 PREFIX = "stadtfunk-"  # of every UID that is ours
 TOWN, FINGERPRINT = "stadtfunkTown", "stadtfunkSecret"  # in a data source's jsonData: whose it is, and which secret it has

@@ -13,6 +13,7 @@ from api.pages.codec_form import ScriptForm
 from api.pages.finding import Search
 from api.trying import Outcome
 from api.views import LuminaireView, OverrideProgress, ZoneLightingView
+from city.grafana import board as board_of
 from city.lighting import Override
 from city.places import Luminaire, Tenant
 from city.quantities import Quantity
@@ -30,7 +31,8 @@ class Link:
 @dataclass(frozen=True, slots=True)
 class Page:
     """What every page has. `other` is the same page in the other language, `csrf` "" for nobody signed in. `lighting` and
-    `bays`: whether whoever reads it works in lighting, and may see single bays."""
+    `bays`: whether whoever reads it works in lighting, and may see single bays. `grafana`: its address, "" where there is none or
+    nobody is signed in."""
 
     language: str
     other: str
@@ -41,6 +43,11 @@ class Page:
     csrf: str = field(default="", repr=False)
     lighting: bool = False
     bays: bool = False
+    grafana: str = ""
+
+    def board(self, name: str, **chosen: str) -> str:
+        """The address of the town's board in Grafana with this chosen; "" where there is none."""
+        return board_of(self.grafana, self.town.id, name, **chosen) if self.town else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,11 +56,13 @@ def page_of(request: Request, who: Actor | None = None, town: Tenant | None = No
     """What every page has, from the request."""
     spoken = language or language_of(request)
     path, query = request.url.path, request.url.query
+    grafana = platform(request).settings.grafana
     return Page(language=spoken, other=translated("de" if spoken == "en" else "en", path, query),
                 path=f"{path}?{query}" if query else path, now=platform(request).clock.now(), town=town,
                 who=who.name if who else "", csrf=who.csrf if who else "",
                 lighting=who is not None and who.works_in(LIGHTING),
-                bays=who is not None and who.works_in(PARKING) and who.may(Role.OPERATOR))
+                bays=who is not None and who.works_in(PARKING) and who.may(Role.OPERATOR),
+                grafana=(grafana.public_url or grafana.url) if who else "")
 
 
 def html(request: Request, context: PageContext, *, status: int = 200, private: bool = True) -> Response:

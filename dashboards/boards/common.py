@@ -1,10 +1,10 @@
 """What several boards have in common: names, links between them, variables, annotations."""
 
+from city.grafana import uid
 from city.ids import TenantId
 from dashboards import colours, queries
 from dashboards.board import Annotation, Link, Source, Text, Variable
 from dashboards.queries import Scope
-from dashboards.render import uid
 
 NAMES = {
     "lighting": Text("Betrieb Beleuchtung", "Lighting operations"),

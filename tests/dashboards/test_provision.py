@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from city.errors import CityError, Conflict, Invalid
+from city.grafana import uid
 from city.ids import TenantId
 from city.settings import Influx, Secret
 from dashboards import access
@@ -20,7 +21,6 @@ from dashboards.applying import Scope, Work, carry_out, is_done, look, show
 from dashboards.grafana_http import address
 from dashboards.plan import Do, Found, Step, differences, does_something, steps
 from dashboards.provision import Grafana, GrafanaDown, GrafanaRefuses, Limits, SignIn
-from dashboards.render import uid
 from dashboards.wanted import Kind, Place, Reading, Wishes, contacts, fingerprint, names, platform_place, town_place
 from tests.dashboards.grafana_server import GrafanaServer, Org, grafana_server
 

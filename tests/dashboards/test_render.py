@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from city.figures import FAULTS_INCIDENTS, PARKING_COVERAGE, figures
+from city.grafana import MAX_UID, uid
 from city.ids import TenantId
 from city.quantities import LAMP_LEVEL, LAMP_POWER, RADIO_RSSI, quantities
 from dashboards import colours
 from dashboards.board import LANGUAGES, UNITS, Board, Column, Look, Panel, Query, Row, Source, Text, Variable, unit_of
 from dashboards.boards import BOARDS, PLATFORM
-from dashboards.render import MAX_UID, dashboard, placed, render, source_uid, uid
+from dashboards.render import dashboard, placed, render, source_uid
 from dashboards.render_panel import help_of, panel_json, thresholds
 
 TOWN = TenantId("ahausen")
