@@ -118,7 +118,7 @@ async def test_an_operator_dims_from_the_board_once_and_goes_back(town: tuple[st
     async with browser_page(address) as page:
         await sign_in(page, address, "olga")
         await board(page, address)
-        await expect(page.locator("h1")).to_have_text("Dimmen: Gebiet markt · 60 % · 120")
+        await expect(page.locator("h1")).to_have_text("Dimmen: Gebiet markt · 60 · 120")
         await click(page, "Dimmen", agreed=False)
         assert not world.town.overrides(NOW)
         first = await answer_to(page, "Dimmen")

@@ -275,16 +275,23 @@ def test_levels_by_zone_and_hour_are_what_the_lamps_burnt_at(week, viewer, tenan
 @pytest.mark.parametrize("tenant", OF_TOWN)
 def test_power_by_zone_and_hour_is_what_the_lamps_drew(week, viewer, tenant):
     """Reported in whole watts: half a watt's error for each dark lamp, for it takes half a watt; a cold source draws 3.5 % more
-    for its first minutes, and a meter is off by 0.8 %."""
+    for its first minutes, and a meter is off by 0.8 %. Who says nothing in an hour is missing in it, as the panel's help says: a
+    report an hour falls a minute too late now and then, or is lost on the air."""
     told = by_hour(viewer, tenant, "Power by zone", LAMP_POWER)
-    compared = 0
+    times = f"time >= {int(MONDAY.timestamp())}s AND time < {int(END.timestamp())}s"
+    spoke = {(row["zone"], at(row)): row["lamps"] for row in viewer.database(tenant, Source.HOURS).query(
+        f'SELECT count("power_mean") AS lamps FROM "lamp" WHERE {times} GROUP BY time(1h), "zone" fill(none)')}
+    compared = complete = 0
     for zone, lamps in zones_lamps(week, tenant).items():
         for hour, _ in hours_at_rest(week.truth[tenant], zone):
             if well(tenant, zone, hour):
-                true = mean(week.truth[tenant].watts[zone, hour])
-                assert told[zone, hour] == pytest.approx(true, rel=0.03, abs=0.5 * len(lamps)), (zone, hour)
-                compared += 1
+                share = mean(week.truth[tenant].watts[zone, hour]) / len(lamps)
+                missing = len(lamps) - spoke[zone, hour]
+                assert told[zone, hour] == pytest.approx(share * spoke[zone, hour], rel=0.03,
+                                                         abs=0.5 * (len(lamps) + share * missing)), (zone, hour)
+                compared, complete = compared + 1, complete + (missing == 0)
     assert compared > 100
+    assert complete > 0.95 * compared
 
 
 def by_hour(viewer, tenant: TenantId, panel: str, quantity) -> dict[tuple[str, datetime], float]:

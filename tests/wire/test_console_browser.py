@@ -59,7 +59,7 @@ async def test_the_list_says_and_does_the_same_without_a_mouse(demo):
         await page.locator("#q").focus()
         await page.keyboard.type("markt")
         await expect(page.locator("#choose-found")).not_to_have_text(re.compile("Alle 30"))
-        assert "q=markt" in page.url
+        await expect(page).to_have_url(re.compile("q=markt"))
         await page.locator("[role=grid]").focus()
         await page.keyboard.press("Space")
         await page.keyboard.press("Shift+ArrowDown")
