@@ -40,10 +40,10 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path | None 
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End it, at once if it does not within five seconds."""
+    """End it, at once if it does not within half a minute: on a busy machine it takes its time to save what it has."""
     process.terminate()
     try:
-        process.wait(5)
+        process.wait(30)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(5)

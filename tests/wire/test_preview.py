@@ -75,7 +75,7 @@ async def test_a_board_shows_the_demos_data_and_asks_nobody(pages: Path) -> None
         panel = page.get_by_role("article", name="Gesamtleistung")
         assert re.fullmatch(r"\d+,\d k?W", await panel.locator(".stat b").inner_text())
         charts = page.locator("[data-chart]")
-        assert await charts.count() == await page.locator("canvas").count() > 1
+        assert await charts.count() == await page.locator("canvas").count() > 0
         await panel.locator("summary").click()
         await expect(panel.locator("pre")).to_contain_text("SELECT")
 
