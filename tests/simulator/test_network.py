@@ -8,6 +8,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event
 
 import paho.mqtt.client as paho
 import pytest
@@ -27,14 +28,17 @@ SPEED, PATIENCE_S = 120.0, 15.0
 
 @contextmanager
 def listener(port: int, protocol: int) -> Iterator[tuple[paho.Client, list[tuple[str, bytes]]]]:
-    """A client in paho's own thread, and what it has heard of the town's events."""
+    """A client in paho's own thread, subscribed, and what it has heard of the town's events."""
     heard: list[tuple[str, bytes]] = []
+    subscribed = Event()
     client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=f"listener-{protocol}", protocol=protocol)
     client.on_connect = lambda *_: client.subscribe("application/+/device/+/event/+", 1)
+    client.on_subscribe = lambda *_: subscribed.set()
     client.on_message = lambda *facts: heard.append((facts[2].topic, facts[2].payload))
     client.connect("127.0.0.1", port)
     client.loop_start()
     try:
+        assert subscribed.wait(PATIENCE_S), "whoever subscribes late has missed some, and waits for ever for as many"
         yield client, heard
     finally:
         client.disconnect()
