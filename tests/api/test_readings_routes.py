@@ -8,6 +8,7 @@ import pytest
 from city.quantities import BAY_OCCUPIED, LAMP_POWER
 from city.readings import Entry, to_ns
 from city.store.ports import Registered, Role
+from tests.patience import PATIENCE_S
 
 URL, SERIES = "/api/v1/tenants/alt/readings", "/api/v1/tenants/alt/series"
 SPAN = {"from": "2026-03-02T00:00:00Z", "to": "2026-03-03T00:00:00Z"}
@@ -108,7 +109,7 @@ async def test_the_work_ends_when_whoever_asked_has_gone():
     def ask(stop):
         gone = threading.Event()
         with stop.ending(gone.set):
-            assert gone.wait(10)
+            assert gone.wait(PATIENCE_S)
         stop.check()
 
     with pytest.raises(ClientDisconnect):

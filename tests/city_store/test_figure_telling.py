@@ -15,9 +15,10 @@ from city.figures_sample import Look, Sample
 from city.settings import Influx
 from city.store.figure_outbox import KEPT, MOST_LINES, MOST_SINKS, Lines, Outbox
 from city.store.figure_telling import Process, Teller, platform_lines, platform_outbox, telling
-from city.store.influx import InfluxHeld, RejectedLines
+from city.store.influx import InfluxBusy, InfluxHeld, RejectedLines
 from city.store.process import look
 from tests.city_store.standin import standin
+from tests.patience import PATIENCE_S
 
 START = datetime(2026, 11, 23, 2, 51, 20, tzinfo=UTC)
 
@@ -139,12 +140,39 @@ def test_a_place_that_is_held_keeps_back_nothing_of_the_others() -> None:
     outbox = Outbox(places.__getitem__)
     outbox.put(START, [(name, [name.encode()]) for name in places])
     with pytest.raises(InfluxHeld):
-        outbox.send()
+        outbox.send(ManualClock(START))
     assert (places["a"].written, places["c"].written, outbox.waiting) == ([b"a"], [b"c"], 1)
     places["b"].fails = None
     outbox.put(START, [("b", [b"b2"])])
-    outbox.send()
+    outbox.send(ManualClock(START))
     assert (places["b"].written, places["a"].requests, outbox.waiting) == ([b"b", b"b2"], 1, 0)
+
+
+def test_an_influx_that_asks_to_be_left_alone_is_asked_nothing_until_then(place: Place, clock: ManualClock) -> None:
+    outbox = Outbox(lambda _: place)
+    place.fails = InfluxBusy("busy ({status})", retry_after_s=120.0, status=503)
+    for seconds in (0, 60, 59):
+        clock.advance(seconds)
+        outbox.put(clock.now(), [("a", [b"1"]), ("b", [b"2"])])
+        with pytest.raises(InfluxDown, match=r"busy \(503\)") as raised:
+            outbox.send(clock)
+        assert not isinstance(raised.value, InfluxBusy)  # it asks nobody to wait with the next sample
+    assert (place.requests, outbox.waiting) == (1, 6)
+    place.fails = None
+    clock.advance(1)
+    outbox.send(clock)
+    assert (len(place.written), outbox.waiting) == (6, 0)
+
+
+def test_a_clock_that_is_set_back_keeps_nobody_waiting_for_long(place: Place, clock: ManualClock) -> None:
+    outbox = Outbox(lambda _: place)
+    place.fails = InfluxBusy("busy", retry_after_s=10.0)
+    outbox.put(clock.now(), [("", [b"1"])])
+    with pytest.raises(InfluxDown):
+        outbox.send(clock)
+    place.fails = None
+    outbox.send(ManualClock(START - timedelta(days=1)))
+    assert place.written == [b"1"]
 
 
 def test_any_number_of_places_takes_a_limited_number_of_connections() -> None:
@@ -156,7 +184,7 @@ def test_any_number_of_places_takes_a_limited_number_of_connections() -> None:
 
     outbox = Outbox(sink_of)
     outbox.put(START, [(f"{number}", [b"1"]) for number in range(MOST_SINKS + 3)])
-    outbox.send()
+    outbox.send(ManualClock(START))
     assert [name for name, place in opened.items() if place.closed] == ["0", "1", "2"]
     assert all(place.written for place in opened.values())
     outbox.close()
@@ -168,7 +196,7 @@ def test_any_number_of_lines_is_kept_within_bounds(place: Place) -> None:
     for number in range(11):
         outbox.put(START, [("", [b"%d" % number] * (MOST_LINES // 10))])
     assert (outbox.waiting, outbox.dropped) == (MOST_LINES, MOST_LINES // 10)
-    outbox.send()
+    outbox.send(ManualClock(START))
     assert place.written[0] == b"1"
 
 
@@ -176,7 +204,7 @@ def test_a_line_that_is_refused_costs_no_other(place: Place) -> None:
     place.bad = b"bad"
     outbox = Outbox(lambda _: place)
     outbox.put(START, [("", [b"1", b"2", b"bad", b"3"])])
-    outbox.send()
+    outbox.send(ManualClock(START))
     assert (sorted(place.written), outbox.refused, outbox.waiting) == ([b"1", b"2", b"3"], 1, 0)
 
 
@@ -184,7 +212,7 @@ def test_where_all_lines_are_refused_nobody_asks_about_each(place: Place) -> Non
     place.bad = b"bad"
     outbox = Outbox(lambda _: place)
     outbox.put(START, [("", [b"bad"] * 1000)])
-    outbox.send()
+    outbox.send(ManualClock(START))
     assert (place.requests, outbox.refused) == (1, 1000)
 
 
@@ -200,7 +228,7 @@ async def test_a_fault_of_ours_in_a_sample_ends_no_more_than_the_step(clock: Man
     stop = asyncio.Event()
     with caplog.at_level(logging.CRITICAL):
         running = asyncio.create_task(telling(Teller(clock, 60, ((tells, Outbox(lambda _: place)),)), clock, stop))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while not place.written:
                 await clock.tick(60)
                 await asyncio.sleep(0.01)
@@ -232,7 +260,7 @@ def test_the_platform_has_a_bucket_of_its_own_that_forgets() -> None:
     with standin(version={"X-Influxdb-Version": "1.8.10"}, answers=answers) as server:
         outbox = platform_outbox(Influx(url=server.url, bucket="city", platform_days=30))
         outbox.put(START, [("", [b"platform,process=api,name=x requests=1i 1"])])
-        outbox.send()
+        outbox.send(ManualClock(START))
         outbox.close()
         assert server.asked[2][3] == b"q=CREATE%20DATABASE%20%22city__platform%22%20WITH%20DURATION%2030d"
         assert server.points == {b"platform,process=api,name=x requests=1i 1"}

@@ -16,6 +16,7 @@ from city.settings import Influx, Secret
 from city.store import influx_queries, influxql
 from city.store.influx_queries import InfluxQueries
 from city.store.queries import Question, Stop, Stopped
+from tests.patience import PATIENCE_S
 
 START = datetime(2026, 1, 10, tzinfo=UTC)
 QUESTION = Question(TenantId("aheim"), LAMP_LEVEL, START, START + timedelta(hours=1))
@@ -58,7 +59,7 @@ def influx(*parts: bytes, waits: bool = False, per_town: bool = True) -> Iterato
                                    per_town=per_town))
     yield queries, told
     queries.close()
-    thread.join(10)
+    thread.join(PATIENCE_S)
     listening.close()
 
 
@@ -67,7 +68,7 @@ def test_chunks_are_read_as_they_come():
         rows = queries.series(QUESTION)
         assert [next(rows).value for _ in range(2)] == [1.0, 2.5]
         rows.close()
-        assert told.gone.wait(5)
+        assert told.gone.wait(PATIENCE_S)
     assert b"chunked=true" in told.request
     assert b"authorization: basic" in told.request.lower()
 
@@ -96,14 +97,14 @@ def test_a_wait_ends_from_another_thread():
         threading.Timer(0.05, stop.set).start()
         with pytest.raises(Stopped):
             next(rows)
-        assert told.gone.wait(5)
+        assert told.gone.wait(PATIENCE_S)
 
 
 def test_one_row_too_many_ends_the_work():
     with influx(HEAD, chunk(*range(10)), waits=True) as (queries, told):
         with pytest.raises(TooLarge):
             list(queries.series(Question(QUESTION.tenant, LAMP_LEVEL, START, QUESTION.end, most=9)))
-        assert told.gone.wait(5)
+        assert told.gone.wait(PATIENCE_S)
 
 
 @pytest.mark.parametrize("answer", [
@@ -132,7 +133,7 @@ def test_a_piece_without_end_is_not_kept(monkeypatch):
     with influx(HEAD, b" " * 300_000, waits=True) as (queries, told):
         with pytest.raises(InfluxDown, match="pieces"):
             list(queries.series(QUESTION))
-        assert told.gone.wait(5)
+        assert told.gone.wait(PATIENCE_S)
 
 
 def test_queries_are_what_they_should_be():

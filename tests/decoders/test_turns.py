@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from decoders._sandbox.turns import Turns
+from tests.patience import PATIENCE_S
 
 
 class Crowd:
@@ -36,7 +37,7 @@ class Crowd:
     def join(self) -> list[str]:
         """Who got a place, in order."""
         for thread in self.threads:
-            thread.join(10)
+            thread.join(PATIENCE_S)
         return self.order
 
 

@@ -74,7 +74,7 @@ class Bridge:
         assert self._process is not None
         return self._process.wait(seconds)
 
-    def stop(self, seconds: float = 10.0) -> int:
+    def stop(self, seconds: float = PATIENCE_S) -> int:
         """SIGTERM; its exit code."""
         if self._process is None:
             return 0

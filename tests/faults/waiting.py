@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-PATIENCE_S = 60.0  # a busy machine with two cores
+from tests.patience import PATIENCE_S
+
 _T = TypeVar("_T")
 
 

@@ -16,6 +16,7 @@ from gateway_bridge.lag import Vitals
 from gateway_bridge.link import MemoryLink
 from gateway_bridge.metrics import Metrics, Outcome
 from gateway_bridge.serving import served
+from tests.patience import PATIENCE_S
 from tests.wire.servers import free_port
 
 NOW = datetime(2026, 7, 18, 9, 35, tzinfo=UTC)
@@ -176,7 +177,7 @@ def test_gauges_are_read_when_asked_for() -> None:
 
 def asked(port: int, path: str) -> tuple[int, str]:
     try:
-        with urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        with urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE_S) as answer:
             return answer.status, answer.read().decode()
     except HTTPError as error:
         return error.code, error.read().decode()

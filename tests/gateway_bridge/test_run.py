@@ -16,13 +16,14 @@ from gateway_bridge.metrics import Metrics
 from gateway_bridge.run import run_bridge
 from tests.gateway_bridge.samples import encode, topic, up
 from tests.gateway_bridge.town import Instead, Town
+from tests.patience import PATIENCE_S
 from tests.wire.servers import free_port
 
 QUICK = Settings(bridge=Bridge(tick_s=0.01))
 
 
 async def until(what: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not what():  # noqa: ASYNC110 - the loops run beside us
             await asyncio.sleep(0.01)
 
@@ -44,14 +45,14 @@ async def test_an_uplink_in_and_a_downlink_out_and_a_clean_stop(town: Town) -> N
     assert "stadtfunk_bridge_received_total 1.0" in page
     assert "stadtfunk_bridge_connected 1.0" in page
     stop.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await running
     assert town.commands()[0].state is State.SENT
     assert metrics.balance() == {"received": 1, "stored": 1, "duplicates": 0, "dead_letters": 0, "queued": 0}
 
 
 def _read(url: str) -> str:
-    with urlopen(url, timeout=5) as answer:
+    with urlopen(url, timeout=PATIENCE_S) as answer:
         text: str = answer.read().decode()
         return text
 
@@ -94,7 +95,7 @@ async def test_stopping_ends_a_wait_on_a_clock_that_stands_still(town: Town) -> 
                                              stop=stop))
     await asyncio.sleep(0.05)
     stop.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await running
 
 
@@ -108,7 +109,7 @@ async def test_a_batch_that_is_being_kept_is_finished_before_the_stop(town: Town
 
         def append(self, entries: Any) -> int:
             loop.call_soon_threadsafe(entered.set)
-            asyncio.run_coroutine_threadsafe(leave.wait(), loop).result(5)
+            asyncio.run_coroutine_threadsafe(leave.wait(), loop).result(PATIENCE_S)
             return town.log.append(entries)
 
     stop = asyncio.Event()
@@ -120,7 +121,7 @@ async def test_a_batch_that_is_being_kept_is_finished_before_the_stop(town: Town
     await asyncio.sleep(0.05)
     assert not running.done()
     leave.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await running
     assert len(town.link.acknowledged) == 1
 
@@ -132,7 +133,7 @@ async def test_a_log_whose_disk_has_failed_ends_the_process(town: Town) -> None:
 
     town.link.deliver(topic("up"), now_up(1))
     with pytest.raises(LogBroken):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await run_bridge(QUICK, store=town.store, log=Broken(town.log), link=town.link,  # type: ignore[arg-type]
                              clock=SystemClock(), stop=asyncio.Event())
     assert town.link.acknowledged == []

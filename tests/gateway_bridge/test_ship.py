@@ -25,6 +25,7 @@ from gateway_bridge.ship import Shipper, cursor_name, run_ship
 from gateway_bridge.sift import Line, sift
 from tests.city_store.standin import AFTER_STORING, GARBAGE, HANG_UP, standin
 from tests.examples import examples
+from tests.patience import PATIENCE_S
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SETTINGS = Influx(url="http://influx:8086", batch=10)
@@ -363,7 +364,7 @@ async def test_a_trouble_is_said_once_and_once_that_it_is_over(caplog):
     loop = asyncio.create_task(run_ship(shipper(log, sink), clock, stop))
     await until(lambda: sink.stored, clock)
     stop.set()
-    await asyncio.wait_for(loop, 5)
+    await asyncio.wait_for(loop, PATIENCE_S)
     said = [(record.levelname, record.getMessage().partition(" (")[0]) for record in caplog.records]
     assert said == [("ERROR", "InfluxDB does not let us in"),
                     ("WARNING", "InfluxDB does not answer: x – the readings wait in the local log."),
@@ -381,7 +382,7 @@ async def test_the_loop_waits_as_long_as_influxdb_asks():
     assert sink.calls == 1
     await until(lambda: sink.stored, clock)
     stop.set()
-    await asyncio.wait_for(loop, 5)
+    await asyncio.wait_for(loop, PATIENCE_S)
 
 
 async def test_the_loop_waits_out_a_failure_and_goes_on_until_it_is_stopped():
@@ -392,7 +393,7 @@ async def test_the_loop_waits_out_a_failure_and_goes_on_until_it_is_stopped():
     assert sink.stored == []
     await until(lambda: len(sink.stored) == 24, clock)
     stop.set()
-    await asyncio.wait_for(loop, 5)
+    await asyncio.wait_for(loop, PATIENCE_S)
 
 
 async def until(holds, clock=None):

@@ -21,6 +21,7 @@ from gateway_bridge.ship_all import Shipping
 from tests.city_store.standin import standin
 from tests.gateway_bridge.test_ship import entry
 from tests.gateway_bridge.test_ship_bays import said
+from tests.patience import PATIENCE_S
 
 NOW = datetime(2026, 11, 22, 12, 50, tzinfo=UTC)
 ONE = {"X-Influxdb-Version": "1.8.10"}
@@ -55,7 +56,7 @@ class Bridge:
             raise AssertionError("it never came to hold")
         finally:
             self.stop.set()
-            await asyncio.wait_for(running, 10)
+            await asyncio.wait_for(running, PATIENCE_S)
             self.log.close()
             self.store.close()
 

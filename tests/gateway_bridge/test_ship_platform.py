@@ -27,6 +27,7 @@ from gateway_bridge.ship_platform import BridgeLooks
 from tests.city_store.standin import Standin, standin
 from tests.gateway_bridge.samples import encode, topic, up
 from tests.gateway_bridge.town import Town
+from tests.patience import PATIENCE_S
 
 GATEWAY = "0016c001f153a14c"
 
@@ -77,7 +78,7 @@ def test_a_log_that_cannot_be_read_hides_only_what_it_would_tell() -> None:
 
 
 async def until(what: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not what():  # noqa: ASYNC110 - the loops run beside us
             await asyncio.sleep(0.01)
 
@@ -111,7 +112,7 @@ async def test_a_running_bridge_tells_and_ends_with_what_has_begun(town: Town, t
         town.link.deliver(topic("up"), encode(up(f_cnt=9, time=SystemClock().now().isoformat(timespec="milliseconds"))))
         await until(lambda: len(town.link.acknowledged) == 5)
         stop.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await running
     told, heard = written(influx, "city__platform"), written(influx, "city_musterstadt")
     assert total(told, "platform,name=bridge-7,process=bridge ", "received") == 5

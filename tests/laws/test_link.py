@@ -15,6 +15,7 @@ from city.errors import BrokerDown, Invalid
 from city.settings import Mqtt, Secret
 from gateway_bridge.link import Link, MemoryLink, Message
 from gateway_bridge.mqtt import MqttLink, address, connect
+from tests.patience import PATIENCE_S
 from tests.wire.servers import Cable, Mosquitto, cable, mosquitto, program
 
 TOPIC = "application/a/device/70b3d57ed0000042/event/up"
@@ -72,7 +73,7 @@ class MqttWorld:
 
 
 async def until_connected(link: MqttLink, after: int = 0) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_S):
         while link.counts.connections == after or not link.connected:  # noqa: ASYNC110 - a link has no such event
             await asyncio.sleep(0.01)
 
@@ -114,7 +115,7 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 async def take(link: Link, count: int) -> list[Message]:
     """Exactly `count` messages; a broken connection met on the way is no answer."""
     taken: list[Message] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while len(taken) < count:
             with suppress(BrokerDown):
                 taken += await link.receive(count - len(taken), 0.01)
@@ -318,7 +319,7 @@ async def test_two_links_share_a_subscription_without_doubling_anything(tmp_path
         for link in links:
             await until_connected(link)
         await world.deliver(*(b"%d" % n for n in range(200)))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while len(seen) < 200:  # noqa: ASYNC110 - the two drain beside us
                 await asyncio.sleep(0.01)
         assert sorted(map(int, seen)) == list(range(200))

@@ -21,9 +21,10 @@ from simulator.broker import _answers, _free_ports, embedded, embedded_broker
 from simulator.chirpstack import ChirpStack
 from simulator.network import drive
 from simulator.scenario import Scenario
+from tests.patience import PATIENCE_S
 from tests.simulator.conftest import NIGHT
 
-SPEED, PATIENCE_S = 120.0, 15.0
+SPEED = 120.0
 
 
 @contextmanager

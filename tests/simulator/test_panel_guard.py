@@ -20,6 +20,7 @@ from simulator.panel.hub import ANEW, Hub
 from simulator.panel.page import HERE
 from simulator.panel.shapes import State
 from simulator.panel.words import german, preferred
+from tests.patience import PATIENCE_S
 from tests.simulator.panel_scene import ORIGIN, TOKEN, Caller, EventTown
 
 ROOT = Path(__file__).parents[2]
@@ -117,7 +118,7 @@ async def opened(scene: EventTown, count: int = 1) -> tuple[Hub, list[hub.Reader
 async def drained(reader: hub.Reader) -> list[tuple[str, Any]]:
     """What waits for a reader."""
     found = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         async for message in reader.messages():
             event, data = message.decode().removesuffix("\n\n").split("\n")
             found.append((event.removeprefix("event: "), json.loads(data.removeprefix("data: "))))

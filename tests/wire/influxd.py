@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.patience import PATIENCE_S
+
 CONFIG = """
 reporting-disabled = true
 bind-address = "127.0.0.1:{rpc}"
@@ -31,7 +33,6 @@ bind-address = "127.0.0.1:{rpc}"
   auth-enabled = {auth}
   log-enabled = false
 """
-STARTS_WITHIN_S = 30.0
 
 
 class Influxd:
@@ -52,7 +53,7 @@ class Influxd:
         assert Path(binary).exists(), "influxd is missing: install Debian's package influxdb"
         with self._output.open("ab") as output:
             self._process = subprocess.Popen([binary, "-config", str(self._config)], stdout=output, stderr=output)
-        deadline = time.monotonic() + STARTS_WITHIN_S
+        deadline = time.monotonic() + PATIENCE_S
         while not self._answers():
             assert self._process.poll() is None, self._output.read_text(encoding="utf-8", errors="replace")[-2000:]
             assert time.monotonic() < deadline, "influxd does not answer"

@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-START_S = 15.0
+from tests.patience import PATIENCE_S
 
 
 def free_port() -> int:
@@ -29,7 +29,7 @@ def program(name: str) -> str:
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path | None = None) -> None:
     """Return when something listens on `port`; fail with the server's own words when it dies or takes too long."""
-    until = time.monotonic() + START_S
+    until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=0.5):
             return

@@ -181,6 +181,6 @@ async def test_the_link_opens_the_dialog_filled_in_and_only_the_person_sends_it(
         await expect(dialog.locator("#price")).to_contain_text("3")
         assert not world.town.overrides_from(NOW)
         await dialog.locator("#go").click()
-        await expect(dialog.locator("#progress")).to_be_visible(timeout=20_000)
+        await expect(dialog.locator("#progress")).to_be_visible()
     [wish] = world.town.overrides(NOW)
     assert (wish.level, (wish.end - wish.created_at).total_seconds()) == (60, 7200)

@@ -28,6 +28,7 @@ from city.store.readings import LocalLog
 from gateway_bridge import letters
 from tests.gateway_bridge.samples import EUI, encode, topic, up
 from tests.gateway_bridge.town import LAMP, register_assets
+from tests.patience import PATIENCE_S
 from tests.wire.servers import Mosquitto, mosquitto, stop
 
 pytestmark = pytest.mark.wire
@@ -104,7 +105,7 @@ class Publisher:
         self.client.on_subscribe = lambda *_: subscribed.set()
         self.client.connect("127.0.0.1", broker.port)
         self.client.loop_start()
-        assert subscribed.wait(20)
+        assert subscribed.wait(PATIENCE_S)
 
     def publish(self, where: str, payload: bytes) -> None:
         self._open.append(self.client.publish(where, payload, qos=1))

@@ -14,7 +14,6 @@ from tests.wire.test_browser import CONFIRMED_WITHIN_MS, browser_page, running_d
 pytestmark = pytest.mark.wire
 
 WIDE = {"width": 1440, "height": 900}
-expect.set_options(timeout=60_000)  # a machine that does much else is slow, not wrong
 CONFIRMED = re.compile(r"(\d+) von \1 Leuchten brennen wie gewollt|1 von 1 Leuchten brennt wie gewollt")
 
 

@@ -23,6 +23,7 @@ from gateway_bridge.doctor.judge_services import judge_influx
 from gateway_bridge.doctor.services import probe_influx
 from tests.faults.waiting import until
 from tests.gateway_bridge.samples import encode, topic, up
+from tests.patience import PATIENCE_S
 from tests.wire.influxd import influxd
 from tests.wire.servers import Mosquitto, free_port, program
 
@@ -56,7 +57,7 @@ def shipped(directory: Path) -> Plain:
     passwords = directory / "stadtfunk.passwd"
     passwords.touch(mode=0o600)
     for name, word in USERS.items():
-        subprocess.run([program("mosquitto_passwd"), "-b", str(passwords), name, word], check=True, timeout=10)
+        subprocess.run([program("mosquitto_passwd"), "-b", str(passwords), name, word], check=True, timeout=PATIENCE_S)
     acl = directory / "stadtfunk.acl"
     acl.write_bytes((ROOT / "deploy/mosquitto.acl").read_bytes())
     return server
@@ -201,10 +202,10 @@ def test_a_column_of_another_type_in_a_real_influxdb(tmp_path: Path) -> None:
 
 
 def databases(url: str) -> str:
-    with urlopen(f"{url}/query?q=SHOW%20DATABASES", timeout=10) as answer:
+    with urlopen(f"{url}/query?q=SHOW%20DATABASES", timeout=PATIENCE_S) as answer:
         return str(answer.read())
 
 
 def post(url: str, body: bytes = b"") -> None:
-    with urlopen(Request(url, body, method="POST"), timeout=10) as answer:
+    with urlopen(Request(url, body, method="POST"), timeout=PATIENCE_S) as answer:
         assert answer.status in (200, 204)

@@ -17,6 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from simulator.scenario import Scenario
 from simulator.secrets_of import keys
+from tests.patience import PATIENCE_S
 from tests.simulator.small_network import SmallNetwork
 from tests.simulator.small_server import SmallServer
 from tests.wire.servers import Mosquitto, stop
@@ -56,7 +57,7 @@ def test_a_town_joins_over_a_real_broker_and_remembers_its_nonces(tmp_path: Path
     client.subscribe("eu868/gateway/+/event/+")
     client.loop_start()
 
-    def serve(until, seconds: float = 60.0) -> None:
+    def serve(until, seconds: float = PATIENCE_S) -> None:
         end = time.monotonic() + seconds
         while not until():
             assert time.monotonic() < end, (tmp_path / "drive.log").read_text()
@@ -74,7 +75,7 @@ def test_a_town_joins_over_a_real_broker_and_remembers_its_nonces(tmp_path: Path
             with driving(tmp_path, "--mqtt", f"mqtt://127.0.0.1:{broker.port}", "--state", state) as process:
                 serve(lambda: len({up.eui for up in network.server.heard}) >= 2 and network.stats)
                 process.send_signal(signal.SIGINT)
-                assert process.wait(10) == 0
+                assert process.wait(PATIENCE_S) == 0
             assert "DevNonce" not in network.server.refused, f"run {turn}"
         assert {tuple(said) for _, said in network.acks} <= {("OK", "IGNORED"), ("TOO_LATE", "OK"), ("COLLISION_PACKET", "OK")}
     finally:

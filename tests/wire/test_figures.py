@@ -24,6 +24,7 @@ from gateway_bridge.ship_all import Shipping
 from gateway_bridge.ship_figures import FigureShipper
 from gateway_bridge.ship_platform import towns_outbox
 from tests.gateway_bridge.test_ship_figures import NOW, OTHER, TOWN, order, state, store, wish
+from tests.patience import PATIENCE_S
 from tests.wire.influxd import influxd
 
 pytestmark = pytest.mark.wire
@@ -155,7 +156,7 @@ async def test_the_bridges_own_loop_sends_them(server, store, tmp_path):
         assert {at % (10 * 10**9) for at in rows} == {0}
     finally:
         stop.set()
-        await asyncio.wait_for(running, 20)
+        await asyncio.wait_for(running, PATIENCE_S)
         sink.close()
         log.close()
 

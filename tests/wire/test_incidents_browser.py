@@ -106,7 +106,7 @@ async def test_what_begins_while_one_looks_appears(town: Served) -> None:
         await expect(page.locator(".incident")).to_have_count(2)
         await asyncio.sleep(1)
         town.store.commit(Facts(alarms=(begin(T, AssetId("L2"), AlarmKind.TILTED, datetime.now(UTC)),)))
-        await expect(page.locator(".incident")).to_have_count(3, timeout=15_000)
+        await expect(page.locator(".incident")).to_have_count(3)
         await expect(page.locator("#live")).to_have_text("Die Liste hat sich geändert.")
 
 

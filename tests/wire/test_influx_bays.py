@@ -30,6 +30,7 @@ from gateway_bridge.ship import BAYS_TOPIC, Part, Shipper, cursor_name, is_bay, 
 from gateway_bridge.ship_all import Shipping
 from gateway_bridge.ship_quarters import QuarterShipper
 from tests.gateway_bridge.test_ship_bays import said
+from tests.patience import PATIENCE_S
 from tests.wire.influxd import influxd
 from tests.wire.victoria import victoria
 
@@ -212,7 +213,7 @@ async def test_the_bridge_ships_lamps_bays_and_quarters_side_by_side_and_reports
             await clock.tick(5)
             await asyncio.sleep(0.01)
         stop.set()
-        await asyncio.wait_for(running, 20)
+        await asyncio.wait_for(running, PATIENCE_S)
         [report, *_] = store.tenant(TOWN).retired()
         registry = CollectorRegistry()
         registry.register(shipping)

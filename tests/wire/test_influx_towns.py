@@ -32,6 +32,7 @@ from gateway_bridge.doctor.services import probe_towns
 from gateway_bridge.ship import Shipper, cursor_name
 from gateway_bridge.ship_all import Shipping
 from tests.gateway_bridge.test_ship_bays import said
+from tests.patience import PATIENCE_S
 from tests.wire.influxd import Influxd, influxd
 
 pytestmark = pytest.mark.wire
@@ -122,7 +123,7 @@ async def test_each_town_has_all_of_its_own_and_nothing_of_the_other_though_infl
         and all(town.count(f"stadt_{name}_hours", "lamp", "level_count") > 0 for name in (A, B, NEW))
         and all(town.count(f"stadt_{name}", "parking", "free") == 1 for name in (A, B)))
     town.stop.set()
-    await asyncio.wait_for(running, 20)
+    await asyncio.wait_for(running, PATIENCE_S)
 
     assert town.databases() - {f"stadt_{name}_days" for name in (A, B, NEW)} == set(names)
     for name in (A, B, NEW):
@@ -167,7 +168,7 @@ async def test_a_change_from_one_place_to_many_fills_them_from_the_beginning_of_
         running = town.ship()
         await town.until(holds)
         town.stop.set()
-        await asyncio.wait_for(running, 20)
+        await asyncio.wait_for(running, PATIENCE_S)
 
     lamps = sum(number % 4 > 0 for number in range(1, 40))
     await shipped(before, lambda: town.count("stadt", "lamp", "level") == 2 * lamps)

@@ -17,6 +17,7 @@ from gateway_bridge.link import Message
 from gateway_bridge.mqtt import MqttLink
 from gateway_bridge.sockets import LARGEST
 from tests.laws.test_link import TOPIC, nothing_more, take, until_connected
+from tests.patience import PATIENCE_S
 from tests.wire.servers import Mosquitto, cable, program
 
 pytestmark = pytest.mark.wire
@@ -86,7 +87,7 @@ async def all_that_comes(link: MqttLink, within_s: float = 1.0) -> list[Message]
 
 
 async def until(what: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while not what():  # noqa: ASYNC110 - a link has no such event
             await asyncio.sleep(0.02)
 
@@ -294,7 +295,7 @@ async def test_a_broker_that_answers_but_stops_delivering_is_left_and_found_agai
     port = server.sockets[0].getsockname()[1]
     link = MqttLink(Mqtt(url=f"mqtt://127.0.0.1:{port}", version="3.1.1", keepalive_s=2, watchdog_s=1))
     with pytest.raises(BrokerDown, match=r"answers, but has delivered nothing for [1-9]"):
-        await asyncio.wait_for(link.receive(1, 0), 15)
+        await asyncio.wait_for(link.receive(1, 0), PATIENCE_S)
     assert (link.counts.watchdog, link.counts.unanswered) == (1, 1)
     await until(lambda: link.counts.connections == 2)
     await link.close()

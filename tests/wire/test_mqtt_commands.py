@@ -15,6 +15,7 @@ from city.settings import Mqtt
 from gateway_bridge.link import Message
 from gateway_bridge.mqtt import MqttLink
 from tests.laws.test_link import TOPIC, take, until_connected
+from tests.patience import PATIENCE_S
 from tests.wire.servers import Cable, Mosquitto, mosquitto
 from tests.wire.test_mqtt_broker import US, both_versions, deployed, linked, publish, until
 
@@ -69,7 +70,7 @@ async def session_of(broker: Mosquitto, client_id: str) -> bool:
     await asyncio.to_thread(client.connect, "127.0.0.1", broker.port, clean_start=False)
     client.loop_start()
     try:
-        return await asyncio.wait_for(found, 10)
+        return await asyncio.wait_for(found, PATIENCE_S)
     finally:
         client.disconnect()
         client.loop_stop()
@@ -190,7 +191,7 @@ async def test_a_backlog_that_takes_longer_than_the_keep_alive_time_is_taken_in_
     link = MqttLink(Mqtt(url=f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}", client_id="bridge", version="3.1.1",
                          keepalive_s=2))
     numbers: list[int] = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while len(numbers) < broker.events:
             messages = await link.receive(500, 0)
             numbers += [int(message.payload) for message in messages if message.topic == TOPIC]
@@ -250,7 +251,7 @@ async def test_a_refused_second_connection_is_said_and_found_again_while_events_
     server = await asyncio.start_server(guard.join, "127.0.0.1", 0)
     guard.port = server.sockets[0].getsockname()[1]
     link = MqttLink(Mqtt(url=guard.url, client_id="bridge", version=version))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         with pytest.raises(BrokerDown, match=rf"{NOTHING} \(client id bridge-commands\): .*{what}"):
             await link.receive(1, 0)
         await until(lambda: link._hears)

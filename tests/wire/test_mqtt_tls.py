@@ -13,6 +13,7 @@ from city.errors import BrokerDown, Invalid
 from city.settings import Mqtt, Secret
 from gateway_bridge.mqtt import MqttLink, connect
 from tests.laws.test_link import TOPIC, take, until_connected
+from tests.patience import PATIENCE_S
 from tests.wire.servers import Mosquitto, mosquitto, program
 
 pytestmark = pytest.mark.wire
@@ -85,7 +86,7 @@ async def problem_of(settings: Mqtt, patience: int = 1) -> str:
     try:
         for _ in range(patience):
             with pytest.raises(BrokerDown) as caught:
-                await asyncio.wait_for(link.receive(1, 0), 15)
+                await asyncio.wait_for(link.receive(1, 0), PATIENCE_S)
             said = str(caught.value)
             if "certificate" in said:
                 break

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.patience import PATIENCE_S
 from tests.wire.servers import Mosquitto
 from tests.wire.test_browser import browser_page
 
@@ -34,7 +35,7 @@ def panel(broker: Mosquitto, directory: Path, *words: str) -> Iterator[tuple[str
         yield told[1], told[2]
     finally:
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, said
     assert "Traceback" not in said
 
@@ -108,7 +109,7 @@ async def test_without_the_token_the_page_only_shows_and_asks_for_it(broker: Mos
 
 
 def test_streams_flow_over_a_real_server_and_end_with_it(broker: Mosquitto, tmp_path: Path) -> None:
-    with panel(broker, tmp_path) as (address, _), httpx.Client(base_url=address, timeout=10) as client, \
+    with panel(broker, tmp_path) as (address, _), httpx.Client(base_url=address, timeout=PATIENCE_S) as client, \
             client.stream("GET", "/api/towns/hilchenbach/events") as stream:
         assert stream.headers["content-type"].startswith("text/event-stream")
         lines = stream.iter_lines()
@@ -123,7 +124,7 @@ def test_a_town_on_the_air_shows_its_frames_too(broker: Mosquitto, tmp_path: Pat
     text = (Path(__file__).parents[2] / "simulator/towns/hilchenbach.toml").read_text()
     scenario.write_text(re.sub("join_within_s.*", "", text).replace("[devices]", "[devices]\njoin_within_s = 2.0"))
     with panel(broker, tmp_path, "drive", "--town", str(scenario), "--lamps", "3", "--bays", "1", "--headless") as (address, _), \
-            httpx.Client(base_url=address, timeout=30) as client:
+            httpx.Client(base_url=address, timeout=PATIENCE_S) as client:
         with client.stream("GET", "/api/towns/hilchenbach/events") as stream:
             told = (line.removeprefix("data: ") for line in stream.iter_lines())
             now = next(one for one in map(json.loads, (line for line in told if '"uplinks"' in line)) if one["uplinks"] >= 4)
@@ -136,6 +137,6 @@ def test_a_town_on_the_air_shows_its_frames_too(broker: Mosquitto, tmp_path: Pat
 def test_a_port_that_is_taken_is_said_in_a_sentence(broker: Mosquitto, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "simulator", "run", *TOWN, "--mqtt", f"mqtt://127.0.0.1:{broker.port}",
                "--panel", str(broker.port)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=tmp_path, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, cwd=tmp_path, check=False)
     assert run.returncode != 0
     assert f"Nobody can listen on 127.0.0.1:{broker.port}" in run.stderr

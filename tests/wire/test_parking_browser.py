@@ -295,7 +295,7 @@ async def test_the_map_is_zoomed_by_buttons(hall):
         await page.goto(f"{hall.address}/stadt/parken")
         await page.get_by_text("Karte", exact=True).click()
         button = page.get_by_role("button", name="Vergrößern")
-        await expect(button).to_be_visible(timeout=30_000)
+        await expect(button).to_be_visible()
         box = await button.bounding_box()
         assert min(box["width"], box["height"]) >= 44
         assert await violations(page) == []

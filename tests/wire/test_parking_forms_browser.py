@@ -20,6 +20,7 @@ from city.settings import Settings
 from city.store.ports import Account, Role
 from city.store.readings import LocalLog
 from tests.pages.conftest import HASH, NOW, PASSWORD, World
+from tests.patience import PATIENCE_S
 from tests.stores import new_store
 from tests.wire.axe import violations
 from tests.wire.servers import free_port
@@ -63,7 +64,7 @@ def serving(world: World) -> Iterator[str]:
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        assert ready.wait(20)
+        assert ready.wait(PATIENCE_S)
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
@@ -83,7 +84,7 @@ async def test_an_area_is_drawn_by_mouse_and_by_keys_and_kept(town: tuple[str, W
     async with browser_page(address, viewport={"width": 1440, "height": 1400}) as page:
         await opened(page, address)
         canvas = page.locator("#draw canvas")
-        await expect(canvas).to_be_visible(timeout=20_000)
+        await expect(canvas).to_be_visible()
         await expect(page.locator("#draw-said")).to_have_text("Ecken: 0")
         box = await canvas.bounding_box()
         assert box is not None

@@ -18,6 +18,7 @@ from city.store.influx_places import of_platform, of_town
 from gateway_bridge.run import run_bridge
 from tests.gateway_bridge.samples import encode, topic, up
 from tests.gateway_bridge.town import Town, small_town
+from tests.patience import PATIENCE_S
 from tests.wire.influxd import Influxd, influxd
 
 pytestmark = pytest.mark.wire
@@ -61,7 +62,7 @@ def asked(settings: Influx, text: str) -> list[Row]:
 
 
 async def until(what: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while not what():  # noqa: ASYNC110 - the loops run beside us
             await asyncio.sleep(0.02)
 

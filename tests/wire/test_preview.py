@@ -14,6 +14,7 @@ from playwright.async_api import expect
 
 from dashboards.__main__ import main
 from dashboards.preview.pictures import NoBrowser, browser, take
+from tests.patience import PATIENCE_S
 from tests.wire.axe import violations
 from tests.wire.servers import free_port
 from tests.wire.test_browser import browser_page
@@ -38,7 +39,7 @@ def asking() -> Iterator[list[str]]:
         yield found[1].split()
     finally:
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, errors
     assert "Traceback" not in errors
 

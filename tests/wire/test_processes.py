@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.wire.servers import free_port, mosquitto, program, stop
 
 pytestmark = pytest.mark.wire
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 90.0
 NAS_STATUS = "01F37F205E82443209162007" + "01D2029455" + "0401" + "FE501900" + "12501900"
 EUI = "70b3d57ed0000042"
 
@@ -106,7 +106,7 @@ def _publish(url: str, now: datetime) -> None:
              "rxInfo": [{"gatewayId": "0016c001f153a14c", "nsTime": at, "rssi": -97, "snr": 7.5}]}
     topic = f"application/ca739e26-7b67-4f14-b69e-d568c22a5a75/device/{EUI}/event/up"
     subprocess.run([program("mosquitto_pub"), "-h", "127.0.0.1", "-p", url.rpartition(":")[2], "-q", "1", "-t", topic,
-                    "-m", json.dumps(event)], check=True, timeout=10)
+                    "-m", json.dumps(event)], check=True, timeout=PATIENCE_S)
 
 
 def test_a_reading_appears_an_override_is_applied_and_all_end_with_0(platform: Platform):
@@ -129,5 +129,6 @@ def test_a_reading_appears_an_override_is_applied_and_all_end_with_0(platform: P
 
     for process in platform.processes.values():
         process.terminate()
-    assert {name: process.wait(10) for name, process in platform.processes.items()} == dict.fromkeys(platform.processes, 0)
+    ended = {name: process.wait(PATIENCE_S) for name, process in platform.processes.items()}
+    assert ended == dict.fromkeys(platform.processes, 0)
     assert "Traceback" not in platform.said()

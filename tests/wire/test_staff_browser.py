@@ -191,9 +191,9 @@ async def test_at_twice_the_size_bays_are_blocked_and_a_report_is_settled_by_key
 async def test_the_map_draws_and_the_list_renews_itself_under_a_readers_hands(town: Served) -> None:
     async with browser_page(town.address, viewport={"width": 1440, "height": 900}) as page:
         await opened(page, town)
-        await expect(page.locator("#map[data-drawn=yes] canvas")).to_be_visible(timeout=30_000)
+        await expect(page.locator("#map[data-drawn=yes] canvas")).to_be_visible()
         await page.evaluate("document.getElementById('staff-parking').scrollIntoView()")
         at = datetime.now(UTC)
         town.store.put_parking(T, ParkingFound(bays=[
             BayFact(AssetId("P9"), ZONE, "unknown", "flapping", at, at, at, True, False)]))
-        await expect(page.locator("tr", has_text="Marktplatz 9")).to_contain_text("wechselt öfter", timeout=40_000)
+        await expect(page.locator("tr", has_text="Marktplatz 9")).to_contain_text("wechselt öfter")

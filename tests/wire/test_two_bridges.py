@@ -30,6 +30,7 @@ from city.store.ports import Store
 from city.store.readings import LocalLog
 from tests.gateway_bridge.samples import encode, topic, up
 from tests.gateway_bridge.test_steer import MANUAL, status
+from tests.patience import PATIENCE_S
 from tests.wire.influxd import Influxd, influxd
 from tests.wire.servers import Mosquitto, mosquitto, stop
 
@@ -104,7 +105,7 @@ class Network:
         self.client.connect("127.0.0.1", broker.port)
         self.client.loop_start()
         self._open: list[paho.MQTTMessageInfo] = []
-        assert subscribed.wait(20)
+        assert subscribed.wait(PATIENCE_S)
 
     def report(self, device: DevEui, f_cnt: int, level: int = 25, at: datetime | None = None) -> None:
         when = (at or START + timedelta(seconds=f_cnt)).isoformat(timespec="milliseconds")
@@ -344,6 +345,6 @@ def _points(influx: Influxd) -> dict[str, int]:
     """How many frames of each device InfluxDB has."""
     asked = f'SELECT count("{RADIO_FCNT.field}") FROM "radio" GROUP BY device'
     query = urllib.parse.urlencode({"db": f"stadtfunk_{TOWN}", "q": asked})
-    with urllib.request.urlopen(f"{influx.url}/query?{query}", timeout=10) as answer:
+    with urllib.request.urlopen(f"{influx.url}/query?{query}", timeout=PATIENCE_S) as answer:
         found = json.load(answer)["results"][0].get("series", [])
     return Counter({series["tags"]["device"]: series["values"][0][1] for series in found})
