@@ -280,10 +280,10 @@ def test_a_parent_that_is_slow_to_read_is_not_the_scripts_fault(sandbox):
     heard = []
 
     def slowly(answers):
-        threading.Event().wait(0 if heard else 0.4)
+        threading.Event().wait(0 if heard else 1.5)
         heard.extend(answers)
 
-    request = Request(UPLINK, bytes.fromhex(script.digest), script.encoded, [b"[[1],1,0,{}]"] * 200, 0.1, slowly)
+    request = Request(UPLINK, bytes.fromhex(script.digest), script.encoded, [b"[[1],1,0,{}]"] * 200, 0.5, slowly)
     with sandbox._pool.lease(b"") as lease:
         assert len(lease.ask(request)) == 200
     assert len(heard) == 200
