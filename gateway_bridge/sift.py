@@ -1,8 +1,9 @@
 """Finding the lines that InfluxDB refuses, with few requests.
 
-InfluxDB names one conflict and how many points it has dropped. So the lines with the named field are tried apart from the
-others, and a request of which all lines were dropped needs no further question; what is left is halved. Where many lines
-are bad and nothing tells which, halving would ask twice as often as there are lines: then each is asked for by itself.
+InfluxDB 3 names each line that it refuses: the others are sent again. 1.x and 2.x name one conflict and how many points they have
+dropped. So the lines with the named field are tried apart from the others, and a request of which all lines were dropped needs no
+further question; what is left is halved. Where many lines are bad and nothing tells which, halving would ask twice as often as
+there are lines: then each is asked for by itself.
 """
 
 import re
@@ -57,7 +58,12 @@ class _Sifter:
             refusal = self._refusal(part)
             if refusal is None:
                 continue
-            if len(part) == 1 or refusal.dropped >= len(part):
+            named = [(line, refusal.lines[line.text]) for line in part if line.text in refusal.lines]
+            if named:
+                self.refused += named
+                rest = [line for line in part if line.text not in refusal.lines]
+                waiting += [rest] if rest else []
+            elif len(part) == 1 or refusal.dropped >= len(part):
                 self.refused += [(line, refusal.words) for line in part]
             elif len(self.refused) >= MANY:
                 waiting += [[line] for line in reversed(part)]

@@ -1,8 +1,8 @@
 """InfluxDB 1.x, 2.x and 3.x behind one narrow door: write these lines, or say what is wrong.
 
-2.x and 3.x are written through influxdb-client's synchronous write (never its batching mode, which loses data), 1.x
-through its own /write. The version is found out at the first write, so that nothing waits for InfluxDB at start; who
-talks like one version and calls itself another is told apart by the setting influx.api.
+2.x is written through influxdb-client's synchronous write (never its batching mode, which loses data), 1.x through its own
+/write, 3.x as city.store.influx_three says. The version is found out at the first write, so that nothing waits for InfluxDB at
+start; who talks like one version and calls itself another is told apart by the setting influx.api.
 Writing the same lines again changes nothing, so whenever the outcome is not known the answer is InfluxDown: send again.
 
 What the answers mean: 204 stored, as is any 2xx without a word; a 2xx with words comes from somebody else, and nothing is
@@ -38,11 +38,14 @@ from city.store.influx_http import (
     silent,
 )
 from city.store.influx_make import Made, make
+from city.store.influx_three import Three, no_place, refused
 
 LEAST = 16 * 1024  # bytes: no 413 makes requests smaller than that, except the one that it answers
 LARGER_AFTER = 1000  # requests that went well, and the full size is tried again
-BEYOND_RETENTION = "beyond retention policy"
 _DROPPED = re.compile(r"\bdropped=(\d{1,9})\b")
+_BEYOND_RETENTION = re.compile(  # as said up to 1.11 and 2.7.11, and since 1.12 and 2.7.12, with whole points quoted behind it
+    r"partial write: (?:points beyond retention policy dropped=(\d{1,9})\b|dropped (\d{1,9}) points outside retention policy of "
+    r"duration \S+(?: and 0 points outside write window \(.{1,100}?\))? - oldest )")
 
 Row = Mapping[str, object]
 
@@ -58,11 +61,11 @@ class Series(NamedTuple):
 
 class RejectedLines(BadInput):
     """InfluxDB will not take at least one of the lines, ever. `words` are its own; `dropped` is how many it says it has not
-    stored (0: it does not say)."""
+    stored (0: it does not say), and `lines` are those that it names, each with its words (3.x; others may be bad too)."""
 
-    def __init__(self, words: str) -> None:
+    def __init__(self, words: str, lines: Mapping[bytes, str] | None = None) -> None:
         super().__init__("InfluxDB refuses the lines: {words}", words=words)
-        self.words = words
+        self.words, self.lines = words, lines or {}
         self.dropped = _dropped(words)
 
 
@@ -125,7 +128,7 @@ class InfluxDB:
             body = b"\n".join(part)
             answer = self._send(body)
             if answer.status != 413:
-                expired += _judged(answer)
+                expired += _judged(answer, body)
                 self._went_well()
             elif len(part) == 1:
                 raise RejectedLines("the line is too large (413)")
@@ -205,6 +208,8 @@ class InfluxDB:
         major = 3 if version.startswith("3.") else 2
         if major == 3 and self._creates and self._keep_days:
             make(self._http, self._settings, major, keep_days=self._keep_days)  # 3.x would make it, and keep all for ever
+        if major == 3:
+            return Three(self._settings, self._http)
         return _Two(self._settings, self._http, major, self._keep_days if self._creates else None, self._limits)
 
 
@@ -296,11 +301,15 @@ def insist(made: Made, settings: Influx) -> None:
                          words=made.words)
 
 
-def _judged(answer: Answer) -> int:
-    """How many lines InfluxDB has let go as too old, where it agrees to the others; else raises what the answer means."""
+def _judged(answer: Answer, body: bytes) -> int:
+    """How many of the body's lines InfluxDB has let go as too old, where it agrees to the others; else raises what it means."""
     if answer.status in (400, 422):
-        if BEYOND_RETENTION in answer.words:  # said only where all other lines are stored
-            return _dropped(answer.words)
+        if found := _BEYOND_RETENTION.search(answer.words):  # said only where all other lines are stored
+            return int(found[1] or found[2])
+        if lines := refused(answer, body):
+            raise RejectedLines(next(iter(lines.values())), lines)
+        if why := no_place(answer.words):
+            raise InfluxHeld("InfluxDB has no place for these lines: {words}.", held="missing", words=why)
         raise RejectedLines(answer.words)
     _accept(answer)
     if answer.status != 204 and answer.body.strip():

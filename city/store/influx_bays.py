@@ -7,8 +7,8 @@ where it cannot say, as VictoriaMetrics' free edition has one retention for all,
 1.x and 2.x let whole pieces of time go: a quarter of a day here, so much longer a reading may be there.
 
 1.x: SHOW RETENTION POLICIES, CREATE DATABASE (InfluxQL reference). 2.x: GET and POST /api/v2/buckets (API v2, retentionRules).
-3.x: system.databases, POST /api/v3/configure/database (InfluxDB 3 Core, since 3.2); there SHOW RETENTION POLICIES says nothing
-that is true.
+3.x: system.databases of its database _internal, POST /api/v3/configure/database (InfluxDB 3 Core, since 3.2); there SHOW
+RETENTION POLICIES says nothing that is true.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,9 @@ SUFFIX = "_bays"
 PIECE_S = 6 * 3600
 LOOK_EVERY = timedelta(hours=1)
 NOT_THERE = "not found"  # the words of all three versions for a database, a bucket or its mapping
-_THREE = "SELECT database_name, retention_period_ns FROM system.databases"
+UNREADABLE_BUCKET = "the token may not read the bucket"
+INTERNAL = "_internal"  # the only database of 3.x that has the table
+_THREE = "SELECT * FROM system.databases"
 
 
 class Server(Enum):
@@ -108,6 +110,9 @@ class BaySink:
             kept = look(self._settings, self._limits)
         if forgets(kept, self._days):
             return
+        if kept.words == UNREADABLE_BUCKET:
+            raise InfluxHeld("Nobody can say how long {bucket} keeps readings of single bays: {words}.", held="forbidden",
+                             bucket=self._settings.bucket, words=kept.words)
         if kept.seconds is None:
             raise BaysWithheld("Readings of single bays stay in the local log: {server} does not say that it forgets them after "
                                "{days} days ({words}).", server=kept.server.value, days=self._days, words=kept.words or "–")
@@ -189,6 +194,7 @@ class _Buckets(msgspec.Struct, frozen=True):
 class _Database(msgspec.Struct, frozen=True):
     database_name: str = ""
     retention_period_ns: int | None = None
+    deleted: bool = False
 
 
 def _server(settings: Influx, http: Http, database: InfluxDB) -> Server:
@@ -224,21 +230,21 @@ def _two(server: Server, settings: Influx, http: Http) -> Kept:
     except UNREADABLE:
         return Kept(server, there=True, words=answer.words)
     its = next((bucket for bucket in found if bucket.name == settings.bucket), None)
+    if its is None and server is Server.TWO and settings.org:  # what is missing is a 404 there (read in the source of 2.0 to 2.9)
+        return Kept(server, there=True, words=UNREADABLE_BUCKET)
     if its is None:
         return Kept(server, there=False)
     return Kept(server, there=True, seconds=max((rule.everySeconds for rule in its.retentionRules), default=0))
 
 
 def _three(settings: Influx, http: Http) -> Kept:
-    answer = http.get("api/v3/query_sql", {"db": settings.bucket, "q": _THREE, "format": "json"}, bearer=True)
-    if answer.status == 404:
-        return Kept(Server.THREE, there=False)
+    answer = http.get("api/v3/query_sql", {"db": INTERNAL, "q": _THREE, "format": "json"}, bearer=True)
     try:
         if answer.status == 200:
             found = msgspec.json.decode(answer.body, type=list[_Database])
-            its = next((one for one in found if one.database_name == settings.bucket), None)
-            if its is not None:
-                return Kept(Server.THREE, there=True, seconds=(its.retention_period_ns or 0) / 1e9)
+            its = next((one for one in found if one.database_name == settings.bucket and not one.deleted), None)
+            return Kept(Server.THREE, there=its is not None,
+                        seconds=(its.retention_period_ns or 0) / 1e9 if its is not None else None)
     except UNREADABLE:
         return Kept(Server.THREE, there=True, words=answer.words)
     return Kept(Server.THREE, there=True, words=answer.words)

@@ -12,6 +12,7 @@ import msgspec
 from city.settings import Influx
 from city.store import influxql
 from city.store.influx_http import UNREADABLE, Http
+from city.store.influx_three import no_place
 
 DAY_S = 86_400
 
@@ -33,7 +34,7 @@ def make(http: Http, settings: Influx, major: int, *, keep_days: int, piece_s: i
         case 3:
             kept = {"retention_period": f"{keep_days}d"} if keep_days else {}
             answer = http.post_json("api/v3/configure/database", {"db": settings.bucket, **kept}, bearer=True)
-            return Made(answer.status in (200, 201, 204, 409), answer.words)
+            return Made(answer.status in (200, 201, 204, 409), no_place(answer.words) or answer.words)
         case _:
             return _two(http, settings, keep_days, piece_s)
 
@@ -48,8 +49,9 @@ def _one(http: Http, database: str, keep_days: int, piece_s: int) -> Made:
 def _two(http: Http, settings: Influx, keep_days: int, piece_s: int) -> Made:
     orgs = http.get("api/v2/orgs", {"org": settings.org})
     known = _org_id(orgs.body)
-    if not known:
-        return Made(there=False, words=orgs.words)
+    if not known:  # 2.x answers 200 and an empty list where the token may not read it
+        unread = f"the token may not read the organisation {settings.org}"
+        return Made(there=False, words=unread if orgs.status == 200 else orgs.words)
     pieces = {"shardGroupDurationSeconds": piece_s} if piece_s else {}
     rules = [{"type": "expire", "everySeconds": keep_days * DAY_S, **pieces}] if keep_days else []
     answer = http.post_json("api/v2/buckets", {"orgID": known, "name": settings.bucket, "retentionRules": rules})

@@ -1,5 +1,5 @@
 """Reads neighbours' own configuration files where they lie on this machine, and judges what cannot be asked for over the
-network: whether what waits in the broker outlives it, and how ChirpStack is told to publish."""
+network: whether what waits in the broker outlives it, how ChirpStack is told to publish, and which gateway it lets send."""
 
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -13,6 +13,8 @@ MOSQUITTO, CHIRPSTACK = Path("/etc/mosquitto/mosquitto.conf"), Path("/etc/chirps
 MOST_BYTES, MOST_FILES = 2**20, 100
 DEFAULT_SAVE_S = 1800
 DAY = 86_400
+MARGIN_DB = 10.0  # ChirpStack's default (chirpstack/src/config.rs, RegionNetwork)
+SURELY_DB = 100.0  # no lamp is heard with so much to spare, so the best gateway sends
 EXPIRY_UNITS = {"h": 3600, "d": DAY, "w": 7 * DAY, "m": 30 * DAY, "y": 365 * DAY}  # Mosquitto's
 # humantime's, which ChirpStack reads
 TIME_UNITS = {"": 1, "ms": 0.001, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "hr": 3600, "d": DAY, "w": 7 * DAY}
@@ -29,11 +31,13 @@ class Conf:
 
 @dataclass(frozen=True, slots=True)
 class Chirpstack:
-    """`mqtt` is the section [integration.mqtt], `enabled` the integrations that run."""
+    """`mqtt` is the section [integration.mqtt], `enabled` the integrations that run, `margins` the gateway_prefer_min_margin of
+    each region that is enabled, in dB."""
 
     path: str
     mqtt: Mapping[str, object] = field(default_factory=dict)
     enabled: tuple[str, ...] = ("mqtt",)
+    margins: Mapping[str, float] = field(default_factory=dict)
     problem: str = ""
 
 
@@ -55,9 +59,9 @@ def read_mosquitto(path: Path) -> Conf:
 
 
 def read_chirpstack(path: Path) -> Chirpstack:
-    """The file; ChirpStack itself reads all *.toml of its directory as one."""
+    """The file and its regions' beside it; ChirpStack itself reads all *.toml of its directory as one."""
     try:
-        files = sorted(path.glob("*.toml")) if path.is_dir() else [path]
+        files = sorted(path.glob("*.toml")) if path.is_dir() else [path, *sorted(path.parent.glob("region_*.toml"))]
         tree = tomllib.loads("\n".join(_text(file) for file in files[:MOST_FILES]))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         return Chirpstack(str(path), problem=str(error))
@@ -65,7 +69,7 @@ def read_chirpstack(path: Path) -> Chirpstack:
     enabled = integration.get("enabled", ())
     mqtt = integration.get("mqtt", {})
     return Chirpstack(str(path), mqtt if isinstance(mqtt, dict) else {},
-                      tuple(map(str, enabled)) if isinstance(enabled, list) else ())
+                      tuple(map(str, enabled)) if isinstance(enabled, list) else (), _margins(tree))
 
 
 def judge_mosquitto(conf: Conf | None) -> Iterator[Finding]:
@@ -97,8 +101,9 @@ def judge_chirpstack(conf: Chirpstack | None) -> Iterator[Finding]:
     """How ChirpStack is told to publish."""
     if conf is None or conf.problem:
         said = f": {conf.problem}" if conf else ""
-        yield unknown(TOML.partition(",")[0], f"ChirpStack's configuration could not be read{said}.",
-                      "run again with --chirpstack-toml FILE, on its machine")
+        yield unknown(TOML.partition(",")[0], f"ChirpStack's configuration could not be read{said}. Neither how it publishes nor "
+                      "which gateway it lets send to a lamp can be asked for over the network.",
+                      "run again with --chirpstack-toml FILE, on its machine; by hand: deploy/README.md, section ChirpStack")
         return
     if "mqtt" not in conf.enabled:
         yield broken("ChirpStack's integration", "ChirpStack publishes nothing over MQTT.",
@@ -111,6 +116,7 @@ def judge_chirpstack(conf: Chirpstack | None) -> Iterator[Finding]:
         yield ok("ChirpStack's QoS", f"ChirpStack publishes with QoS {qos}.")
     yield from _judge_session(conf.mqtt)
     yield _judge_topic(conf.mqtt)
+    yield _judge_margins(conf.margins)
 
 
 def _judge_saving(values: Mapping[str, str]) -> Finding:
@@ -150,6 +156,32 @@ def _judge_topic(mqtt: Mapping[str, object]) -> Finding:
         return ok("ChirpStack's topic", "ChirpStack publishes on its default topics.")
     return warning("ChirpStack's topic", f"ChirpStack publishes on {topic}, and we look where its default is.",
                    f'{TOML}: event_topic = "{default}" (or without that line)')
+
+
+def _judge_margins(margins: Mapping[str, float]) -> Finding:
+    """Whether the best gateway sends; see city.turns."""
+    mend = "region_….toml: [regions.network] gateway_prefer_min_margin = 1000.0"
+    if not margins:
+        return unknown("ChirpStack's gateways", "Which gateway ChirpStack lets send to a lamp stands in its regions' files, "
+                       "which were not found.", f"run again with --chirpstack-toml DIRECTORY; by hand: {mend}")
+    by_lot = [f"{region} ({margin:g} dB)" for region, margin in margins.items() if margin < SURELY_DB]
+    if by_lot:
+        return warning("ChirpStack's gateways", "Of gateways that heard a lamp with so much to spare ChirpStack lets any send "
+                       f"by lot: {', '.join(by_lot)}. Frames of two gateways that should take turns meet at the lamps between "
+                       "them and are lost.", mend)
+    return ok("ChirpStack's gateways", "ChirpStack lets the gateway send that hears a lamp best.")
+
+
+def _margins(tree: Mapping[str, object]) -> dict[str, float]:
+    regions, network = tree.get("regions", ()), tree.get("network", {})
+    enabled = network.get("enabled_regions") if isinstance(network, dict) else None
+    found = {}
+    for region in (one for one in (regions if isinstance(regions, list) else ()) if isinstance(one, dict)):
+        name, own = str(region.get("id", region.get("name", ""))), region.get("network", {})
+        margin = own.get("gateway_prefer_min_margin", MARGIN_DB) if isinstance(own, dict) else MARGIN_DB
+        if isinstance(margin, int | float) and (not isinstance(enabled, list) or name in enabled):
+            found[name] = float(margin)
+    return found
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:

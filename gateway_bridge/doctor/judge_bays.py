@@ -54,8 +54,8 @@ def _mend(server: Server, settings: Influx, days: int) -> str:
             return (f"influx bucket create --name {bucket}{org} --retention {days}d --shard-group-duration 6h (if it is there: "
                     f"influx bucket update --id ID --retention {days}d); the token has to read buckets, and to write this one")
         case Server.THREE:
-            return (f"influxdb3 create database --retention-period {days}d {bucket} (from 3.2 on; delete the one that is there "
-                    "before, where it has another: it cannot be changed)")
+            return (f"influxdb3 create database --retention-period {days}d {bucket} (from 3.2 on; if it is there: influxdb3 "
+                    f"update database --database {bucket} --retention-period {days}d)")
         case Server.VICTORIA | Server.OTHER:
             return ("nothing, if single bays are not needed there (zones' quarters are); settings: influx.bays = \"no\" "
                     f"ends this, influx.bays = \"yes\" sends them, right only where all is forgotten after {days} days")

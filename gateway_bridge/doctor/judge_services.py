@@ -1,13 +1,13 @@
 """What the answers of InfluxDB, the city database and ChirpStack's API mean. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from city.figures import figures
 from city.quantities import RAW, Kind, quantities, quantity
 from city.settings import Influx
-from city.store.influx_bays import duration_s
+from city.store.influx_bays import UNREADABLE_BUCKET, duration_s
 from city.store.lines import FRAME, FRAME_FIELDS, column, has_facets
 from gateway_bridge.doctor.findings import Finding, broken, ok, unknown, warning
 from gateway_bridge.doctor.judge_bays import judge_bays
@@ -19,6 +19,7 @@ KEEP_AT_LEAST_S = 7 * 86_400
 MOST_CONFLICTS = 20
 NO_DATABASE = "database not found"  # InfluxDB 1.x
 OLDEST_POSTGRESQL = 13
+DATABASES_OF_TOWN, MOST_OF_CORE = 4, 5  # readings, bays, hours, days; InfluxDB 3 Core's limit, which cannot be set
 
 
 def judge_towns(found: Sequence[tuple[Influx, InfluxFacts]], shared: Influx, bay_days: int) -> Iterator[Finding]:
@@ -27,6 +28,8 @@ def judge_towns(found: Sequence[tuple[Influx, InfluxFacts]], shared: Influx, bay
     for index, (settings, facts) in enumerate(found):
         if index == 0:
             yield from judge_influx(facts, settings, bay_days)
+            if facts.version.startswith("3."):
+                yield from _judge_room(len(found) - 1)  # behind the towns stands what they have shared
         elif settings.bucket == shared.bucket:
             yield from judge_bays(facts, settings, bay_days)
         elif facts.problem:
@@ -51,12 +54,25 @@ def _judge_place(facts: InfluxFacts, settings: Influx, bay_days: int) -> Iterato
     if NO_DATABASE in facts.unasked:
         yield ok("InfluxDB's types", f"There is no database {settings.bucket} yet; it is made when the first line is sent.")
         return
+    if facts.unasked == UNREADABLE_BUCKET:
+        yield warning("InfluxDB's rights", f"The token may not read {settings.bucket}: neither can its types be looked at "
+                      "nor its history (api.history).", "settings: influx.token, one that may read the buckets too")
+        return
     if facts.unasked:
         yield unknown("InfluxDB's types", f"The types of its columns cannot be asked for: {facts.unasked}",
                       f"influx v1 dbrp create --db {settings.bucket} --rp autogen --bucket-id ID --default (2.x)")
         return
     yield from judge_types(facts.fields, settings.bucket)
-    yield from _judge_retention(facts.retentions, settings)
+    yield from _judge_retention(facts, settings)
+
+
+def _judge_room(towns: int) -> Iterator[Finding]:
+    """Whether the databases of so many towns, each with its own, and the platform's fit in."""
+    needed = towns * DATABASES_OF_TOWN + 1
+    if needed > MOST_OF_CORE:
+        yield warning("InfluxDB's databases", f"{towns} towns have {needed} databases, and InfluxDB 3 Core takes {MOST_OF_CORE}: "
+                      "the readings of towns that find no room wait in the local log.",
+                      "settings: influx.per_town = false; or an InfluxDB that has room, as 1.x, 2.x and 3 Enterprise have")
 
 
 def _problem(facts: InfluxFacts) -> Finding:
@@ -125,8 +141,8 @@ def judge_api(facts: ApiFacts) -> Iterator[Finding]:
         yield judge_skew("ChirpStack's clock", facts.ahead_s, "ChirpStack's")
 
 
-def _judge_retention(rows: Sequence[Mapping[str, object]], settings: Influx) -> Iterator[Finding]:
-    default = next((row for row in rows if row.get("default")), None)
+def _judge_retention(facts: InfluxFacts, settings: Influx) -> Iterator[Finding]:
+    default = next((row for row in facts.retentions if row.get("default")), None)
     if default is None:
         yield ok("InfluxDB's retention", f"There is no database {settings.bucket} yet; it is made when the first line is sent.")
         return
@@ -134,7 +150,10 @@ def _judge_retention(rows: Sequence[Mapping[str, object]], settings: Influx) -> 
     kept = duration_s(said)
     if 0 < kept < KEEP_AT_LEAST_S:
         yield warning("InfluxDB's retention", f"{settings.bucket} forgets after {said}, and refuses readings that come later "
-                      "than that.", f'ALTER RETENTION POLICY "{default.get("name")}" ON "{settings.bucket}" DURATION 0s')
+                      "than that.", f"influxdb3 update database --database {settings.bucket} --retention-period none"
+                      if facts.version.startswith("3.") else "influx bucket update --id ID --retention 0"
+                      if facts.version.startswith("2.") else
+                      f'ALTER RETENTION POLICY "{default.get("name")}" ON "{settings.bucket}" DURATION 0s')
     else:
         yield ok("InfluxDB's retention", f"{settings.bucket} keeps readings {'for ever' if not kept else f'for {said}'}.")
 

@@ -20,7 +20,7 @@ from city.ids import TenantId
 from city.settings import Chirpstack, Influx, Secret
 from city.store.database import Database
 from city.store.influx import InfluxDB, RejectedQuery
-from city.store.influx_bays import Kept, bays_settings, look
+from city.store.influx_bays import UNREADABLE_BUCKET, Kept, bays_settings, look
 from city.store.influx_places import of_town
 from city.store.opening import newest, version
 from gateway_bridge.network_server import target
@@ -95,7 +95,7 @@ def _probe_place(settings: Influx) -> InfluxFacts:
         return InfluxFacts(problem=str(error))
     try:
         said = server.version()
-        fields, retentions, unasked = _columns(server, said)
+        fields, retentions, unasked = _columns(server, said, settings)
         bays = look(bays_settings(settings)) if settings.bays != "no" else None
     except CityError as error:
         return InfluxFacts(problem=str(error))
@@ -204,18 +204,27 @@ def _file(url: Secret) -> Path:
     return Path(url.reveal().partition(":///")[2].partition("?")[0] or "-")
 
 
-def _columns(server: InfluxDB, version: str) -> tuple[Sequence[tuple[str, str, str]], Sequence[Mapping[str, object]], str]:
-    """Fields, retention policies, and why they cannot be asked for. 2.x and 3.x answer InfluxQL only where somebody has
+def _columns(server: InfluxDB, version: str, settings: Influx) -> tuple[
+        Sequence[tuple[str, str, str]], Sequence[Mapping[str, object]], str]:
+    """Fields, retention policies, and why they cannot be asked for. 2.x answers InfluxQL only where somebody has
     mapped the bucket to a database, and others that take our lines answer none. Raises InfluxDown where 1.x does not answer,
     or we are not let in."""
     try:
-        return _fields(server), server.query("SHOW RETENTION POLICIES"), ""
-    except RejectedQuery as error:
-        return (), (), str(error)
+        fields = _fields(server)
+        return fields, _kept(settings) if version.startswith(("2.", "3.")) else server.query("SHOW RETENTION POLICIES"), ""
+    except RejectedQuery as error:  # 2.x says that a database is not found of one that may not be read, too
+        unread = version.startswith("2.") and look(settings).words == UNREADABLE_BUCKET
+        return (), (), UNREADABLE_BUCKET if unread else str(error)
     except InfluxDown as error:
         if version.startswith("1.") or "(401)" in str(error) or "(403)" in str(error):
             raise
         return (), (), str(error)
+
+
+def _kept(settings: Influx) -> list[Mapping[str, object]]:
+    """As 1.x has it: 3.x answers SHOW RETENTION POLICIES without saying how long, and 2.x says 0s whatever it is."""
+    kept = look(settings)
+    return [{"default": True, "duration": f"{kept.seconds / 3600:g}h"}] if kept.there and kept.seconds is not None else []
 
 
 def _fields(server: InfluxDB) -> list[tuple[str, str, str]]:

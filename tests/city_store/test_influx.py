@@ -15,6 +15,18 @@ from tests.city_store.standin import AFTER_STORING, DRIP, GARBAGE, HANG, HUGE, S
 ONE = {"X-Influxdb-Version": "1.8.10"}
 THREE = {"X-Influxdb-Version": "3.2.1"}
 LINES = [b"lamp,asset=A level=1.0 1", b"lamp,asset=B level=2.0 2", b"lamp,asset=C level=3.0 3"]
+BOUND = b" at 2026-11-21T05:00:00Z dropped because it violates a Retention Policy Lower Bound at 2026-11-22T05:00:00Z"
+POINT = b"point " + b"lamp,asset=A" * 40 + BOUND
+TOO_OLD = (  # of three lines two: 1.8 and 2.7.11, 1.12.4, 2.9.1, who quotes long names; and 1.12.4 with a write window
+    b'{"error":"partial write: points beyond retention policy dropped=2"}',
+    b'{"error":"partial write: dropped 2 points outside retention policy of duration 24h0m0s - oldest point lamp,asset=A' + BOUND
+    + b', newest point lamp,asset=B' + BOUND + b' dropped=2 for database: town for retention policy: autogen"}',
+    b'{"code":"unprocessable entity","message":"failure writing points to database: partial write: dropped 2 points outside reten'
+    b'tion policy of duration 24h0m0s - oldest ' + POINT + b', newest ' + POINT + b' dropped=2"}',
+    b'{"error":"partial write: dropped 2 points outside retention policy of duration 24h0m0s and 0 points outside write window ('
+    b'-1h0m0s to 1h0m0s) - oldest ' + POINT + b'"}')
+NOT_ONLY_OLD = (b'{"error":"partial write: dropped 1 points outside retention policy of duration 24h0m0s and 1 points outside '
+                b'write window (1h0m0s) - oldest ' + POINT + b'"}')
 NO = b'{"code":"unprocessable entity","message":"failure writing points: field type conflict: level"}'
 
 
@@ -115,10 +127,14 @@ class TestAnswers:
             sink_at(server).write(LINES)
         assert caught.value.held == "stranger"
 
-    def test_lines_older_than_influxdb_keeps_are_done(self, version):
-        words = b'{"error":"partial write: points beyond retention policy dropped=2"}'
+    @pytest.mark.parametrize("words", TOO_OLD)
+    def test_lines_older_than_influxdb_keeps_are_done(self, version, words):
         with standin(version=version, answers=deque([(400, {}, words)])) as server:
             assert sink_at(server).write(LINES) == 2
+
+    def test_lines_outside_the_time_that_may_be_written_are_refused_and_not_taken_for_old_ones(self, version):
+        with standin(version=version, answers=deque([(400, {}, NOT_ONLY_OLD)])) as server, pytest.raises(RejectedLines):
+            sink_at(server).write(LINES)
 
     @pytest.mark.parametrize("body", [b"partial write: field type conflict: \xe4\xff dropped=3", b"[" * 100_000, b"x" * 100_000])
     def test_a_refusal_in_strange_words_is_still_one(self, version, body):

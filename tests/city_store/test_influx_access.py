@@ -99,13 +99,42 @@ def test_the_platform_has_a_bucket_and_a_reader_that_no_town_can_be_called():
         assert [one["description"] for one in server.tokens.values()] == ["stadtfunk_grafana__platform"]
 
 
-def test_who_may_not_make_tokens_hears_influxdbs_words_and_no_secret():
+@pytest.mark.parametrize(("rights", "words"), [
+    ([], "may not read the organisation stadt"),
+    ([("read", "orgs")], "write:orgs/0a0a0a0a0a0a0a0a/buckets is unauthorized"),
+    ([("read", "orgs"), ("write", "buckets")], "has no bucket stadtfunk_beheim, or the token may not read it"),
+    ([("read", "orgs"), ("read", "buckets"), ("write", "buckets")], "write:orgs/0a0a0a0a0a0a0a0a/authorizations is unauth"),
+    ([("read", "orgs"), ("read", "buckets"), ("write", "buckets"), ("write", "authorizations")], "write:users/0c0c0c0c0c0c0c0c")])
+def test_who_may_not_make_buckets_or_tokens_hears_what_is_missing_and_no_secret(rights, words):
     with influx2() as server:
         reader = made(server).secret
+        [one] = server.tokens.values()
+        one["permissions"] += [{"action": action, "resource": {"type": kind}} for action, kind in rights]
         with pytest.raises(InfluxDown) as refused:
             prepare(replace(admin_of(server), token=reader), "x", buckets_of_town(admin_of(server), BEHEIM, bays_days=7))
-        assert "unauthorized access" in str(refused.value)
+        assert words in str(refused.value)
         assert reader.reveal() not in str(refused.value)
+
+
+def test_who_may_make_tokens_and_not_see_them_is_told_that_older_ones_stay():
+    with influx2() as server:
+        reader = made(server).secret
+        [one] = server.tokens.values()
+        one["permissions"] += [{"action": action, "resource": {"type": kind}} for action, kind in (
+            ("read", "orgs"), ("read", "buckets"), ("write", "buckets"), ("write", "authorizations"), ("write", "users"))]
+        outcome = prepare(replace(admin_of(server), token=reader), "x", buckets_of_town(admin_of(server), BEHEIM, bays_days=7))
+        assert outcome.done[-2:] == (
+            "+ read token x", "! older tokens x stay: the admin's may not read authorizations and its own user")
+
+
+def test_a_secret_that_opens_another_town_is_not_taken_for_this_ones():
+    with influx2(hashed=True) as server:
+        other, first = made(server, BEHEIM), made(server)
+        again = made(server, known=other.secret)
+        assert again.done == ("+ read token stadtfunk_grafana_ahausen", "- older token stadtfunk_grafana_ahausen")
+        assert not opens(admin_of(server), first.secret, NAMES[0])
+        assert not opens(admin_of(server), other.secret, NAMES[0])
+        assert opens(admin_of(server), again.secret, NAMES[0])
 
 
 def test_where_one_retention_holds_for_all_nothing_is_made():

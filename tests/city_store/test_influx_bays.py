@@ -38,6 +38,7 @@ def database(ns):
 NO_DATABASE = (200, {}, b'{"results":[{"statement_id":0,"error":"database not found: town_bays"}]}')
 NOT_FOUND = (404, {}, b'{"code":"not found","message":"bucket \\"town_bays\\" not found"}')
 OK, NOWHERE = (204, {}, b""), (404, {}, b"404 page not found")
+OTHERS = (200, {}, b'[{"database_name":"town","deleted":false},{"database_name":"town_bays","deleted":true}]')
 ORG = (200, {}, b'{"orgs":[{"id":"0a1b"}]}')
 
 
@@ -103,18 +104,18 @@ def test_a_missing_bucket_of_2x_is_made_with_its_retention():
 
 
 def test_a_missing_database_of_3x_is_made_with_its_retention_before_a_first_line_could_make_it_without():
-    with standin(version=THREE, answers=deque([NOWHERE, NOT_FOUND, (200, {}, b"{}"), NOWHERE, database(7 * DAY * 10**9),
+    with standin(version=THREE, answers=deque([NOWHERE, OTHERS, (200, {}, b"{}"), NOWHERE, database(7 * DAY * 10**9),
                                                OK])) as server:
         sink(server).write(LINES)
         [(headers, made)] = [(headers, json.loads(body)) for _, path, headers, body in server.asked
                              if path == "/api/v3/configure/database"]
-        assert paths(server)[-1] == "POST /api/v2/write"
+        assert paths(server)[-1] == "POST /api/v3/write_lp"
     assert made == {"db": "town_bays", "retention_period": "7d"}
     assert headers["Authorization"] == "Bearer secret"
 
 
 def test_a_3x_that_does_not_know_retention_makes_one_for_ever_and_gets_nothing():
-    with standin(version=THREE, answers=deque([NOWHERE, NOT_FOUND, (200, {}, b"{}"), NOWHERE, database(None)])) as server, \
+    with standin(version=THREE, answers=deque([NOWHERE, OTHERS, (200, {}, b"{}"), NOWHERE, database(None)])) as server, \
             pytest.raises(InfluxHeld) as caught:
         sink(server).write(LINES)
     assert caught.value.held == "retention"
@@ -126,6 +127,15 @@ def test_a_bucket_that_we_may_not_make_is_held_and_said(answers):
     with standin(version=TWO, answers=deque(answers)) as server, pytest.raises(InfluxHeld) as caught:
         sink(server).write(LINES)
     assert caught.value.held == "missing"
+
+
+def test_a_bucket_of_2x_that_the_token_may_not_read_is_held_and_not_made_again():
+    """2.x leaves it out of its answer; one that is missing is a 404."""
+    with standin(version=TWO, answers=deque([NOWHERE, (200, {}, b'{"links":{},"buckets":[]}')])) as server:
+        with pytest.raises(InfluxHeld, match="may not read the bucket") as caught:
+            sink(server).write(LINES)
+        assert caught.value.held == "forbidden"
+        assert not [path for path in paths(server) if path.startswith("POST")]
 
 
 @pytest.mark.parametrize(("version", "answers"), [

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from city.clock import SystemClock
+from city.clock import ManualClock, SystemClock
 from city.ids import TenantId
 from city.quantities import Kind, quantities
 from city.readings import to_ns
@@ -32,7 +32,9 @@ from gateway_bridge.doctor.judge_broker import (
     judge_transport,
 )
 from gateway_bridge.doctor.judge_services import expected, judge_api, judge_database, judge_influx, judge_towns, judge_types
-from gateway_bridge.doctor.services import ApiFacts, DatabaseFacts, InfluxFacts
+from gateway_bridge.doctor.services import ApiFacts, DatabaseFacts, InfluxFacts, probe_influx
+from tests.city_store.influx2_server import OPERATOR, ORG, influx2
+from tests.city_store.influx3_server import influx3
 from tests.gateway_bridge.samples import encode, topic, up
 
 ROOT = Path(__file__).parents[2]
@@ -179,6 +181,7 @@ enabled = ["mqtt"]
 [integration.mqtt]
 """
 SESSION = 'client_id = "x"\nsession_expiry_interval = "1h"\n'
+BEST = '[[regions]]\nid = "eu868"\n[regions.network]\ngateway_prefer_min_margin = 1000.0\n'
 
 
 @pytest.mark.parametrize(("text", "found"), [
@@ -193,8 +196,24 @@ SESSION = 'client_id = "x"\nsession_expiry_interval = "1h"\n'
 def test_how_chirpstack_is_told_to_publish(tmp_path: Path, text: str, found: list[tuple[str, Level]]) -> None:
     path = tmp_path / "chirpstack.toml"
     path.write_text(text, encoding="utf-8")
+    (tmp_path / "region_eu868.toml").write_text(BEST, encoding="utf-8")
     assert worst(judge_chirpstack(read_chirpstack(path))) == found
     assert worst(judge_chirpstack(read_chirpstack(tmp_path))) == found
+
+
+@pytest.mark.parametrize(("regions", "level", "says"), [
+    (BEST, Level.OK, "hears a lamp best"),
+    (BEST + BEST.replace("eu868", "us915_0").replace("1000.0", "10.0"), Level.OK, "hears a lamp best"),  # not enabled
+    (BEST.replace("1000.0", "10.0"), Level.WARNING, "eu868 (10 dB)"),
+    ('[[regions]]\nname = "eu868"\n', Level.WARNING, "eu868 (10 dB)"),
+    ("", Level.UNKNOWN, "were not found")])
+def test_which_gateway_chirpstack_lets_send(tmp_path: Path, regions: str, level: Level, says: str) -> None:
+    path = tmp_path / "chirpstack.toml"
+    path.write_text('[network]\nenabled_regions = ["eu868"]\n' + CHIRPSTACK + "qos = 1\n" + SESSION, encoding="utf-8")
+    (tmp_path / "region_eu868.toml").write_text(regions, encoding="utf-8")
+    *_, found = judge_chirpstack(read_chirpstack(path))
+    assert (found.level, says in found.sentence) == (level, True)
+    assert level is Level.OK or "gateway_prefer_min_margin" in found.mend
 
 
 DISK = Disk("/log", "", "ext4", 10**12, 10**6, (0.001,) * 50)
@@ -295,6 +314,48 @@ def test_each_town_s_place_is_judged_and_of_the_shared_one_only_what_is_left_the
         ("InfluxDB's types", "stadt_b"), ("InfluxDB", "stadt_c:"), ("InfluxDB's older bays", "stadt")]
     assert "frame.hex as float; we write string" in bad[0].sentence
     assert [item.check for item in found if item.level is Level.OK].count("InfluxDB") == 1
+
+
+@pytest.mark.parametrize(("version", "towns", "level"), [("3.6.0", 1, []), ("3.6.0", 2, [Level.WARNING]), ("2.7.11", 9, [])])
+def test_that_influxdb_3_core_has_room_for_one_town_is_said_before_a_second_one_waits(version: str, towns: int,
+                                                                                     level: list[Level]) -> None:
+    shared = Influx(url="http://x", bucket="stadt", bays="no")
+    places = [of_town(shared, TenantId(f"town-{number}")) for number in range(towns)]
+    found = list(judge_towns([(place, replace(INFLUX, version=version)) for place in (*places, shared)], shared, 7))
+    room = [item for item in found if item.check == "InfluxDB's databases"]
+    assert [item.level for item in room] == level
+    assert all("influx.per_town = false" in item.mend and "9 databases" in item.sentence for item in room)
+
+
+def test_how_long_influxdb_3_keeps_readings_is_asked_where_it_says_so() -> None:
+    clock = ManualClock(NOW)
+    with influx3(databases={"town": 2 * 86_400 * 10**9}) as server:
+        short = probe_influx(Influx(url=server.url, bucket="town", bays="no"), clock)
+        server.databases["town"] = None
+        ever = probe_influx(Influx(url=server.url, bucket="town", bays="no"), clock)
+        gone = probe_influx(Influx(url=server.url, bucket="other", bays="no"), clock)
+    said = [[item for item in judge_influx(facts, Influx(bucket="town", bays="no"), 7) if item.check == "InfluxDB's retention"]
+            for facts in (short, ever)]
+    assert [(item.level, item.sentence.partition(",")[0]) for [item] in said] == [
+        (Level.WARNING, "town forgets after 48h"), (Level.OK, "town keeps readings for ever.")]
+    assert said[0][0].mend.startswith("influxdb3 update database --database town")
+    assert [item.level for item in judge_influx(gone, Influx(bucket="other", bays="no"), 7)
+            if item.check == "InfluxDB's types"] == [Level.OK]
+
+
+def test_of_influxdb_2_is_said_how_long_the_bucket_keeps_and_that_the_token_may_not_read_it() -> None:
+    clock, made = ManualClock(NOW), {"id": "0b", "name": "town", "retentionRules": [{"type": "expire", "everySeconds": 172_800}]}
+    with influx2(buckets={"town": made}) as server:
+        settings = Influx(url=server.url, bucket="town", org=ORG["name"], token=Secret(OPERATOR), bays="no")
+        kept = probe_influx(settings, clock)
+        server.tokens["1"] = {"token": "write-only", "status": "active", "permissions": [
+            {"action": "write", "resource": {"type": "buckets", "id": "0b"}}]}
+        unread = probe_influx(replace(settings, token=Secret("write-only")), clock)
+        gone = probe_influx(replace(settings, bucket="other"), clock)
+    assert [(item.check, item.mend) for item in judge_influx(kept, settings, 7) if item.level is Level.WARNING] == [
+        ("InfluxDB's retention", "influx bucket update --id ID --retention 0")]
+    assert worst(judge_influx(unread, settings, 7)) == [("InfluxDB's rights", Level.WARNING)]
+    assert worst(judge_influx(gone, settings, 7)) == []
 
 
 def test_a_wrong_token_has_another_mend_than_silence() -> None:
