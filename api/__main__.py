@@ -10,7 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.serving import Guest, Server
+from api.serving import Bounded, Guest, Server
 from city import settings
 from city.clock import SystemClock
 from city.store.opening import open_store
@@ -42,7 +42,7 @@ def server(app: FastAPI, config: settings.Settings, *, signals: bool = True) -> 
     made = Server if signals else Guest
     return made(uvicorn.Config(
         app, host=config.api.host, port=config.api.port, log_level="info" if signals else "warning", access_log=False,
-        server_header=False, proxy_headers=bool(config.api.public_url), timeout_graceful_shutdown=GRACE_S))
+        http=Bounded, server_header=False, proxy_headers=bool(config.api.public_url), timeout_graceful_shutdown=GRACE_S))
 
 
 if __name__ == "__main__":

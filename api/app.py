@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.telemetry import TelemetryConfig
 from starlette.concurrency import run_in_threadpool
 
 from api import history, problems
@@ -70,6 +71,10 @@ DESCRIPTION = """Streetlights and parking of German towns. Sign in for a session
 Every refusal is `application/problem+json` and names the field and the rule."""
 
 
+# FastAPI would tell of people's addresses whatever tracer the environment brings, and looks for one on every request.
+SILENT: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+
+
 def create_app(store: Store, log: LocalLog, clock: Clock, settings: Settings, sandbox: Sandbox | None = None) -> FastAPI:
     """The application over these ports. Whoever made them closes them. Without a `sandbox` it has one of its own, which
     starts its processes with the first script and ends them at shutdown. Raises Invalid where settings.api.history does
@@ -92,11 +97,11 @@ def create_app(store: Store, log: LocalLog, clock: Clock, settings: Settings, sa
             await run_in_threadpool(runs.close)
 
     app = FastAPI(title="stadtfunk", version=VERSION, description=DESCRIPTION, lifespan=lifespan, docs_url=None,
-                  redoc_url=None, openapi_url="/api/v1/openapi.json", redirect_slashes=False)
+                  redoc_url=None, openapi_url="/api/v1/openapi.json", redirect_slashes=False, telemetry=SILENT)
     app.state.platform = Platform(store, log, answers, clock, settings, runs)
     app.state.limiter, app.state.metrics, app.state.hub = SignInLimiter(), metrics, hub
     app.state.runs = RunLimiter()
-    app.state.public_towns, app.state.doubts = PublicTowns(settings.parking), DoubtLimiter()
+    app.state.public_towns, app.state.doubts = PublicTowns(settings.parking), DoubtLimiter(settings.parking)
     app.state.pasts = PastLimiter()
     app.state.kept = Kept(settings.parking)
     app.add_middleware(Shell, metrics=metrics, secure=settings.api.https,

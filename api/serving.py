@@ -1,4 +1,5 @@
-"""uvicorn as we want it: it stops quickly, ends with 0 when it was told to stop, and says plainly why it cannot start."""
+"""uvicorn as we want it: it stops quickly, ends with 0 when it was told to stop, says plainly why it cannot start, and reads
+requests by llhttp (httptools), which takes half of the time per answer that h11 does."""
 
 import contextlib
 from collections.abc import Iterator
@@ -6,9 +7,44 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.live import Hub
 from city.errors import Conflict
+
+MOST_HEAD = 64 * 1024  # bytes of a request's line and headers, as h11 has it
+
+
+class Bounded(HttpToolsProtocol):
+    """What comes over one connection. MOST_HEAD bytes that lead to nothing (heads and trailers without end), or of one head, are
+    refused: llhttp itself would collect them for ever."""
+
+    _steps, _idle = 0, 0  # what has begun, gone on or ended; and bytes since
+
+    def on_message_begin(self) -> None:
+        self._steps += 1
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._steps += 1
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MOST_HEAD:
+            raise ValueError("the head is too large")  # the parser's caller answers 400
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._steps += 1
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._steps += 1
+        super().on_message_complete()
+
+    def data_received(self, data: bytes) -> None:
+        before = self._steps
+        super().data_received(data)
+        self._idle = self._idle + len(data) if self._steps == before else 0
+        if self._idle > MOST_HEAD and not self.transport.is_closing():
+            self.send_400_response("The head of the request is too large.")
 
 
 class Server(uvicorn.Server):
