@@ -4,6 +4,7 @@ import io
 from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
+from anyascii import anyascii
 from reportlab.lib import colors
 from reportlab.lib.pagesizes import A4, landscape
 from reportlab.lib.styles import ParagraphStyle, getSampleStyleSheet
@@ -126,8 +127,8 @@ def _table(rows: Sequence[Sequence[object]]) -> Table:
 
 
 def _plain(text: str) -> str:
-    """What the standard fonts can show; the small 2 of CO₂ is none of it."""
-    return text.replace("₂", "2").encode("cp1252", "replace").decode("cp1252")
+    """What the standard fonts can show: other letters as those that are nearest, “Łódź” as “Lódz”, “CO₂” as “CO2”."""
+    return "".join(one if one.encode("cp1252", "ignore") else anyascii(one) for one in text)
 
 
 def _markup(text: str) -> str:

@@ -20,7 +20,8 @@ from city.ids import AssetId, ZoneId
 from city.nights import BERLIN
 from city.parking_places import Doubting
 from city.readings import to_ns
-from city.sensor_checks import Evidence, Result, Word, begin, look
+from city.sensor_checks import CheckRules, Evidence, Result, Word, begin, look
+from city.settings import Parking
 
 HOUR, DAY, HOLDS = timedelta(hours=1), timedelta(days=1), timedelta(minutes=2)
 OPEN = range(8, 20)
@@ -92,11 +93,12 @@ def run(scenario: Scenario, days: int, zones: int, seed: int) -> Told:
 
 def _judge(street: Street, seen: Seen, told: Told) -> None:
     beats = {spot.asset.id: spot.codec.heartbeat for spot in street.zones[seen.zone]}
-    check = begin(seen.zone, seen.at, beats, street.rules, seen.at)
+    by = CheckRules.of(Parking())
+    check = begin(seen.zone, seen.at, beats, street.rules, seen.at, by)
     begun, ends = to_ns(seen.at - 2 * DAY), to_ns(check.until)
     of = {asset: Evidence([one for one in street.events[asset] if begun < one.at_ns <= ends], beat)
           for asset, beat in beats.items()}
-    done = look(check, of, check.until, street.rules)
+    done = look(check, of, check.until, street.rules, by)
     for what, wrong in ((Doubting.FULLER, seen.taken), (Doubting.EMPTIER, seen.free)):
         (told.right if wrong else told.not_right)[done.result(what)] += 1
     called = {one.bay for one in done.sensors if one.word == Word.WRONG.value}

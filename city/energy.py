@@ -24,6 +24,7 @@ HOUR = 3600.0
 HOLD_BETWEEN_S, HOLD_S = 14 * HOUR, 4 * HOUR  # a word holds until the next one, and so long after the last one
 BURN_SLACK_S = HOUR  # some controllers count whole hours
 ENERGY_SLACK_WH = 1.0  # most count whole watt-hours
+APART = 1.5  # times the usual gap between two reports: one is missing
 
 
 @dataclass(slots=True)
@@ -206,10 +207,20 @@ def _with(counts: Sequence[Count], before: tuple[Count, Count] | None, after: tu
 
 
 def _since(used: Iterable[Count], most_per_s: float) -> list[Piece]:
-    """Energy since the last report: each report's own, where the one before it is known."""
+    """Energy since the last report: each report's own, where one before it is known. Between two that are farther apart than
+    usual others are missing, lost or heard by another bridge, and with them what they told: such a report tells of the usual
+    time before it alone, unless it tells of more than can have been used in that."""
     ordered = sorted({(one.by, one.at): one for one in used}.values(), key=lambda one: (one.by, one.at))
-    return [Piece(before.at, one.at, one.value) for before, one in pairwise(ordered)
-            if before.by == one.by and 0 <= one.value <= most_per_s * (one.at - before.at) + ENERGY_SLACK_WH]
+    pairs = [(before, one) for before, one in pairwise(ordered) if before.by == one.by]
+    gaps = sorted(one.at - before.at for before, one in pairs)
+    usual = gaps[len(gaps) // 4] if gaps else 0.0
+    found = []
+    for before, one in pairs:
+        gap = one.at - before.at
+        if 0 <= one.value <= most_per_s * gap + ENERGY_SLACK_WH:
+            whole = gap <= APART * usual or one.value > most_per_s * usual + ENERGY_SLACK_WH
+            found.append(Piece(before.at if whole else one.at - usual, one.at, one.value))
+    return found
 
 
 def _believed(heard: Heard, draws: Draws) -> list[_Known]:

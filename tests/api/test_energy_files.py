@@ -11,6 +11,7 @@ from city.ids import TenantId
 from city.nights import evening_of
 from city.store.ports import Store, TenantStore
 from tests.api.conftest import NIGHT
+from tests.pages.test_energy_page import pdf_text
 
 BASE = "/api/v1/tenants/alt"
 NAMES = ["=1+1", "＝1+1", "＋1", "@SUM(A1)", "-2", '<img src="file:///etc/hostname"/><b>x', "</para><link href='http://example.org'>y</link>",
@@ -37,3 +38,13 @@ def test_a_name_is_text_in_every_file(engineer: TestClient, name: str) -> None:
             assert (pdf.status_code, pdf.content[:5]) == (200, b"%PDF-")
             assert b"example.org" not in pdf.content
             assert b"/URI" not in pdf.content
+
+
+@pytest.mark.usefixtures("booked")
+def test_the_pdf_shows_names_in_letters_that_it_has_and_never_as_question_marks(engineer: TestClient) -> None:
+    name = "Łódźer Straße, Ćevapčići, Жукова"
+    assert engineer.put(f"{BASE}/circuits/K1", json={"name": name}).status_code == 200
+    text = pdf_text(engineer.get(f"{BASE}/energy.pdf", params={"by": "circuit", "language": "de"}).content)
+    for shown in ("dzer", "Cevapcici", "Zhukova"):
+        assert shown in text
+    assert "?" not in text

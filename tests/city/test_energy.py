@@ -1,6 +1,7 @@
 """A lamp's night: metered, estimated, missing; the hours it burnt, and what they would have taken undimmed."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -196,3 +197,29 @@ def _booked(counts: list[Count], nights: list[Night]) -> int:
 def test_the_programmed_curve_of_the_tests_is_one_that_dims():
     assert {change.level for change in CURVE} == {0, 50, 100}
     assert GANZNACHT in PROGRAMMING.programs
+
+
+@pytest.mark.parametrize("kind", ["counter", "since the last report", "power"])
+def test_a_bridge_that_heard_half_of_what_lamps_said_books_nearly_the_same(kind):
+    """Several bridges share a town's messages: each books from its own log, and the line of the one that heard more stands."""
+    counts, truth = metering(NIGHT, every_s=600)
+    dice, booked = Random(11), 0
+    for _ in range(40):
+        halves = (Heard(), Heard())
+        for before, one in pairwise(counts):
+            half, watts = halves[dice.random() < 0.5], (one.value - before.value) * 6
+            half.powers.append((one.at, watts))
+            if kind == "counter":
+                half.energy.append(one)
+            elif kind != "power":
+                half.used.append(Count(one.at, one.value - before.value))
+        better = max(halves, key=lambda half: half.words(NIGHT.noon.timestamp(), NIGHT.next_noon.timestamp()))
+        booked += used(better).wh
+    assert booked / 40 == pytest.approx(truth, rel=0.05)
+
+
+def test_a_report_that_tells_of_more_than_the_usual_time_can_have_used_tells_of_all_of_it():
+    first = NIGHT.sunset.timestamp()
+    often = [Count(first + 300 * n, 3.3) for n in range(13)]
+    rarely = [Count(often[-1].at + HOUR * n, 40.0) for n in (1, 2, 3)]  # its interval has been changed; nothing was lost
+    assert used(Heard(used=[*often, *rarely])).metered_wh == pytest.approx(12 * 3.3 + 3 * 40, abs=1)
