@@ -19,6 +19,7 @@ from city.ids import TenantId
 from city.store.ports import EVERY_AREA, Account, Area, Role, Session, Store, Token
 
 TOKEN_MARK = "sf_"
+PROGRAM = "token:"  # before the name of an actor that is no person
 MAX_CREDENTIAL = 1024  # characters of a name, password, cookie or token that anyone may make us hash
 MIN_PASSWORD = 12
 _RANK = {role: rank for rank, role in enumerate(Role)}
@@ -50,6 +51,11 @@ class Actor:
         return areas <= self.areas
 
 
+def is_program(name: str) -> bool:
+    """Whether an API token has this actor's name: a program, and whoever holds the token."""
+    return name.startswith(PROGRAM)
+
+
 def identify(store: Store, *, cookie: str, bearer: str, now: datetime) -> Actor | None:
     """Whoever the bearer token, else the session cookie, belongs to. Raises SignInNeeded on a token that is not valid:
     a program should hear that, while a stale cookie is just nobody."""
@@ -57,7 +63,7 @@ def identify(store: Store, *, cookie: str, bearer: str, now: datetime) -> Actor 
         token = store.token(digest(bearer), now) if bearer.startswith(TOKEN_MARK) else None
         if token is None:
             raise SignInNeeded("This API token is not valid.", field="Authorization", rule="token")
-        return Actor(f"token:{token.name}", token.role, token.tenant, "token", areas=token.areas)
+        return Actor(f"{PROGRAM}{token.name}", token.role, token.tenant, "token", areas=token.areas)
     found = store.session(digest(cookie), now) if cookie else None
     if found is None:
         return None

@@ -128,7 +128,7 @@ def place_once(town: TenantStore, zone: ZoneId, wish: Wish, *, who: Actor, now: 
             known = _same(town, targets, wish, who, now)
             if known is None:
                 raise
-    return known, views.estimate_for(town, views.covered(town, known), limits.rx2_dr), True
+    return known, views.estimate_for(town, views.covered(town, known), now, limits.rx2_dr), True
 
 
 def too_many(error: Invalid, page: str) -> Invalid:

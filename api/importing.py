@@ -3,15 +3,18 @@
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from api.intents import settle
 from city import settings
 from city.clock import SystemClock
 from city.errors import Invalid
+from city.guards import Limits
 from city.ids import tenant_id
 from city.imports import MAX_BYTES, ImportRow, Problem, parse
 from city.places import AssetKind
@@ -44,6 +47,13 @@ def take(town: TenantStore, data: bytes, *, valid_only: bool) -> Imported:
     return Imported(town.import_rows(rows) if rows else 0, problems)
 
 
+def imported(town: TenantStore, done: Imported, what: str, who: str, now: datetime, limits: Limits) -> None:
+    """Write down who has imported it, and end what must not stay dark: lamps may have another zone or circuit, or no ring."""
+    if done.rows:
+        town.audit(AuditLine(now, who, "import", what, f"{done.rows} rows"))
+        settle(town, who, now, limits)
+
+
 def read(town: TenantStore, data: bytes) -> tuple[Sequence[ImportRow], tuple[Problem, ...]]:
     """The good rows of a list for this town, and what is wrong with the others. Raises Invalid where there is no list."""
     serves = _models(town)
@@ -71,12 +81,12 @@ def main(argv: Sequence[str]) -> int:
     """`stadtfunk import FILE --tenant T [--valid-only]`; 1 where anything is wrong with the file."""
     asked = _arguments().parse_args(argv)
     data = _read(asked.file)
-    store = open_store(settings.load().database.url.reveal())
+    own = settings.load()
+    store = open_store(own.database.url.reveal())
     try:
         town = store.tenant(tenant_id(asked.tenant))
         done = take(town, data, valid_only=asked.valid_only)
-        if done.rows:
-            town.audit(AuditLine(SystemClock().now(), "command line", "import", asked.file.name, f"{done.rows} rows"))
+        imported(town, done, asked.file.name, "command line", SystemClock().now(), Limits.of(own.guards))
     finally:
         store.close()
     _show(done, asked.file.name)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from api import views
-from api.audit import record
-from api.auth import Actor
+from api.audit import line, record
+from api.auth import Actor, is_program
 from city import guards, lighting
 from city.airtime import Estimate
 from city.errors import Forbidden, Invalid, Refused
@@ -17,7 +17,7 @@ from city.guards import Case, Finding, Limits, Weight
 from city.ids import OverrideId
 from city.lighting import Override
 from city.places import Luminaire
-from city.store.ports import TenantStore
+from city.store.ports import AuditLine, TenantStore
 from city.store.programmed import known_targets
 
 _REACH = timedelta(days=366)
@@ -77,7 +77,7 @@ def propose(town: TenantStore, targets: Collection[Target], wish: Wish, *, who: 
     findings = guards.check(case, limits)
     needs_second = any(finding.weight is Weight.SECOND for finding in findings)
     return Proposal(replace(override, needs_second=needs_second), case.lamps, findings,
-                    _estimate(town, case.lamps, limits.rx2_dr))
+                    _estimate(town, case.lamps, now, limits.rx2_dr))
 
 
 def place(town: TenantStore, targets: Collection[Target], wish: Wish, *, who: Actor, now: datetime,
@@ -89,23 +89,27 @@ def place(town: TenantStore, targets: Collection[Target], wish: Wish, *, who: Ac
     guards.refuse(proposal.findings)
     _check_typed(proposal, wish)
     lighting.check_room(proposal.override, town.overrides_from(now))
-    estimate = proposal.estimate or views.estimate_for(town, proposal.lamps, limits.rx2_dr)
+    estimate = proposal.estimate or views.estimate_for(town, proposal.lamps, now, limits.rx2_dr)
     override = proposal.override
-    record(town, who, now, "override", _named(override.targets), _described(override))
     ending = _outlived(town, override, now) if not override.needs_second else []
-    town.add_override(override, seen=seen)
+    audited = line(who, now, "override", _named(override.targets), _described(override))
+    town.add_override(override, seen=seen, audited=audited)
     _end_all(town, ending, who, now, limits)
     return override, estimate
 
 
 def approve(town: TenantStore, id: OverrideId, *, who: Actor, now: datetime, limits: Limits = guards.STANDARD) -> Override:
-    """A second person agrees: what was allowed when it was asked for must still be. Raises NotFound, Forbidden (also for an
-    API token, which is nobody's second pair of eyes), Conflict, Invalid."""
+    """A second person agrees: what was allowed when it was asked for must still be. What was asked for by an API token takes
+    two: nobody knows who holds it, so the first to agree has asked for it from then on. Raises NotFound, Forbidden (also for
+    an API token, which is nobody's second pair of eyes), Conflict, Invalid."""
     seen, override = town.intents_seen(), town.override(id)
     if who.by != "session":
         raise Forbidden("A second person must approve this, signed in: an API token is no person.", field="actor",
                         rule="two persons")
     guards.refuse(guards.check(_case(town, override, "admin", now), limits))
+    if is_program(override.actor):
+        record(town, who, now, "take over override", str(id), f"asked for by {override.actor}")
+        return town.adopt_override(id, who.name, now, seen=seen)
     approved = town.approve_override(id, who.name, now, seen=seen)
     record(town, who, now, "approve override", str(id), _described(override))
     _end_all(town, _outlived(town, approved, now), who, now, limits)
@@ -116,7 +120,7 @@ def end(town: TenantStore, id: OverrideId, *, who: Actor, now: datetime, limits:
     """Back to the program; a wish that waits for a second person is withdrawn or declined. Raises NotFound."""
     record(town, who, now, "end override", str(id))
     ended = town.end_override(id, now)
-    _end_what_is_left_wrong(town, who, now, limits)
+    settle(town, who.name, now, limits)
     return ended
 
 
@@ -126,7 +130,7 @@ def end_overrides(town: TenantStore, targets: Collection[Target], *, who: Actor,
     _known(town, targets)
     record(town, who, now, "end override", _named(tuple(targets)))
     ended = town.end_overrides(targets, now)
-    _end_what_is_left_wrong(town, who, now, limits)
+    settle(town, who.name, now, limits)
     return ended
 
 
@@ -140,15 +144,17 @@ def lamps_of(town: TenantStore, targets: Collection[Target]) -> list[Luminaire]:
 def _end_all(town: TenantStore, wishes: Sequence[Override], who: Actor, now: datetime, limits: Limits) -> None:
     for wish in wishes:
         town.end_override(wish.id, now)
-    if wishes:
-        _end_what_is_left_wrong(town, who, now, limits)
+    settle(town, who.name, now, limits)
 
 
-def _end_what_is_left_wrong(town: TenantStore, who: Actor, now: datetime, limits: Limits) -> None:
-    """More light is always lawful, and what remains dark must be lawful without what has ended."""
-    dark = guards.left_wrong(town.luminaires(), town.programming(), town.overrides_from(now), now, limits)
-    for wish in dark:
-        record(town, who, now, "end override", str(wish.id), "it must not stay dark without the one that has ended")
+def settle(town: TenantStore, who: str, now: datetime, limits: Limits) -> None:
+    """End the wishes for darkness that are not lawful any more, after anything has changed beside which they were: a wish that
+    has ended or lights every second lamp among them, a group, a program, the lamps themselves. More light is always lawful."""
+    wishes = town.overrides_from(now)
+    if not any(guards.is_dark(wish) for wish in wishes):
+        return
+    for wish in guards.left_wrong(town.luminaires(), town.programming(), wishes, now, limits):
+        town.audit(AuditLine(now, who, "end override", str(wish.id), "it must not stay dark after this change"))
         town.end_override(wish.id, now)
 
 
@@ -176,9 +182,9 @@ def _existing(town: TenantStore, lamps: Iterable[Luminaire], targets: Collection
     return found
 
 
-def _estimate(town: TenantStore, lamps: Sequence[Luminaire], rx2_dr: int) -> Estimate | None:
+def _estimate(town: TenantStore, lamps: Sequence[Luminaire], now: datetime, rx2_dr: int) -> Estimate | None:
     try:
-        return views.estimate_for(town, lamps, rx2_dr)
+        return views.estimate_for(town, lamps, now, rx2_dr)
     except Refused:
         return None
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from api.audit import record
 from api.auth import Actor
+from api.intents import settle
 from api.library import codecs_for
 from api.views import LuminaireView
 from city import guards, lighting
@@ -112,12 +113,13 @@ def ask(town: TenantStore, view: LuminaireView, *, who: Actor, now: datetime) ->
     town.ask_device(view.lamp.id, who.name, now)
 
 
-def stop(town: TenantStore, view: LuminaireView, *, who: Actor, now: datetime) -> int:
+def stop(town: TenantStore, view: LuminaireView, *, who: Actor, now: datetime, limits: Limits = guards.STANDARD) -> int:
     """Back to what was before: the overrides that somebody at the pole has begun for this lamp alone end. How many."""
     record(town, who, now, "end override", f"lamp {view.lamp.id}")
     mine = [wish for wish in _of(town, view.lamp, now) if wish.actor == who.name]
     for wish in mine:
         town.end_override(wish.id, now)
+    settle(town, who.name, now, limits)
     return len(mine)
 
 
@@ -154,6 +156,7 @@ def _keep(town: TenantStore, lamp: Luminaire, wishes: Sequence[Override], action
     for wish in wishes:
         town.add_override(wish, seen=seen)
         seen += 1
+    settle(town, who.name, now, limits)
     return list(wishes)
 
 

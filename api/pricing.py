@@ -3,14 +3,15 @@ single messages. By multicast groups where confirmed ones fit exactly, else one 
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from api.library import codecs_for
 from city.airtime import DATA_RATES, RX2_DR, Estimate
-from city.budget import USED_SHARE
+from city.budget import USED_SHARE, WINDOW, Budget, down_band
 from city.casting import Air, Net, cover, priced
 from city.errors import Refused, Unsupported
 from city.ids import AssetId, DevEui, GatewayId
-from city.losses import learnt
+from city.losses import between, learnt
 from city.multicast import RadioGroup, nets_of
 from city.orders import LevelNotice, Order, SetLevel
 from city.places import Device, Luminaire, Site
@@ -24,19 +25,22 @@ from decoders.codec import Codec
 SCRIPT_ORDER = 8  # bytes that an order by a town's own script is taken to have
 
 
-def price(town: TenantStore, lamps: Iterable[Luminaire], level: int | None = None, *, share: float = USED_SHARE,
+def price(town: TenantStore, lamps: Iterable[Luminaire], level: int | None = None, *, now: datetime, share: float = USED_SHARE,
           rx2_dr: int = RX2_DR) -> Estimate:
     """What it costs to tell these lamps a level (None: as programmed) now. `share`: of the lawful time on air that orders
-    may use; `rx2_dr`: the data rate of class C where nothing was sent yet. How much of it is lost is learnt from what was told
-    before (city.losses). Raises Unsupported where none of them has a controller that dims."""
+    may use, of which this town's own of the last hour are known, and not what others send by the same gateways; `rx2_dr`: the
+    data rate of class C where nothing was sent yet. How much of it is lost is learnt from what was told before (city.losses).
+    Raises Unsupported where none of them has a controller that dims."""
     chosen = list(lamps)
     air = _Air.of(town, chosen, rx2_dr)
     if not air.devices:
         raise Unsupported("No lamp here has a controller that can dim it.", field="level", rule="can dim")
     spread = air.report_s
     reach = air.reach_of
-    frames = Air(air.payload(level), air.sf, share, learnt(town.tried()), verify_s=silence_after_s(spread), report_s=spread)
-    return priced(cover(air.devices, air.nets), reach, frames, hears=by_neighbours(reach, air.sites))
+    tried, budget, band = town.tried(), Budget(share, town.spent(now - WINDOW)), down_band()
+    frames = Air(air.payload(level), air.sf, share, learnt(tried), verify_s=silence_after_s(spread), report_s=spread)
+    return priced(cover(air.devices, air.nets), reach, frames, hears=by_neighbours(reach, air.sites), losses=between(tried),
+                  waits=lambda gateway, seconds: budget.wait_s(gateway, band, seconds, now))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What is programmed, from a request to the store: checked against the guard-rails, audited, written down. For JSON routes
-and pages alike."""
+and pages alike. A wish for darkness that would not be lawful beside what is programmed from now on ends with the change.
+"""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -12,42 +13,60 @@ from api.auth import Actor
 from city import guards
 from city.errors import Conflict, NotFound
 from city.groups import Group, Target
-from city.guards import Finding
-from city.ids import CalendarId, ProgramId
+from city.guards import STANDARD, Finding, Limits
+from city.ids import CalendarId, GroupId, ProgramId
 from city.nights import evening_of
 from city.places import Luminaire
-from city.programs import Assignment, Calendar, Program, Programming
+from city.programs import SHIPPED, SHIPPED_CALENDARS, Assignment, Calendar, Program, Programming
 from city.store.ports import TenantStore
 
 
-def keep_program(town: TenantStore, program: Program, who: Actor, now: datetime) -> Program:
+def keep_program(town: TenantStore, program: Program, who: Actor, now: datetime, limits: Limits = STANDARD) -> Program:
     """Add or change a program. Raises Invalid where lamps that obey it may not."""
-    before = town.programming()
-    after = replace(before, programs=MappingProxyType({**before.programs, program.id: program}))
-    guards.refuse(findings(after, town.luminaires(), [program], now))
+    _check_program(town, program, now)
     record(town, who, now, "program", program.id, program.name)
     town.put_program(program)
+    intents.settle(town, who.name, now, limits)
     return program
 
 
-def keep_calendar(town: TenantStore, calendar: Calendar, who: Actor, now: datetime) -> Calendar:
+def drop_program(town: TenantStore, id: ProgramId, who: Actor, now: datetime, limits: Limits = STANDARD) -> None:
+    """Take a program away; a shipped one comes back as it was shipped. Raises NotFound, Conflict while a calendar names it,
+    Invalid where lamps may not obey what was shipped."""
+    if id in SHIPPED:
+        _check_program(town, SHIPPED[id], now)
+    record(town, who, now, "remove program", id)
+    town.remove_program(id)
+    intents.settle(town, who.name, now, limits)
+
+
+def keep_calendar(town: TenantStore, calendar: Calendar, who: Actor, now: datetime, limits: Limits = STANDARD) -> Calendar:
     """Add or change a calendar. Raises NotFound for a program that does not exist, Invalid where lamps may not obey it."""
-    before = town.programming()
-    named = _programs(before, calendar)
-    after = replace(before, calendars=MappingProxyType({**before.calendars, calendar.id: calendar}))
-    guards.refuse(findings(after, town.luminaires(), named, now))
+    _check_calendar(town, calendar, now)
     record(town, who, now, "calendar", calendar.id, calendar.name)
     town.put_calendar(calendar)
+    intents.settle(town, who.name, now, limits)
     return calendar
 
 
-def assign(town: TenantStore, target: Target, calendar: CalendarId | None, who: Actor, now: datetime) -> Sequence[Finding]:
+def drop_calendar(town: TenantStore, id: CalendarId, who: Actor, now: datetime, limits: Limits = STANDARD) -> None:
+    """Take a calendar away; a shipped one comes back as it was shipped. Raises as `drop_program`, while it is assigned."""
+    if id in SHIPPED_CALENDARS:
+        _check_calendar(town, SHIPPED_CALENDARS[id], now)
+    record(town, who, now, "remove calendar", id)
+    town.remove_calendar(id)
+    intents.settle(town, who.name, now, limits)
+
+
+def assign(town: TenantStore, target: Target, calendar: CalendarId | None, who: Actor, now: datetime,
+           limits: Limits = STANDARD) -> Sequence[Finding]:
     """Let a calendar apply. Returns what is worth knowing; raises NotFound, Invalid where lamps may not obey it."""
     lamps = intents.lamps_of(town, [target])
     found = preview_assignment(town, target, calendar, lamps, now)
     guards.refuse(found)
     record(town, who, now, "assign calendar", str(target), calendar or "none of its own")
     town.assign(target, calendar, who.name, now)
+    intents.settle(town, who.name, now, limits)
     return found
 
 
@@ -63,18 +82,29 @@ def preview_assignment(town: TenantStore, target: Target, calendar: CalendarId |
     return findings(after, lamps, after.programs.values(), now)
 
 
-def keep_group(town: TenantStore, group: Group, who: Actor, now: datetime) -> Group:
-    """Add or change a group. Raises NotFound for a lamp that the town does not have, Invalid where a calendar that is
-    assigned to it must not be obeyed by a lamp that is new in it, Conflict where a lamp would come under a wish that nobody
+def keep_group(town: TenantStore, group: Group, who: Actor, now: datetime, limits: Limits = STANDARD) -> Group:
+    """Add or change a group. Raises NotFound for a lamp that the town does not have, Invalid where a lamp that is new in it,
+    or no longer, must not obey the calendar that then holds for it, Conflict where a lamp would come under a wish that nobody
     has weighed for it."""
     intents.lamps_of(town, [Target("lamp", member) for member in group.members])
     before, lamps = town.programming(), town.luminaires()
     after = replace(before, groups=MappingProxyType({**before.groups, group.id: group}))
-    _not_while_dimmed(town, before.groups.get(group.id), group, lamps, now)
-    guards.refuse(findings(after, [lamp for lamp in lamps if group.covers(lamp)], after.programs.values(), now))
+    old = before.groups.get(group.id)
+    _not_while_dimmed(town, old, group, lamps, now)
+    concerned = [lamp for lamp in lamps if group.covers(lamp) or (old is not None and old.covers(lamp))]
+    guards.refuse(findings(after, concerned, after.programs.values(), now))
     record(town, who, now, "group", group.id, group.name)
     town.put_group(group)
+    intents.settle(town, who.name, now, limits)
     return group
+
+
+def drop_group(town: TenantStore, id: GroupId, who: Actor, now: datetime, limits: Limits = STANDARD) -> None:
+    """Take a group away: no wish for it covers any lamp from then on. Raises NotFound, Conflict while a calendar is assigned
+    to it."""
+    record(town, who, now, "remove group", id)
+    town.remove_group(id)
+    intents.settle(town, who.name, now, limits)
 
 
 def _not_while_dimmed(town: TenantStore, before: Group | None, after: Group, lamps: Iterable[Luminaire],
@@ -104,6 +134,21 @@ def tonight(town: TenantStore, lamps: Iterable[Luminaire], now: datetime) -> str
     programming = town.programming()
     evening = evening_of(now)
     return ", ".join(sorted({programming.program_of(lamp, evening).name for lamp in lamps}))
+
+
+def _check_program(town: TenantStore, program: Program, now: datetime) -> None:
+    """Raises Invalid where lamps that would obey it may not."""
+    before = town.programming()
+    after = replace(before, programs=MappingProxyType({**before.programs, program.id: program}))
+    guards.refuse(findings(after, town.luminaires(), [program], now))
+
+
+def _check_calendar(town: TenantStore, calendar: Calendar, now: datetime) -> None:
+    """Raises NotFound for a program that does not exist, Invalid where lamps that would obey it may not."""
+    before = town.programming()
+    named = _programs(before, calendar)
+    after = replace(before, calendars=MappingProxyType({**before.calendars, calendar.id: calendar}))
+    guards.refuse(findings(after, town.luminaires(), named, now))
 
 
 def _programs(programming: Programming, calendar: Calendar) -> list[Program]:

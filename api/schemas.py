@@ -60,7 +60,8 @@ class TownOut(BaseModel):
 
 
 class EstimateOut(BaseModel):
-    """What a dim costs. `last_s`: seconds until the last lamp obeys, `known_s`: until it has said so; `unicast_frames` and
+    """What a dim costs. `last_s`: seconds until the last lamp obeys, probably between `soonest_s` and `latest_s`, of which the
+    gateways have to wait `waits_s` for their hour; `known_s`: until it has said so; `unicast_frames` and
     `unicast_last_s`: the same by single messages; `casts`: multicast groups that are told;
     `loss`: the share of downlinks, 0 to 1, that is reckoned to be lost, as this town's were lately."""
 
@@ -68,6 +69,9 @@ class EstimateOut(BaseModel):
     frames: int
     airtime_s: float
     last_s: float
+    soonest_s: float
+    latest_s: float
+    waits_s: float
     unicast_frames: int
     unicast_last_s: float
     casts: int
@@ -78,7 +82,9 @@ class EstimateOut(BaseModel):
     @classmethod
     def of(cls, estimate: Estimate) -> Self:
         return cls(lamps=estimate.lamps, frames=estimate.frames, airtime_s=round(estimate.airtime_s, 3),
-                   last_s=round(estimate.last_s, 1), unicast_frames=estimate.unicast_frames,
+                   last_s=round(estimate.last_s, 1), soonest_s=round(estimate.soonest_s, 1),
+                   latest_s=round(estimate.latest_s, 1), waits_s=round(estimate.waits_s, 1),
+                   unicast_frames=estimate.unicast_frames,
                    unicast_last_s=round(estimate.unicast_last_s, 1), casts=estimate.casts, gateways=estimate.gateways,
                    known_s=round(estimate.known_s, 1), loss=round(estimate.loss, 4))
 

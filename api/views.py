@@ -191,10 +191,10 @@ def _of_zone(overrides: Iterable[Override], zone: ZoneId) -> Override | None:
     return next((wish for wish in overrides if Target("zone", zone) in wish.targets), None)
 
 
-def estimate_for(town: TenantStore, lamps: Iterable[Luminaire], rx2_dr: int = RX2_DR) -> Estimate:
-    """What one order to these lamps costs, at that data rate where nothing was sent yet. Raises Unsupported where none of
+def estimate_for(town: TenantStore, lamps: Iterable[Luminaire], now: datetime, rx2_dr: int = RX2_DR) -> Estimate:
+    """What one order to these lamps costs now, at that data rate where nothing was sent yet. Raises Unsupported where none of
     them has a controller that dims."""
-    return price(town, lamps, rx2_dr=rx2_dr)
+    return price(town, lamps, now=now, rx2_dr=rx2_dr)
 
 
 def dimmable(town: TenantStore) -> set[AssetId]:

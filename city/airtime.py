@@ -74,7 +74,9 @@ class Estimate:
 
     `unicast_frames` and `unicast_last_s`: the same by single messages. `casts`: how many multicast groups are told,
     `gateways`: how many gateways send. `loss`: the share of downlinks that is reckoned to be lost. `known_s`: seconds until
-    the last lamp has reported that it obeys; many must not report at once.
+    the last lamp has reported that it obeys; many must not report at once. `soonest_s` to `latest_s`: where `last_s` probably
+    lies, by chance and by how little is known of the loss. `waits_s`: how much of it the gateways have to wait because they
+    have used up their hour.
     """
 
     lamps: int
@@ -87,6 +89,9 @@ class Estimate:
     gateways: int = 0
     loss: float = 0.0
     known_s: float = 0.0
+    soonest_s: float = 0.0
+    latest_s: float = 0.0
+    waits_s: float = 0.0
 
 
 @lru_cache(maxsize=4096)

@@ -84,6 +84,10 @@ class Budget:
         """Whether a frame of so many seconds may be sent now."""
         return self.used_s(gateway, band, now) + seconds <= self.limit_s(band, priority)
 
+    def wait_s(self, gateway: GatewayId, band: Band, seconds: float, now: datetime) -> float:
+        """How long an order by hand has to wait until it may be on the air for so long."""
+        return (self.free_at(gateway, band, seconds, Priority.OVERRIDE, now) - now).total_seconds()
+
     def free_at(self, gateway: GatewayId, band: Band, seconds: float, priority: Priority, now: datetime) -> datetime:
         """When it may: `now`, or when enough has left the hour; an hour from now where it never fits."""
         excess = self.used_s(gateway, band, now) + seconds - self.limit_s(band, priority)

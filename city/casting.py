@@ -7,7 +7,8 @@ a frame is repeated, and whoever does not come to report what was ordered is tol
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import ceil, prod
 
 from city.airtime import HOUR_S, RX2_HZ, SCHEDULER_S, Estimate, time_on_air
@@ -22,6 +23,8 @@ GAP_S = 0.05  # between two frames of a gateway
 LOOKS_S = 1.0  # between two looks of the bridge: neighbouring gateways take turns (city.turns)
 RETRY_S = 45.0  # until a single message counts as lost
 VERIFY_S = 300.0  # until a lamp that has not reported after a cast is told alone
+LIKELY = 0.9
+Waits = Callable[[GatewayId, float], float]  # seconds until that gateway may send for so many seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,26 +98,50 @@ def cover(target: Collection[DevEui], nets: Iterable[Net], fits: Callable[[DevEu
 
 
 def priced(found: Cover, reach_of: Mapping[DevEui, Sequence[GatewayId]], air: Air, *,
-           hears: Mapping[DevEui, Sequence[GatewayId]] | None = None) -> Estimate:
+           hears: Mapping[DevEui, Sequence[GatewayId]] | None = None, losses: tuple[float, float] | None = None,
+           waits: Waits | None = None) -> Estimate:
     """What the casts and single messages cost, and the same by single messages alone. `reach_of`: the gateways that reach a
     lamp, the one that sends to it alone first; of a lamp that is missing nothing is known. `hears`: those
-    that it probably hears, where that is known to be more. The last lamp obeys with the
+    that it probably hears, where that is known to be more. `losses`: between which the loss probably lies; `waits`: seconds
+    until a gateway may send so much more within its hour. The last lamp obeys with the
     frame after which probably none is left; whoever misses all frames is told alone once silence has shown it."""
     lamps = [device for cast in found.casts for device in cast.lamps] + list(found.single)
-    ends = [_cast_s(cast, hears or reach_of, air) for cast in found.casts]
-    times = [seconds for seconds, _ in ends]
-    missed = ceil(sum(left for _, left in ends) - 0.5)
-    if found.single:
-        times.append(singly_s(found.single, reach_of, air))
-    if missed > 0:
-        times.append(air.verify_s + _paced_s(missed, air))
-    last_s = max(times, default=0.0)
+    low, high = losses or (air.loss, air.loss)
+    last_s, missed = _last(found, reach_of, hears or reach_of, air, None)
+    soonest_s, _ = _last(found, reach_of, hears or reach_of, replace(air, loss=low), 1 - LIKELY)
+    latest_s, _ = _last(found, reach_of, hears or reach_of, replace(air, loss=high), LIKELY)
+    waits_s = _held_s(found, reach_of, air, waits) if waits is not None else 0.0
+    last_s += waits_s
     senders = {gateway for cast in found.casts for gateway in cast.net.gateways}
     senders |= {_alone(device, reach_of) for device in found.single}
     total = sum(air.repeats * len(cast.net.gateways) for cast in found.casts) + len(found.single) + max(missed, 0)
     return Estimate(lamps=len(lamps), frames=total, airtime_s=total * air.frame_s, last_s=last_s, unicast_frames=len(lamps),
                     unicast_last_s=singly_s(lamps, reach_of, air), casts=len(found.casts), gateways=len(senders), loss=air.loss,
-                    known_s=last_s + air.report_s if lamps else 0.0)
+                    known_s=last_s + air.report_s if lamps else 0.0, soonest_s=min(soonest_s + waits_s, last_s),
+                    latest_s=max(latest_s + waits_s, last_s), waits_s=waits_s)
+
+
+def _last(found: Cover, reach_of: Mapping[DevEui, Sequence[GatewayId]], hears: Mapping[DevEui, Sequence[GatewayId]], air: Air,
+          likely: float | None) -> tuple[float, int]:
+    """Seconds until the last lamp obeys, where nothing has to wait, and how many have to be told alone after all casts.
+    `likely`: with this probability, 0 to 1; None: as is to be expected."""
+    walks = [_Walk.of(cast, hears, air) for cast in found.casts]
+    times = [walk.expected_s if likely is None else walk.within_s(likely) for walk in walks]
+    missed = ceil(sum(walk.left for walk in walks) - 0.5)
+    if found.single:
+        times.append(singly_s(found.single, reach_of, air))
+    if missed > 0:
+        times.append(air.verify_s + _paced_s(missed, air))
+    return max(times, default=0.0), missed
+
+
+def _held_s(found: Cover, reach_of: Mapping[DevEui, Sequence[GatewayId]], air: Air, waits: Waits) -> float:
+    """Seconds until every gateway may send what it is to send; what is more than an hour holds, waits as if it were that."""
+    needed: Counter[GatewayId] = Counter(_alone(device, reach_of) for device in found.single)
+    for cast in found.casts:
+        needed.update(dict.fromkeys(cast.net.gateways, air.repeats))
+    most = lawful_s(down_band(RX2_HZ)) * air.share
+    return max((waits(gateway, min(frames * air.frame_s, most)) for gateway, frames in needed.items()), default=0.0)
 
 
 def singly_s(lamps: Collection[DevEui], reach_of: Mapping[DevEui, Sequence[GatewayId]], air: Air) -> float:
@@ -163,20 +190,39 @@ def _may_hear(net: Net, target: frozenset[DevEui], fits: Callable[[DevEui], bool
     return not others or (fits is not None and all(fits(device) for device in others))
 
 
-def _cast_s(cast: Cast, reach_of: Mapping[DevEui, Sequence[GatewayId]], air: Air) -> tuple[float, float]:
-    """Seconds until the last lamp has probably heard a frame (what is to be expected, not the median), and how many lamps
-    will have heard none of all frames. The frames are walked in the order in which they are sent."""
-    gateways = cast.net.gateways
-    tries = Counter(frozenset(gateways) & frozenset(reach_of.get(device, ())) or frozenset(gateways[:1])
-                    for device in cast.lamps)
-    missed = dict.fromkeys(tries, 1.0)  # the probability that a lamp has heard none so far
-    expected = LOOK_S + SCHEDULER_S / 2 + air.frame_s + (MARGIN_S if air.together else 0.0)
-    for step in range(air.repeats * len(gateways)):
-        if step and (not air.together or step % len(gateways) == 0):
-            expected += MARGIN_S * (1 - _all_heard(tries, missed))
-        sends = gateways[step % len(gateways)]
-        missed = {reach: share * air.loss if sends in reach else share for reach, share in missed.items()}
-    return expected, sum(count * missed[reach] for reach, count in tries.items())
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """The frames of a cast in the order in which they are sent: after so many seconds, with which probability every lamp has
+    heard one; and how many lamps will have heard none of all of them."""
+
+    after: tuple[tuple[float, float], ...]
+    left: float
+
+    @classmethod
+    def of(cls, cast: Cast, hears: Mapping[DevEui, Sequence[GatewayId]], air: Air) -> "_Walk":
+        gateways = cast.net.gateways
+        tries = Counter(frozenset(gateways) & frozenset(hears.get(device, ())) or frozenset(gateways[:1])
+                        for device in cast.lamps)
+        missed = dict.fromkeys(tries, 1.0)  # the probability that a lamp has heard none so far
+        at = LOOK_S + SCHEDULER_S / 2 + air.frame_s + (MARGIN_S if air.together else 0.0)
+        after = []
+        for step in range(air.repeats * len(gateways)):
+            if step and (not air.together or step % len(gateways) == 0):
+                after.append((at, _all_heard(tries, missed)))
+                at += MARGIN_S
+            sends = gateways[step % len(gateways)]
+            missed = {reach: share * air.loss if sends in reach else share for reach, share in missed.items()}
+        return cls((*after, (at, _all_heard(tries, missed))), sum(count * missed[reach] for reach, count in tries.items()))
+
+    @property
+    def expected_s(self) -> float:
+        """When the last lamp has heard a frame, on average."""
+        begun = self.after[0][0]
+        return begun + sum((later - at) * (1 - heard) for (at, heard), (later, _) in pairwise(self.after))
+
+    def within_s(self, likely: float) -> float:
+        """When it has with this probability; the last frame where it has not."""
+        return next((at for at, heard in self.after if heard >= likely), self.after[-1][0])
 
 
 def _all_heard(tries: Mapping[frozenset[GatewayId], int], missed: Mapping[frozenset[GatewayId], float]) -> float:

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from dataclasses import field as made
 from datetime import date, datetime, timedelta
 from enum import Enum
+from itertools import pairwise
 from math import cos, hypot, radians
 
 from city.airtime import RX2_DR
 from city.errors import Invalid
-from city.floors import DARK_BELOW, EARLY, LATE, core, dark_in_core, floor_key, lamp_floor, lawful
-from city.groups import resolve
+from city.floors import DARK_BELOW, EARLY, FULL, LATE, core, dark_in_core, floor_key, lamp_floor, lawful
+from city.groups import Target, resolve
 from city.ids import AssetId, CircuitId
 from city.lighting import Override
 from city.nights import Night, curve
@@ -100,19 +101,42 @@ class Case:
             night = Night.around(night.next_noon + timedelta(hours=1), night.site)
 
     def moments(self) -> list[datetime]:
-        """The times in the core of a night at which something else begins to be wished while the wish holds: whatever holds
-        between them holds at one of them."""
+        """The times in the core of a night at which something else begins to be wished while the wish holds, or programs light
+        lamps or put them out: whatever holds between them holds at one of them."""
         wish = self.wish
         turns = {wish.start, *(at for other in self.holding() for at in (other.start, other.end) if wish.start < at < wish.end)}
         found: set[datetime] = set()
         for night in self.nights():
             begin, end = (max(core(night)[0], wish.start), min(core(night)[1], wish.end))
-            found |= {max(at, begin) for at in turns if at < end} if begin < end else set()
+            if begin < end:
+                found |= {max(at, begin) for at in turns if at < end}
+                found |= {at for at in self._switching(night) if begin < at < end}
         return sorted(found)
+
+    def _switching(self, night: Night) -> Iterator[datetime]:
+        """When any program that may hold somewhere in the town in this night lights lamps, or puts them out."""
+        for program in self.programming.programs_of(night.evening):
+            changes = curve(program, night)
+            yield from (after.at for before, after in pairwise(changes)
+                        if (before.level < DARK_BELOW) != (after.level < DARK_BELOW))
+
+    def dimmed(self) -> int:
+        """How many lamps the actor would dim at a time without asking a second person, this wish included."""
+        wish, named = self.wish, set[Target]()
+        for one in self.others:
+            if one.actor == wish.actor and not one.needs_second and dims(one) and one.start < wish.end and wish.start < one.end:
+                named |= {*one.targets}
+        more = resolve(named, self.town, self.programming.groups) if named else ()
+        return len({lamp.id for lamp in (*self.lamps, *more)})
 
     def holding(self) -> list[Override]:
         """The others that have to be reckoned with: darkness may still be approved, light that nobody has approved is none."""
         return [one for one in self.others if not one.pending or is_dark(one)]
+
+
+def dims(wish: Override) -> bool:
+    """Whether less than all light is wished for."""
+    return wish.level is not None and wish.level < FULL
 
 
 def is_dark(wish: Override) -> bool:
@@ -143,8 +167,8 @@ def refuse(findings: Iterable[Finding]) -> None:
 
 def left_wrong(town: Sequence[Luminaire], programming: Programming, wishes: Iterable[Override], now: datetime,
                limits: Limits = STANDARD) -> list[Override]:
-    """The wishes for darkness, newest first, that must end as well because another one has: what it covered shows again, and
-    what was dark with others is dark alone."""
+    """The wishes for darkness, newest first, that must end because something else has changed: what another one covered shows
+    again, what was dark with others is dark alone, or every second of what was dark is lit."""
     kept = [wish for wish in wishes if wish.ended_at is None and wish.end > now]
     ending: list[Override] = []
     for wish in sorted(kept, key=lambda one: one.age, reverse=True):
@@ -212,7 +236,7 @@ def _dark(case: Case, limits: Limits) -> Iterator[Finding]:
                       {"lamp": unmarked[0].name, "lamps": len(unmarked)})
     if len(moments) > MOST_MOMENTS:
         yield Finding(Weight.REFUSED, f"≤ {MOST_MOMENTS} changes", "until",
-                      "Other overrides begin or end more than {most} times meanwhile: end some of them, or shorten this one.",
+                      "Overrides and programs switch lamps more than {most} times meanwhile: end some, or shorten this one.",
                       {"most": MOST_MOMENTS})
     findings: dict[str, Finding] = {}
     for at in moments[:MOST_MOMENTS]:
@@ -294,7 +318,7 @@ def _square(site: Site) -> tuple[int, int]:
 
 def _many(case: Case, limits: Limits) -> Iterator[Finding]:
     lamps = len(case.lamps)
-    if lamps > limits.second_above:
+    if (case.dimmed() if dims(case.wish) else lamps) > limits.second_above:
         yield Finding(Weight.SECOND, f"> {limits.second_above} lamps", "targets",
                       "More than {most} lamps at once need a second person.", {"most": limits.second_above})
     if lamps > limits.typed_above:

@@ -184,6 +184,12 @@ class Programming:
                 return self.calendars.get(newest.calendar) or standard(self.calendars)
         return standard(self.calendars)
 
+    def programs_of(self, evening: date) -> list[Program]:
+        """The programs that hold anywhere in the night that begins on `evening`, each once."""
+        used = [standard(self.calendars), *(found for one in self.assignments
+                                            if (found := self.calendars.get(one.calendar)) is not None)]
+        return [self.program(name) for name in sorted({calendar.on(evening, self.land) for calendar in used})]
+
     def program_of(self, lamp: Luminaire, evening: date) -> Program:
         """The program of the lamp in the night that begins on `evening`."""
         return self.program(self.calendar_of(lamp).on(evening, self.land))

@@ -10,9 +10,8 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api import programming as changes
-from api.audit import record
 from api.auth import Actor
-from api.deps import MAX_FIELDS, Acting, Asking, Engineering, Now, Viewing
+from api.deps import MAX_FIELDS, Acting, Asking, Engineering, Now, Rails, Viewing
 from api.i18n import explain, language_of, translate
 from api.pages import calendar_form, forecast, judging
 from api.pages import program_words as words
@@ -25,9 +24,9 @@ from api.pages.judging import Look
 from api.pages.program_contexts import AssignPage, CalendarPage, Day, Judged, Month, NightsPage, Option, Question, Said
 from api.pages.programs import answered, asked, digest, evening_of, meant, overtaken
 from api.pages.render import PageRoute, back, html, page_of
-from city import guards
 from city.errors import Invalid, NotFound, Refused
 from city.groups import TOWN, Target
+from city.guards import Limits
 from city.ids import CalendarId, ProgramId
 from city.nights import Night, curve
 from city.places import Luminaire
@@ -64,33 +63,27 @@ def edit(request: Request, town: Viewing, who: Acting, at: Now, calendar: str, s
 
 @router.post(paths("calendar-new")[0])
 @router.post(paths("calendar-new")[1])
-async def send_new(request: Request, town: Engineering, who: Acting, at: Now) -> Response:
+async def send_new(request: Request, town: Engineering, who: Acting, at: Now, rails: Rails) -> Response:
     """Change the form, look what comes of it, or keep it."""
     data = await request.form(max_fields=MAX_FIELDS)
-    return await run_in_threadpool(_done, request, town, who, at, None, calendar_form.typed(data), str(data.get("do")))
+    return await run_in_threadpool(_done, request, town, who, at, rails, None, calendar_form.typed(data), str(data.get("do")))
 
 
 @router.post(paths("calendar")[0])
 @router.post(paths("calendar")[1])
-async def send(request: Request, town: Engineering, who: Acting, at: Now, calendar: str) -> Response:
+async def send(request: Request, town: Engineering, who: Acting, at: Now, rails: Rails, calendar: str) -> Response:
     """The same for a calendar that is there."""
     kept = await run_in_threadpool(_kept, town, calendar)
     data = await request.form(max_fields=MAX_FIELDS)
-    return await run_in_threadpool(_done, request, town, who, at, kept, calendar_form.typed(data), str(data.get("do")))
+    return await run_in_threadpool(_done, request, town, who, at, rails, kept, calendar_form.typed(data), str(data.get("do")))
 
 
 @router.post(paths("calendar-remove")[0])
 @router.post(paths("calendar-remove")[1])
-def remove(request: Request, town: Engineering, who: Acting, at: Now, calendar: str) -> Response:
+def remove(request: Request, town: Engineering, who: Acting, at: Now, rails: Rails, calendar: str) -> Response:
     """Take a calendar away, or back to what was shipped."""
-    kept, language = _kept(town, calendar), language_of(request)
-    shipped = SHIPPED_CALENDARS.get(kept.id)
-    if shipped is not None:
-        after = judging.with_calendar(town.programming(), shipped)
-        guards.refuse(changes.findings(after, town.luminaires(), _named(after, shipped), at))
-    record(town, who, at, "remove calendar", kept.id, kept.name)
-    town.remove_calendar(kept.id)
-    return back(address(language, "programs", [("said", "removed")], tenant=town.tenant.id))
+    changes.drop_calendar(town, _kept(town, calendar).id, who, at, rails)
+    return back(address(language_of(request), "programs", [("said", "removed")], tenant=town.tenant.id))
 
 
 @router.get(paths("assign")[0])
@@ -102,8 +95,8 @@ def assign(request: Request, town: Engineering, who: Acting, at: Now, target: Wo
 
 @router.post(paths("assign")[0])
 @router.post(paths("assign")[1])
-def assigned(request: Request, town: Engineering, who: Acting, at: Now, target: FormWord = "", calendar: FormWord = "",
-             seen: FormWord = "", confirm: FormWord = "") -> Response:
+def assigned(request: Request, town: Engineering, who: Acting, at: Now, rails: Rails, target: FormWord = "",
+             calendar: FormWord = "", seen: FormWord = "", confirm: FormWord = "") -> Response:
     """Let it hold."""
     language = language_of(request)
     try:
@@ -113,7 +106,7 @@ def assigned(request: Request, town: Engineering, who: Acting, at: Now, target: 
         yes, problems = answered(language, question, "confirm", seen, confirm.strip()) if question else (True, ())
         if not yes:
             return _assigning(request, town, who, at, target, calendar, problems)
-        changes.assign(town, place, CalendarId(calendar) if calendar != "-" else None, who, at)
+        changes.assign(town, place, CalendarId(calendar) if calendar != "-" else None, who, at, rails)
     except Refused as error:
         field = "calendar" if error.field in ("calendar", "program") else "target"
         return _assigning(request, town, who, at, target, calendar, (Problem(field, explain(language, error)),))
@@ -153,16 +146,16 @@ def _named_lamp(lamps: Sequence[Luminaire], text: str) -> Luminaire | None:
                 next((one for one in lamps if one.name.casefold() == text.casefold()), None))
 
 
-def _done(request: Request, town: TenantStore, who: Actor, at: datetime, kept: Calendar | None, form: CalendarForm,
-          do: str) -> Response:
+def _done(request: Request, town: TenantStore, who: Actor, at: datetime, rails: Limits, kept: Calendar | None,
+          form: CalendarForm, do: str) -> Response:
     do = meant(do, form.confirm)
     if do in ("save", "confirm"):
-        return _save(request, town, who, at, kept, form, do)
+        return _save(request, town, who, at, rails, kept, form, do)
     return _editor(request, town, who, at, kept, calendar_form.changed(form, do))
 
 
-def _save(request: Request, town: TenantStore, who: Actor, at: datetime, kept: Calendar | None, form: CalendarForm,
-          do: str) -> Response:
+def _save(request: Request, town: TenantStore, who: Actor, at: datetime, rails: Limits, kept: Calendar | None,
+          form: CalendarForm, do: str) -> Response:
     language = language_of(request)
     calendar, wrong = calendar_form.read(form, kept.id if kept else CalendarId(""))
     if calendar is None:
@@ -178,7 +171,7 @@ def _save(request: Request, town: TenantStore, who: Actor, at: datetime, kept: C
             yes, problems = answered(language, question, do, form.seen, form.confirm)
             if not yes:
                 return _editor(request, town, who, at, kept, form, question=question, problems=problems)
-        changes.keep_calendar(town, calendar, who, at)
+        changes.keep_calendar(town, calendar, who, at, rails)
     except Refused as error:
         return _editor(request, town, who, at, kept, form, problems=_problems(language, [(error.field, error)]))
     return back(address(language, "calendar", [("saved", "1")], tenant=town.tenant.id, calendar=calendar.id))

@@ -174,7 +174,8 @@ class Rail:
 @dataclass(frozen=True, slots=True)
 class Price:
     """What the wish costs and when it ends; `problem` where it cannot be had. `loss`: the share of radio messages that is
-    reckoned to be lost, 0 to 1. `unicast_s`: how long single messages would take, where groups are told instead."""
+    reckoned to be lost, 0 to 1. `unicast_s`: how long single messages would take, where groups are told instead. `between_s`:
+    where `last_s` probably lies; `waits_s`: how much of it the gateways wait for their hour."""
 
     lamps: int
     frames: int = 0
@@ -187,6 +188,8 @@ class Price:
     rails: tuple[Rail, ...] = ()
     unicast_s: float = 0.0
     loss: float = 0.0
+    between_s: tuple[float, float] = (0.0, 0.0)
+    waits_s: float = 0.0
     needs_second: bool = False
 
 

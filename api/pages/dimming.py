@@ -301,13 +301,14 @@ def price_of(language: str, town: TenantStore, meant: Meant, form: DimForm, who:
     try:
         wish = asked(language, town, form, at)
         proposal = intents.propose(town, meant.targets, wish, who=who, now=at, limits=rails)
-        cost = proposal.estimate or views.estimate_for(town, proposal.lamps, rails.rx2_dr)
+        cost = proposal.estimate or views.estimate_for(town, proposal.lamps, at, rails.rx2_dr)
     except Refused as error:
         return Price(many, level=form.level[:4], kind=form.kind, problem=explain(language, error))
     refused = proposal.weighs(Weight.REFUSED)
     return Price(many, cost.frames, cost.last_s, form.level, wish.end(at), programs_of(town, meant.lamps, at), kind=form.kind,
                  problem=explain(language, refused[0].error()) if refused else "", rails=tuple(_rails(language, proposal)),
-                 unicast_s=cost.unicast_last_s if cost.casts else 0.0, loss=cost.loss,
+                 unicast_s=cost.unicast_last_s if cost.casts else 0.0, loss=cost.loss, between_s=(cost.soonest_s, cost.latest_s),
+                 waits_s=cost.waits_s,
                  needs_second=bool(proposal.weighs(Weight.SECOND)))
 
 

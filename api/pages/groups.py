@@ -10,9 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
 from api import programming as changes
-from api.audit import record
 from api.auth import Actor
-from api.deps import MAX_FIELDS, Acting, Asking, Engineering, Now, Viewing
+from api.deps import MAX_FIELDS, Acting, Asking, Engineering, Now, Rails, Viewing
 from api.i18n import explain, language_of, translate
 from api.pages import group_form, labels
 from api.pages import program_words as words
@@ -25,6 +24,7 @@ from api.pages.programs import digest, overtaken
 from api.pages.render import PageRoute, back, html, page_of
 from city.errors import NotFound, Refused
 from city.groups import Filter, Group, Target
+from city.guards import Limits
 from city.ids import GroupId
 from city.places import Luminaire
 from city.programs import Programming
@@ -77,32 +77,31 @@ def edit(request: Request, town: Viewing, who: Acting, group: str, saved: Word =
 
 @router.post(paths("group-new")[0])
 @router.post(paths("group-new")[1])
-async def send_new(request: Request, town: Engineering, who: Acting, at: Now) -> Response:
+async def send_new(request: Request, town: Engineering, who: Acting, at: Now, rails: Rails) -> Response:
     """Look for lamps, count them, or keep the group."""
     data = await request.form(max_fields=MAX_FIELDS, max_part_size=group_form.MAX_MEMBERS_TEXT)
-    return await run_in_threadpool(_done, request, town, who, at, None, data)
+    return await run_in_threadpool(_done, request, town, who, at, rails, None, data)
 
 
 @router.post(paths("group")[0])
 @router.post(paths("group")[1])
-async def send(request: Request, town: Engineering, who: Acting, at: Now, group: str) -> Response:
+async def send(request: Request, town: Engineering, who: Acting, at: Now, rails: Rails, group: str) -> Response:
     """The same for a group that is there."""
     kept = await run_in_threadpool(_kept, town, group)
     data = await request.form(max_fields=MAX_FIELDS, max_part_size=group_form.MAX_MEMBERS_TEXT)
-    return await run_in_threadpool(_done, request, town, who, at, kept, data)
+    return await run_in_threadpool(_done, request, town, who, at, rails, kept, data)
 
 
 @router.post(paths("group-remove")[0])
 @router.post(paths("group-remove")[1])
-def remove(request: Request, town: Engineering, who: Acting, at: Now, group: str) -> Response:
+def remove(request: Request, town: Engineering, who: Acting, at: Now, rails: Rails, group: str) -> Response:
     """Take a group away; raises Conflict while a calendar is assigned to it."""
-    kept = _kept(town, group)
-    record(town, who, at, "remove group", kept.id, kept.name)
-    town.remove_group(kept.id)
+    changes.drop_group(town, _kept(town, group).id, who, at, rails)
     return back(address(language_of(request), "groups", [("said", "removed")], tenant=town.tenant.id))
 
 
-def _done(request: Request, town: TenantStore, who: Actor, at: datetime, kept: Group | None, data: FormData) -> Response:
+def _done(request: Request, town: TenantStore, who: Actor, at: datetime, rails: Limits, kept: Group | None,
+          data: FormData) -> Response:
     form, lamps = group_form.typed(data), town.luminaires()
     match data.get("do"):
         case "add":
@@ -114,11 +113,12 @@ def _done(request: Request, town: TenantStore, who: Actor, at: datetime, kept: G
         case "choose":  # lamps that were chosen elsewhere, by their numbers, and too many for an address
             return _editor(request, town, who, kept, group_form.with_lamps(replace(form, members=""), lamps, form.lines, lamps))
         case "save":
-            return _save(request, town, who, at, kept, form)
+            return _save(request, town, who, at, rails, kept, form)
     return _editor(request, town, who, kept, form)
 
 
-def _save(request: Request, town: TenantStore, who: Actor, at: datetime, kept: Group | None, form: GroupForm) -> Response:
+def _save(request: Request, town: TenantStore, who: Actor, at: datetime, rails: Limits, kept: Group | None,
+          form: GroupForm) -> Response:
     language, lamps = language_of(request), town.luminaires()
     group, wrong = group_form.read(form, town.tenant.id, kept.id if kept else GroupId(""), lamps)
     if group is None:
@@ -128,7 +128,7 @@ def _save(request: Request, town: TenantStore, who: Actor, at: datetime, kept: G
     try:
         if kept is None:
             group = replace(group, id=GroupId(words.slug(group.name, town.programming().groups)))
-        changes.keep_group(town, group, who, at)
+        changes.keep_group(town, group, who, at, rails)
     except Refused as error:
         return _editor(request, town, who, kept, form, problems=_problems(language, [(error.field, error)]))
     return back(address(language, "group", [("saved", "1")], tenant=town.tenant.id, group=group.id))

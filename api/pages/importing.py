@@ -17,15 +17,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from api import importing
-from api.audit import record
 from api.auth import Actor
-from api.deps import Acting, AllEngineering, AllViewing, Asking, Now
+from api.deps import Acting, AllEngineering, AllViewing, Asking, Now, Rails
 from api.i18n import explain, language_of, translate
 from api.pages.addresses import address, paths
 from api.pages.console import may
 from api.pages.contexts import Page, Problem
 from api.pages.render import PageRoute, back, html, page_of
 from city.errors import Invalid, Refused
+from city.guards import Limits
 from city.imports import COLUMNS, MAX_BYTES, REQUIRED
 from city.imports import Problem as RowProblem
 from city.places import Asset
@@ -94,22 +94,23 @@ def page(request: Request, town: AllViewing, who: Asking, imported: str = "") ->
 
 @router.post(paths("import")[0])
 @router.post(paths("import")[1])
-async def upload(request: Request, town: AllEngineering, who: Acting, at: Now) -> Response:
+async def upload(request: Request, town: AllEngineering, who: Acting, at: Now, rails: Rails) -> Response:
     """Check a file, or import the one that was checked."""
     form = await request.form()
     packed, file = form.get("packed"), form.get("file")
     apply = isinstance(packed, str) and bool(packed)
     data, name = (str(packed).encode(), "") if apply else await _read(file)
-    return await run_in_threadpool(_answer, request, town, who, at, data, name, apply=apply)
+    return await run_in_threadpool(_answer, request, town, who, at, rails, data, name, apply=apply)
 
 
-def _answer(request: Request, town: TenantStore, who: Actor, at: datetime, data: bytes, name: str, *, apply: bool) -> Response:
+def _answer(request: Request, town: TenantStore, who: Actor, at: datetime, rails: Limits, data: bytes, name: str, *,
+            apply: bool) -> Response:
     language = language_of(request)
     problems: tuple[Problem, ...] = ()
     checked = None
     try:
         if apply:
-            return _applied(language, town, who, at, unpacked(data))
+            return _applied(language, town, who, at, rails, unpacked(data))
         checked = check(town, data, name)
     except Refused as error:
         problems = (Problem("file", explain(language, error)),)
@@ -118,9 +119,9 @@ def _answer(request: Request, town: TenantStore, who: Actor, at: datetime, data:
     return html(request, context, status=422 if problems else 200)
 
 
-def _applied(language: str, town: TenantStore, who: Actor, at: datetime, data: bytes) -> Response:
+def _applied(language: str, town: TenantStore, who: Actor, at: datetime, rails: Limits, data: bytes) -> Response:
     done = importing.take(town, data, valid_only=True)
-    record(town, who, at, "import", "assets", f"{done.rows} rows")
+    importing.imported(town, done, "assets", who.name, at, rails)
     return back(address(language, "import", [("imported", str(done.rows))], tenant=town.tenant.id))
 
 

@@ -104,7 +104,7 @@ def _do(language: str, town: TenantStore, view: LuminaireView, what: str, who: A
             reason = translate(language, _("lit for somebody at the pole"))
             pole.full(town, view, reason=reason, who=who, now=at, limits=rails)
         case "stop":
-            pole.stop(town, view, who=who, now=at)
+            pole.stop(town, view, who=who, now=at, limits=rails)
         case "status":
             pole.ask(town, view, who=who, now=at)
         case "repaired":

@@ -15,9 +15,8 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api import programming as changes
-from api.audit import record
 from api.auth import Actor
-from api.deps import MAX_FIELDS, Acting, Asking, Engineering, Here, Now, Viewing
+from api.deps import MAX_FIELDS, Acting, Asking, Engineering, Here, Now, Rails, Viewing
 from api.holding import local_models
 from api.i18n import explain, language_of, translate
 from api.pages import forecast, judging, program_form
@@ -45,6 +44,7 @@ from api.told import told
 from city import guards
 from city.errors import Invalid, NotFound, Refused
 from city.groups import TOWN, Group, Target, resolve
+from city.guards import Limits
 from city.ids import CalendarId, ProgramId
 from city.nights import Night, curve
 from city.places import Luminaire
@@ -109,34 +109,27 @@ def edit(request: Request, town: Viewing, who: Acting, at: Now, program: str, sa
 
 @router.post(paths("program-new")[0])
 @router.post(paths("program-new")[1])
-async def send_new(request: Request, town: Engineering, who: Acting, at: Now) -> Response:
+async def send_new(request: Request, town: Engineering, who: Acting, at: Now, rails: Rails) -> Response:
     """Change the form, look what comes of it, or keep it."""
     data = await request.form(max_fields=MAX_FIELDS)
-    return await run_in_threadpool(_done, request, town, who, at, None, program_form.typed(data), str(data.get("do")))
+    return await run_in_threadpool(_done, request, town, who, at, rails, None, program_form.typed(data), str(data.get("do")))
 
 
 @router.post(paths("program")[0])
 @router.post(paths("program")[1])
-async def send(request: Request, town: Engineering, who: Acting, at: Now, program: str) -> Response:
+async def send(request: Request, town: Engineering, who: Acting, at: Now, rails: Rails, program: str) -> Response:
     """The same for a program that is there."""
     kept = await run_in_threadpool(_kept, town, program)
     data = await request.form(max_fields=MAX_FIELDS)
-    return await run_in_threadpool(_done, request, town, who, at, kept, program_form.typed(data), str(data.get("do")))
+    return await run_in_threadpool(_done, request, town, who, at, rails, kept, program_form.typed(data), str(data.get("do")))
 
 
 @router.post(paths("program-remove")[0])
 @router.post(paths("program-remove")[1])
-def remove(request: Request, town: Engineering, who: Acting, at: Now, program: str) -> Response:
+def remove(request: Request, town: Engineering, who: Acting, at: Now, rails: Rails, program: str) -> Response:
     """Take a program away, or back to what was shipped."""
-    kept, language = _kept(town, program), language_of(request)
-    lamps = town.luminaires()
-    shipped = SHIPPED.get(kept.id)
-    if shipped is not None:
-        after = forecast.with_program(town.programming(), shipped)
-        guards.refuse(changes.findings(after, lamps, [shipped], at))
-    record(town, who, at, "remove program", kept.id, kept.name)
-    town.remove_program(kept.id)
-    return back(address(language, "programs", [("said", "removed")], tenant=town.tenant.id))
+    changes.drop_program(town, _kept(town, program).id, who, at, rails)
+    return back(address(language_of(request), "programs", [("said", "removed")], tenant=town.tenant.id))
 
 
 def digest(*parts: object) -> str:
@@ -183,7 +176,7 @@ def _canonical(part: object) -> str:
     return str(part)
 
 
-def _done(request: Request, town: TenantStore, who: Actor, at: datetime, kept: Program | None, form: ProgramForm,
+def _done(request: Request, town: TenantStore, who: Actor, at: datetime, rails: Limits, kept: Program | None, form: ProgramForm,
           do: str) -> Response:
     match meant(do, form.confirm).partition("-"):
         case ["add", *_rest]:
@@ -191,11 +184,11 @@ def _done(request: Request, town: TenantStore, who: Actor, at: datetime, kept: P
         case ["remove", _, number]:
             return _editor(request, town, who, at, kept, program_form.remove(form, number))
         case ["save" | "confirm", *_rest]:
-            return _save(request, town, who, at, kept, form, meant(do, form.confirm))
+            return _save(request, town, who, at, rails, kept, form, meant(do, form.confirm))
     return _editor(request, town, who, at, kept, form)
 
 
-def _save(request: Request, town: TenantStore, who: Actor, at: datetime, kept: Program | None, form: ProgramForm,
+def _save(request: Request, town: TenantStore, who: Actor, at: datetime, rails: Limits, kept: Program | None, form: ProgramForm,
           do: str) -> Response:
     language = language_of(request)
     program, wrong = program_form.read(form, kept.id if kept else ProgramId(""))
@@ -215,7 +208,7 @@ def _save(request: Request, town: TenantStore, who: Actor, at: datetime, kept: P
                 look = Look.of(request, town, at)
                 price = look.saving(obeying, programming, forecast.with_program(programming, program))
                 return _editor(request, town, who, at, kept, form, question=question, price=price, problems=problems)
-        changes.keep_program(town, program, who, at)
+        changes.keep_program(town, program, who, at, rails)
     except Refused as error:
         return _editor(request, town, who, at, kept, form, problems=_problems(language, [(error.field, error)]))
     return back(address(language, "program", [("saved", "1")], tenant=town.tenant.id, program=program.id))

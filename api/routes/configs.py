@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt
 from api import views
 from api.audit import record
 from api.auth import Actor
-from api.deps import Acting, Engineering, Now, ParkingEngineering, ParkingViewing, Viewing
+from api.deps import Acting, Engineering, Here, Now, ParkingEngineering, ParkingViewing, Viewing
+from api.holding import local_models
 from api.problems import RESPONSES
 from api.routes.common import TENANT
 from api.schemas import ConfigOut
@@ -21,7 +22,10 @@ from city.store.ports import ConfigWish, TenantStore
 from decoders.catalog import catalog
 from decoders.codec import unsupported
 from firmware_config import profile
+from firmware_config.by_hand import check_by_hand
 from firmware_config.delta import delta
+from firmware_config.families import family
+from firmware_config.profile import DeviceConfig
 
 router = APIRouter(prefix=TENANT, tags=["configuration"], responses=RESPONSES)
 
@@ -111,9 +115,14 @@ def config(town: Viewing, asset: str) -> ConfigOut:
 
 
 @router.put("/luminaires/{asset}/config", status_code=202, summary="Configure a lamp's controller")
-def put_config(town: Engineering, who: Acting, now: Now, asset: str, body: ConfigIn) -> ConfigOut:
-    """Written down; the bridge stages what differs from the device's own report."""
-    return _configure(town, _device(town, asset), body, who, now, f"lamp {asset}")
+def put_config(here: Here, town: Engineering, who: Acting, now: Now, asset: str, body: ConfigIn) -> ConfigOut:
+    """Written down; the bridge stages what differs from the device's own report. Refused where the lamp would by itself burn
+    dimmer than it may."""
+    lamp, device = views.lamp_of(town, AssetId(asset)), _device(town, asset)
+    state = town.state(device.dev_eui)
+    check_by_hand(_wanted(body), state.config if state is not None else {}, lamp,
+                  family(device.model, local_models(here.settings.bridge)), town.tenant.site, now)
+    return _configure(town, device, body, who, now, f"lamp {asset}")
 
 
 @router.get("/bays/{asset}/config", summary="A parking sensor's configuration, wanted and reported")
@@ -137,13 +146,17 @@ def _sensor(town: TenantStore, asset: str) -> Device:
 
 
 def _configure(town: TenantStore, device: Device, body: ConfigIn, who: Actor, now: datetime, what: str) -> ConfigOut:
-    config = profile.from_json(body.model_dump_json(exclude_unset=True))
+    config = _wanted(body)
     if config.parameters is not None:
         _admit(device.model, config.parameters)
     wanted = profile.to_json(config)
     record(town, who, now, "configure", what, wanted.decode())
     town.put_config_wish(ConfigWish(device.dev_eui, wanted, who.name, now))
     return _config(town, device)
+
+
+def _wanted(body: ConfigIn) -> DeviceConfig:
+    return profile.from_json(body.model_dump_json(exclude_unset=True))
 
 
 def _admit(model: str, parameters: Parameters) -> None:

@@ -8,10 +8,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from api.audit import record
-from api.deps import Acting, AllEngineering, Now
+from api.deps import Acting, AllEngineering, Now, Rails
 from api.i18n import language_of, translate
-from api.importing import MOST_SHOWN, Imported, take
+from api.importing import MOST_SHOWN, Imported, imported, take
 from api.problems import RESPONSES, problem
 from api.routes.common import TENANT
 from api.schemas import ImportOut, ImportProblemOut
@@ -27,13 +26,13 @@ router = APIRouter(prefix=TENANT, tags=["import"], responses=RESPONSES)
 
 
 @router.post("/imports", response_model=ImportOut, openapi_extra=_BODY, summary="Import assets and devices")
-async def imports(request: Request, town: AllEngineering, who: Acting, now: Now, valid_only: bool = False) -> Response:
+async def imports(request: Request, town: AllEngineering, who: Acting, now: Now, rails: Rails,
+                  valid_only: bool = False) -> Response:
     """CSV or GeoJSON, as it is or as a form's `file`. All rows or none (422 names every bad one); with `valid_only`
     the good ones."""
     data = await _data(request)
     done = await run_in_threadpool(take, town, data, valid_only=valid_only)
-    if done.rows:
-        await run_in_threadpool(record, town, who, now, "import", "assets", f"{done.rows} rows")
+    await run_in_threadpool(imported, town, done, "assets", who.name, now, rails)
     return _answer(request, done, refused=bool(done.problems) and not valid_only)
 
 

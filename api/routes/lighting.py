@@ -51,9 +51,9 @@ def luminaire(request: Request, town: Viewing, now: Now, asset: str) -> Response
 
 
 @router.get("/zones/{zone}/estimate", summary="What dimming this zone would cost")
-def zone_estimate(town: Viewing, rails: Rails, zone: str) -> EstimateOut:
+def zone_estimate(town: Viewing, now: Now, rails: Rails, zone: str) -> EstimateOut:
     """Frames, air time and how long it takes, before anything is sent."""
-    return EstimateOut.of(views.estimate_for(town, town.luminaires(town.zone(ZoneId(zone)).id), rails.rx2_dr))
+    return EstimateOut.of(views.estimate_for(town, town.luminaires(town.zone(ZoneId(zone)).id), now, rails.rx2_dr))
 
 
 @router.put("/zones/{zone}/override", status_code=202, summary="Dim a zone until a time")

@@ -183,10 +183,10 @@ def unwant(town: Engineering, who: Acting, now: Now, target: Annotated[str, Fiel
 
 
 @router.post("/estimate", summary="What an order would cost")
-def estimate(town: Operating, rails: Rails, body: PriceIn) -> EstimateOut:
+def estimate(town: Operating, now: Now, rails: Rails, body: PriceIn) -> EstimateOut:
     """Frames, lamps, seconds until the last one obeys, and the same by single messages. Changes nothing."""
     lamps = lamps_of(town, {Target.parse(text) for text in body.targets})
-    return EstimateOut.of(price(town, lamps, body.level, rx2_dr=rails.rx2_dr))
+    return EstimateOut.of(price(town, lamps, body.level, now=now, rx2_dr=rails.rx2_dr))
 
 
 @router.get("/casts", summary="Orders to groups of radio")

@@ -6,8 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from api import views
-from api.audit import record
-from api.deps import Acting, Engineering, Now, Viewing
+from api.deps import Acting, Engineering, Now, Rails, Viewing
 from api.i18n import explain, language_of
 from api.lighting_schemas import (
     AssignedOut,
@@ -24,7 +23,7 @@ from api.lighting_schemas import (
     ProgramOut,
 )
 from api.problems import RESPONSES
-from api.programming import assign, keep_calendar, keep_group, keep_program
+from api.programming import assign, drop_calendar, drop_group, drop_program, keep_calendar, keep_group, keep_program
 from api.routes.common import TENANT
 from city.groups import Target, resolve
 from city.ids import AssetId, CalendarId, GroupId, ProgramId
@@ -44,18 +43,16 @@ def programs(town: Viewing) -> list[ProgramOut]:
 
 
 @router.put("/programs/{id}", summary="Add or change a program")
-def put_program(request: Request, town: Engineering, who: Acting, now: Now, id: str, body: ProgramIn) -> ProgramOut:
+def put_program(town: Engineering, who: Acting, now: Now, rails: Rails, id: str, body: ProgramIn) -> ProgramOut:
     """It applies from now on where a calendar names it; refused where lamps of those may not obey it."""
-    del request
-    program = keep_program(town, body.program(id), who, now)
+    program = keep_program(town, body.program(id), who, now, rails)
     return ProgramOut.of(program, shipped=SHIPPED.get(program.id) == program)
 
 
 @router.delete("/programs/{id}", status_code=204, summary="Remove a program")
-def remove_program(town: Engineering, who: Acting, now: Now, id: str) -> None:
-    """A shipped one comes back as it was shipped."""
-    record(town, who, now, "remove program", id)
-    town.remove_program(ProgramId(id))
+def remove_program(town: Engineering, who: Acting, now: Now, rails: Rails, id: str) -> None:
+    """A shipped one comes back as it was shipped; refused where lamps may not obey that."""
+    drop_program(town, ProgramId(id), who, now, rails)
 
 
 @router.get("/calendars", summary="Calendars")
@@ -66,17 +63,16 @@ def calendars(town: Viewing) -> list[CalendarOut]:
 
 
 @router.put("/calendars/{id}", summary="Add or change a calendar")
-def put_calendar(town: Engineering, who: Acting, now: Now, id: str, body: CalendarIn) -> CalendarOut:
+def put_calendar(town: Engineering, who: Acting, now: Now, rails: Rails, id: str, body: CalendarIn) -> CalendarOut:
     """It applies from now on where it is assigned."""
-    calendar = keep_calendar(town, body.calendar(id), who, now)
+    calendar = keep_calendar(town, body.calendar(id), who, now, rails)
     return CalendarOut.of(calendar, shipped=SHIPPED_CALENDARS.get(calendar.id) == calendar)
 
 
 @router.delete("/calendars/{id}", status_code=204, summary="Remove a calendar")
-def remove_calendar(town: Engineering, who: Acting, now: Now, id: str) -> None:
-    """Not while it is assigned."""
-    record(town, who, now, "remove calendar", id)
-    town.remove_calendar(CalendarId(id))
+def remove_calendar(town: Engineering, who: Acting, now: Now, rails: Rails, id: str) -> None:
+    """Not while it is assigned; a shipped one comes back as it was shipped."""
+    drop_calendar(town, CalendarId(id), who, now, rails)
 
 
 @router.get("/assignments", summary="Where calendars apply")
@@ -86,9 +82,9 @@ def assignments(town: Viewing) -> list[AssignmentOut]:
 
 
 @router.put("/assignments", summary="Let a calendar apply somewhere")
-def put_assignment(request: Request, town: Engineering, who: Acting, now: Now, body: AssignIn) -> AssignedOut:
+def put_assignment(request: Request, town: Engineering, who: Acting, now: Now, rails: Rails, body: AssignIn) -> AssignedOut:
     """Refused where lamps there may not obey one of its programs."""
-    findings = assign(town, Target.parse(body.target), body.chosen(), who, now)
+    findings = assign(town, Target.parse(body.target), body.chosen(), who, now, rails)
     language = language_of(request)
     return AssignedOut(findings=[FindingOut.of(one, explain(language, one.error())) for one in findings],
                        assignments=[AssignmentOut.of(one) for one in town.programming().assignments])
@@ -104,17 +100,16 @@ def groups(town: Viewing) -> list[GroupOut]:
 
 
 @router.put("/groups/{id}", summary="Add or change a group")
-def put_group(town: Engineering, who: Acting, now: Now, id: str, body: GroupIn) -> GroupOut:
+def put_group(town: Engineering, who: Acting, now: Now, rails: Rails, id: str, body: GroupIn) -> GroupOut:
     """By its members, or by a filter that finds them."""
-    group = keep_group(town, body.group(town.tenant.id, id), who, now)
+    group = keep_group(town, body.group(town.tenant.id, id), who, now, rails)
     return _group(town, group.id)
 
 
 @router.delete("/groups/{id}", status_code=204, summary="Remove a group")
-def remove_group(town: Engineering, who: Acting, now: Now, id: str) -> None:
+def remove_group(town: Engineering, who: Acting, now: Now, rails: Rails, id: str) -> None:
     """Not while a calendar is assigned to it."""
-    record(town, who, now, "remove group", id)
-    town.remove_group(GroupId(id))
+    drop_group(town, GroupId(id), who, now, rails)
 
 
 @router.get("/luminaires/{asset}/nights", summary="What is programmed for a lamp in the next nights")

@@ -29,6 +29,7 @@ from city.reporting import spread_for
 START = datetime(2026, 12, 20, 16, 15, tzinfo=UTC)  # dark in Germany; the shipped program changes nothing before 22 h
 LEVEL = 40
 PREPARE_S = HOUR_S
+RESTED = 0.1  # of its hour, what a gateway may have used before the bench begins
 IDLE_STEP_S, RESTORE_MIN = 5.0, 40
 STATUS_S, USAGE_S = 900, 3600  # what the lamps of the bench report anyway
 CLOSE_S = 120.0  # so long it is looked at in quarters of a second
@@ -158,15 +159,24 @@ async def _prepared(platform: Platform, case: Case, *, groups: bool) -> float:
         platform.chirpstack.lamps[lamp.id].notice = LevelNotice(spread, 0)
     await platform.run(case.settle_s, IDLE_STEP_S)
     _log.info("settled, %.0f s of processor time", process_time())
-    begun = platform.clock.now()
     platform.air.loss = case.loss
-    if groups:
-        platform.steer(groups=True, airtime_percent=100.0)  # otherwise it takes two of the bench's hours
-        platform.town.put_group_wish(GroupWish(Target("zone", ZONE), "bench", platform.clock.now()))
-        while platform.clock.now() - begun < timedelta(seconds=PREPARE_S) and _unready(platform):
-            await platform.run(60)
-            _log.info("%d lamps without keys, %.0f s of processor time", _unready(platform), process_time())
-    return (platform.clock.now() - begun).total_seconds()
+    if not groups:
+        return 0.0
+    begun = platform.clock.now()
+    platform.steer(groups=True, airtime_percent=100.0)  # otherwise it takes two of the bench's hours
+    platform.town.put_group_wish(GroupWish(Target("zone", ZONE), "bench", platform.clock.now()))
+    while platform.clock.now() - begun < timedelta(seconds=PREPARE_S) and _unready(platform):
+        await platform.run(60)
+        _log.info("%d lamps without keys, %.0f s of processor time", _unready(platform), process_time())
+    ready_s = (platform.clock.now() - begun).total_seconds()
+    while _busiest_s(platform) > RESTED * HOUR_S * DUTY_CYCLE:  # else the dim waits for what keys took of the gateways' hour
+        await platform.run(60, IDLE_STEP_S)
+    return ready_s
+
+
+def _busiest_s(platform: Platform) -> float:
+    """Of its hour, what the gateway that sent most has used by now."""
+    return max(platform.air.used_s(index, True) for index in range(len(platform.air.gateways)))
 
 
 def _unready(platform: Platform) -> int:
@@ -188,7 +198,7 @@ class _Dim:
         platform = self._platform
         await platform.run(0.5, 0.25)  # people do not wait for the bridge's second
         platform.flush()
-        estimate = price(platform.town, zone_of(platform), LEVEL, rx2_dr=12 - self._case.sf)
+        estimate = price(platform.town, zone_of(platform), LEVEL, now=platform.clock.now(), rx2_dr=12 - self._case.sf)
         handed, rounds = len(platform.air.log), len(platform.server.casts)
         platform.watch.begin(LEVEL)
         self._order()
@@ -233,8 +243,7 @@ class _Dim:
 
     def _look(self) -> None:
         """How much of its hour each gateway has used by now."""
-        air = self._platform.air
-        self._busiest = max(self._busiest, *(air.used_s(index, True) for index in range(len(air.gateways))))
+        self._busiest = max(self._busiest, _busiest_s(self._platform))
 
     def _since(self) -> float:
         return (self._platform.clock.now() - self._began).total_seconds()

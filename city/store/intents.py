@@ -52,8 +52,7 @@ class IntentsPart:
 
     def audit(self, line: AuditLine) -> None:
         with self._scope.database.write() as connection:
-            values = self._scope.row({"seq": self._scope.next_audit(connection), **rows.audit_row(line)})
-            connection.execute(tables.audit.insert(), values)
+            self._scope.audit(connection, line)
 
     def audit_lines(self, limit: int = 100) -> Sequence[AuditLine]:
         """The newest first."""

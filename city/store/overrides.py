@@ -1,6 +1,6 @@
 """The overrides of a town, newest first: the half of a TenantStore that keeps them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -12,6 +12,7 @@ from city.ids import OverrideId
 from city.lighting import Override
 from city.store import tables_lighting as tables
 from city.store.database import plain
+from city.store.ports import AuditLine
 from city.store.rows import R
 from city.store.scope import Scope
 
@@ -38,14 +39,16 @@ class OverridesPart:
         with self._scope.database.read() as connection:
             return self._scope.intents(connection)
 
-    def add_override(self, override: Override, *, seen: int | None = None) -> None:
+    def add_override(self, override: Override, *, seen: int | None = None, audited: AuditLine | None = None) -> None:
         """Adding the same one again changes nothing. Raises Conflict where anybody has wanted something else since the
-        number `seen`: what was checked then may not hold any more."""
+        number `seen`: what was checked then may not hold any more. `audited` is written down together with it, or neither is."""
         values = self._scope.row(_row(override))
         with self._scope.database.write() as connection:
             values["revision"] = self._scope.intended(connection, seen)
             insert = self._scope.database.insert(tables.overrides)
-            connection.execute(insert.on_conflict_do_nothing(index_elements=["tenant", "id"]), values)
+            added = connection.execute(insert.on_conflict_do_nothing(index_elements=["tenant", "id"]), values).rowcount
+            if added and audited is not None:
+                self._scope.audit(connection, audited)
 
     def end_override(self, id: OverrideId, now: datetime) -> Override:
         """It ends now, if it has not; returns it as it is then. Raises NotFound."""
@@ -60,16 +63,23 @@ class OverridesPart:
 
     def approve_override(self, id: OverrideId, actor: str, now: datetime, *, seen: int | None = None) -> Override:
         """A second person agrees. Raises NotFound, Forbidden for the one who asked, Conflict where nobody is waiting."""
-        wish = self.override(id)
-        if wish.actor == actor:
+        if self.override(id).actor == actor:
             raise Forbidden("A second person must approve this, not you again.", field="actor", rule="two persons")
+        return self._agreed(id, now, seen, {"approved_by": plain(actor), "approved_at": now})
+
+    def adopt_override(self, id: OverrideId, actor: str, now: datetime, *, seen: int | None = None) -> Override:
+        """The first person agrees to what a program has asked for: from now on it is that person's own, and waits for a second.
+        Raises NotFound, Conflict where nobody is waiting."""
+        return self._agreed(id, now, seen, {"actor": plain(actor)})
+
+    def _agreed(self, id: OverrideId, now: datetime, seen: int | None, values: Mapping[str, object]) -> Override:
+        wish = self.override(id)
         if not wish.pending or wish.ended_at is not None or wish.end <= now:
             raise Conflict("Nobody waits for an approval of this any more.", field="override", rule="pending")
         mine = (tables.overrides.c.id == id, tables.overrides.c.approved_at.is_(None))
         with self._scope.database.write() as connection:
             revision = self._scope.intended(connection, seen)
-            connection.execute(self._scope.update(tables.overrides, *mine).values(
-                approved_by=plain(actor), approved_at=now, revision=revision))
+            connection.execute(self._scope.update(tables.overrides, *mine).values(**values, revision=revision))
         return self.override(id)
 
     def _end(self, wishes: Sequence[Override], now: datetime) -> int:

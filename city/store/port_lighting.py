@@ -2,12 +2,15 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from city.groups import Group, Target
 from city.ids import CalendarId, GroupId, OverrideId, ProgramId
 from city.lighting import Override
 from city.programs import Calendar, Program, Programming
+
+if TYPE_CHECKING:
+    from city.store.ports import AuditLine
 
 
 class LightingStore(Protocol):
@@ -47,9 +50,9 @@ class LightingStore(Protocol):
     def intents_seen(self) -> int:
         """A number that rises whenever anybody wants something else of the town."""
         ...
-    def add_override(self, override: Override, *, seen: int | None = None) -> None:
+    def add_override(self, override: Override, *, seen: int | None = None, audited: "AuditLine | None" = None) -> None:
         """Adding the same one again changes nothing. Raises Conflict where anybody has wanted something else since the
-        number `seen`."""
+        number `seen`. `audited` is written down together with it, or neither is."""
         ...
     def end_override(self, id: OverrideId, now: datetime) -> Override:
         """It ends now, if it has not; returns it as it is then."""
@@ -59,4 +62,7 @@ class LightingStore(Protocol):
         ...
     def approve_override(self, id: OverrideId, actor: str, now: datetime, *, seen: int | None = None) -> Override:
         """A second person agrees. Raises Forbidden for the one who asked, Conflict where nobody is waiting."""
+        ...
+    def adopt_override(self, id: OverrideId, actor: str, now: datetime, *, seen: int | None = None) -> Override:
+        """What a program has asked for is this person's own from now on. Raises Conflict where nobody is waiting."""
         ...

@@ -7,8 +7,10 @@ from sqlalchemy import ColumnElement, Connection, Delete, Select, Table, Update,
 
 from city.errors import Conflict, Forbidden, NotFound
 from city.places import Tenant
+from city.store import tables
 from city.store.database import Database, count_up, counted
-from city.store.rows import R
+from city.store.ports import AuditLine
+from city.store.rows import R, audit_row
 
 REVISION, AUDIT, INTENTS = "revision", "audit", "intents"
 
@@ -63,8 +65,10 @@ class Scope:
         """How often people have wanted something else."""
         return counted(connection, self.tenant.id, INTENTS)
 
-    def next_audit(self, connection: Connection) -> int:
-        return count_up(self.database, connection, self.tenant.id, AUDIT)
+    def audit(self, connection: Connection, line: AuditLine) -> None:
+        """Write it down as the audit's next line."""
+        values = {"seq": count_up(self.database, connection, self.tenant.id, AUDIT), **audit_row(line)}
+        connection.execute(tables.audit.insert(), self.row(values))
 
     def revision(self, connection: Connection) -> int:
         return counted(connection, self.tenant.id, REVISION)

@@ -249,6 +249,8 @@ def test_who_was_overtaken_by_something_else_is_told_to_look_again(town, clock):
                                                                 now=clock.now())),
                           ZoneId("markt"), other, who=WHO, now=clock.now(), limits=Limits())
     assert [wish.level for wish in town.overrides_from(clock.now())] == [100]
+    refused_is_not_there = [(line.action, line.target) for line in town.audit_lines()]
+    assert refused_is_not_there == [("override", "zone:schule")]
 
 
 def test_back_to_the_program_ends_it_and_says_what_still_holds(olga, operator, town, clock):

@@ -90,9 +90,9 @@ def test_a_wish_may_begin_later_and_resume_one_lamp(operator, clock):
     assert operator.get(f"{BASE}/luminaires/L1").json()["target"]["reason"] == "program"
 
 
-def test_a_dark_wish_waits_for_a_second_person(town, as_role, person):
+def test_a_dark_wish_waits_for_a_second_person(town, person):
     ring(town)
-    one, other = as_role(Role.OPERATOR), person("alt-engineer")
+    one, other = person("alt-operator"), person("alt-engineer")
     body = {"targets": ["lamp:L1"], "level": 0, "minutes": 60}
     assert one.post(f"{BASE}/overrides/check", json=body).json()["needs_second"] is True
     made = one.post(f"{BASE}/overrides", json=body).json()
@@ -115,8 +115,9 @@ def test_nobody_agrees_to_the_own_wish_by_a_token_or_another_session(town, as_ro
     assert town.overrides(NIGHT) == []
 
 
-def test_what_a_second_person_lets_hold_replaces_what_was_wished_before(town, operator, person, clock):
+def test_what_a_second_person_lets_hold_replaces_what_was_wished_before(town, person, clock):
     ring(town)
+    operator = person("alt-operator")
     operator.post(f"{BASE}/overrides", json={"targets": ["lamp:L1"], "level": 60, "minutes": 120})
     clock.advance(1)
     made = operator.post(f"{BASE}/overrides", json={"targets": ["lamp:L1"], "level": 0, "minutes": 60}).json()
@@ -129,8 +130,9 @@ def test_what_a_second_person_lets_hold_replaces_what_was_wished_before(town, op
     assert operator.get(f"{BASE}/luminaires/L1").json()["target"]["reason"] == "program"
 
 
-def test_light_that_is_replaced_by_shorter_light_leaves_no_circuit_dark(town, operator, person, clock):
+def test_light_that_is_replaced_by_shorter_light_leaves_no_circuit_dark(town, person, clock):
     ring(town)
+    operator = person("alt-operator")
 
     def wishes(level: int, minutes: int, *lamps: str) -> None:
         made = operator.post(f"{BASE}/overrides", json={"targets": [f"lamp:{one}" for one in lamps], "level": level,
@@ -148,8 +150,9 @@ def test_light_that_is_replaced_by_shorter_light_leaves_no_circuit_dark(town, op
     assert levels.count(0) <= 2
 
 
-def test_no_lamp_joins_a_group_that_is_dimmed(town, engineer, operator, person):
+def test_no_lamp_joins_a_group_that_is_dimmed(town, engineer, person):
     ring(town)
+    operator = person("alt-operator")
     engineer.put(f"{BASE}/groups/eins", json={"name": "Eins", "members": ["L1"]})
     made = operator.post(f"{BASE}/overrides", json={"targets": ["group:eins"], "level": 0, "minutes": 60}).json()
     person("alt-engineer").post(f"{made['href']}/approve")

@@ -99,12 +99,12 @@ def test_the_number_of_queries_does_not_grow_with_the_town(town, clock, ask):
 
 def test_an_estimate_spreads_over_the_gateways_that_hear_the_lamps(town, store, hears, clock):
     lamps = [lamp for lamp in town.luminaires() if lamp.zone == "markt"]
-    one = views.estimate_for(town, lamps)
+    one = views.estimate_for(town, lamps, clock.now())
     for lamp, gateway in zip(lamps, ("1" * 16, "2" * 16, "1" * 16, "2" * 16), strict=True):
         hears(lamp.id, clock.now(), level=50.0)
         heard = town.state(town.device_of(lamp.id).dev_eui)
         store.commit(Facts(states=(structs.replace(heard, gateway=GatewayId(gateway)),)))
-    two = views.estimate_for(town, lamps)
+    two = views.estimate_for(town, lamps, clock.now())
     assert one.airtime_s == two.airtime_s
     assert two.last_s < one.last_s
 

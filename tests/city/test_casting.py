@@ -1,5 +1,6 @@
 """Casts and single messages together tell exactly the lamps that are meant, and no other."""
 
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from random import Random
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from city.budget import Budget, Spent, down_band
 from city.casting import REPEATS, Air, Cover, Net, cover, priced, rounds_needed
 from city.ids import DevEui, GatewayId
 
@@ -105,3 +107,28 @@ def test_the_estimate_is_what_a_throw_of_the_dice_gives_on_average():
         times.append(1.0 + 0.165 + 5.0 * min(rounds, REPEATS - 1))
     reckoned = priced(cover(lamps, [net("zone", lamps)]), dict.fromkeys(lamps, (GATEWAY,)), Air(4, 9)).last_s
     assert reckoned == pytest.approx(sum(times) / len(times), rel=0.05)
+
+
+def test_the_last_lamp_probably_obeys_within_what_is_reckoned_for_little_and_much_loss():
+    lamps = [DevEui(f"{number:016x}") for number in range(1000)]
+    reach = dict.fromkeys(lamps, (GATEWAY,))
+    found = priced(cover(lamps, [net("zone", lamps)]), reach, Air(4, 9), losses=(0.01, 0.2))
+    assert found.soonest_s < found.last_s < found.latest_s
+    assert found.soonest_s == pytest.approx(1.0 + Air(4, 9).frame_s + 5.0)  # ten miss the first frame, none the second
+    assert found.latest_s > Air(4, 9).verify_s  # eight miss all three
+    sure = priced(cover(lamps[:1], []), reach, Air(4, 9))
+    assert sure.soonest_s == sure.last_s == sure.latest_s
+
+
+def test_gateways_that_have_used_up_their_hour_are_waited_for():
+    lamps = [DevEui(f"{number:016x}") for number in range(100)]
+    reach, told = dict.fromkeys(lamps, (GATEWAY,)), cover(lamps, [net("zone", lamps)])
+    now = datetime(2026, 11, 22, 20, tzinfo=UTC)
+    budget = Budget(0.5, [Spent(GATEWAY, down_band().letter, now - timedelta(minutes=50), 180.0)])
+    free = priced(told, reach, Air(4, 9))
+    found = priced(told, reach, Air(4, 9), waits=lambda gateway, seconds: budget.wait_s(gateway, down_band(), seconds, now))
+    assert found.waits_s == pytest.approx(640, abs=1)  # ten minutes, and the forty seconds that ChirpStack may take
+    assert found.last_s == pytest.approx(free.last_s + found.waits_s)
+    assert found.soonest_s >= found.waits_s
+    other = priced(told, reach, Air(4, 9), waits=lambda _, seconds: budget.wait_s(OTHER, down_band(), seconds, now))
+    assert (other.waits_s, other.last_s) == (0, free.last_s)

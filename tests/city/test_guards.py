@@ -134,6 +134,34 @@ def test_many_lamps_are_typed_and_very_many_need_a_second_person():
     assert set(weights(check(case(wish(60), street(1001)))).values()) == {Weight.TYPED, Weight.SECOND}
 
 
+def test_very_many_lamps_need_a_second_person_also_one_street_after_the_other():
+    town = street(30)
+    few = Limits(second_above=20)
+    first = wish(60, *(f"lamp:L{n}" for n in range(15)), id="a")
+    second = wish(60, *(f"lamp:L{n}" for n in range(15, 30)), id="b")
+    assert check(case(first, town), few) == ()
+    assert weights(check(case(second, town, [first]), few)) == {"> 20 lamps": Weight.SECOND}
+    assert check(case(second, town, [replace(first, actor="bert")]), few) == ()  # two persons
+    assert check(case(second, town, [approved(replace(first, needs_second=True))]), few) == ()
+    assert check(case(replace(first, id="c"), town, [first]), few) == ()  # the same lamps again
+    assert check(case(replace(second, level=100), town, [first]), few) == ()
+    later = replace(second, start=first.end, end=first.end + timedelta(hours=1))
+    assert check(case(later, town, [first]), few) == ()
+
+
+def test_what_is_lawful_beside_dark_neighbours_must_still_be_when_the_program_lights_them():
+    town = street(9, **RINGED)
+    dark = replace(TOWN, programs={**SHIPPED, HALBNACHT: replace(SHIPPED[TEILNACHT], id=HALBNACHT)})
+    odd = [f"lamp:L{n}" for n in (1, 3, 5, 7)]
+    night = Night.of(date(2026, 11, 22), SITE)
+    lit = next(change.at for change in curve(SHIPPED[TEILNACHT], night) if change.at > night.clock(2) and change.level)
+    assert lit < core(night)[1]
+    for until, refused in ((lit - timedelta(minutes=5), False), (lit + timedelta(minutes=5), True)):
+        asked = wish(0, *odd, now=night.clock(60), hours=(until - night.clock(60)) / timedelta(hours=1))
+        found = weights(check(case(asked, town, programming=dark)))
+        assert ("EN 13201 uniformity" in found) is refused
+
+
 @pytest.mark.parametrize(("role", "hours", "refused"), [("operator", 24, False), ("operator", 25, True), ("engineer", 168, False),
                                                         ("engineer", 169, True), ("admin", 744, False)])
 def test_each_role_has_its_longest_override(role, hours, refused):
@@ -179,6 +207,15 @@ def test_many_small_wishes_do_not_hide_a_dark_hour_behind_them():
     assert Weight.REFUSED in weights(check(case(more, town, [dark]))).values()
 
 
+def test_light_for_every_second_of_the_lamps_that_are_dark_ends_the_darkness():
+    town = street(9, **RINGED)
+    dark = wish(0, *(f"lamp:L{n}" for n in range(4)), id="a")
+    lit = wish(60, "lamp:L1", "lamp:L3", id="b", now=EVENING + timedelta(seconds=1))
+    assert guards.left_wrong(town, TOWN, [dark, lit], lit.created_at) == []  # L0 has one neighbour, L2 alone is no pattern
+    more = replace(dark, targets=(*dark.targets, Target("lamp", "L4")))
+    assert guards.left_wrong(town, TOWN, [more, lit], lit.created_at) == [more]
+
+
 intents = st.lists(st.tuples(st.sets(st.integers(0, 9), min_size=1, max_size=10), st.sampled_from([None, 0, 3, 30, 60, 100]),
                              st.integers(0, 300), st.integers(10, 600)), max_size=8)
 
@@ -197,8 +234,8 @@ def test_no_sequence_of_wishes_gets_round_the_guard_rails(asked, minute, ends):
             kept.append(made)
         if ends and len(kept) > ends:
             kept.pop(ends)
-            left = guards.left_wrong(town, TOWN, kept, made.created_at)
-            kept = [one for one in kept if one not in left]
+        left = guards.left_wrong(town, TOWN, kept, made.created_at)
+        kept = [one for one in kept if one not in left]
     at = EVENING + timedelta(minutes=minute)
     wants, night = Wants(TOWN, kept, at), Night.around(at, SITE)
     begin, end = core(night)

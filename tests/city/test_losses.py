@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from city.casting import LOSS
 from city.ids import DevEui
-from city.losses import MOST_LOSS, MOST_OF_ONE, PRIOR_TRIES, Tried, learnt
+from city.losses import MOST_LOSS, MOST_OF_ONE, PRIOR_TRIES, Tried, between, learnt
 
 TRIED = st.lists(st.builds(Tried, st.integers(0, 10**6).map(lambda number: DevEui(f"{number:016x}")),
                            st.integers(-5, 10**6), st.integers(-5, 10**7)), max_size=50)
@@ -44,3 +44,15 @@ def test_who_heard_the_first_try_never_makes_the_loss_larger_nor_who_did_not_sma
     if before < MOST_LOSS:
         assert learnt([*tried, *lamps(count, 1, 0)]) <= before + 1e-9
     assert learnt([*tried, *lamps(count, 1, 1)]) >= before - 1e-9
+
+
+@given(TRIED)
+def test_the_loss_lies_where_it_probably_does(tried):
+    low, high = between(tried)
+    assert 0.0 <= low <= learnt(tried) <= high <= MOST_LOSS
+
+
+def test_the_more_was_tried_the_better_it_is_known():
+    few, many = between(lamps(10, 1, 1)), between(lamps(1000, 1, 1))
+    assert between([])[0] < 0.02 < 0.15 < between([])[1]
+    assert many[1] - many[0] < few[1] - few[0]

@@ -379,7 +379,8 @@ def test_one_town_never_touches_another(store, town):
                lambda: other.set_blocked(AssetId("P1"), True), lambda: other.acknowledge_alarm(alarm.id, "eve", NOW),
                lambda: other.put_config_wish(ConfigWish(D1, b"{}", "eve", NOW)),
                lambda: other.add_override(wish("o2", zone="Markt")), lambda: other.end_override(OverrideId("o1"), NOW),
-               lambda: other.approve_override(OverrideId("o1"), "eve", NOW))
+               lambda: other.approve_override(OverrideId("o1"), "eve", NOW),
+               lambda: other.adopt_override(OverrideId("o1"), "eve", NOW))
     for ask in refused:
         with pytest.raises(Refused):
             ask()
@@ -444,6 +445,18 @@ def test_a_wish_that_needs_a_second_person_waits_for_another_one(town):
         town.approve_override(OverrideId("o1"), "carl", NOW)
 
 
+def test_what_a_program_has_asked_for_is_taken_over_by_one_person_and_approved_by_another(town):
+    town.add_override(replace(wish("o1", zone="Markt"), needs_second=True, actor="token:alt"))
+    adopted = town.adopt_override(OverrideId("o1"), "bert", NOW)
+    assert (adopted.actor, adopted.pending) == ("bert", True)
+    with pytest.raises(Forbidden):
+        town.approve_override(OverrideId("o1"), "bert", NOW)
+    seen = town.intents_seen()
+    assert not town.approve_override(OverrideId("o1"), "carl", NOW, seen=seen).pending
+    with pytest.raises(Conflict):
+        town.adopt_override(OverrideId("o1"), "dora", NOW)
+
+
 def test_overrides_are_active_between_start_and_end(town):
     town.add_override(wish("o1", zone="Markt", minutes=10))
     town.add_override(wish("o2", asset="L1", start=later(60)))
@@ -451,6 +464,17 @@ def test_overrides_are_active_between_start_and_end(town):
     assert [item.id for item in town.overrides(later(60))] == ["o2", "o1"]
     assert [item.id for item in town.overrides(later(600))] == ["o2"]
     assert town.override(OverrideId("o1")) == wish("o1", zone="Markt", minutes=10)
+
+
+def test_an_override_and_its_line_of_the_audit_are_kept_together_or_neither_is(town):
+    line = AuditLine(NOW, "anna", "override", "zone Markt", "o1")
+    seen = town.intents_seen()
+    town.add_override(wish("o1", zone="Markt"), seen=seen, audited=line)
+    with pytest.raises(Conflict):
+        town.add_override(wish("o2", zone="Markt"), seen=seen, audited=line)
+    town.add_override(wish("o1", zone="Markt"), audited=line)  # the same again
+    assert [item.id for item in town.overrides(NOW)] == ["o1"]
+    assert town.audit_lines() == [line]
 
 
 def test_ending_overrides_ends_only_those_on_exactly_that(town):

@@ -329,7 +329,7 @@ ARGUMENTS: dict[str, object] = {
     "asset": AssetId("SECRET-L1"), "bay": AssetId("SECRET-B1"), "states": (),
     "program": SHIPPED[GANZNACHT], "calendar": STANDARD, "group": Group(MINE, GroupId("mine"), "mine"),
     "target": Target("zone", "SECRET-zone"), "targets": [Target("zone", "SECRET-zone"), Target("lamp", "SECRET-L1")],
-    "line": AuditLine(NOW, "me", "did", "this"), "streets": [], "rows": [],
+    "line": AuditLine(NOW, "me", "did", "this"), "audited": AuditLine(NOW, "me", "did", "this"), "streets": [], "rows": [],
     "first": NOW.date(), "last": NOW.date(), "factor": Factor(FactorKind.PRICE, NOW.date(), 0.1, "OWN"), "kind": FactorKind.PRICE,
     "valid_from": NOW.date(), "model": "secret/x1", "off": "switched off from outside"}
 
@@ -339,7 +339,7 @@ def _argument(name: str, method: str, world: World) -> object:
     device = theirs.device_of(AssetId("SECRET-L1")).dev_eui
     special = {"id": {"zone": ZoneId("SECRET-zone"), "asset": AssetId("SECRET-L1"), "override": world.override.id,
                       "command": world.order.id, "acknowledge_alarm": world.alarm, "end_override": world.override.id,
-                      "approve_override": world.override.id, "cast": "SECRET-cast",
+                      "approve_override": world.override.id, "adopt_override": world.override.id, "cast": "SECRET-cast",
                       "incident": "SECRET-fault", "act": "SECRET-fault",
                       "incident_alarms": "SECRET-fault", "end_block": "SECRET-block", "close_doubt": "SECRET-doubt",
                       "channel": "SECRET-channel", "remove_channel": "SECRET-channel",

@@ -114,6 +114,7 @@ async def test_dialog_tells_price_and_end(operator, world):
     page = text((await operator.get("/stadt/betrieb/dimmen?zone=markt")).text)
     assert "markt dimmen" in page
     assert re.search(r"3 Leuchten · 3 Funksprüche · letzte gehorcht in ca\. \d+ (s|Min\.) "
+                     r"\(wahrscheinlich \d+ (s|Min\.) bis \d+ (s|Min\.)\) "
                      r"\(gerechnet mit 5 % verlorenen Funksprüchen\) · endet heute 23:30, danach Programm Halbnacht", page)
     part = text((await operator.get("/stadt/betrieb/dimmen/preis?zone=markt&level=40&end=2h")).text)
     assert "endet heute 20:32" in part
