@@ -13,6 +13,7 @@ from city.places import Device, Luminaire, ParkingBay
 from city.quantities import Quantity
 from city.readings import to_ns
 
+MS_NS = 1_000_000
 MOST_COVERS = 256  # sets of targets whose lamps are remembered
 Said = Mapping[Quantity, float | int | str | None]
 Zones = Mapping[ZoneId, Sequence[Luminaire]]
@@ -116,7 +117,7 @@ def apart_ns(at: datetime, id: str) -> int:
 
 def ms(at: datetime | None) -> int | None:
     """Milliseconds since 1970."""
-    return None if at is None else to_ns(at) // 1_000_000
+    return None if at is None else to_ns(at) // MS_NS
 
 
 def _one(values: Sequence[ZoneId | CircuitId | None]) -> str:

@@ -19,6 +19,7 @@ from city.figures import (
     ENERGY_LAMPS,
     ENERGY_METERED,
     ENERGY_MISSING,
+    ENERGY_OVER,
     ENERGY_UNDIMMED,
     ENERGY_USED,
 )
@@ -33,15 +34,16 @@ Place = tuple[ZoneId, CircuitId | None]
 _Alike = tuple[ProgramId, FloorKey, float, str, bool]  # lamps that should take the same
 
 
-def energy(sums: Iterable[NightSum], factors: Factors, expected: Mapping[Place, float]) -> Iterator[Figure]:
+def energy(sums: Iterable[NightSum], factors: Factors, expected: Mapping[Place, float], *, tonight: date) -> Iterator[Figure]:
     """A point for each sum, dated at the noon in which its night begins. `expected`: Wh, of the night that all of them are of;
-    where a place is missing from it nothing is said of it."""
+    where a place is missing from it nothing is said of it. Nights before `tonight` are over."""
     for one in sums:
         used, grams = one.used, factors.at(FactorKind.CO2, one.night).value / 1e6  # kg a Wh
         euros = factors.at(FactorKind.PRICE, one.night).value / 1000
         yield Figure("energy", {"zone": one.zone, "circuit": one.circuit or ""}, {
             ENERGY_USED: float(used.wh), ENERGY_METERED: float(used.metered_wh), ENERGY_ESTIMATED: float(used.estimated_wh),
             ENERGY_UNDIMMED: float(used.undimmed_wh), ENERGY_EXPECTED: expected.get((one.zone, one.circuit)),
+            ENERGY_OVER: one.night < tonight,
             ENERGY_CO2: round(used.wh * grams, 6), ENERGY_CO2_SAVED: round((used.undimmed_wh - used.wh) * grams, 6),
             ENERGY_COST: round(used.wh * euros, 6), ENERGY_BURN: float(used.burn_s), ENERGY_MISSING: float(used.missing_s),
             ENERGY_LAMPS: one.lamps}, to_ns(datetime.combine(one.night, time(12), BERLIN).astimezone(UTC)))

@@ -10,12 +10,13 @@ from datetime import datetime, timedelta
 from city import figured_text
 from city.alarms import Alarm, AlarmKind, Severity
 from city.bays import Occupancy, Why
-from city.figured import Figure, Ground, apart_ns, ms
+from city.figured import MS_NS, Figure, Ground, apart_ns, ms
 from city.figures import (
     EVENT_DE,
     EVENT_EN,
     EVENT_ENDS,
     EVENT_ID,
+    EVENT_UNTIL,
     FAULTS_CRITICAL,
     FAULTS_INCIDENTS,
     FAULTS_MAJOR,
@@ -133,7 +134,8 @@ def incident_figures(one: Incident, acts: Collection[Act], ground: Ground) -> It
         INCIDENT_STATE: state, INCIDENT_ENDED: ms(one.ended_at), INCIDENT_COUNT: one.count, INCIDENT_DE: german,
         INCIDENT_EN: english}, at_ns)
     yield Figure("event", {"kind": "incident", "zone": zone}, {
-        EVENT_ID: one.id, EVENT_DE: german, EVENT_EN: english, EVENT_ENDS: ms(one.ended_at)}, at_ns)
+        EVENT_ID: one.id, EVENT_DE: german, EVENT_EN: english, EVENT_ENDS: ms(one.ended_at),
+        EVENT_UNTIL: max(ms(one.ended_at) or 0, at_ns // MS_NS)}, at_ns)
 
 
 def fleet(ground: Ground, heard: Mapping[DevEui, Heard], silent: Collection[AssetId], at: datetime) -> Iterator[Figure]:

@@ -8,12 +8,13 @@ from typing import NamedTuple
 from city import figured_text
 from city.commands import State
 from city.errors import Invalid
-from city.figured import Figure, Ground, apart_ns, ms
+from city.figured import MS_NS, Figure, Ground, apart_ns, ms
 from city.figures import (
     EVENT_DE,
     EVENT_EN,
     EVENT_ENDS,
     EVENT_ID,
+    EVENT_UNTIL,
     OVERRIDE_BEGINS,
     OVERRIDE_CONFIRMED,
     OVERRIDE_FAILED,
@@ -162,7 +163,7 @@ def events(wish: Override, ground: Ground, now: datetime) -> Iterator[Figure]:
     german, english = figured_text.of_override(wish)
     for zone in sorted(ground.cover(wish)):
         yield Figure("event", {"kind": "override", "zone": zone}, {
-            EVENT_ID: wish.id, EVENT_DE: german, EVENT_EN: english, EVENT_ENDS: ms(_until(wish))},
+            EVENT_ID: wish.id, EVENT_DE: german, EVENT_EN: english, EVENT_ENDS: ms(_until(wish)), EVENT_UNTIL: ms(_until(wish))},
             apart_ns(wish.start, wish.id))
 
 
@@ -173,8 +174,9 @@ def programmed(lines: Iterable[Programmed]) -> Iterator[Figure]:
         german, english = figured_text.of_program(one, target)
         zone = target.id if target is not None and target.kind == "zone" else ""
         name = f"{one.action}|{one.target}|{one.detail}"
+        at_ns = apart_ns(one.at, name)
         yield Figure("event", {"kind": "program", "zone": zone}, {
-            EVENT_ID: one.target[:80], EVENT_DE: german, EVENT_EN: english}, apart_ns(one.at, name))
+            EVENT_ID: one.target[:80], EVENT_DE: german, EVENT_EN: english, EVENT_UNTIL: at_ns // MS_NS}, at_ns)
 
 
 def _points(wish: Override, ground: Ground, now: datetime, tally: Callable[[Luminaire], str] | None) -> Iterator[Figure]:

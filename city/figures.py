@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from city.quantities import Kind, Quantity
 
-F, N, T = Kind.FLOAT, Kind.INT, Kind.TEXT
+F, N, B, T = Kind.FLOAT, Kind.INT, Kind.BOOL, Kind.TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,7 @@ FAULTS_UNATTENDED = _row("faults.unattended", "s", F, "age of the oldest standin
 EVENT_ID = _row("event.id", "", T, "id of the override, program or incident")
 EVENT_DE = _row("event.de", "", T, "what happened, in German")
 EVENT_EN = _row("event.en", "", T, "what happened, in English")
+EVENT_UNTIL = _row("event.until", "ms", N, "to where it is drawn, ms since 1970: its end, while that is open its beginning")
 EVENT_ENDS = _row("event.ends", "ms", N, "when it ends or has ended, ms since 1970; no value while that is open")
 
 FLEET_DEVICES = _row("fleet.devices", "", N, "devices in the registry")
@@ -105,6 +106,7 @@ ENERGY_METERED = _row("energy.metered", "W.h", F, "of this, metered")
 ENERGY_ESTIMATED = _row("energy.estimated", "W.h", F, "of this, estimated from power or level")
 ENERGY_UNDIMMED = _row("energy.undimmed", "W.h", F, "what the same hours would have taken at 100 %")
 ENERGY_EXPECTED = _row("energy.expected", "W.h", F, "what the programmed night should have taken; no value: not known")
+ENERGY_OVER = _row("energy.over", "", B, "the night is over: before, what was used and what was expected are not the same hours")
 ENERGY_CO2 = _row("energy.co2", "kg", F, "CO2 of the energy used, by the factor that holds")
 ENERGY_CO2_SAVED = _row("energy.co2_saved", "kg", F, "CO2 that dimming saved", None)
 ENERGY_COST = _row("energy.cost", "EUR", F, "cost of the energy used, by the price that holds")
@@ -166,7 +168,7 @@ PLATFORM_MEMORY = _row("platform.memory", "MB", F, "resident memory")
 
 LETTERS_COUNT = _row("letters.count", "", N, "dead letters in the step", warn=1)
 
-del F, N, T
+del F, N, B, T
 
 
 def figures() -> Iterator[Quantity]:

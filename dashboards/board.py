@@ -99,7 +99,7 @@ class Query:
 class Column:
     """A column of a table as the query names it. Name, unit and thresholds are the quantity's where one is given; `title` and
     `unit` replace them; `words`: what its values are called. A hidden column only feeds links; `only`: hidden in the other
-    language."""
+    language. `facets`: it stands for columns name_… too (city.store.lines), called by the quantity's name and what follows."""
 
     name: str
     quantity: Quantity | None = None
@@ -110,6 +110,7 @@ class Column:
     hidden: bool = False
     only: Language | None = None
     width: int = 0
+    facets: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,8 @@ class Panel:
     the first quantity's name. `unit` replaces the quantity's. `shortest` is the shortest step of $__interval; `time_from` ("90d")
     replaces the board's range. `columns` are a table's; others are shown by their own names. `sort`: a table's first order, "-"
     before it: the largest first. `bridge_s`: lines are drawn across gaps of so many seconds. `bucket`: the width of a histogram's
-    bars; 0: Grafana chooses."""
+    bars; 0: Grafana chooses. `whole`: its query asks for all fields of a measurement, whichever there are; those of the `columns`
+    get names and units, also in a chart."""
 
     queries: tuple[Query, ...]
     look: Look
@@ -137,6 +139,7 @@ class Panel:
     bridge_s: int = 3 * 3600
     thresholds: bool = True
     bucket: float = 0
+    whole: bool = False
 
     @property
     def quantity(self) -> Quantity:
@@ -192,11 +195,13 @@ class Variable:
     multi: bool = False
     options: tuple[tuple[Text, str], ...] = ()
     source: Source = Source.RAW
+    hidden: bool = False
 
     @classmethod
-    def asked(cls, name: str, title: Text, query: str, *, multi: bool = True, source: Source = Source.RAW) -> "Variable":
-        """`query` lists the choices; `multi`: several, or all."""
-        return cls(name, title, Choice.ASKED, query, multi, source=source)
+    def asked(cls, name: str, title: Text, query: str, *, multi: bool = True, source: Source = Source.RAW,
+              hidden: bool = False) -> "Variable":
+        """`query` lists the choices; `multi`: several, or all. `hidden`: it follows from the others."""
+        return cls(name, title, Choice.ASKED, query, multi, source=source, hidden=hidden)
 
     @classmethod
     def given(cls, name: str, title: Text, options: tuple[tuple[Text, str], ...]) -> "Variable":
@@ -216,13 +221,12 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """Events drawn into every chart of the board: a query for each language, whose columns are time, `text` and, where it
-    `spans`, `until` in ms; a row without one of them is not drawn."""
+    """Events drawn into every chart of the board: a query for each language, whose columns are time, `text`, and `until` in ms; a
+    row without one of them is not drawn."""
 
     name: Text
     queries: Text
     colour: str
-    spans: bool = False
 
     @property
     def query(self) -> str:
@@ -289,4 +293,6 @@ def unit_of(quantity: Quantity) -> Unit:
     """How Grafana shows the quantity; whole numbers and truth have no digits behind the point. A unit that Grafana has no
     name for stands behind the number as it is."""
     unit = UNITS.get(quantity.unit) or Unit(f"suffix: {quantity.unit}", 2)
+    if quantity.unit == "s" and quantity.counts_up:  # years
+        return Unit(unit.grafana, 1)
     return unit if quantity.kind is Kind.FLOAT else Unit(unit.grafana, 0)

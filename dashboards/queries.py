@@ -50,12 +50,12 @@ class Scope:
 
 
 def series(quantity: Quantity, scope: Scope, *, by: Sequence[str] = ("zone",), every: str = EVERY, of: Mean = "mean",
-           rolled: Rolled | None = None, per: int = 1, into: Quantity | None = None) -> str:
+           rolled: Rolled | None = None, per: int = 1, into: Quantity | None = None, only: Sequence[str] = ()) -> str:
     """One value for each step and combination of `by`. A mean is of numbers only; "last" also of counters, "count" of anything.
-    `rolled`: asked of hours or days. `per`, `into`: divided by so much, under that quantity's name."""
+    `rolled`: asked of hours or days. `per`, `into`: divided by so much, under that quantity's name. `only`: conditions."""
     measurement, stored, shown = _numbers(quantity, of, rolled)
     shown, divided = column(into)[1] if into is not None else shown, f" / {per}" if per != 1 else ""
-    return (f"SELECT {of}({name(stored)}){divided} AS {name(shown)} FROM {name(measurement)} WHERE {scope.where()} "
+    return (f"SELECT {of}({name(stored)}){divided} AS {name(shown)} FROM {name(measurement)} WHERE {scope.where(*only)} "
             f"GROUP BY {_groups(every, by)} fill(none)")
 
 
@@ -86,10 +86,11 @@ def gain(counter: Quantity, scope: Scope, *, into: Quantity, by: Sequence[str] =
 
 
 def share(into: Quantity, part: str, whole: str, measurement: str, scope: Scope, *, by: Sequence[str] = (),
-          every: str = "") -> str:
-    """100 · part / whole: two expressions over sums of fields of one measurement; the whole range where there is no step."""
+          every: str = "", only: Sequence[str] = ()) -> str:
+    """100 · part / whole: two expressions over sums of fields of one measurement; the whole range where there is no step.
+    `only`: conditions."""
     groups = _groups(every, by)
-    return (f"SELECT 100 * ({part}) / ({whole}) AS {name(column(into)[1])} FROM {name(measurement)} WHERE {scope.where()}"
+    return (f"SELECT 100 * ({part}) / ({whole}) AS {name(column(into)[1])} FROM {name(measurement)} WHERE {scope.where(*only)}"
             + (f" GROUP BY {groups}" if groups else "") + (" fill(none)" if every else ""))
 
 
@@ -143,12 +144,28 @@ def rows(measurement: str, fields: Mapping[str, str] | Sequence[str], scope: Sco
     return f"SELECT {what} FROM {name(measurement)} WHERE {scope.where(*more)} ORDER BY time DESC LIMIT {most}"
 
 
+def whole(measurement: str, scope: Scope, *, most: int) -> str:
+    """The newest points with all fields and tags that the measurement has, newest first; `measurement` is a name, or a variable
+    of the board ("$own") that holds one."""
+    return f"SELECT * FROM {_measured(measurement)} WHERE {scope.where()} ORDER BY time DESC LIMIT {most}"
+
+
+def means(measurement: str, scope: Scope, *, every: str = CHOSEN_EVERY) -> str:
+    """The mean of each of its fields that are numbers, named mean_…; else as `whole`."""
+    return f"SELECT mean(*) FROM {_measured(measurement)} WHERE {scope.where()} GROUP BY {_groups(every, ())} fill(none)"
+
+
 def sums(quantities: Sequence[Quantity], scope: Scope, *, by: Sequence[str], most: int,
          of: Mapping[str, Mean] | None = None) -> str:
     """A table: sums of quantities of one measurement over the range, for each `by`; `of`: other aggregates by name."""
-    what = ", ".join(f"{(of or {}).get(one.name, 'sum')}({name(column(one)[1])}) AS {name(column(one)[1])}" for one in quantities)
+    fields = [column(one)[1] for one in quantities]
+    what = ", ".join(f"{(of or {}).get(one.name, 'sum')}({name(field)}) AS {name(field)}"
+                     for one, field in zip(quantities, fields, strict=True))
     inner = f"SELECT {what} FROM {name(quantities[0].measurement)} WHERE {scope.where()} GROUP BY {_groups('', by)}"
-    return listed(inner, [*(column(one)[1] for one in quantities), *by], most=most)
+    # 2.x brings max and last in the order of the points that they chose, so that a row may come in two parts (seen at 2.9): the
+    # sums put these together.
+    sole = ", ".join(f"sum({name(field)}) AS {name(field)}" for field in fields)
+    return listed(f"SELECT {sole} FROM ({inner}) GROUP BY {_groups('', by)}", [*fields, *by], most=most)
 
 
 def weakest(quantity: Quantity, scope: Scope, *beside: Quantity, most: int, by: Sequence[str] = ("asset", "zone"),
@@ -163,10 +180,19 @@ def weakest(quantity: Quantity, scope: Scope, *beside: Quantity, most: int, by: 
 
 
 def choices(measurement: str, scope: Scope, *, tag: str) -> str:
-    """The values of a tag: what a variable offers."""
-    where = scope.tags()
-    return (f"SHOW TAG VALUES FROM {name(measurement)} WITH KEY = {name(tag)}" + (f" WHERE {where}" if where else "")
-            + f" LIMIT {MOST_CHOICES}")
+    """The values of a tag: what a variable offers. Without a time 3.x looks at the last day alone; 1.x and 2.x look at whole
+    shards."""
+    return f"SHOW TAG VALUES FROM {name(measurement)} WITH KEY = {name(tag)} WHERE {scope.where()} LIMIT {MOST_CHOICES}"
+
+
+def own_measurements(scope: Scope) -> str:
+    """What a town's own scripts have said and nobody has mapped (city.quantities.raw): the measurements in which that is. 1.x
+    takes no time here, and so 3.x looks at the last day alone."""
+    return f"SHOW MEASUREMENTS WITH MEASUREMENT =~ /^raw\\// WHERE {scope.tags()} LIMIT {MOST_CHOICES}"
+
+
+def _measured(measurement: str) -> str:
+    return f"/^{measurement}$/" if measurement.startswith("$") else name(measurement)
 
 
 def _rolled(quantity: Quantity) -> set[str]:

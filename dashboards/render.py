@@ -99,20 +99,21 @@ def _annotation(board: Board, annotation: Annotation, language: Language) -> Jso
     """Grafana's browser makes a table of the answer, whose columns it calls measurement.field: any that contains `text` is the
     text, the one that is `timeEndColumn` the end (public/app/plugins/datasource/influxdb/response_parser.ts)."""
     said: Json = {"query": annotation.queries(language), "textColumn": "text", "titleColumn": "", "tagsColumn": "",
-                  "timeEndColumn": "event.until" if annotation.spans else "", "name": annotation.name(language)}
+                  "timeEndColumn": "event.until", "name": annotation.name(language)}
     return {**said, "datasource": datasource(board, Source.RAW), "enable": True, "hide": False, "iconColor": annotation.colour,
             "target": {**said, "refId": "Anno", "queryType": "tags", "fromAnnotations": True, "rawQuery": True, "limit": 100,
                        "matchAny": False, "tags": [], "type": "tags"}}
 
 
 def _variable(board: Board, variable: Variable, language: Language) -> Json:
-    common: Json = {"name": variable.name, "label": variable.title(language), "type": variable.choice.value, "hide": 0,
+    common: Json = {"name": variable.name, "label": variable.title(language), "type": variable.choice.value,
+                    "hide": 2 if variable.hidden else 0,
                     "skipUrlSync": False}
     match variable.choice:
         case Choice.ASKED:
             several: Json = {"multi": True, "includeAll": True, "allValue": ".*", "current": ALL}
             return {**common, "datasource": datasource(board, variable.source), "query": variable.query,
-                    "definition": variable.query, "refresh": 1, "sort": 5, "regex": "", "options": [],
+                    "definition": variable.query, "refresh": 2, "sort": 5, "regex": "", "options": [],
                     **(several if variable.multi else {"multi": False, "includeAll": False, "current": {}})}
         case Choice.GIVEN:
             options = [{"text": label(language), "value": value, "selected": index == 0}

@@ -1,11 +1,13 @@
 """One panel as Grafana's JSON: units, ranges and thresholds from its quantities, names from dashboards.words."""
 
+from collections.abc import Iterator
 from string import ascii_uppercase
 from typing import Any
 
 from city.quantities import Quantity
 from dashboards import colours, words
 from dashboards.board import AGE, COUNT, MOMENT, Column, Draw, Language, Link, Look, Means, Panel, Query, Text, Unit, unit_of
+from dashboards.fill import escaped
 
 Json = dict[str, Any]
 _TABLES = (Look.TABLE, Look.AGE, Look.SPREAD)  # what wants rows, not series
@@ -24,7 +26,7 @@ def panel_json(panel: Panel, language: Language, datasource: Json) -> Json:
                     for query, ref in zip(panel.queries, ascii_uppercase, strict=False)],
         "fieldConfig": {"defaults": _field(panel, language), "overrides": _overrides(panel, language)},
         "options": _options(panel, language),
-        "transformations": _transformations(panel),
+        "transformations": _transformations(panel, language),
         **({"interval": panel.shortest} if panel.shortest else {}),
         **({"timeFrom": panel.time_from, "hideTimeOverride": False} if panel.time_from else {}),
     }
@@ -160,8 +162,9 @@ def _style(draw: Draw) -> Json:
 
 
 def _overrides(panel: Panel, language: Language) -> list[Json]:
-    if panel.look is Look.TABLE:
-        return [_column(column, language) for column in panel.columns]
+    if panel.look is Look.TABLE or panel.whole:
+        facets = [_facets(column, language) for column in panel.columns if column.facets]
+        return [*(_column(column, language) for column in panel.columns if panel.look is Look.TABLE), *facets]
     if len(panel.queries) == 1:
         return []
     found = []
@@ -227,6 +230,17 @@ def _column(column: Column, language: Language) -> Json:
             "properties": [{"id": key, "value": value} for key, value in found.items()]}
 
 
+def _facets(column: Column, language: Language) -> Json:
+    """The same for the columns that bear its name and more: by what `_transformations` has called them."""
+    same = [one for one in _column(column, language)["properties"] if one["id"] != "displayName"]
+    return {"matcher": {"id": "byRegexp", "options": f"/^{escaped(_called(column, language))}: /"}, "properties": same}
+
+
+def _called(column: Column, language: Language) -> str:
+    assert column.quantity is not None
+    return words.title(column.quantity)(language)
+
+
 def _link(link: Link, language: Language) -> Json:
     return {"title": link.title(language), "url": link.url(language), "targetBlank": False}
 
@@ -261,10 +275,32 @@ def _sorted(panel: Panel, language: Language) -> list[Json]:
     return [{"displayName": shown.get("displayName", wanted), "desc": panel.sort.startswith("-")}]
 
 
-def _transformations(panel: Panel) -> list[Json]:
-    """Columns in the order they are named in; the time only where it is asked for."""
+def _transformations(panel: Panel, language: Language) -> list[Json]:
+    """Columns in the order they are named in; the time only where it is asked for. Before, facets get their names."""
+    renamed = list(_renamed(panel, language))
     if panel.look is not Look.TABLE or not panel.columns:
-        return []
+        return renamed
     names = [column.name for column in panel.columns]
-    return [{"id": "organize", "options": {"indexByName": {name: index for index, name in enumerate(names)},
-                                           "excludeByName": {} if "Time" in names else {"Time": True}, "renameByName": {}}}]
+    return [*renamed, {"id": "organize", "options": {
+        "indexByName": {name: index for index, name in enumerate(names)},
+        "excludeByName": {} if "Time" in names else {"Time": True}, "renameByName": {}}}]
+
+
+def _renamed(panel: Panel, language: Language) -> Iterator[Json]:
+    """uplinks_dr5 to “Uplinks sent: dr5”, but not battery_low, which is a quantity of its own; what nobody knows keeps its
+    name."""
+    if not panel.whole:
+        return
+    mean = "mean_" if panel.look is Look.LINES else ""
+    for column in panel.columns:
+        if column.facets:
+            others = [other.name.removeprefix(f"{column.name}_") for other in panel.columns
+                      if other.name.startswith(f"{column.name}_")]
+            but = f"(?!(?:{'|'.join(others)})(?:_|$))" if others else ""
+            yield _rename(f"/^{mean}{column.name}_{but}(.+)$/", f"{_called(column, language)}: $1")
+    if mean:
+        yield _rename(f"/^{mean}(.+)$/", "$1")
+
+
+def _rename(regex: str, pattern: str) -> Json:
+    return {"id": "renameByRegex", "options": {"regex": regex, "renamePattern": pattern}}

@@ -105,7 +105,7 @@ class FigureShipper:
     def _sent(self) -> bool:
         """Whether InfluxDB takes anything at all."""
         try:
-            self._outbox.send()
+            self._outbox.send(self._clock)
         except InfluxHeld:
             return True  # the others' have been sent
         except Unavailable:
@@ -113,7 +113,7 @@ class FigureShipper:
         return True
 
     def _send(self) -> None:
-        self._outbox.send()
+        self._outbox.send(self._clock)
         if self._outbox.dropped > self._dropped:
             self._dropped = self._outbox.dropped
             self._towns.clear()

@@ -164,32 +164,33 @@ class EnergyWalk:
         if self._due is None or now >= self._due:
             self._due = now + ENERGY_EVERY
             expected = self._expect(town, ground, programming, marks, tonight)
-            told = self._of(town, newest, tonight, {tonight: expected})
+            told = self._of(town, newest, tonight, {tonight: expected}, tonight)
         else:
             told = []
         if self._next is None and (self._round_due is None or now >= self._round_due):
             self._next, self._round_due = newest - DAY, now + ROUND_EVERY
-        return told + self._piece(town, tonight - timedelta(days=self._keep_days))
+        return told + self._piece(town, tonight - timedelta(days=self._keep_days), tonight)
 
-    def _piece(self, town: TenantStore, oldest: date) -> list[bytes]:
+    def _piece(self, town: TenantStore, oldest: date, tonight: date) -> list[bytes]:
         """The next nights of the round, as far back as there is something; of empty times more is looked at at once."""
         nights, told = PIECE, list[bytes]()
         while self._next is not None:
             last, first = self._next, max(self._next - (nights - 1) * DAY, oldest)
             self._next, nights = first - DAY if first > oldest else None, min(2 * nights, LARGEST)
-            told += self._of(town, first, last, {})
+            told += self._of(town, first, last, {}, tonight)
             if any(first <= night <= last for night in self._told):
                 break
         return told
 
-    def _of(self, town: TenantStore, first: date, last: date, expected: Mapping[date, Mapping[Place, float]]) -> list[bytes]:
+    def _of(self, town: TenantStore, first: date, last: date, expected: Mapping[date, Mapping[Place, float]],
+            tonight: date) -> list[bytes]:
         sums, told = town.energy(first, last), list[bytes]()
         if not sums:
             return told
         factors = town.factors()
         for night in sorted({one.night for one in sums}):
             mine = [one for one in sums if one.night == night]
-            made = list(_lines(town.tenant.id, energy(mine, factors, expected.get(night, {}))))
+            made = list(_lines(town.tenant.id, energy(mine, factors, expected.get(night, {}), tonight=tonight)))
             digest = hash(tuple(made))
             if self._told.get(night) != digest:
                 self._told[night] = digest

@@ -1,6 +1,7 @@
 """Figures on their way to InfluxDB. While it is down, or holds one place back, those of the last hour are kept in memory; of
 older ones, and of more than MOST_LINES, the oldest are dropped and counted. Nothing of this survives the process: figures are
-statistics, and what they are made of is counted elsewhere.
+statistics, and what they are made of is counted elsewhere. An InfluxDB that asks to be left alone (Retry-After) is asked nothing
+until then, by whomever; all places are in the same one.
 """
 
 import logging
@@ -9,7 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from city.store.influx import InfluxHeld, RejectedLines, Sink
+from city.clock import Clock
+from city.errors import InfluxDown
+from city.store.influx import InfluxBusy, InfluxHeld, RejectedLines, Sink
 
 KEPT = timedelta(hours=1)
 MOST_LINES, AT_ONCE = 100_000, 5000
@@ -34,6 +37,7 @@ class Outbox:
         self._sink_of = sink_of
         self._sinks: dict[str, Closing] = {}
         self._waiting: deque[tuple[datetime, str, Lines]] = deque()
+        self._quiet: tuple[datetime, datetime, InfluxBusy] | None = None  # from, until, and why
         self.waiting = self.dropped = self.refused = 0  # lines
 
     def put(self, at: datetime, lines: Iterable[tuple[str, Lines]]) -> None:
@@ -47,9 +51,14 @@ class Outbox:
             self.waiting -= len(part)
             self.dropped += len(part)
 
-    def send(self) -> None:
-        """All that waits. Raises InfluxDown with what is not sent still waiting; a place that is held keeps back nothing of
-        the others."""
+    def send(self, clock: Clock) -> None:
+        """All that waits. Raises InfluxDown with what is not sent still waiting, and the same again, without asking, as long as
+        InfluxDB wishes to be left alone; a place that is held keeps back nothing of the others."""
+        if self._quiet is not None:
+            begun, until, why = self._quiet
+            if begun <= clock.now() < until:  # a clock that was set back says nothing of how long it is
+                raise InfluxDown(why.message, **why.facts)
+            self._quiet = None
         held: InfluxHeld | None = None
         places = dict.fromkeys(place for _, place, _ in self._waiting)
         for place in places:
@@ -57,6 +66,12 @@ class Outbox:
                 self._send(place)
             except InfluxHeld as error:
                 held = error
+            except InfluxBusy as error:
+                if not error.retry_after_s:
+                    raise
+                now = clock.now()
+                self._quiet = now, now + timedelta(seconds=error.retry_after_s), error
+                raise InfluxDown(error.message, **error.facts) from error  # without the wait, in which samples are taken on
         if held is not None:
             raise held
 

@@ -78,7 +78,7 @@ class Teller:
         trouble = ""
         for _, outbox in self._parts:
             try:
-                outbox.send()
+                outbox.send(self._clock)
             except Unavailable as error:
                 if error.message not in (self._trouble, trouble):
                     _log.warning("%s – figures of the platform wait, those of the last hour.", error)

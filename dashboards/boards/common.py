@@ -43,15 +43,13 @@ def circuits(scope: Scope, measurement: str) -> Variable:
 
 
 def events(tenant: TenantId) -> tuple[Annotation, ...]:
-    """Overrides, changes of programs, and incidents. Grafana leaves out a row where a column has no value, so only overrides,
-    which always end, are drawn with their end."""
-    return (_event(tenant, "override", Text("Eingriffe", "Overrides"), colours.BLUE, spans=True),
+    """Overrides, changes of programs, and incidents, each from its beginning to its end; what still stands as its beginning."""
+    return (_event(tenant, "override", Text("Eingriffe", "Overrides"), colours.BLUE),
             _event(tenant, "program", Text("Programme geändert", "Programs changed"), colours.PURPLE),
             _event(tenant, "incident", Text("Ereignisse", "Incidents"), colours.VERMILLION))
 
 
-def _event(tenant: TenantId, kind: str, title: Text, colour: str, *, spans: bool = False) -> Annotation:
+def _event(tenant: TenantId, kind: str, title: Text, colour: str) -> Annotation:
     scope = Scope(tenant, fixed={"kind": kind})
-    de, en = (queries.rows("event", {language: "text", **({"ends": "until"} if spans else {})}, scope, most=200)
-              for language in ("de", "en"))
-    return Annotation(title, Text(de, en), colour, spans)
+    de, en = (queries.rows("event", {language: "text", "until": "until"}, scope, most=200) for language in ("de", "en"))
+    return Annotation(title, Text(de, en), colour)

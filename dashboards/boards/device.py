@@ -1,6 +1,7 @@
 """One device: everything it reports, grouped, its raw frames, and its long past. A lamp and a bay are chosen apart, for readings
 of single bays are in a database of their own, which soon forgets them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from city.ids import TenantId
@@ -10,8 +11,10 @@ from city.quantities import (
     BAY_PREVIOUS_MINUTES,
     DEVICE_BATTERY,
     DEVICE_BATTERY_VOLTAGE,
+    DEVICE_CLOCK,
     DEVICE_FIRMWARE,
     DEVICE_TEMPERATURE,
+    DEVICE_TIME_OF_DAY,
     DEVICE_UPTIME,
     LAMP_BURN_TIME,
     LAMP_CURRENT,
@@ -24,6 +27,8 @@ from city.quantities import (
     LAMP_POWER,
     LAMP_POWER_FACTOR,
     LAMP_REASON,
+    LAMP_SUNRISE,
+    LAMP_SUNSET,
     LAMP_VOLTAGE,
     RADIO_DR,
     RADIO_FCNT,
@@ -34,7 +39,9 @@ from city.quantities import (
     Quantity,
     quantities,
 )
+from city.store.influx_schema import PLACE_TAGS
 from city.store.lines import column as stored
+from city.store.lines import has_facets
 from dashboards import derived, queries
 from dashboards.board import Board, Column, Draw, Look, Means, Panel, Query, Row, Source, Text, Unit, Variable
 from dashboards.boards.common import DAYS_BACK, HOURS_BACK, LEVEL_STEP, LONG_TERM, NAMES, events, siblings, zones
@@ -43,6 +50,11 @@ from dashboards.queries import CHOSEN_EVERY, Scope
 from dashboards.words import YES_NO
 
 MOST_ROWS = 100
+_PLAIN = Unit("none", 3)  # of numbers of which nobody knows what they mean
+_CLOCK = Text("Uhr des Geräts (s seit 1970)", "Device’s clock (s since 1970)")
+_UNITS = {DEVICE_CLOCK: Unit("none", 0),  # Grafana knows moments in ms only
+          **dict.fromkeys((LAMP_SUNRISE, LAMP_SUNSET, DEVICE_TIME_OF_DAY), Unit("dtdurations", 0))}
+_TAGS = tuple(Column(tag, hidden=True) for tag in PLACE_TAGS if tag != "channel")
 
 
 def device(tenant: TenantId, console: str = "") -> Board:
@@ -55,7 +67,7 @@ def device(tenant: TenantId, console: str = "") -> Board:
                    Variable.asked("asset", Text("Leuchte", "Lamp"), queries.choices("radio", zoned, tag="asset"), multi=False),
                    Variable.asked("bay", Text("Stellplatz", "Bay"), queries.choices("radio", zoned, tag="asset"), multi=False,
                                   source=Source.BAYS),
-                   Variable.interval()),
+                   Variable.interval(), _own_measurement(lamp, Source.RAW), _own_measurement(bay, Source.BAYS)),
         links=(*siblings(tenant, "device"),
                *page(console, "lamp", Text("Leuchte in der Konsole", "Lamp in the console"), tenant, asset=variable("asset")),
                *page(console, "staff-bay", Text("Stellplatz in der Konsole", "Bay in the console"), tenant,
@@ -69,6 +81,9 @@ def device(tenant: TenantId, console: str = "") -> Board:
               _bay(bay), _radio(bay, Source.BAYS, Text("Stellplatz: Gerät und Funk", "Bay: device and radio"), collapsed=True),
               _all(lamp, Source.RAW, Text("Leuchte: alles, was sie meldet", "Lamp: everything that it reports"), "lamp"),
               _all(bay, Source.BAYS, Text("Stellplatz: alles, was er meldet", "Bay: everything that it reports"), "bay"),
+              _others(lamp, Source.RAW, Text("Leuchte: Cayenne LPP und nicht Zugeordnetes", "Lamp: Cayenne LPP and not mapped")),
+              _others(bay, Source.BAYS, Text("Stellplatz: Cayenne LPP und nicht Zugeordnetes",
+                                             "Bay: Cayenne LPP and not mapped")),
               _frames(lamp, Source.RAW, Text("Leuchte: rohe Rahmen", "Lamp: raw frames")),
               _frames(bay, Source.BAYS, Text("Stellplatz: rohe Rahmen", "Bay: raw frames")), _long(own, lamp)))
 
@@ -139,25 +154,63 @@ def _bay(bay: Scope) -> Row:
               source=Source.BAYS, shortest=LEVEL_STEP)), collapsed=True)
 
 
+def _own_measurement(scope: Scope, source: Source) -> Variable:
+    """$own, $own_bays: where InfluxDB has what a device's own script says and nobody has mapped. Its name has the device's model
+    in it, and so only this model's fields."""
+    return Variable.asked(_own(source), Text("Nicht zugeordnet", "Not mapped"), queries.own_measurements(scope), multi=False,
+                          source=source, hidden=True)
+
+
+def _own(source: Source) -> str:
+    return "own" if source is Source.RAW else f"own_{source.value}"
+
+
 def _all(scope: Scope, source: Source, title: Text, own: str) -> Row:
-    """The newest reports with every quantity of the table: numbers, what is true or false, and words. What only a channel of the
-    device says (which data rate, which cause) has fields of its own in InfluxDB, and is not here."""
-    kinds = ((Text("Zahlen", "numbers"), {Kind.FLOAT, Kind.INT}, 24), (Text("Ja und Nein", "yes and no"), {Kind.BOOL}, 12),
-             (Text("Wörter", "words"), {Kind.TEXT}, 12))
-    whose = {own: title, "device": Text("Gerät", "Device"), "radio": Text("Funk", "Radio")}
-    panels = []
-    for measurement, name in whose.items():
-        for kind, kinds_of, width in kinds:
-            shown = [one for one in quantities() if one.measurement == measurement and one.kind in kinds_of]
-            if shown:
-                panels.append(Panel(
-                    (Query(queries.rows(measurement, [one.field for one in shown], scope, most=MOST_ROWS), shown[0]),),
-                    Look.TABLE, width, 8, Text(f"{name.de}: {kind.de}", f"{name.en}: {kind.en}"),
-                    Text("Die jüngsten hundert Meldungen; was das Gerät nicht meldet, bleibt leer.",
-                         "The newest hundred reports; what the device does not report stays empty."), source=source,
-                    columns=(Column("Time"), *(Column(one.field, one, words=YES_NO if one.kind is Kind.BOOL else {})
-                                               for one in shown)), sort="-Time"))
-    return Row(title, tuple(panels), collapsed=True)
+    """The newest reports with every field that InfluxDB has: by the table of quantities, of a single channel, of a script."""
+    known = {own: Text("Leuchte", "Lamp") if own == "lamp" else Text("Stellplatz", "Bay"), "device": Text("Gerät", "Device"),
+             "radio": Text("Funk", "Radio")}
+    return Row(title, tuple(_whole(measurement, scope, source, name, *_of(measurement)) for measurement, name in known.items()),
+               collapsed=True)
+
+
+def _others(scope: Scope, source: Source, title: Text) -> Row:
+    """The same of what most devices do not say: numbered channels, and what is a script's own."""
+    return Row(title, (_whole("lpp", scope, source, Text("Cayenne LPP", "Cayenne LPP"), *_of("lpp")),
+                       _whole(f"${_own(source)}", scope, source, Text("Nicht zugeordnet", "Not mapped")),
+                       *_means(scope, source)), collapsed=True)
+
+
+def _of(measurement: str) -> tuple[Quantity, ...]:
+    return tuple(one for one in quantities() if one.measurement == measurement)
+
+
+def _whole(measurement: str, scope: Scope, source: Source, title: Text, *known: Quantity) -> Panel:
+    said = Text("Die jüngsten hundert Meldungen mit allen Größen, die Geräte dieser Art in der Stadt melden; was dieses nicht "
+                "meldet, bleibt leer.",
+                "The newest hundred reports with all quantities that devices of this kind report in the town; what this one does "
+                "not report stays empty.")
+    return Panel((Query(queries.whole(measurement, scope, most=MOST_ROWS), (*known, derived.RAW_VALUE)[0]),), Look.TABLE, 24, 8,
+                 title, said, source=source, columns=(Column("Time"), Column("channel"), *_columns(known), *_TAGS), sort="-Time",
+                 unit=_PLAIN, whole=True)
+
+
+def _columns(known: Sequence[Quantity]) -> tuple[Column, ...]:
+    return tuple(Column(stored(one)[1], one, unit=_UNITS.get(one), words=YES_NO if one.kind is Kind.BOOL else {},
+                        title=_CLOCK if one is DEVICE_CLOCK else None, facets=has_facets(one)) for one in known)
+
+
+def _means(scope: Scope, source: Source) -> tuple[Panel, ...]:
+    """Charts of all their numbers."""
+    return tuple(
+        Panel((Query(queries.means(measurement, scope), (*known, derived.RAW_VALUE)[0], legend="$col"),), Look.LINES, 12, 8,
+              title, said, source=source, unit=_PLAIN, columns=_columns(known), shortest=LEVEL_STEP, whole=True)
+        for measurement, known, title, said in (
+            ("lpp", _of("lpp"), Text("Cayenne LPP: Verlauf", "Cayenne LPP: through time"),
+             Text("Zahlen aller Kanäle; Kanäle, die nur andere Geräte der Stadt haben, stehen ohne Wert dabei.",
+                  "Numbers of all channels; channels that only other devices of the town have stand there without a value.")),
+            (f"${_own(source)}", (), Text("Nicht zugeordnet: Verlauf", "Not mapped: through time"),
+             Text("Was das eigene Skript des Geräts sagt und niemand einer Größe zugeordnet hat, mit dessen Namen",
+                  "What the device's own script says and nobody has mapped to a quantity, under the script's names"))))
 
 
 def _frames(scope: Scope, source: Source, title: Text) -> Row:

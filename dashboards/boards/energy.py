@@ -13,6 +13,10 @@ NIGHT = "1d"  # each point is one night, dated at the noon it begins
 MOST_CIRCUITS = 500
 NOT_FOR_BILLING = Text("Betriebsmesswert, nicht abrechnungsfähig.", "For operation only, not for billing.")
 _SAVED = 'sum("undimmed") - sum("used")'
+_OVER = ('"over" = true',)  # what is expected is said of the whole night as soon as it begins
+_COMPARED = (*_OVER, '"expected" > 0')  # points that say both
+COMPARED = Text("Nur Nächte, die vorbei sind, und Stromkreise, von deren Leuchten alle Leistungen bekannt sind.",
+                "Only nights that are over, and circuits of whose lamps all powers are known.")
 
 
 def energy(tenant: TenantId, console: str = "") -> Board:
@@ -42,6 +46,7 @@ def _sums(scope: Scope) -> Row:
                                                   into=derived.ENERGY_SAVED), Means.SUM),
         _sum(derived.ENERGY_SAVING, queries.share(derived.ENERGY_SAVING, _SAVED, 'sum("undimmed")', "energy", scope), Means.VALUE,
              Text("Anteil am ungedimmten Verbrauch.", "Share of what undimmed light would have taken.")),
+        _sum(derived.ENERGY_AGAINST, _against(scope), Means.VALUE, COMPARED),
         _sum(derived.ENERGY_METERED_SHARE, queries.share(derived.ENERGY_METERED_SHARE, 'sum("metered")', 'sum("used")', "energy",
                                                          scope), Means.VALUE,
              Text("Der Rest ist aus Leistung oder Niveau geschätzt.", "The rest is estimated from power or level.")),
@@ -50,25 +55,29 @@ def _sums(scope: Scope) -> Row:
         _sum(figures.ENERGY_COST, queries.summed(figures.ENERGY_COST, scope), Means.SUM)))
 
 
+def _against(scope: Scope, *by: str) -> str:
+    return queries.share(derived.ENERGY_AGAINST, 'sum("used")', 'sum("expected")', "energy", scope, by=by, only=_COMPARED)
+
+
 def _sum(quantity: Quantity, query: str, means: Means, help: Text | None = None) -> Panel:
     said = NOT_FOR_BILLING if help is None else Text(f"{help.de} {NOT_FOR_BILLING.de}", f"{help.en} {NOT_FOR_BILLING.en}")
-    return Panel((Query(query, quantity, means),), Look.NUMBER, 6, 4, help=said)
+    return Panel((Query(query, quantity, means),), Look.NUMBER, 8, 4, help=said)
 
 
 def _nights(scope: Scope) -> Row:
-    def night(quantity: Quantity) -> str:
-        return queries.series(quantity, scope, by=(), every=NIGHT, of="sum")
+    def night(quantity: Quantity, *only: str) -> str:
+        return queries.series(quantity, scope, by=(), every=NIGHT, of="sum", only=only)
 
     parts = ((figures.ENERGY_METERED, colours.GREEN), (figures.ENERGY_ESTIMATED, colours.SKY))
     return Row(Text("Nacht für Nacht", "Night by night"), (
         Panel((Query(night(figures.ENERGY_USED), figures.ENERGY_USED, Means.SUM, colour=colours.GREEN, draw=Draw.BARS),
                Query(night(figures.ENERGY_UNDIMMED), figures.ENERGY_UNDIMMED, Means.SUM, colour=colours.ORANGE, dashed=True),
-               Query(night(figures.ENERGY_EXPECTED), figures.ENERGY_EXPECTED, Means.SUM, colour=colours.PURPLE)),
+               Query(night(figures.ENERGY_EXPECTED, *_OVER), figures.ENERGY_EXPECTED, Means.SUM, colour=colours.PURPLE)),
               Look.LINES, 16, 9, Text("Energie je Nacht", "Energy of each night"),
-              Text("Balken: Verbrauch; gestrichelt: ungedimmt; Linie: was das Programm erwarten ließ. Jede Nacht steht am Tag, "
-                   f"an dem sie beginnt. {NOT_FOR_BILLING.de}",
-                   "Bars: energy used; dashed: undimmed; line: what the program let expect. A night stands at the day it begins. "
-                   f"{NOT_FOR_BILLING.en}"), draw=Draw.LINE, shortest=NIGHT, bridge_s=3 * 86_400),
+              Text("Balken: Verbrauch; gestrichelt: ungedimmt; Linie: was das Programm erwarten ließ, sobald die Nacht vorbei "
+                   f"ist. Jede Nacht steht am Tag, an dem sie beginnt. {NOT_FOR_BILLING.de}",
+                   "Bars: energy used; dashed: undimmed; line: what the program let expect, once the night is over. A night "
+                   f"stands at the day it begins. {NOT_FOR_BILLING.en}"), draw=Draw.LINE, shortest=NIGHT, bridge_s=3 * 86_400),
         Panel(tuple(Query(night(one), one, Means.SUM, colour=colour) for one, colour in parts), Look.LINES, 8, 9,
               Text("Gemessen und geschätzt", "Metered and estimated"),
               Text("Geschätzt wird aus Leistung oder Niveau, wo kein Zähler meldet.",
@@ -89,8 +98,7 @@ def _by_zone(tenant: TenantId, console: str, scope: Scope) -> Row:
 
 
 def _by_circuit(tenant: TenantId, console: str, scope: Scope) -> Row:
-    shown = (figures.ENERGY_USED, figures.ENERGY_UNDIMMED, figures.ENERGY_EXPECTED, figures.ENERGY_METERED,
-             figures.ENERGY_ESTIMATED, figures.ENERGY_LAMPS)
+    shown = (figures.ENERGY_USED, figures.ENERGY_UNDIMMED, figures.ENERGY_METERED, figures.ENERGY_ESTIMATED, figures.ENERGY_LAMPS)
     query = queries.sums(shown, scope, by=("circuit", "zone"), most=MOST_CIRCUITS, of={figures.ENERGY_LAMPS.name: "max"})
     to_circuit = page(console, "circuit", Text("Stromkreis in der Konsole", "Circuit in the console"), tenant,
                       circuit=column("circuit"))
@@ -100,9 +108,11 @@ def _by_circuit(tenant: TenantId, console: str, scope: Scope) -> Row:
               columns=(Column("circuit", links=to_circuit), Column("zone"), *(Column(one.field, one) for one in shown)),
               sort="-used"),
         Panel((Query(queries.share(derived.ENERGY_SAVING, _SAVED, 'sum("undimmed")', "energy", scope, by=("circuit",)),
-                     derived.ENERGY_SAVING, legend="$tag_circuit"),), Look.BARS, 24, 7,
+                     derived.ENERGY_SAVING, legend="$tag_circuit"),), Look.BARS, 12, 7,
               Text("Einsparung je Stromkreis", "Saving by circuit"),
-              Text("Gegenüber ungedimmtem Licht, im gewählten Zeitraum", "Against undimmed light, in the chosen time"))))
+              Text("Gegenüber ungedimmtem Licht, im gewählten Zeitraum", "Against undimmed light, in the chosen time")),
+        Panel((Query(_against(scope, "circuit"), derived.ENERGY_AGAINST, legend="$tag_circuit"),), Look.BARS, 12, 7,
+              Text("Verbrauch gegenüber Erwartung je Stromkreis", "Used against expected, by circuit"), COMPARED)))
 
 
 def _money(scope: Scope) -> Row:

@@ -22,7 +22,7 @@ from dashboards.console import column, page
 from dashboards.queries import Scope
 
 MOST_GATEWAYS, MOST_WEAK = 200, 25
-DAY = "1d"  # enough reports of each device for a mean
+DAY = "24h"  # enough reports of each device for a mean
 _MISSED, _SENT = 'sum("missed")', 'sum("missed") + sum("best")'
 _SF_COLOURS = (colours.SKY, colours.BLUE, colours.GREEN, colours.ORANGE, colours.VERMILLION, colours.PURPLE)
 

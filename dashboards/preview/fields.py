@@ -54,8 +54,8 @@ class Looks:
     def tone(self, value: object) -> str:
         """Its colour as #rrggbb: the word's own, else the threshold's that it has reached, else the field's."""
         mapped = _mapped(self.mappings, value)
-        if mapped and (own := colour(str(mapped.get("color", "")))):
-            return own
+        if mapped and (own := str(mapped.get("color") or "")):
+            return colour(own)  # "" of transparent
         return self.reached(value) if self.by_threshold else self.colour
 
     def reached(self, value: object) -> str:

@@ -122,6 +122,18 @@ def _organize(given: list[Frame], options: Json, name_of: Named) -> list[Frame]:
         if not hidden.get(name_of(frame, one)))) for frame in given]
 
 
+def _rename(given: list[Frame], options: Json, name_of: Named) -> list[Frame]:
+    """transformers/renameByRegex.ts; $1 … $9 stand for groups."""
+    pattern, wanted = str(options.get("regex") or ""), str(options.get("renamePattern") or "")
+    regex = re.compile(pattern[1:-1] if pattern.startswith("/") and pattern.endswith("/") else f"^{pattern}$")
+
+    def renamed(name: str) -> str:
+        return regex.sub(lambda found: re.sub(r"\$([1-9])", lambda group: found[int(group[1])] or "", wanted), name, count=1)
+
+    return [replace(frame, fields=tuple(one if one.kind == "time" else replace(one, shown=renamed(name_of(frame, one)))
+                                        for one in frame.fields)) for frame in given]
+
+
 def _sort_by(given: list[Frame], options: Json, name_of: Named) -> list[Frame]:
     wanted = next(iter(options.get("sort") or []), None)
     return [_sorted(frame, wanted, name_of) for frame in given] if wanted else given
@@ -248,8 +260,8 @@ def _of_two(operator: str, left: object, right: object) -> float | None:
 
 
 _TRANSFORMATIONS: Mapping[str, Callable[[list[Frame], Json, Named], list[Frame]]] = {
-    "organize": _organize, "sortBy": _sort_by, "limit": _limit, "merge": _merge, "joinByField": _join, "seriesToColumns": _join,
-    "filterFieldsByName": _only_named, "calculateField": _calculated,
+    "organize": _organize, "renameByRegex": _rename, "sortBy": _sort_by, "limit": _limit, "merge": _merge, "joinByField": _join,
+    "seriesToColumns": _join, "filterFieldsByName": _only_named, "calculateField": _calculated,
 }
 
 

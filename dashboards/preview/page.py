@@ -43,7 +43,7 @@ _WORDS = {
 }
 _ASKED = Text("Abfragen: {queries} · Zeilen: {rows} · {ms} ms", "Queries: {queries} · rows: {rows} · {ms} ms")
 _ASKED_NONE = Text("Keine Abfrage", "No query")
-_OWN = Text("letzte {count} {unit}", "last {count} {unit}")
+_OWN, _HOUR = Text("letzte {count} {unit}", "last {count} {unit}"), Text("letzte Stunde", "last hour")
 _SPANS = {"m": Text("Min.", "min"), "h": Text("Std.", "h"), "d": Text("Tage", "days"), "w": Text("Wochen", "weeks"),
           "M": Text("Monate", "months"), "y": Text("Jahre", "years")}
 _FOOTER = Text("Erzeugt am {at} von stadtfunk dashboards preview. Zeiten in {zone}.",
@@ -136,6 +136,8 @@ def _panel(one: Drawn, top: int, where: Where) -> Json:
 
 def _own(span: str, where: Where) -> str:
     """A panel's own range in words."""
+    if span == "1h":
+        return _HOUR(where.language)
     unit = _SPANS.get(span[-1:])
     return _OWN(where.language).format(count=span[:-1], unit=unit(where.language)) if unit else span
 

@@ -176,6 +176,7 @@ def test_what_was_asked_for_of_programs_becomes_events_without_a_person():
     figures = list(programmed(lines))
     assert {one.tags["zone"] for one in figures} == {"", "markt"}
     assert len({one.at_ns for one in figures}) == len(lines)
+    assert all(by_name(one)["until"] == one.at_ns // 10**6 for one in figures)
     said, english = of_program(lines[2], Target("zone", "markt"))
     assert said == "Kalender „Sparsam“ gilt für Zone markt"
     assert english == "Calendar “Sparsam” applies to zone markt"
@@ -205,6 +206,10 @@ def test_an_incident_is_told_when_it_changes_and_only_then():
     book.learn([], [replace(one, ended_at=EVENING, closed_at=EVENING)], [])
     after, _ = book.incidents(known)
     assert (by_name(after)["ended"], after.at_ns) == (to_ns(EVENING) // 10**6, point.at_ns)
+    later = EVENING + timedelta(hours=1)
+    book.learn([], [replace(one, ended_at=later)], [])
+    _, over = book.incidents(known)  # drawn as a moment while it stands, then from its beginning to its end
+    assert (by_name(event)["until"], by_name(over)["until"]) == (event.at_ns // 10**6, to_ns(later) // 10**6)
 
 
 def test_many_incidents_of_one_moment_are_as_many_points():
@@ -281,11 +286,12 @@ def test_a_night_is_dated_at_its_noon_and_costs_what_the_factor_of_then_says():
     own = Factors((Factor(FactorKind.PRICE, night, 0.5, "contract"), Factor(FactorKind.CO2, night, 400.0, "x")))
     sums = [NightSum(night, ZoneId("markt"), CircuitId("K1"), 3, Used(900, 100, 1500, 3600, 60)),
             NightSum(night - timedelta(days=1), ZoneId("markt"), None, 3, Used(1000, 0, 900, 3600, 0))]
-    now, before = energy(sums, own, {(ZoneId("markt"), CircuitId("K1")): 1100.0})
+    now, before = energy(sums, own, {(ZoneId("markt"), CircuitId("K1")): 1100.0}, tonight=night)
     assert by_name(now) == {"used": 1000.0, "metered": 900.0, "estimated": 100.0, "undimmed": 1500.0, "expected": 1100.0,
-                            "co2": 0.4, "co2_saved": 0.2, "cost": 0.5, "burn": 3600.0, "missing": 60.0, "lamps": 3}
+                            "over": False, "co2": 0.4, "co2_saved": 0.2, "cost": 0.5, "burn": 3600.0, "missing": 60.0, "lamps": 3}
     assert now.at_ns == to_ns(datetime(2026, 11, 22, 11, tzinfo=UTC))  # noon in winter
-    assert (by_name(before)["cost"], by_name(before)["co2_saved"], by_name(before)["expected"]) == (0.3, -0.0363, None)
+    assert (by_name(before)["cost"], by_name(before)["co2_saved"]) == (0.3, -0.0363)
+    assert (by_name(before)["expected"], by_name(before)["over"]) == (None, True)
 
 
 def test_what_is_expected_is_what_the_book_estimates_of_a_lamp_without_a_controller():

@@ -175,7 +175,8 @@ def test_a_fields_looks_are_the_defaults_and_its_overrides():
         "defaults": {"unit": "percent", "color": {"mode": "fixed", "fixedColor": "#0072B2"}, "custom": {"lineWidth": 2},
                      "mappings": [{"type": "value", "options": {"1": {"text": "an", "color": "green"}}},
                                   {"type": "range", "options": {"from": 90, "to": None, "result": {"text": "voll"}}},
-                                  {"type": "special", "options": {"match": "null", "result": {"text": "unbekannt"}}}]},
+                                  {"type": "special", "options": {"match": "null", "result": {"text": "unbekannt",
+                                                                                                 "color": "transparent"}}}]},
         "overrides": [{"matcher": {"id": "byName", "options": "Süd"}, "properties": [
             {"id": "displayName", "value": "Gebiet ${__field.labels.zone}"}, {"id": "custom.stacking.mode", "value": "normal"},
             {"id": "thresholds", "value": {"mode": "absolute", "steps": [{"color": "red", "value": None}, {"color": "#00FF00",
@@ -186,6 +187,7 @@ def test_a_fields_looks_are_the_defaults_and_its_overrides():
     found, plain = looks(one, frame, frame.fields[1], 0), looks(one, other, other.fields[1], 0)
     assert (found.name, found.custom["stacking"], plain.custom) == ("Gebiet Süd", {"mode": "normal"}, {"lineWidth": 2})
     assert (found.tone(59), found.tone(60), plain.tone(60), found.tone(1)) == ("#F2495C", "#00FF00", "#0072B2", "#73BF69")
+    assert found.tone(None) == ""  # not the lowest threshold's
     assert [plain.word(value, DE) for value in (1.0, 95, None, 40)] == ["an", "voll", "unbekannt", "40%"]
 
 

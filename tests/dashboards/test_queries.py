@@ -65,8 +65,9 @@ def test_counting_needs_no_condition_or_one():
 
 def test_a_table_names_its_columns_and_is_bounded():
     query = queries.sums((ENERGY_USED, ENERGY_LAMPS), SCOPE, by=("circuit",), most=7, of={ENERGY_LAMPS.name: "max"})
-    assert query.startswith('SELECT "used", "lamps", "circuit" FROM (SELECT sum("used") AS "used", max("lamps") AS "lamps"')
-    assert query.endswith("ORDER BY time ASC LIMIT 7")
+    assert query.startswith('SELECT "used", "lamps", "circuit" FROM (SELECT sum("used") AS "used", sum("lamps") AS "lamps" FROM '
+                            '(SELECT sum("used") AS "used", max("lamps") AS "lamps" FROM "energy"')
+    assert query.endswith(' GROUP BY "circuit") GROUP BY "circuit") ORDER BY time ASC LIMIT 7')
     assert queries.rows("event", {"de": "text"}, SCOPE, most=3).startswith('SELECT "de" AS "text" FROM "event"')
     assert queries.weakest(RADIO_SNR, SCOPE, RADIO_RSSI, most=5).startswith(
         'SELECT bottom("snr", 5) AS "snr", "rssi", "asset", "zone" FROM (SELECT mean("snr") AS "snr", mean("rssi") AS "rssi"')

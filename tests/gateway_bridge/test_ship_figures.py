@@ -320,6 +320,8 @@ def test_nights_come_in_pieces_and_again_only_where_they_change(bridge):
     found = [line for _ in range(8) for line in energy(bridge.step())]
     assert len(found) == 11 + 1
     assert len([at for series, at in bridge.points() if series.startswith("energy")]) == 30
+    [then] = [fields for (_, at), fields in bridge.points().items() if "expected" in fields]  # that was tonight a day ago
+    assert (then["over"], then["used"]) == ("true", "310.0")
 
 
 def test_a_lamp_that_is_moved_counts_where_it_stands_now(bridge):

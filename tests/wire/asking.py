@@ -84,7 +84,7 @@ class Viewer:
         if variable.choice is not Choice.ASKED:
             return [value for _, value in variable.options]
         text = fill(variable.query, self.start, self.end, 60_000, self._chosen(board, {}, only_before=variable.name))
-        return [str(row["value"]) for row in self.database(board.tenant, variable.source).query(text)]
+        return [str(row.get("value", row["name"])) for row in self.database(board.tenant, variable.source).query(text)]
 
     def asks(self, board: Board, **chosen: Value) -> Iterator[Shown]:
         """All queries of all panels; what is not chosen is All, or the first choice."""
