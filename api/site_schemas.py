@@ -60,6 +60,11 @@ class SiteIn(Strict):
                            rules=tuple(SiteRule(**rule.model_dump()) for rule in self.rules))
 
 
+class CautionOut(BaseModel):
+    field: str
+    detail: str
+
+
 class SiteOut(SiteIn):
     """`name` is the zone's, `broken` names the fields whose hours cannot be read, `now` says what holds now."""
 
@@ -71,6 +76,12 @@ class SiteOut(SiteIn):
     @classmethod
     def of(cls, name: str, site: ParkingSite, found: InForce, words: Sequence[str]) -> Self:
         return cls(name=name, broken=list(found.broken), now=list(words), **msgspec.to_builtins(site))
+
+
+class OneSiteOut(SiteOut):
+    """`cautions`: what of its hours and rules can be read and hardly says what was meant, by field."""
+
+    cautions: list[CautionOut]
 
 
 class FeeIn(Strict):

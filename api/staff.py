@@ -21,7 +21,7 @@ from city.parking_facts import BayDay, BayFact, ZoneFact
 from city.parking_places import Block, Doubt, ParkingSite
 from city.parking_rules import InForce, in_force
 from city.places import Device, ParkingBay, Restriction, Zone
-from city.sensor_checks import FRESH, LONGEST, SensorCheck
+from city.sensor_checks import CheckRules, SensorCheck
 from city.settings import Parking
 from city.store.ports import TenantStore
 
@@ -141,6 +141,11 @@ def _zone(zone: Zone, views: Sequence[BayView], fact: ZoneFact | None, now: date
                     count.margin if count.margin > rules.number_margin else 0)
 
 
+def broken(views: Sequence[BayView]) -> int:
+    """How many of these bays' sensors need somebody to go there; blocked bays have time."""
+    return sum(not view.blocked and bay_health.needs_somebody(view.why, view.fact) for view in views)
+
+
 def by_number(text: str) -> tuple[tuple[int, int, str], ...]:
     """Sorts P2 before P10."""
     return tuple((0, int(part), "") if part.isascii() and part.isdigit() else (1, 0, part) for part in _NUMBERS.split(text))
@@ -196,9 +201,9 @@ def zone_overstays(town: TenantStore, now: datetime, said: Parking) -> list[Zone
     return sorted(limited, key=lambda one: (-len(one.over), one.zone))
 
 
-def checks(town: TenantStore, doubts: Sequence[Doubt]) -> Sequence[SensorCheck]:
+def checks(town: TenantStore, doubts: Sequence[Doubt], by: CheckRules) -> Sequence[SensorCheck]:
     """The checks of sensors that these reports may belong to."""
-    return town.sensor_checks(min(one.at for one in doubts) - LONGEST - FRESH) if doubts else ()
+    return town.sensor_checks(min(one.at for one in doubts) - by.back) if doubts else ()
 
 
 def closed(town: TenantStore, now: datetime) -> list[Closure]:

@@ -94,6 +94,12 @@ def worst_first(sensors: Iterable[SensorHealth]) -> list[SensorHealth]:
                                             -(one.missed_share or 0.0), -(one.lost_share or 0.0), one.bay.id))
 
 
+def needs_somebody(why: Why, fact: BayFact | None) -> bool:
+    """Whether somebody has to go there, by what is believed of the bay now alone."""
+    found = {_WHY.get(why.value), _STARTS.get(fact.start_fault) if fact is not None else None}
+    return not BROKEN.isdisjoint(found)
+
+
 def _of_fact(device: DevEui | None, fact: BayFact | None) -> set[Finding]:
     if device is None:
         return {Finding.NO_SENSOR}

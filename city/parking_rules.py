@@ -11,11 +11,11 @@ from bisect import bisect_right
 from calendar import monthrange
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from opening_hours import OpeningHours, validate
+from opening_hours import OpeningHours, State, validate
 
 from city.errors import Invalid
 from city.parking_places import ParkingSite, SiteRule
@@ -84,6 +84,25 @@ def holding(hours: str, moments: Iterable[datetime], *, land: str, point: Point)
     check_hours(hours, "hours")
     near = (round(point[0], 2), round(point[1], 2))
     return [_state(hours, moment.astimezone(BERLIN), land, near) for moment in moments]
+
+
+def turns(hours: str, first: date, days: int, *, land: str, point: Point) -> list[datetime]:
+    """When these hours, which can be read, begin and end in turns within so many days from `first` on: the wall clock's times,
+    without a zone."""
+    start, end = (datetime.combine(day, time.min) for day in (first, first + timedelta(days=days)))
+    found: list[datetime] = []
+    while start < end:
+        year, near = start.year, (round(point[0], 2), round(point[1], 2))
+        stop = min(end, datetime.combine(date(year + 1, 1, 1), time.min))  # holidays are written out for one year
+        for begins, ends, state, _ in _built(hours, land, year, near).intervals(start, stop):
+            if state == State.OPEN:
+                opens, closes = max(begins.replace(tzinfo=None), start), min(ends.replace(tzinfo=None), stop)
+                if found and opens <= found[-1]:
+                    found[-1] = closes
+                else:
+                    found += (opens, closes)
+        start = stop
+    return found
 
 
 def check_hours(text: str, field: str) -> None:
@@ -214,7 +233,8 @@ def _built(text: str, land: str, year: int, near: Point) -> OpeningHours:
 # -- holidays
 
 _DAY = r"(?:Mo|Tu|We|Th|Fr|Sa|Su)(?:-(?:Mo|Tu|We|Th|Fr|Sa|Su))?(?:\[[^\]]*\])?"
-_WITH_HOLIDAYS = re.compile(rf"^(?P<before>(?:{_DAY},)*)PH(?P<after>(?:,{_DAY})*)(?P<rest>(?: .*)?)$")
+_NO_DAYS = r"(?!(?i:[-+]|Mo|Tu|We|Th|Fr|Sa|Su))"  # nobody agrees on what “PH Mo” is, and “PH -1 day” counts from the last day
+_WITH_HOLIDAYS = re.compile(rf"^(?P<before>(?:{_DAY},)*)PH(?P<after>(?:,{_DAY})*)(?P<rest>(?: {_NO_DAYS}.*)?)$")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -248,15 +268,15 @@ def _is_too_long(text: str) -> bool:
 
 
 def _has_words(text: str) -> bool:
-    return '"' in text or "unknown" in text or "||" in text
+    return '"' in text or "unknown" in text.lower() or "||" in text  # the library reads words in capitals, too
 
 
-_DATE = re.compile(rf"\b({'|'.join(_MONTHS)}) +(\d{{1,2}})(?: *- *(\d{{1,2}}))?(?![\d:])")
+_DATE = re.compile(rf"\b(?:(\d{{4}}) +)?({'|'.join(_MONTHS)}) +(\d{{1,2}})(?: *- *(\d{{1,2}}))?(?![\d:])", re.IGNORECASE)
 
 
 def _has_no_such_day(text: str) -> bool:
-    return any(not 1 <= int(day) <= monthrange(2024, _MONTHS.index(month) + 1)[1]  # a leap year
-               for month, *days in _DATE.findall(text) for day in days if day)
+    return any(not 1 <= int(day) <= monthrange(int(year or 2024), _MONTHS.index(month.title()) + 1)[1]  # 2024: a leap year
+               for year, month, *days in _DATE.findall(text) for day in days if day)
 
 
 def _has_open_end(text: str) -> bool:

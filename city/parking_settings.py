@@ -86,6 +86,16 @@ class Parking:
     off_bays: int = setting(2, "a number may be off by so many bays …", 0, 100)
     off_percent: float = setting(5.0, "… and by more because words were lost with this chance; else a range is told", 0.1, 100)
     off_unheard_percent: float = setting(0.02, "… and because a gateway has failed with this one", 0.01, 100)
+    # residents' reports, and the checks of sensors that they start
+    reports_each: int = setting(5, "reports an hour from one neighbourhood of addresses (/24, /48) …", 1, 1000)
+    reports_town: int = setting(200, "… and from all about one town's zones", 1, 100_000)
+    check_joins_minutes: int = setting(30, "reports on a zone within this time share a check", 0, 1440)
+    check_fresh_hours: int = setting(24, "older reports start none", 1, 144)
+    checks_zone: int = setting(3, "checks of a zone that run at a time …", 1, 100)
+    checks_town: int = setting(200, "… and of a town", 1, 10_000)
+    check_late_minutes: int = setting(15, "how late a word may come: heard by another bridge, or held by a broker", 0, 1440)
+    check_shown_minutes: int = setting(5, "so soon after a report a bay's present state is the one that was shown", 0, 60)
+    check_hours: int = setting(144, "a check ends after so long, and before what sensors said is forgotten", 1, 720)
     # permit zones
     pressure_full_percent: int = setting(95, "a quarter of an hour in which more of a permit zone's bays were taken was full",
                                          1, 100)

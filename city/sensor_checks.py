@@ -18,14 +18,35 @@ from city.bays import BayEvent, Rules, Sign, Track
 from city.ids import AssetId, ZoneId
 from city.parking_places import Doubt, Doubting
 from city.readings import NS, from_ns, to_ns
+from city.settings import Parking
 
-JOINS = timedelta(minutes=30)  # reports about a zone within this time share a check
-FRESH = timedelta(hours=24)  # older reports start none
-MOST_OF_ZONE, MOST_OF_TOWN = 3, 200  # checks that run at a time
 EVERY = timedelta(minutes=5)  # so often a running check is looked at again
-LATE = timedelta(minutes=15)  # within which frames come in that another bridge has heard, or that lay in a broker
-AT_ONCE = timedelta(minutes=5)  # so soon after a report a bay's present state is the one that was shown
-LONGEST = timedelta(days=6)
+MARGIN = timedelta(hours=1)  # before what sensors said is forgotten
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRules:
+    """The numbers of checks; see city.settings.Parking for what each is."""
+
+    joins: timedelta
+    fresh: timedelta
+    of_zone: int
+    of_town: int
+    late: timedelta
+    at_once: timedelta
+    longest: timedelta
+
+    @classmethod
+    def of(cls, said: Parking) -> "CheckRules":
+        """As somebody has set them."""
+        return cls(timedelta(minutes=said.check_joins_minutes), timedelta(hours=said.check_fresh_hours), said.checks_zone,
+                   said.checks_town, timedelta(minutes=said.check_late_minutes), timedelta(minutes=said.check_shown_minutes),
+                   min(timedelta(hours=said.check_hours), timedelta(days=said.raw_days) - MARGIN))
+
+    @property
+    def back(self) -> timedelta:
+        """How long before a report the check may have begun that it belongs to."""
+        return self.longest + self.fresh
 
 
 class Word(Enum):
@@ -100,37 +121,37 @@ def checkable(doubt: Doubt) -> bool:
     return doubt.what is not Doubting.RULE
 
 
-def check_of(doubt: Doubt, checks: Iterable[SensorCheck]) -> SensorCheck | None:
+def check_of(doubt: Doubt, checks: Iterable[SensorCheck], by: CheckRules) -> SensorCheck | None:
     """The check that a report belongs to; None where there is none."""
     if not checkable(doubt):
         return None
     mine = sorted((one for one in checks if one.zone == doubt.zone), key=lambda one: abs(doubt.at - one.at))
-    if mine and abs(doubt.at - mine[0].at) <= JOINS:
+    if mine and abs(doubt.at - mine[0].at) <= by.joins:
         return mine[0]
     running = [one for one in mine if one.at <= doubt.at and (one.done_at is None or one.done_at > doubt.at)]
-    return running[0] if len(running) >= MOST_OF_ZONE else None
+    return running[0] if len(running) >= by.of_zone else None
 
 
-def wanted(doubts: Iterable[Doubt], checks: Sequence[SensorCheck], now: datetime) -> list[tuple[ZoneId, datetime]]:
+def wanted(doubts: Iterable[Doubt], checks: Sequence[SensorCheck], now: datetime,
+           by: CheckRules) -> list[tuple[ZoneId, datetime]]:
     """Checks that have to begin: zone, and time of the report. A flood of reports begins few."""
     found: list[SensorCheck] = list(checks)
-    room = MOST_OF_TOWN - sum(one.done_at is None for one in found)
+    room = by.of_town - sum(one.done_at is None for one in found)
     new: list[tuple[ZoneId, datetime]] = []
     for doubt in sorted(doubts, key=lambda one: (one.at, one.id)):
-        fresh = doubt.closed_at is None and timedelta(0) <= now - doubt.at <= FRESH
-        if len(new) < room and fresh and checkable(doubt) and check_of(doubt, found) is None:
+        fresh = doubt.closed_at is None and timedelta(0) <= now - doubt.at <= by.fresh
+        if len(new) < room and fresh and checkable(doubt) and check_of(doubt, found, by) is None:
             new.append((doubt.zone, doubt.at))
             found.append(SensorCheck(doubt.zone, doubt.at, doubt.at, now, 0, 0))
     return new
 
 
 def begin(zone: ZoneId, at: datetime, beats: Mapping[AssetId, timedelta], rules: Rules, now: datetime,
-          longest: timedelta = LONGEST) -> SensorCheck:
-    """A check of these sensors, each with how often it says its state by itself. It takes no longer than `longest`: then what
-    they said is forgotten."""
-    span = max((stale_after(rules, beat) for beat in beats.values()), default=timedelta(0)) + LATE
+          by: CheckRules) -> SensorCheck:
+    """A check of these sensors, each with how often it says its state by itself."""
+    span = max((stale_after(rules, beat) for beat in beats.values()), default=timedelta(0)) + by.late
     sensors = tuple(CheckedSensor(bay) for bay in sorted(beats))
-    return SensorCheck(zone, at, at + min(span, longest), now, len(sensors), len(sensors), sensors=sensors)
+    return SensorCheck(zone, at, at + min(span, by.longest), now, len(sensors), len(sensors), sensors=sensors)
 
 
 def since(check: SensorCheck, beat: timedelta, rules: Rules) -> datetime:
@@ -138,11 +159,11 @@ def since(check: SensorCheck, beat: timedelta, rules: Rules) -> datetime:
     return check.at - stale_after(rules, beat)
 
 
-def look(check: SensorCheck, of: Mapping[AssetId, Evidence], now: datetime, rules: Rules) -> SensorCheck:
+def look(check: SensorCheck, of: Mapping[AssetId, Evidence], now: datetime, rules: Rules, by: CheckRules) -> SensorCheck:
     """The check after a look at what is known now; sensors without evidence stay as they are. One that is done stays so."""
     if check.done_at is not None:
         return check
-    sensors = tuple(_joined(one, _seen(one.bay, check.at, of[one.bay], now, rules)) if one.bay in of else one
+    sensors = tuple(_joined(one, _seen(one.bay, check.at, of[one.bay], now, rules, by)) if one.bay in of else one
                     for one in check.sensors)
     waiting = sum(one.word == Word.WAITING.value for one in sensors)
     done_at = now if not waiting or now >= check.until else None
@@ -151,11 +172,11 @@ def look(check: SensorCheck, of: Mapping[AssetId, Evidence], now: datetime, rule
     return msgspec.structs.replace(check, sensors=sensors, waiting=waiting, looked_at=now, done_at=done_at, results=results)
 
 
-def urgent_first(doubts: Iterable[Doubt], checks: Sequence[SensorCheck]) -> list[Doubt]:
+def urgent_first(doubts: Iterable[Doubt], checks: Sequence[SensorCheck], by: CheckRules) -> list[Doubt]:
     """For staff: confirmed ones first, then those with suspicious sensors, those of which nothing is known, those where nothing
     was found, and what is settled; the newest first among equals."""
     def place(doubt: Doubt) -> tuple[bool, int, float]:
-        check = check_of(doubt, checks)
+        check = check_of(doubt, checks, by)
         result = check.result(doubt.what) if check is not None else Result.RUNNING
         return doubt.closed_at is not None, _URGENT.index(result), -doubt.at.timestamp()
 
@@ -169,8 +190,6 @@ _BAD = frozenset({Word.MISSED.value, Word.WRONG.value})
 _URGENT = (Result.CONFIRMED, Result.SUSPICIOUS, Result.RUNNING, Result.NOTHING)
 _RANKS = {one: rank for rank, one in enumerate(Result)}
 _WORDS = {one.value: rank for rank, one in enumerate(Word)}
-_SLACK_NS = 120 * NS  # by how much a sensor's own minutes and the network's times differ
-_SHARP_MIN = 5.0
 
 
 def _result(sensors: Iterable[CheckedSensor], what: Doubting, *, done: bool) -> Result:
@@ -194,20 +213,20 @@ def _joined(old: CheckedSensor, new: CheckedSensor) -> CheckedSensor:
     return CheckedSensor(old.bay, more.word, more.was, max(old.lost, new.lost), findings, max(heard, default=None))
 
 
-def _seen(bay: AssetId, at: datetime, known: Evidence, now: datetime, rules: Rules) -> CheckedSensor:
+def _seen(bay: AssetId, at: datetime, known: Evidence, now: datetime, rules: Rules, by: CheckRules) -> CheckedSensor:
     """What these words tell by themselves."""
     at_ns, events = to_ns(at), ordered(known.events)
     before, _ = follow(Track(), (one for one in events if one.at_ns <= at_ns), rules, known.beat)
     after = [one for one in events if one.at_ns > at_ns]
     told = not before.fault and at_ns - before.said_ns <= _ns(stale_after(rules, known.beat))
     believed = before.occupied if told else None
-    hidden = now - at <= AT_ONCE and any(one in _HIDES for one in known.findings)
+    hidden = now - at <= by.at_once and any(one in _HIDES for one in known.findings)
     place = next((n for n, one in enumerate(after) if one.occupied is not None and one.fault in HARMLESS), None)
     if believed is None or hidden:
         word = Word.UNTOLD
     else:
-        word = Word.WAITING if place is None else _word(before, believed, at_ns, after[: place + 1])
-    if word in (Word.MISSED, Word.WRONG) and place is not None and after[place].at_ns > to_ns(now - LATE):
+        word = Word.WAITING if place is None else _word(before, believed, at_ns, after[: place + 1], rules)
+    if word in (Word.MISSED, Word.WRONG) and place is not None and after[place].at_ns > to_ns(now - by.late):
         word = Word.WAITING  # the change may still come
     lost = _lost(before, after)
     heard_ns = max((one.at_ns for one in events), default=0)
@@ -215,16 +234,16 @@ def _seen(bay: AssetId, at: datetime, known: Evidence, now: datetime, rules: Rul
                          from_ns(heard_ns) if heard_ns else None)
 
 
-def _word(before: Track, believed: bool, at_ns: int, after: Sequence[BayEvent]) -> Word:
+def _word(before: Track, believed: bool, at_ns: int, after: Sequence[BayEvent], rules: Rules) -> Word:
     """What the last of these words after the report, the first that says the state, tells."""
     says = after[-1]
     same, edge = says.occupied is believed, says.sign == Sign.EDGE.value
     restarted = any(one.sign == Sign.START.value for one in after)
     lasted_ns = int(says.previous_min * 60) * NS
     began_ns = says.at_ns - lasted_ns if edge and says.previous_min >= 0 and not restarted \
-        and says.previous_error <= _SHARP_MIN else None
+        and says.previous_error <= rules.sharp_min else None
     if edge and not same:
-        lost_two = began_ns is not None and began_ns > before.since_ns + _SLACK_NS + int(says.previous_error * 60) * NS
+        lost_two = began_ns is not None and began_ns > before.since_ns + _ns(rules.own_clock) + int(says.previous_error * 60) * NS
         return Word.MISSED if lost_two else Word.CHANGED
     if not edge and same:
         return Word.SAME

@@ -12,10 +12,10 @@ from api.i18n import translate
 from city.errors import Invalid, TooOften
 from city.ids import TenantId, ZoneId
 from city.parking_places import Doubt, Doubting
+from city.settings import Parking
 
 LONGEST_TEXT = 500
-EACH, WITHIN = 5, timedelta(hours=1)  # from one neighbourhood of addresses
-OF_A_TOWN = 200  # in the same time, from all
+WITHIN = timedelta(hours=1)
 MOST_KEYS = 10_000
 
 
@@ -32,13 +32,14 @@ class DoubtLimiter:
     """How often doubts may be said: by truncated address (/24, /48) and by town, in this process's memory only. Whole
     addresses are never kept; what is kept is forgotten after an hour, or with a restart."""
 
-    def __init__(self) -> None:
+    def __init__(self, said: Parking) -> None:
+        self._each, self._of_a_town = said.reports_each, said.reports_town
         self._said: OrderedDict[tuple[str, str], tuple[datetime, int]] = OrderedDict()
         self._lock = threading.Lock()
 
     def check(self, town: TenantId, address: str, now: datetime) -> None:
         """One more; raises TooOften where there were too many."""
-        keys = {(str(town), neighbourhood(address)): EACH, (str(town), ""): OF_A_TOWN}
+        keys = {(str(town), neighbourhood(address)): self._each, (str(town), ""): self._of_a_town}
         with self._lock:
             counts = {key: self._count(key, now) for key in keys}
             full = [began for key, (began, count) in counts.items() if count >= keys[key]]

@@ -15,14 +15,14 @@ _WEEK = 7
 
 def sentences(language: str, found: InForce, now: datetime) -> list[str]:
     """Short sentences, the most important first: “bis 18:00 höchstens 2 Std. mit Parkscheibe”, “ab 18:00 frei”. None where
-    nobody has said anything; “frei” only where all rules are known."""
+    nobody has said anything; “frei”, or “Parken ohne Einschränkung” where that is all, only where all rules are known."""
     present, future = _for_all(language, found, then=False), _for_all(language, found, then=True)
     said = list(_change(language, found.until, now, present, future))
     for kind in (Restriction.DISABLED, Restriction.CHARGING):
         if not _as_for_all(language, kind, found):
             here, there = (_for_some(language, kind, rules) for rules in (found.rules, found.then))
             said += _change(language, found.until, now, here, there)
-    return said
+    return said if said != [_free(language)] else [translate(language, "parking without restriction")]  # “frei” is also “vacant”
 
 
 def fee_words(language: str, site: ParkingSite, found: InForce) -> str:

@@ -24,7 +24,8 @@ from api.site_keeping import keep_list, keep_site, keep_town, known_of, parking_
 from city.errors import Conflict, Invalid, Refused
 from city.ids import ZoneId
 from city.imports import Problem as RowProblem
-from city.parking_checks import KINDS, MAX_RULES, ORIENTATIONS
+from city.parking_cautions import site_cautions
+from city.parking_checks import KINDS, MAX_RULES, ORIENTATIONS, Caution
 from city.parking_import import COLUMNS, MAX_BYTES, Preview, preview
 from city.parking_places import ParkingSite
 from city.parking_rules import broken_hours, in_force
@@ -74,7 +75,7 @@ class SitesPage:
 
 @dataclass(frozen=True, slots=True)
 class SitePage:
-    """`ahead`: from when on what holds, as the form stands."""
+    """`ahead`: from when on what holds, as the form stands; `cautions` what of it hardly says what was meant."""
 
     template: ClassVar[str] = "parking_site.html"
     page: Page
@@ -84,8 +85,10 @@ class SitePage:
     others: Sequence[Option]
     permits: Sequence[Option]
     ahead: Sequence[tuple[str, Sequence[str]]]
+    cautions: Sequence[Caution]
     may_edit: bool
     problems: tuple[Problem, ...] = ()
+    saved: bool = False
     kinds: ClassVar[Sequence[tuple[str, str]]] = [(code, KIND_WORDS[code]) for code in KINDS]
     orientations: ClassVar[Sequence[tuple[str, str]]] = [(code, ORIENTATION_WORDS[code]) for code in ("", *ORIENTATIONS)]
     people: ClassVar[Sequence[tuple[str, str]]] = list(FOR_WORDS.items())
@@ -137,9 +140,9 @@ def sites(request: Request, town: ParkingViewing, who: Asking, at: Now, saved: W
 
 @router.get(paths("parking-site")[0])
 @router.get(paths("parking-site")[1])
-def site(request: Request, town: ParkingViewing, who: Asking, at: Now, zone: str) -> Response:
+def site(request: Request, town: ParkingViewing, who: Asking, at: Now, zone: str, saved: Word = "") -> Response:
     """One zone's form."""
-    return _site_page(request, town, who, at, zone, site_form(site_of(town, zone)))
+    return _site_page(request, town, who, at, zone, site_form(site_of(town, zone)), saved=bool(saved))
 
 
 @router.post(paths("parking-site")[0])
@@ -198,25 +201,33 @@ def _keep(request: Request, town: TenantStore, who: Actor, at: datetime, zone: s
             wrong = list(keep_site(town, meant, who, at))
         except Conflict as error:
             wrong = [error]
+        if not wrong and _cautions(town, meant, at):
+            return back(address(language_of(request), "parking-site", [("saved", "1")], tenant=town.tenant.id, zone=zone))
         if not wrong:
             return back(address(language_of(request), "parking-rules", [("saved", zone)], tenant=town.tenant.id))
     return _site_page(request, town, who, at, zone, form, meant, told(language_of(request), wrong))
 
 
 def _site_page(request: Request, town: TenantStore, who: Actor | None, at: datetime, zone: str, form: Typed,
-               meant: ParkingSite | None = None, problems: tuple[Problem, ...] = ()) -> Response:
+               meant: ParkingSite | None = None, problems: tuple[Problem, ...] = (), *, saved: bool = False) -> Response:
     site = meant or site_of(town, zone)
     others = [Option(one.id, one.name) for one in parking_zones(town) if one.id != zone]
     permits = [Option(one.code, f"{one.code} {one.name}".strip()) for one in town.permit_zones()]
     names = {one.id: one.name for one in town.zones()}
     context = SitePage(page_of(request, who, town.tenant), zone, names[ZoneId(zone)], form, others, permits,
-                       _ahead(town, site, language_of(request), at), may(who, Role.ENGINEER), problems)
+                       _ahead(town, site, language_of(request), at), _cautions(town, site, at), may(who, Role.ENGINEER),
+                       problems, saved)
     return html(request, context, status=422 if problems else 200)
 
 
 def _now(town: TenantStore, site: ParkingSite, language: str, at: datetime) -> list[str]:
     middle = town.tenant.site
     return sentences(language, in_force(site, at, land=town.tenant.land, point=(middle.longitude, middle.latitude)), at)
+
+
+def _cautions(town: TenantStore, site: ParkingSite, at: datetime) -> list[Caution]:
+    middle = town.tenant.site
+    return site_cautions(site, at, land=town.tenant.land, point=(middle.longitude, middle.latitude))
 
 
 def _ahead(town: TenantStore, site: ParkingSite, language: str, now: datetime) -> list[tuple[str, Sequence[str]]]:

@@ -18,7 +18,7 @@ from api.staff import ZoneView
 from city.bay_health import Finding
 from city.ids import AssetId, ZoneId
 from city.parking_places import Doubt
-from city.sensor_checks import CheckedSensor, Result, SensorCheck, Word, check_of, urgent_first
+from city.sensor_checks import CheckedSensor, CheckRules, Result, SensorCheck, Word, check_of, urgent_first
 from city.store.ports import TenantStore
 
 MOST = 200
@@ -83,11 +83,12 @@ def close(request: Request, here: Here, town: ParkingOperating, who: Acting, at:
 def _page(request: Request, here: Platform, town: TenantStore, who: Actor, at: datetime, *, every: bool = False,
           wrong: str = "", problems: tuple[Problem, ...] = ()) -> DoubtsPage:
     said = town.doubts(open_only=not every, limit=MOST)
-    checks = staff.checks(town, said)
+    by = CheckRules.of(here.settings.parking)
+    checks = staff.checks(town, said, by)
     names = {bay.id: bay.name or bay.id for bay in town.bays()} if checks else {}
-    views = {one.id: _view(one, check, names) for one in said if (check := check_of(one, checks)) is not None}
-    return DoubtsPage(page_of(request, who, town.tenant), urgent_first(said, checks), views, _zones(here, town, at), every, wrong,
-                      problems)
+    views = {one.id: _view(one, check, names) for one in said if (check := check_of(one, checks, by)) is not None}
+    return DoubtsPage(page_of(request, who, town.tenant), urgent_first(said, checks, by), views, _zones(here, town, at), every,
+                      wrong, problems)
 
 
 def _view(doubt: Doubt, check: SensorCheck, names: Mapping[AssetId, str]) -> CheckView:

@@ -17,7 +17,8 @@ from api.pages.contexts import Option, Page
 from api.pages.geo import streets
 from api.pages.render import PageRoute, html, page_of
 from api.staff import BayView, ZoneView
-from city.bays import Occupancy
+from city.bays import Occupancy, Why
+from city.parking_display import Tells
 from city.places import Restriction
 from city.store.ports import TenantStore
 
@@ -78,12 +79,15 @@ class StaffParkingPage:
     next: str
     feed: str
     doubts: int
+    mute: Sequence[ZoneView]
+    broken: int
+    unheard: int
 
 
 @router.get(paths("staff-parking")[0])
 @router.get(paths("staff-parking")[1])
 def overview(request: Request, here: Here, town: ParkingOperating, who: Acting, at: Now) -> Response:
-    """Zones with how much of them is known, and the bays that the address asks for."""
+    """What needs somebody, zones with how much of them is known, and the bays that the address asks for."""
     search, language = Search.read(request.query_params), language_of(request)
     views = staff.bays(town, at)
     zones, found = staff.zones(town, views, at, here.settings.parking), search.found(views)
@@ -97,7 +101,9 @@ def overview(request: Request, here: Here, town: ParkingOperating, who: Acting, 
         page_of(request, who, town.tenant), zones, [one for one in zones if one.old], search, _options(language, zones),
         found[(number - 1) * PER_PAGE:number * PER_PAGE], len(found), len(views), turned(number - 1) if number > 1 else "",
         turned(number + 1) if number < last else "",
-        address(language, "staff-bays", search.query(), tenant=town.tenant.id), len(town.doubts())))
+        address(language, "staff-bays", search.query(), tenant=town.tenant.id), len(town.doubts()),
+        [one for one in zones if one.told is Tells.NOTHING and not one.old], staff.broken(views),
+        sum(view.why is Why.UNHEARD for view in views)))
 
 
 @router.get(paths("staff-bays")[0])

@@ -28,7 +28,7 @@ from api.routes.exports import CSV, Chosen
 from city.exports import parking_tables
 from city.ids import AssetId, ZoneId
 from city.places import Restriction
-from city.sensor_checks import check_of
+from city.sensor_checks import CheckRules, check_of
 from city.store.ports import TenantStore
 
 router = APIRouter(prefix=TENANT, tags=["parking"], responses=RESPONSES)
@@ -108,12 +108,13 @@ def usage_table(request: Request, town: ParkingOperating, here: Here, now: Now, 
 
 
 @router.get("/doubts", summary="What residents say is wrong")
-def doubts(town: ParkingOperating, open_only: bool = True,
+def doubts(town: ParkingOperating, here: Here, open_only: bool = True,
            limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> list[DoubtOut]:
     """The newest first, with what the page said then, and what the check of the zone's sensors has found since."""
     said = town.doubts(open_only=open_only, limit=limit)
-    checks = staff.checks(town, said)
-    return [DoubtOut.of(one, check_of(one, checks)) for one in said]
+    by = CheckRules.of(here.settings.parking)
+    checks = staff.checks(town, said, by)
+    return [DoubtOut.of(one, check_of(one, checks, by)) for one in said]
 
 
 @router.post("/doubts/{id}/close", status_code=204, summary="Settle a resident's doubt")

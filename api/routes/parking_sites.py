@@ -16,9 +16,10 @@ from api.problems import RESPONSES, problem
 from api.routes.common import TENANT
 from api.schemas import to_json
 from api.site_keeping import keep_list, keep_site, keep_town, known_of, parking_zones, site_of
-from api.site_schemas import RowProblemOut, SiteIn, SiteListOut, SiteOut, TownIn, faults_of
+from api.site_schemas import CautionOut, OneSiteOut, RowProblemOut, SiteIn, SiteListOut, SiteOut, TownIn, faults_of
 from city.errors import Invalid
 from city.ids import ZoneId
+from city.parking_cautions import site_cautions
 from city.parking_import import preview
 from city.parking_places import ParkingSite
 from city.parking_rules import in_force
@@ -40,19 +41,18 @@ def sites(request: Request, town: ParkingViewing, now: Now) -> list[SiteOut]:
 
 
 @router.get("/parking-sites/{zone}", summary="What is said of a parking zone")
-def site(request: Request, town: ParkingViewing, now: Now, zone: str) -> SiteOut:
+def site(request: Request, town: ParkingViewing, now: Now, zone: str) -> OneSiteOut:
     """Its rules, and what holds now."""
-    found = site_of(town, zone)
-    return _out(town, _name(town, zone), found, language_of(request), now)
+    return _one(town, site_of(town, zone), language_of(request), now)
 
 
-@router.put("/parking-sites/{zone}", response_model=SiteOut, summary="Say what holds in a parking zone")
+@router.put("/parking-sites/{zone}", response_model=OneSiteOut, summary="Say what holds in a parking zone")
 def put_site(request: Request, town: ParkingEngineering, who: Acting, now: Now, zone: str, body: SiteIn) -> Response:
     """All of it at once; what is left out is as if nobody had said it."""
     found = body.site(site_of(town, zone).zone)
     faults = keep_site(town, found, who, now)
-    return refused(request, faults) if faults else Response(
-        to_json(_out(town, _name(town, zone), found, language_of(request), now)), media_type="application/json")
+    return refused(request, faults) if faults else Response(to_json(_one(town, found, language_of(request), now)),
+                                                            media_type="application/json")
 
 
 @router.get("/parking-town", summary="What the parking pages say of the town")
@@ -104,6 +104,13 @@ def _out(town: TenantStore, name: str, said: ParkingSite, language: str, now: da
     middle = town.tenant.site
     found = in_force(said, now, land=town.tenant.land, point=(middle.longitude, middle.latitude))
     return SiteOut.of(name, said, found, sentences(language, found, now))
+
+
+def _one(town: TenantStore, said: ParkingSite, language: str, now: datetime) -> OneSiteOut:
+    middle = town.tenant.site
+    found = site_cautions(said, now, land=town.tenant.land, point=(middle.longitude, middle.latitude))
+    cautions = [CautionOut(field=one.field, detail=translate(language, one.message, **one.facts)) for one in found]
+    return OneSiteOut(cautions=cautions, **dict(_out(town, _name(town, said.zone), said, language, now)))
 
 
 def _name(town: TenantStore, zone: str) -> str:

@@ -30,6 +30,13 @@ def test_an_engineer_says_what_holds_and_it_is_written_down(engineer, town):
     assert [one["zone"] for one in engineer.get(f"{BASE}/parking-sites").json()] == ["platz"]
 
 
+def test_hours_that_hardly_say_what_was_meant_are_kept_with_a_caution(engineer):
+    answer = engineer.put(f"{BASE}/parking-sites/platz", json={"rules": [{"hours": "Mo-Fr 08:00-12:00; 14:00-18:00"}]})
+    assert answer.status_code == 200
+    assert [one["field"] for one in answer.json()["cautions"]] == ["rules.0.hours"]
+    assert engineer.get(f"{BASE}/parking-sites/platz").json()["cautions"] == answer.json()["cautions"]
+
+
 def test_all_that_is_wrong_is_said_at_once_and_nothing_is_kept(engineer, town):
     before = town.parking_revision()
     answer = engineer.put(f"{BASE}/parking-sites/platz", json={"url": "http://x", "osm": "x", "rules": [{"hours": "SH"}]})

@@ -77,13 +77,15 @@ def test_broken_hours_are_left_out_and_named_and_close_nothing():
     assert (found.open, found.rules, found.broken, found.said) == (True, (DISC,), ("opening_hours", "rules.0"), False)
 
 
-@pytest.mark.parametrize("text", ["Feb 29 08:00-10:00", "Feb 25-Mar 2 08:00-12:00", "Jan 08:00-18:00", "Dec 24-26,Dec 31 off"])
+@pytest.mark.parametrize("text", ["Feb 29 08:00-10:00", "2028 Feb 29 off",
+                                  "Feb 25-Mar 2 08:00-12:00", "Jan 08:00-18:00", "Dec 24-26,Dec 31 off"])
 def test_days_that_some_year_has_are_taken(text):
     check_hours(text, "hours")
 
 
 @pytest.mark.parametrize("text", ["SH off", "Mo-Fr 08:00+", 'Mo-Fr "by arrangement"', "Mo || Tu", "Dec PH off", "PH,PH off",
-                                  "Feb 30 08:00-10:00", "Jan 10-32 off", "Apr 1-31",
+                                  "Feb 30 08:00-10:00", "feb 30 08:00-10:00", "Jan 10-32 off", "Apr 1-31", "2027 Feb 29 off",
+                                  "Unknown", "Mo-Fr 08:00-18:00 UNKNOWN", "PH -1 day off", "PH Mo-Fr 10:00-12:00", "PH mo off",
                                   "mo-fr 8-18", "Mo-Fr 08:00-18:00;" + " " * 200, "08:00\n", "08:00–18:00", "unknown"])
 def test_hours_that_cannot_be_told_for_every_minute_are_refused_with_their_field(text):
     with pytest.raises(Invalid) as caught:

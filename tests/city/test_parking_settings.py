@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,17 +10,19 @@ from typing import Any
 
 import pytest
 
-from city.bay_health import health
+from api.pages.public_doubts import DoubtLimiter
+from city.bay_health import Finding, health
 from city.bay_suspects import StuckRules, features, suspects
 from city.bay_tracks import bay_state, flapping, follow, learning, shown, start_fault
 from city.bays import BayEvent, Rules, Sign, Span, Track
+from city.errors import TooOften
 from city.ids import AssetId, DevEui, GatewayId, TenantId, ZoneId
 from city.parking_counting import Kept, Sensor, Town
 from city.parking_display import Display, ZoneRules, display, grey, tells
 from city.parking_doubt import DoubtRules
 from city.parking_facts import BayDay, Count, Forecast, Quarter, ZoneFact
 from city.parking_forecast import ForecastRules, errors, forecast, looked_back, profile
-from city.parking_places import ParkingSite, PermitZone
+from city.parking_places import Doubt, Doubting, ParkingSite, PermitZone
 from city.parking_settings import Parking
 from city.parking_stats import quarters
 from city.places import ParkingBay, Restriction, Site
@@ -28,6 +31,7 @@ from city.quantities import DEVICE_BATTERY
 from city.readings import NS, DeviceState, Last, Lasts, to_ns
 from city.reception import EDGES, Hearing, Reception, SilenceRules
 from city.retention import plan
+from city.sensor_checks import CheckRules, Evidence, SensorCheck, begin, check_of, look, wanted
 from gateway_bridge.parking import due, pause
 
 NOON = datetime(2026, 11, 23, 11, tzinfo=UTC)  # a Monday
@@ -210,6 +214,38 @@ def _doubts(said: Parking) -> object:
     return DoubtRules.of(said)
 
 
+def _reports(said: Parking) -> object:
+    """How many are taken, of one neighbourhood and of all."""
+    limiter, taken = DoubtLimiter(said), [0, 0]
+    for way, addresses in enumerate((["198.51.100.1"] * 12, [f"10.{number}.0.1" for number in range(250)])):
+        for address in addresses:
+            with suppress(TooOften):
+                limiter.check(TenantId("abcd"[way]), address, NOON)
+                taken[way] += 1
+    return taken
+
+
+def _checks(said: Parking) -> object:
+    """Which reports begin checks, for how long these run, and what their sensors' words tell meanwhile."""
+    by, day = CheckRules.of(said), timedelta(hours=24)
+
+    def doubted(number: int, ago: timedelta) -> Doubt:
+        return Doubt(str(number), TenantId("t"), ZoneId(f"z{number}"), Doubting.FULLER, NOON - ago)
+
+    def looked(after: timedelta, *findings: Finding) -> object:
+        check = begin(ZONE, NOON, {BAY: day}, Rules.of(said), NOON, by)
+        words = [BayEvent(NOW - HOUR, "s", 1, Sign.EDGE.value, False), BayEvent(NOW + HOUR, "s", 2, Sign.BEAT.value, True)]
+        heard = [one for one in words if one.at_ns <= to_ns(NOON + after)]
+        return look(check, {BAY: Evidence(heard, day, findings)}, NOON + after, Rules.of(said), by).sensors
+
+    one = [doubted(1, timedelta(minutes=60)), doubted(1, timedelta(minutes=40))]
+    running = [SensorCheck(ZoneId("z1"), NOON - timedelta(hours=hours), NOON + day, NOON, 1, 1) for hours in (2, 3, 4)]
+    return (len(wanted(one, [], NOON, by)), len(wanted([doubted(1, timedelta(hours=30))], [], NOON, by)),
+            check_of(one[0], running, by) is None, len(wanted([doubted(n, timedelta(0)) for n in range(250)], [], NOON, by)),
+            looked(timedelta(hours=1, minutes=20)), looked(timedelta(minutes=7), Finding.FLAPPING),
+            begin(ZONE, NOON, {BAY: day * 30}, Rules.of(said), NOON, by).until)
+
+
 def _kept(said: Parking) -> object:
     return plan(said, NOON)
 
@@ -241,6 +277,9 @@ DECIDES: Mapping[str, tuple[float, Decision]] = {
     "forecast_tried_days": (3, _judged),
     "off_bays": (4, _off), "fails_days": (1.0, _silence), "fails_minutes": (5.0, _silence), "silent_percent": (99.9, _silence),
     "off_percent": (1.0, _doubts), "off_unheard_percent": (1.0, _doubts), "outage_doubt_percent": (50, _doubts),
+    "reports_each": (8, _reports), "reports_town": (100, _reports), "check_joins_minutes": (15, _checks),
+    "check_fresh_hours": (48, _checks), "checks_zone": (5, _checks), "checks_town": (100, _checks),
+    "check_late_minutes": (30, _checks), "check_shown_minutes": (10, _checks), "check_hours": (72, _checks),
     "pressure_full_percent": (90, _pressure), "pressure_known_percent": (80, _pressure),
     "raw_days": (8, _kept), "stays_days": (31, _kept), "sensor_days": (91, _kept), "doubt_days": (91, _kept),
     "quarter_days": (0, _kept), "report_days": (365, _kept),
@@ -283,7 +322,8 @@ def test_the_defaults_are_the_numbers_of_the_rules() -> None:
 
 ROOT = Path(__file__).parents[2]
 MODULES = ("bays", "bay_tracks", "bay_suspects", "bay_health", "bay_memory", "parking_display", "parking_stats",
-           "parking_forecast", "public_parking", "pressure", "overstays", "retention")
+           "parking_forecast", "public_parking", "pressure", "overstays", "retention", "sensor_checks",
+           "parking_doubt", "reception", "usual")
 FACTS = {
     "OPEN_END_MIN": "where a maker's scale ends", "ANY_MIN": "and that it says nothing beyond",
     "MOST_COUNTED": "half of what a counter of 8 bits counts", "MOST_BEHIND": "frames: a bound for hostile counters",
@@ -293,7 +333,15 @@ FACTS = {
     "QUARTER": "the step in which sums are kept", "DWELL_BINS": "the columns of a table", "SUNDAY": "a day of the week",
     "LEADS": "the columns of a table", "WEEK_QUARTERS": "of a week", "_HOURS": "of a day", "EVERY": "of the loop",
     "FEW_BAYS": "of the law, and of an index", "SLACK": "of the loop", "_ORDER": "of words",
-    "SILENT_AFTER": "of the loop",
+    "SILENT_AFTER": "of the loop", "MARGIN": "as ROLL_NS", "HOUR_NS": "an hour", "QUARTER_NS": "a quarter",
+    "KEEP_NS": "as ROLL_NS", "HOURS": "of three kinds of days", "KINDS": "of days", "MOST_GATEWAYS": "a bound of memory",
+    "MOST_GAPS": "as before", "MOST_CHECKS": "as before", "MOST_FRAMES": "as before", "MOST_SILENCES": "as before",
+    "STATS_NS": "how often network servers say how gateways are", "STEP_NS": "of the loop", "STEPS": "as before",
+    "OFTEN_NS": "as before",
+    **dict.fromkeys(("USUAL_CHECKS", "USUAL_WRONG", "MANY_CHANGES", "LIKELY", "DEAF", "SURE", "LEAST_ODDS", "LEVEL_NS", "RARE",
+                     "LEVEL_WORDS", "LOSS_FRAMES", "LOSS_USUAL", "MOST_GAP", "HARDEST", "EDGES", "FEW_SILENCES", "AS_IF",
+                     "STRANGE", "LEARNS", "UNSEEN", "LOOK_BACK_H", "MOST_UNSEEN"),
+                    "the shape of an estimate, which bench/occupancy.py judges as a whole"),
 }
 
 

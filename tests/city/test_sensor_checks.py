@@ -14,10 +14,7 @@ from city.parking_places import Doubt, Doubting
 from city.readings import to_ns
 from city.sensor_checks import (
     EVERY,
-    FRESH,
-    JOINS,
-    MOST_OF_TOWN,
-    MOST_OF_ZONE,
+    CheckRules,
     Evidence,
     Result,
     SensorCheck,
@@ -28,6 +25,7 @@ from city.sensor_checks import (
     urgent_first,
     wanted,
 )
+from city.settings import Parking
 from decoders.catalog import catalog
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -35,6 +33,7 @@ MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 ZONE, BAY, OTHER, TOWN = ZoneId("platz"), AssetId("P1"), AssetId("P2"), TenantId("stadt")
 DAY_BEAT = timedelta(hours=24)
 RULES = Rules()
+BY = CheckRules.of(Parking())
 
 
 def says(after, number, occupied, sign=Sign.BEAT, **more):
@@ -44,8 +43,8 @@ def says(after, number, occupied, sign=Sign.BEAT, **more):
 
 def checked(*events, now=None, beat=DAY_BEAT, findings=(), what=Doubting.FULLER):
     """The result for the report and what was found of the only sensor, after everything has been waited for."""
-    check = begin(ZONE, AT, {BAY: beat}, RULES, AT)
-    done = look(check, {BAY: Evidence(events, beat, findings)}, now or check.until, RULES)
+    check = begin(ZONE, AT, {BAY: beat}, RULES, AT, BY)
+    done = look(check, {BAY: Evidence(events, beat, findings)}, now or check.until, RULES, BY)
     return done.result(what), Word(done.sensors[0].word)
 
 
@@ -119,34 +118,34 @@ def test_who_stays_silent_until_the_end_is_suspicious_and_who_has_a_finding_too(
 
 
 def test_a_bay_that_flaps_when_it_is_reported_was_not_counted():
-    check = begin(ZONE, AT, {BAY: DAY_BEAT}, RULES, AT)
-    seen = look(check, {BAY: Evidence((FREE,), DAY_BEAT, (Finding.FLAPPING,))}, AT + MINUTE, RULES)
+    check = begin(ZONE, AT, {BAY: DAY_BEAT}, RULES, AT, BY)
+    seen = look(check, {BAY: Evidence((FREE,), DAY_BEAT, (Finding.FLAPPING,))}, AT + MINUTE, RULES, BY)
     assert seen.sensors[0].word == Word.UNTOLD.value
     assert seen.result(Doubting.FULLER) is Result.SUSPICIOUS
 
 
 def test_frames_missing_around_the_report_are_counted():
-    check = begin(ZONE, AT, {BAY: DAY_BEAT}, RULES, AT)
-    done = look(check, {BAY: Evidence((FREE, says(HOUR, 5, False)), DAY_BEAT)}, AT + 2 * HOUR, RULES)
+    check = begin(ZONE, AT, {BAY: DAY_BEAT}, RULES, AT, BY)
+    done = look(check, {BAY: Evidence((FREE, says(HOUR, 5, False)), DAY_BEAT)}, AT + 2 * HOUR, RULES, BY)
     assert done.sensors[0].lost == 3
 
 
 def test_the_check_ends_when_all_have_spoken_or_when_the_slowest_would_have():
-    check = begin(ZONE, AT, {BAY: timedelta(hours=3), OTHER: DAY_BEAT}, RULES, AT)
+    check = begin(ZONE, AT, {BAY: timedelta(hours=3), OTHER: DAY_BEAT}, RULES, AT, BY)
     assert check.until - AT == DAY_BEAT + HOUR + 15 * MINUTE
     words = {BAY: Evidence((FREE, says(HOUR, 2, False)), HOUR * 3), OTHER: Evidence((FREE,), DAY_BEAT)}
-    seen = look(check, words, AT + 2 * HOUR, RULES)
+    seen = look(check, words, AT + 2 * HOUR, RULES, BY)
     assert (seen.waiting, seen.done_at) == (1, None)
     words[OTHER] = Evidence((FREE, says(HOUR, 2, False)), DAY_BEAT)
-    assert look(seen, words, AT + 3 * HOUR, RULES).done_at == AT + 3 * HOUR
-    assert look(seen, {}, check.until, RULES).done_at == check.until
-    assert begin(ZONE, AT, {BAY: DAY_BEAT * 60}, RULES, AT).until - AT == timedelta(days=6)
+    assert look(seen, words, AT + 3 * HOUR, RULES, BY).done_at == AT + 3 * HOUR
+    assert look(seen, {}, check.until, RULES, BY).done_at == check.until
+    assert begin(ZONE, AT, {BAY: DAY_BEAT * 60}, RULES, AT, BY).until - AT == timedelta(days=6)
 
 
 def test_a_check_that_is_done_stays_as_it_is():
-    check = begin(ZONE, AT, {BAY: DAY_BEAT}, RULES, AT)
-    done = look(check, {BAY: Evidence((FREE, says(HOUR, 2, False)), DAY_BEAT)}, AT + 2 * HOUR, RULES)
-    assert look(done, {BAY: Evidence((FREE, says(HOUR, 2, True)), DAY_BEAT)}, AT + 3 * HOUR, RULES) == done
+    check = begin(ZONE, AT, {BAY: DAY_BEAT}, RULES, AT, BY)
+    done = look(check, {BAY: Evidence((FREE, says(HOUR, 2, False)), DAY_BEAT)}, AT + 2 * HOUR, RULES, BY)
+    assert look(done, {BAY: Evidence((FREE, says(HOUR, 2, True)), DAY_BEAT)}, AT + 3 * HOUR, RULES, BY) == done
 
 
 WORDS = st.lists(st.builds(
@@ -161,12 +160,12 @@ def test_no_order_of_arrival_makes_a_confirmed_report_unconfirmed(words, seed, w
     """Whatever comes when, in pieces, late and twice: once confirmed, always confirmed; and a result never gets better."""
     random = Random(seed)
     random.shuffle(words)
-    check, arrived, now, before = begin(ZONE, AT, {BAY: DAY_BEAT}, RULES, AT), [], AT, Result.RUNNING
+    check, arrived, now, before = begin(ZONE, AT, {BAY: DAY_BEAT}, RULES, AT, BY), [], AT, Result.RUNNING
     ranks = list(Result)
     while words or now < check.until:
         arrived += random.sample(arrived, min(1, len(arrived)))
         arrived += [words.pop() for _ in range(random.randint(0, min(3, len(words))))]
-        check = look(check, {BAY: Evidence(list(arrived), DAY_BEAT)}, now, RULES)
+        check = look(check, {BAY: Evidence(list(arrived), DAY_BEAT)}, now, RULES, BY)
         after = check.result(what)
         assert ranks.index(after) >= ranks.index(before)
         assert check.waiting == sum(one.word == Word.WAITING.value for one in check.sensors)
@@ -186,7 +185,7 @@ def test_what_is_found_in_one_look_depends_on_the_set_of_words_alone(words, seed
 
 def grown(checks, *doubts, now=AT + MINUTE):
     """The checks after the bridge has looked at these reports."""
-    new = [begin(zone, at, {BAY: DAY_BEAT}, RULES, now) for zone, at in wanted(doubts, checks, now)]
+    new = [begin(zone, at, {BAY: DAY_BEAT}, RULES, now, BY) for zone, at in wanted(doubts, checks, now, BY)]
     return [*checks, *new]
 
 
@@ -194,29 +193,29 @@ def test_many_reports_within_minutes_share_a_check():
     flood = [doubt(f"d{n}", AT - n * timedelta(seconds=7)) for n in range(200)]
     checks = grown([], *flood)
     assert len(checks) == 1
-    assert all(check_of(one, checks) is checks[0] for one in flood)
-    assert len(grown(checks, doubt("late", checks[0].at + JOINS), now=AT + JOINS)) == 1
+    assert all(check_of(one, checks, BY) is checks[0] for one in flood)
+    assert len(grown(checks, doubt("late", checks[0].at + BY.joins), now=AT + BY.joins)) == 1
 
 
 def test_a_later_report_starts_another_check_as_long_as_there_are_few():
     checks = []
     for n in range(10):
-        at = AT + n * (JOINS + MINUTE)
+        at = AT + n * (BY.joins + MINUTE)
         checks = grown(checks, doubt(f"d{n}", at), now=at + MINUTE)
-    assert len(checks) == MOST_OF_ZONE
-    assert check_of(doubt(at=AT + 10 * HOUR), checks) is checks[-1]
+    assert len(checks) == BY.of_zone
+    assert check_of(doubt(at=AT + 10 * HOUR), checks, BY) is checks[-1]
 
 
 def test_a_town_runs_no_more_checks_than_a_bridge_can_look_at():
-    flood = [doubt(f"d{n}", zone=ZoneId(f"z{n}")) for n in range(2 * MOST_OF_TOWN)]
-    assert len(grown([], *flood)) == MOST_OF_TOWN
+    flood = [doubt(f"d{n}", zone=ZoneId(f"z{n}")) for n in range(2 * BY.of_town)]
+    assert len(grown([], *flood)) == BY.of_town
 
 
 def test_rules_settled_reports_and_old_ones_start_no_check():
-    assert wanted([doubt(what=Doubting.RULE), doubt("b", closed=AT), doubt("c", AT - FRESH - MINUTE)], [], AT) == []
+    assert wanted([doubt(what=Doubting.RULE), doubt("b", closed=AT), doubt("c", AT - BY.fresh - MINUTE)], [], AT, BY) == []
     checks = grown([], doubt())
-    assert check_of(doubt(what=Doubting.RULE), checks) is None
-    assert check_of(doubt(zone=ZoneId("hof")), checks) is None
+    assert check_of(doubt(what=Doubting.RULE), checks, BY) is None
+    assert check_of(doubt(zone=ZoneId("hof")), checks, BY) is None
 
 
 def test_what_is_borne_out_stands_first_and_what_is_not_last():
@@ -226,7 +225,7 @@ def test_what_is_borne_out_stands_first_and_what_is_not_last():
     checks = [ended("nothing", Result.NOTHING), ended("wrong", Result.CONFIRMED), ended("odd", Result.SUSPICIOUS)]
     doubts = [doubt(name, zone=ZoneId(name)) for name in ("nothing", "unchecked", "odd", "wrong")]
     closed = doubt("closed", AT + HOUR, zone=ZoneId("wrong"), closed=AT + HOUR)
-    assert [one.id for one in urgent_first([closed, *doubts], checks)] == ["wrong", "odd", "unchecked", "nothing", "closed"]
+    assert [one.id for one in urgent_first([closed, *doubts], checks, BY)] == ["wrong", "odd", "unchecked", "nothing", "closed"]
 
 
 def test_no_parking_sensor_is_of_a_class_that_could_be_asked_before_it_speaks_by_itself():

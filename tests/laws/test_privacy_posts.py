@@ -8,6 +8,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from api.pages.public_doubts import DoubtLimiter
 from city.parking_places import Doubting
+from city.settings import Parking
 from tests.laws.test_privacy_routes import BUSY, DRAWN, QUIET, SECRET, STREAMS, TOWN, ZONES, World, fill, opened
 from tests.laws.test_tenancy import _guards
 
@@ -53,7 +54,7 @@ def test_whatever_a_stranger_sends_two_worlds_answer_alike(worlds: tuple[World, 
             address = path.replace("{tenant}", TOWN).replace("{zone}", zone)
             for form in FORMS:
                 for world in worlds:
-                    world.client.app.state.doubts = DoubtLimiter()  # type: ignore[attr-defined] # nobody is asked to wait
+                    world.client.app.state.doubts = DoubtLimiter(Parking())  # type: ignore[attr-defined] # nobody is asked to wait
                 mine, theirs = answer(one, method, address, form), answer(other, method, address, form)
                 assert mine == theirs, f"{method} {address} tells two worlds apart"
                 words = mine[2].replace("geheim-klein-0", "")  # what was sent may be shown again

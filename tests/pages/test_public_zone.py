@@ -9,6 +9,7 @@ from city.errors import TooOften
 from city.ids import TenantId
 from city.parking_facts import Count
 from city.parking_places import Doubting, ParkingSite, PermitFee, PermitZone, SiteRule, TownParking
+from city.settings import Parking
 from tests.pages.conftest import HOSTILE, NOW
 from tests.pages.test_public import text
 from tests.pages.told import Told
@@ -149,7 +150,7 @@ async def test_one_address_cannot_flood_the_staff(anybody, told, world):
 
 
 def test_the_limiter_knows_only_what_thousands_share():
-    limiter = DoubtLimiter()
+    limiter = DoubtLimiter(Parking())
     for last in range(5):
         limiter.check(TenantId("stadt"), f"198.51.100.{last}", NOW)
     with pytest.raises(TooOften):

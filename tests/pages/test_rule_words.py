@@ -40,7 +40,7 @@ def test_residents_only():
 
 def test_what_holds_for_some_is_said_only_where_it_is_not_what_holds_for_everybody():
     special = (SiteRule("disabled", "24/7"), SiteRule("charging", "24/7"))
-    assert said(ParkingSite("z", rules=(SiteRule(), *special)), at(2026, 11, 23, 9)) == ["frei"]
+    assert said(ParkingSite("z", rules=(SiteRule(), *special)), at(2026, 11, 23, 9)) == ["Parken ohne Einschränkung"]
     assert said(ParkingSite("z", rules=(DISC, *special)), at(2026, 11, 23, 9))[2:] == [
         "mit Behindertenparkausweis frei", "beim Laden frei"]
     by_day = SiteRule("charging", "Mo-Fr 08:00-18:00; PH off", 120, disc=True)

@@ -50,6 +50,18 @@ async def test_a_zone_s_rules_are_typed_and_told_in_the_list(world: World, chief
     assert "[[8.1,51.0],[8.101,51.0]" in form
 
 
+async def test_rules_that_hardly_say_what_was_meant_are_kept_and_questioned(world: World, chief: httpx.AsyncClient):
+    form = {"csrf": await token(chief), "do": "save", "opening_hours": "24/7", "kind": "ON_STREET", "rule-0-kind": "all",
+            "rule-0-hours": "Mo-Fr 08:00-18:00", "rule-0-stay": "60", "rule-1-kind": "resident", "rule-1-hours": "24/7"}
+    answer = await chief.post(SITE, data=form)
+    assert answer.headers["location"] == f"{SITE}?saved=1"
+    assert len(world.town.parking_sites()[ZoneId("platz")].rules) == 2
+    text = (await chief.get(f"{SITE}?saved=1")).text
+    assert "Gespeichert." in text
+    assert '<a href="#rules-1-hours">Regel 2</a>: Regel 2 gilt weiter, wenn keine für alle gilt' in text
+    assert 'id="rules-1-hours"' in text
+
+
 async def test_what_is_typed_is_checked_without_being_kept(world: World, chief: httpx.AsyncClient):
     form = {"csrf": await token(chief), "do": "check", "opening_hours": "24/7", "rule-0-kind": "resident",
             "rule-0-hours": "Mo-Su 19:00-07:00", "kind": "ON_STREET"}

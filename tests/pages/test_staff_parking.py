@@ -60,6 +60,20 @@ async def test_filters_stand_in_the_address_and_hold_for_list_and_map(operator, 
     assert "Kein Stellplatz passt" in await page(operator, f"{DE}?q=nirgends")
 
 
+async def test_what_needs_somebody_stands_first(operator, parked, world):
+    text = await page(operator, DE)
+    assert "Bewohner lesen nichts von: platz." in text  # three of six bays are known
+    assert f'<a href="{DE}/sensoren">2 Sensoren brauchen jemanden vor Ort.</a>' in text  # one is gone, one was never heard
+    assert "kein Gateway" not in text
+    world.store.put_parking(T, ParkingFound(
+        bays=[BayFact(name, ZoneId("platz"), "unknown", "unheard", NOW, NOW, NOW, True, False) for name in parked],
+        zones=[ZoneFact(ZoneId("platz"), {"": Count(6, 1, 5, "few")}, NOW, NOW, "", 8.1, 51.0)]))
+    text = await page(operator, DE)
+    assert f'<a href="{DE}/sensoren?finding=unheard">6 Stellplätze sind unbekannt, weil kein Gateway geht' in text
+    assert "Bewohner lesen nichts" not in text
+    assert "vor Ort" not in text
+
+
 @pytest.mark.usefixtures("parked")
 async def test_an_evaluation_that_is_old_is_told_as_old(operator, world):
     assert "Keine frische Auswertung" not in await page(operator, DE)
