@@ -8,7 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from api import intents
-from api.audit import record
+from api.audit import line
 from api.auth import Actor
 from city import guards
 from city.errors import Conflict, NotFound
@@ -24,8 +24,7 @@ from city.store.ports import TenantStore
 def keep_program(town: TenantStore, program: Program, who: Actor, now: datetime, limits: Limits = STANDARD) -> Program:
     """Add or change a program. Raises Invalid where lamps that obey it may not."""
     _check_program(town, program, now)
-    record(town, who, now, "program", program.id, program.name)
-    town.put_program(program)
+    town.put_program(program, audited=line(who, now, "program", program.id, program.name))
     intents.settle(town, who.name, now, limits)
     return program
 
@@ -35,16 +34,14 @@ def drop_program(town: TenantStore, id: ProgramId, who: Actor, now: datetime, li
     Invalid where lamps may not obey what was shipped."""
     if id in SHIPPED:
         _check_program(town, SHIPPED[id], now)
-    record(town, who, now, "remove program", id)
-    town.remove_program(id)
+    town.remove_program(id, audited=line(who, now, "remove program", id))
     intents.settle(town, who.name, now, limits)
 
 
 def keep_calendar(town: TenantStore, calendar: Calendar, who: Actor, now: datetime, limits: Limits = STANDARD) -> Calendar:
     """Add or change a calendar. Raises NotFound for a program that does not exist, Invalid where lamps may not obey it."""
     _check_calendar(town, calendar, now)
-    record(town, who, now, "calendar", calendar.id, calendar.name)
-    town.put_calendar(calendar)
+    town.put_calendar(calendar, audited=line(who, now, "calendar", calendar.id, calendar.name))
     intents.settle(town, who.name, now, limits)
     return calendar
 
@@ -53,8 +50,7 @@ def drop_calendar(town: TenantStore, id: CalendarId, who: Actor, now: datetime, 
     """Take a calendar away; a shipped one comes back as it was shipped. Raises as `drop_program`, while it is assigned."""
     if id in SHIPPED_CALENDARS:
         _check_calendar(town, SHIPPED_CALENDARS[id], now)
-    record(town, who, now, "remove calendar", id)
-    town.remove_calendar(id)
+    town.remove_calendar(id, audited=line(who, now, "remove calendar", id))
     intents.settle(town, who.name, now, limits)
 
 
@@ -64,8 +60,8 @@ def assign(town: TenantStore, target: Target, calendar: CalendarId | None, who: 
     lamps = intents.lamps_of(town, [target])
     found = preview_assignment(town, target, calendar, lamps, now)
     guards.refuse(found)
-    record(town, who, now, "assign calendar", str(target), calendar or "none of its own")
-    town.assign(target, calendar, who.name, now)
+    town.assign(target, calendar, who.name, now,
+                audited=line(who, now, "assign calendar", str(target), calendar or "none of its own"))
     intents.settle(town, who.name, now, limits)
     return found
 
@@ -93,8 +89,7 @@ def keep_group(town: TenantStore, group: Group, who: Actor, now: datetime, limit
     _not_while_dimmed(town, old, group, lamps, now)
     concerned = [lamp for lamp in lamps if group.covers(lamp) or (old is not None and old.covers(lamp))]
     guards.refuse(findings(after, concerned, after.programs.values(), now))
-    record(town, who, now, "group", group.id, group.name)
-    town.put_group(group)
+    town.put_group(group, audited=line(who, now, "group", group.id, group.name))
     intents.settle(town, who.name, now, limits)
     return group
 
@@ -102,8 +97,7 @@ def keep_group(town: TenantStore, group: Group, who: Actor, now: datetime, limit
 def drop_group(town: TenantStore, id: GroupId, who: Actor, now: datetime, limits: Limits = STANDARD) -> None:
     """Take a group away: no wish for it covers any lamp from then on. Raises NotFound, Conflict while a calendar is assigned
     to it."""
-    record(town, who, now, "remove group", id)
-    town.remove_group(id)
+    town.remove_group(id, audited=line(who, now, "remove group", id))
     intents.settle(town, who.name, now, limits)
 
 

@@ -19,25 +19,27 @@ class LightingStore(Protocol):
     def programming(self) -> Programming:
         """All that the town has programmed, with what is shipped."""
         ...
-    def put_program(self, program: Program) -> None:
-        """Add it, or a new version. Raises Conflict where the town keeps too many."""
+    def put_program(self, program: Program, audited: "AuditLine | None" = None) -> None:
+        """Add it, or a new version. Raises Conflict where the town keeps too many. `audited` is written down together with it, or
+        neither is; so it is in all that follows."""
         ...
-    def put_calendar(self, calendar: Calendar) -> None:
+    def put_calendar(self, calendar: Calendar, audited: "AuditLine | None" = None) -> None:
         """As `put_program`. Raises NotFound for a program that does not exist."""
         ...
-    def put_group(self, group: Group) -> None:
+    def put_group(self, group: Group, audited: "AuditLine | None" = None) -> None:
         """As `put_program`."""
         ...
-    def remove_program(self, id: ProgramId) -> None:
+    def remove_program(self, id: ProgramId, audited: "AuditLine | None" = None) -> None:
         """A shipped one comes back as it was shipped. Raises Conflict while a calendar names it."""
         ...
-    def remove_calendar(self, id: CalendarId) -> None:
+    def remove_calendar(self, id: CalendarId, audited: "AuditLine | None" = None) -> None:
         """Raises Conflict while it is assigned."""
         ...
-    def remove_group(self, id: GroupId) -> None:
+    def remove_group(self, id: GroupId, audited: "AuditLine | None" = None) -> None:
         """Raises Conflict while a calendar is assigned to it."""
         ...
-    def assign(self, target: Target, calendar: CalendarId | None, actor: str, now: datetime) -> None:
+    def assign(self, target: Target, calendar: CalendarId | None, actor: str, now: datetime, *,
+               audited: "AuditLine | None" = None) -> None:
         """Let a calendar hold for a target, or (None) whatever holds around it."""
         ...
     def overrides(self, now: datetime) -> Sequence[Override]:

@@ -14,6 +14,7 @@ from city.ids import AssetId, CalendarId, GroupId, ProgramId
 from city.programs import SHIPPED, SHIPPED_CALENDARS, Assignment, Calendar, Program, Programming, Rule, Step
 from city.store import tables_lighting as tables
 from city.store.database import plain
+from city.store.ports import AuditLine
 from city.store.rows import R
 from city.store.scope import Scope
 
@@ -67,46 +68,48 @@ class ProgrammedPart:
             MappingProxyType({**SHIPPED_CALENDARS, **{one.id: one for one in calendars}}),
             tuple(sorted(places, key=lambda one: one.target)), MappingProxyType({one.id: one for one in groups}))
 
-    def put_program(self, program: Program) -> None:
-        """Add it, or a new version. Raises Conflict where the town keeps too many."""
-        self._put(tables.programs, program.id, program.name, program_body(program))
+    def put_program(self, program: Program, audited: AuditLine | None = None) -> None:
+        """Add it, or a new version. Raises Conflict where the town keeps too many. `audited` is written down together with it, or
+        neither is; so it is in all that follows."""
+        self._put(tables.programs, program.id, program.name, program_body(program), audited)
 
-    def put_calendar(self, calendar: Calendar) -> None:
+    def put_calendar(self, calendar: Calendar, audited: AuditLine | None = None) -> None:
         """As `put_program`. Raises NotFound for a program that does not exist."""
         known = self.programming().programs
         for program in calendar.programs():
             if program not in known:
                 raise NotFound("There is no program “{program}”.", field="program", rule="exists", program=program)
-        self._put(tables.calendars, calendar.id, calendar.name, calendar_body(calendar))
+        self._put(tables.calendars, calendar.id, calendar.name, calendar_body(calendar), audited)
 
-    def put_group(self, group: Group) -> None:
+    def put_group(self, group: Group, audited: AuditLine | None = None) -> None:
         """As `put_program`. Raises Invalid for a group of another town."""
         if group.tenant != self._scope.tenant.id:
             raise Invalid("This belongs to another town.", field="tenant", rule="own town")
-        self._put(tables.groups, group.id, group.name, group_body(group))
+        self._put(tables.groups, group.id, group.name, group_body(group), audited)
 
-    def remove_program(self, id: ProgramId) -> None:
+    def remove_program(self, id: ProgramId, audited: AuditLine | None = None) -> None:
         """A shipped one comes back as it was shipped. Raises NotFound, Conflict while a calendar names it."""
         kept = self.programming()
         using = [one.name for one in kept.calendars.values() if id in one.programs()]
         if using and id not in SHIPPED:
             raise Conflict("The calendar “{calendar}” still names this program.", field="program", rule="unused",
                            calendar=using[0])
-        self._remove(tables.programs, id, "program")
+        self._remove(tables.programs, id, "program", audited)
 
-    def remove_calendar(self, id: CalendarId) -> None:
+    def remove_calendar(self, id: CalendarId, audited: AuditLine | None = None) -> None:
         """As `remove_program`, while it is assigned."""
         if id not in SHIPPED_CALENDARS and any(one.calendar == id for one in self.programming().assignments):
             raise Conflict("This calendar is still assigned to lamps.", field="calendar", rule="unused")
-        self._remove(tables.calendars, id, "calendar")
+        self._remove(tables.calendars, id, "calendar", audited)
 
-    def remove_group(self, id: GroupId) -> None:
+    def remove_group(self, id: GroupId, audited: AuditLine | None = None) -> None:
         """Raises NotFound, Conflict while a calendar is assigned to it."""
         if any(one.target == Target("group", id) for one in self.programming().assignments):
             raise Conflict("A calendar is still assigned to this group.", field="group", rule="unused")
-        self._remove(tables.groups, id, "group")
+        self._remove(tables.groups, id, "group", audited)
 
-    def assign(self, target: Target, calendar: CalendarId | None, actor: str, now: datetime) -> None:
+    def assign(self, target: Target, calendar: CalendarId | None, actor: str, now: datetime, *,
+               audited: AuditLine | None = None) -> None:
         """Let a calendar hold for a target, or (None) whatever holds around it. Raises NotFound where the town has no such
         calendar."""
         if calendar is not None and calendar not in self.programming().calendars:
@@ -119,25 +122,30 @@ class ProgrammedPart:
                 self._leave_room(connection, table, str(target), "target")
                 connection.execute(self._scope.database.upsert(table), self._scope.row(
                     {"target": str(target), "calendar": calendar, "at": now, "actor": plain(actor)}))
-            self._scope.intended(connection)
+            self._reprogrammed(connection, audited)
 
-    def _put(self, table: Table, id: str, name: str, body: str) -> None:
+    def _put(self, table: Table, id: str, name: str, body: str, audited: AuditLine | None) -> None:
         with self._scope.database.write() as connection:
             self._leave_room(connection, table, id)
             connection.execute(self._scope.database.upsert(table), self._scope.row(
                 {"id": id, "name": plain(name), "body": body}))
-            self._scope.intended(connection)
+            self._reprogrammed(connection, audited)
+
+    def _reprogrammed(self, connection: Connection, audited: AuditLine | None) -> None:
+        self._scope.intended(connection)
+        if audited is not None:
+            self._scope.audit(connection, audited)
 
     def _leave_room(self, connection: Connection, table: Table, id: str, key: str = "id") -> None:
         kept = {getattr(row, key) for row in connection.execute(self._scope.select(table))}
         if id not in kept and len(kept) >= MOST:
             raise Conflict("A town keeps at most {most} of these.", field=key, rule=f"≤ {MOST}", most=MOST)
 
-    def _remove(self, table: Table, id: str, what: str) -> None:
+    def _remove(self, table: Table, id: str, what: str, audited: AuditLine | None) -> None:
         with self._scope.database.write() as connection:
             self._scope.one(connection, table, what, table.c.id == id)
             connection.execute(self._scope.delete(table, table.c.id == id))
-            self._scope.intended(connection)
+            self._reprogrammed(connection, audited)
 
 
 def known_targets(targets: Collection[Target], existing: Mapping[str, Collection[str]]) -> None:

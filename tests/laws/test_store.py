@@ -425,6 +425,22 @@ def test_what_is_in_use_cannot_be_removed(town):
     assert town.programming() == Programming(town.tenant.site)
 
 
+def test_what_is_programmed_and_its_line_of_the_audit_are_kept_together_or_neither_is(town):
+    done = [AuditLine(NOW, "ada", action, "it") for action in ("program", "calendar", "group", "assign")]
+    town.put_program(PROGRAM, audited=done[0])
+    town.put_calendar(CALENDAR, audited=done[1])
+    town.put_group(GROUP, audited=done[2])
+    town.assign(Target("group", "g"), CALENDAR.id, "ada", NOW, audited=done[3])
+    refused = AuditLine(NOW, "bob", "what was refused", "it")
+    for change in (lambda: town.remove_program(PROGRAM.id, audited=refused), lambda: town.remove_group(GROUP.id, audited=refused),
+                   lambda: town.remove_calendar(CALENDAR.id, audited=refused),
+                   lambda: town.remove_program(ProgramId("nobodys"), audited=refused),
+                   lambda: town.assign(Target("town"), CalendarId("nobodys"), "bob", NOW, audited=refused)):
+        with pytest.raises((Conflict, NotFound)):
+            change()
+    assert sorted(line.action for line in town.audit_lines()) == sorted(line.action for line in done)
+
+
 def test_a_calendar_names_programs_that_exist_and_an_assignment_calendars(town):
     with pytest.raises(NotFound):
         town.put_calendar(CALENDAR)
